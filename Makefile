@@ -1,0 +1,60 @@
+# Everything starts from `make`: only python3 (3.11 or newer) and make are needed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+STAMP := $(shell date +%Y%m%d-%H%M%S)
+WORKERS ?= 2
+
+.PHONY: help install demo test test-extras test-all bench lint clean
+
+help:
+	@echo "make demo         search an update rule on handwritten digits (some minutes), then open its report"
+	@echo "make test         the quick tests"
+	@echo "make test-extras  installs torch and ray; tests that need them, and smoke reproductions"
+	@echo "make test-all     every test, the slow ones too"
+	@echo "make bench        speed of the search on this machine"
+	@echo "make lint         ruff and pyright"
+	@echo "make clean        removes .venv and caches; runs/ is kept"
+	@echo "PYTHON=python3.13 make test    chooses the interpreter of a new .venv"
+
+install: $(VENV)/core
+
+demo: $(VENV)/core
+	$(BIN)/metarl search --problem digits-mlp --space arxiv --strategy ppo --run-dir runs/demo-$(STAMP)
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest -m "not slow and not extras" -n $(WORKERS)
+
+test-extras: $(VENV)/extras
+	$(BIN)/python -m pytest -m "extras and not slow" -n 0
+
+test-all: $(VENV)/extras
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+bench: $(VENV)/core
+	$(BIN)/metarl bench search
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
+	find metarl tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each file marks a finished installation; it is made again when what is to be installed has changed.
+$(VENV)/core: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable .
+	touch $@
+
+$(VENV)/dev: $(VENV)/core
+	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+$(VENV)/extras: $(VENV)/dev
+	$(INSTALL) --editable '.[dev,torch,ray]'
+	touch $@
