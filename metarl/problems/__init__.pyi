@@ -1,0 +1,29 @@
+from .networks import Network as Network
+from .networks import linear as linear
+from .networks import mlp as mlp
+from .networks import stateless as stateless
+from .problem import SPLITS as SPLITS
+from .problem import Card as Card
+from .problem import Problem as Problem
+from .problem import Split as Split
+from .registry import cards as cards
+from .registry import load as load
+from .registry import names as names
+from .registry import register as register
+from .supervised import classification as classification
+
+__all__ = [
+    "SPLITS",
+    "Card",
+    "Network",
+    "Problem",
+    "Split",
+    "cards",
+    "classification",
+    "linear",
+    "load",
+    "mlp",
+    "names",
+    "register",
+    "stateless",
+]

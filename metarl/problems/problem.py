@@ -1,0 +1,111 @@
+"""The contract: a card that says what a problem is, and the functions that make it one.
+
+A `Card` is what a table of problems shows; it needs neither jax nor data. A `Problem` is a card with four functions,
+all pure. An optimizer sees three splits before the report: gradients come from "train", rewards of a search from
+"search", the choice among finalists from "choice"; "test" is for the report alone.
+
+Letters: n examples of a split, B examples of a batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from metarl.errors import require
+
+if TYPE_CHECKING:
+    import jax
+
+Split = Literal["train", "search", "choice", "test"]
+Role = Literal["search", "held-out"]
+Params = Any  # a PyTree of float32 arrays
+ModelState = Any  # a PyTree of arrays that no gradient changes, such as running means; () when there is none
+Examples = Any  # a PyTree of arrays that share their leading dimension, [n, ...] or [B, ...]
+
+SPLITS: tuple[Split, ...] = ("train", "search", "choice", "test")
+ROLES: tuple[Role, ...] = ("search", "held-out")
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What a table of problems shows of one."""
+
+    name: str
+    """Unique among problems."""
+    family: str = "own"
+    """Kind of problem: vision, tabular, language, landscape."""
+    role: Role = "search"
+    """Whether update rules may be searched on it, or it only judges rules that were found elsewhere."""
+    metric: str | None = None
+    """What `evaluate` reports beside the loss; None when the loss is all there is."""
+    higher_is_better: bool = True
+    """Of the metric."""
+    chance: float | None = None
+    """The metric of an uninformed guess."""
+    steps: int = 200
+    """Optimizer steps of one run."""
+    batch_size: int = 32
+    """Examples a batch."""
+    description: str = ""
+    """One line: data, model, loss."""
+    source: str = ""
+    """Where the data or the formula come from."""
+
+    def __post_init__(self):
+        """Refuses a card that no search could use."""
+        require(
+            isinstance(self.name, str) and self.name.strip() != "",
+            f"A problem's name must be a non-empty text, not {self.name!r}.",
+        )
+        prefix = f"Problem {self.name!r}: "
+        require(
+            self.role in ROLES, f"{prefix}role must be one of {', '.join(ROLES)}, not {self.role!r}."
+        )
+        for field in ("steps", "batch_size"):
+            value = getattr(self, field)
+            require(
+                isinstance(value, int) and not isinstance(value, bool) and value >= 1,
+                f"{prefix}{field} must be a whole number of at least 1, not {value!r}.",
+            )
+        require(
+            self.chance is None or math.isfinite(self.chance),
+            f"{prefix}chance must be a finite number or None, not {self.chance!r}.",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Problem(Card):
+    """What an optimizer is judged on: a card and four pure functions.
+
+    The key of `loss` is for problems that draw random numbers in training; the others ignore it.
+    """
+
+    init: Callable[[jax.Array], tuple[Params, ModelState]]
+    """key -> starting parameters and model state."""
+    loss: Callable[[Params, ModelState, Examples, jax.Array], tuple[jax.Array, ModelState]]
+    """parameters, model state, batch, key -> mean loss of the batch [] in training mode, next model state."""
+    evaluate: Callable[[Params, ModelState, Examples], dict[str, jax.Array]]
+    """parameters, model state, batch -> {"loss": [], metric: []} of the batch in evaluation mode."""
+    examples: Callable[[Split], Examples]
+    """split -> its examples, NumPy arrays [n, ...]: always the same, and disjoint from the other splits'."""
+    minimum: Params | None = None
+    """Parameters where the noiseless loss is zero, when they are known (landscapes)."""
+
+    @classmethod
+    def from_card(cls, card: Card, **functions: Any) -> Problem:
+        """Returns the problem that `card` announces, made of `functions` (the fields that a card lacks)."""
+        facts = {field.name: getattr(card, field.name) for field in dataclasses.fields(Card)}
+        return cls(**facts, **functions)
+
+    def __post_init__(self):
+        """Refuses what is not callable; the functions themselves are tried when data are checked."""
+        super().__post_init__()
+        for field in ("init", "loss", "evaluate", "examples"):
+            value = getattr(self, field)
+            require(
+                callable(value),
+                f"Problem {self.name!r}: {field} must be a function, not {type(value).__name__}.",
+            )

@@ -1,0 +1,133 @@
+"""Problems by name: the built-in ones, registered ones, and a user's own as "my_module:factory".
+
+`cards` and `names` read a table; only `load` imports the module that builds a problem. A user's problem is tried out
+once when it is loaded, so that a malformed split is one clear message and not a shape error deep in a compiled loop.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+from metarl.errors import InvalidInput, require, unknown_name
+
+from .catalogue import CARDS, FACTORIES
+from .problem import Card, Problem
+
+_loaded: dict[str, Problem] = {}
+_registered: dict[str, Problem] = {}
+
+
+def cards() -> tuple[Card, ...]:
+    """Returns the cards of all named problems, in the order of the table; loads no data."""
+    return (*CARDS.values(), *_registered.values())
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names that `load` accepts, besides "my_module:factory"."""
+    return tuple(card.name for card in cards())
+
+
+def load(name: str) -> Problem:
+    """Returns the problem of that name; the same object at every call.
+
+    Args:
+      name: a name of `names()`, or "my_module:factory": a function or class of the user's that takes no arguments and
+        gives a `Problem`. The module may lie in the working directory.
+
+    Returns:
+      The problem. Its data are read at the first call of `examples`, a user's at once.
+
+    Raises:
+      InvalidInput: no problem has the name; the module or the factory cannot be found or fails; what the factory gives
+        is not a `Problem`; its examples are malformed.
+    """
+    require(isinstance(name, str), f"A problem's name must be a text, not {type(name).__name__}.")
+    if name in _registered:
+        return _registered[name]
+    if name not in _loaded:
+        _loaded[name] = _build(name)
+    return _loaded[name]
+
+
+def register(problem: Problem) -> Problem:
+    """Makes `problem` known under its name, for this process, and returns it.
+
+    Raises:
+      InvalidInput: it is not a `Problem`, its examples are malformed, or the name is taken.
+    """
+    from .validation import check_problem
+
+    require(
+        isinstance(problem, Problem),
+        f"register takes a metarl.problems.Problem, not {type(problem).__name__}.",
+    )
+    require(
+        problem.name not in names(),
+        f"There is a problem named {problem.name!r} already; choose another name.",
+    )
+    _registered[problem.name] = check_problem(problem)
+    return problem
+
+
+def _build(name: str) -> Problem:
+    """Returns a new problem from the table's factory or the user's."""
+    if name in FACTORIES:
+        module, _, factory = FACTORIES[name].partition(":")
+        return getattr(importlib.import_module(module), factory)()
+    if ":" in name:
+        return _build_own(name)
+    raise unknown_name("problem", name, [*names(), "my_module:factory"])
+
+
+def _build_own(name: str) -> Problem:
+    """Returns the checked problem of a user's "module:factory"."""
+    from .validation import check_problem
+
+    module_name, _, attribute = name.partition(":")
+    require(
+        all(part.isidentifier() for part in (*module_name.split("."), attribute)),
+        f"Problem {name[:100]!r} is not of the form my_module:factory.",
+    )
+    factory = _attribute(_import(module_name, name), attribute, name)
+    if isinstance(factory, Problem):
+        return check_problem(factory)
+    require(callable(factory), f"Problem {name!r}: {attribute} is not a function, class or Problem.")
+    try:
+        problem = factory()
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            f"Problem {name!r}: {attribute}() raised {type(error).__name__}: {error}."
+        ) from error
+    require(
+        isinstance(problem, Problem),
+        f"Problem {name!r}: {attribute}() gave {type(problem).__name__}; "
+        "it must give a metarl.problems.Problem.",
+    )
+    return check_problem(problem)
+
+
+def _import(module_name: str, name: str):
+    """Imports a user's module, which may lie in the working directory, as it may for `python -m`."""
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())  # last: it must not shadow what is installed
+        importlib.invalidate_caches()
+    try:
+        return importlib.import_module(module_name)
+    except Exception as error:
+        raise InvalidInput(
+            f"Problem {name!r}: module {module_name!r} cannot be imported "
+            f"({type(error).__name__}: {error}). It must be installed or lie in the working directory."
+        ) from error
+
+
+def _attribute(module, attribute: str, name: str):
+    """Returns what the user's module calls `attribute`."""
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        public = [known for known in vars(module) if not known.startswith("_")]
+        raise unknown_name(f"factory in module {module.__name__!r}:", attribute, public) from None
