@@ -1,0 +1,19 @@
+from .aggregates import extended_mean as extended_mean
+from .aggregates import geometric_mean as geometric_mean
+from .aggregates import iqm as iqm
+from .bootstrap import Interval as Interval
+from .bootstrap import bootstrap_interval as bootstrap_interval
+from .bootstrap import paired_difference as paired_difference
+from .bootstrap import stratified_bootstrap as stratified_bootstrap
+from .profiles import performance_profile as performance_profile
+
+__all__ = [
+    "Interval",
+    "bootstrap_interval",
+    "extended_mean",
+    "geometric_mean",
+    "iqm",
+    "paired_difference",
+    "performance_profile",
+    "stratified_bootstrap",
+]

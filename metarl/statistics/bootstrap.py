@@ -1,0 +1,211 @@
+"""Bootstrap intervals: how far a handful of runs can be trusted.
+
+The runs are drawn again with replacement, the statistic is computed of every redraw, and the
+interval is cut from its sorted values. At n = 10 the ordinary percentile interval of a mean is too
+short (a nominal 95 % covers 90 % of the time); widening its tails so that it agrees with Student's
+t on normal data repairs that at no cost, for any statistic, infinite values included (order
+statistics are taken, never interpolated). The interval is then called *expanded percentile*.
+
+Measured coverage of nominal 95 % intervals (3000 data sets at n = 10, 1500 at n = 60; expanded
+against plain percentile, BCa, and Student's t with Winsorised variance for the interquartile mean):
+
+  data, statistic        n   expanded  percentile   BCa    t
+  normal, mean          10     .944       .898     .897  .949
+  Student t(3), mean    10     .936       .886     .856  .956
+  log-normal, mean      10     .853       .805     .826  .840
+  normal, iqm           10     .968       .936     .930  .927
+  log-normal, iqm       10     .961       .939     .936  .908
+  normal, mean          60     .957       .949     .949  .953
+  Student t(3), mean    60     .933       .927     .905  .948
+  log-normal, mean      60     .915       .913     .915  .914
+  normal, iqm           60     .953       .947     .945  .943
+
+A single run says nothing of its spread: its interval is (-inf, inf).
+
+Letters: N runs, P problems (strata), B resamples.
+
+Papers:
+  Hesterberg (2015), What Teachers Should Know About the Bootstrap: the expanded percentile
+    interval.
+  Agarwal et al. (2021), Deep Reinforcement Learning at the Edge of the Statistical Precipice: the
+    stratified bootstrap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from metarl.errors import require
+
+from .aggregates import checked_numbers, extended_mean, geometric_mean, iqm
+
+Statistic = Callable[..., np.ndarray]
+"""A function (values [..., N], axis=-1) -> [...], such as `iqm`."""
+
+
+class Interval(NamedTuple):
+    """An estimate and the interval it is known to."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def excludes(self, value: float) -> bool:
+        """Returns whether `value` lies outside; for a difference and 0: is it significant?"""
+        return not self.low <= value <= self.high
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    statistic: Statistic = iqm,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Returns a statistic of some runs with its expanded percentile interval.
+
+    Args:
+      values: [N] one number per run; +inf for a diverged one.
+      statistic: what to estimate.
+      confidence: the nominal coverage, between 0 and 1.
+      resamples: the number B of redraws.
+      seed: of the redraws; the same seed gives the same interval.
+
+    Returns:
+      The estimate and its interval, never NaN; a bound is infinite where too many runs diverged to
+      exclude it.
+
+    Raises:
+      InvalidInput: if the values are no vector, empty or NaN, or a setting is out of range.
+
+    >>> bootstrap_interval([0.13, 0.13, 0.13])
+    Interval(estimate=0.13, low=0.13, high=0.13)
+    """
+    return stratified_bootstrap(
+        [values], statistic, lambda one, axis: np.squeeze(one, axis), confidence, resamples, seed
+    )
+
+
+def paired_difference(
+    ours: ArrayLike,
+    theirs: ArrayLike,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Returns the mean of ours minus theirs over runs that share their seeds, with its interval.
+
+    Pairs are redrawn, not runs, so what the two sides have in common (the data order, the initial
+    weights) cancels. With losses, below zero is better. A pair of which only ours diverged counts
+    +inf, only theirs -inf, and both 0: neither is better there. Swapping the sides flips the sign
+    of the estimate.
+
+    Args:
+      ours: [N] losses, +inf for a diverged run.
+      theirs: [N] losses of the same seeds in the same order.
+      confidence: the nominal coverage, between 0 and 1.
+      resamples: the number B of redraws.
+      seed: of the redraws.
+
+    Returns:
+      The mean difference and its interval; `.excludes(0)` says whether it is significant.
+
+    Raises:
+      InvalidInput: if the sides differ in length, or as in `bootstrap_interval`.
+
+    >>> paired_difference([1.0, 2.0, float("inf")], [2.0, 3.0, float("inf")]).estimate < 0
+    True
+    """
+    left, right = checked_numbers(ours), checked_numbers(theirs)
+    require(
+        left.shape == right.shape,
+        "A paired difference needs equally many runs on both sides, and received "
+        f"{left.shape} and {right.shape}.",
+    )
+    tied = left == right  # also inf and inf, whose difference would be NaN
+    differences = np.where(tied, 0.0, left - np.where(tied, 0.0, right))
+    return bootstrap_interval(differences, extended_mean, confidence, resamples, seed)
+
+
+def stratified_bootstrap(
+    strata: Sequence[ArrayLike],
+    within: Statistic = iqm,
+    across: Statistic = geometric_mean,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Returns an aggregate over problems with its expanded percentile interval.
+
+    Runs are redrawn inside their own problem: the problems are the ones that were chosen, the seeds
+    are a sample. Each problem counts once however many runs it has.
+
+    Args:
+      strata: P vectors [N_p], the runs of each problem.
+      within: the statistic of one problem's runs.
+      across: the statistic of the P problems' statistics; the geometric mean suits ratios,
+        `extended_mean` or `iqm` scores on one scale.
+      confidence: the nominal coverage, between 0 and 1.
+      resamples: the number B of redraws.
+      seed: of the redraws.
+
+    Returns:
+      The aggregate and its interval, (-inf, inf) if a problem has a single run.
+
+    Raises:
+      InvalidInput: if there are no strata, or as in `bootstrap_interval`.
+
+    Reference:
+      Agarwal et al. (2021), Section 4.1.
+      Differs from the paper: statistics are taken within each problem first, not of all runs
+      pooled.
+    """
+    vectors = [checked_numbers(values) for values in strata]
+    require(
+        len(vectors) > 0, "A stratified bootstrap needs at least one problem, and received none."
+    )
+    require(
+        all(vector.ndim == 1 for vector in vectors),
+        f"A bootstrap takes vectors of runs, and received the shapes {[v.shape for v in vectors]}.",
+    )
+    require(
+        0 < confidence < 1,
+        f"A confidence lies between 0 and 1 (such as 0.95); received {confidence}.",
+    )
+    require(resamples >= 1, f"The number of resamples must be at least 1; received {resamples}.")
+
+    estimate = float(across(np.stack([within(vector, axis=-1) for vector in vectors]), axis=-1))
+    sizes = [len(vector) for vector in vectors]
+    if min(sizes) == 1:
+        return Interval(estimate, -np.inf, np.inf)
+
+    rng = np.random.default_rng(seed)
+    redrawn = [within(_redraw(rng, vector, resamples), axis=-1) for vector in vectors]  # P x [B]
+    ordered = np.sort(across(np.stack(redrawn, axis=-1), axis=-1))  # [B]
+    tail = _expanded_tail(confidence, sizes)
+    low = ordered[int(np.floor(tail * (resamples - 1)))]
+    high = ordered[int(np.ceil((1 - tail) * (resamples - 1)))]
+    return Interval(estimate, float(low), float(high))
+
+
+def _redraw(rng: np.random.Generator, vector: np.ndarray, resamples: int) -> np.ndarray:
+    """Returns [B, N] values drawn from `vector` [N] with replacement."""
+    return vector[rng.integers(0, len(vector), size=(resamples, len(vector)))]
+
+
+def _expanded_tail(confidence: float, sizes: Sequence[int]) -> float:
+    """Returns the share of redraws to leave out at either end: Φ(-√(n / (n-1)) t).
+
+    t is the quantile of Student's distribution.     √(n / (n-1)) undoes the bias of the redraws'
+    variance, the t quantile replaces the normal one. Of several strata the smallest sets the first
+    and all together the degrees of freedom Σ (N_p - 1) of the second.
+    """
+    smallest = min(sizes)
+    freedom = sum(size - 1 for size in sizes)
+    quantile = special.stdtrit(freedom, 0.5 + confidence / 2)
+    return float(special.ndtr(-np.sqrt(smallest / (smallest - 1)) * quantile))
