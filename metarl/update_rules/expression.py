@@ -1,0 +1,108 @@
+"""Expressions: a rule's text as a tree, and its value in a scope.
+
+A node is an operand, a number, a unary or a binary primitive; nodes are immutable, hashable and compared by value.
+`evaluate` is the one evaluator: with arrays in the scope it gives the update, with a writer of code in the scope it gives
+source text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .primitives import BINARY, OPERANDS, UNARY, Need, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A named value: `g`, `m`, `adam`, `ld` ..."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A constant."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """A function of one argument; `constant` is the limit of `clip` or the rate of `drop`."""
+
+    name: str
+    argument: Expression
+    constant: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """An infix operator: `+`, `-`, `*`, `/`, `^`."""
+
+    name: str
+    left: Expression
+    right: Expression
+
+
+Expression = Operand | Number | Unary | Binary
+
+
+def children(node: Expression) -> tuple[Expression, ...]:
+    """Returns the arguments of a node, left to right."""
+    match node:
+        case Unary(argument=argument):
+            return (argument,)
+        case Binary(left=left, right=right):
+            return (left, right)
+    return ()
+
+
+def walk(node: Expression) -> Iterator[Expression]:
+    """Yields a node and everything below it, parents first."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(reversed(children(top)))
+
+
+def needs(node: Expression) -> frozenset[Need]:
+    """Returns the parts of the scope, beside g, that an expression depends on."""
+    found: set[Need] = set()
+    for part in walk(node):
+        match part:
+            case Operand(name=name):
+                found |= OPERANDS[name].needs
+            case Unary(name=name):
+                found |= UNARY[name].needs
+    return frozenset(found)
+
+
+def evaluate(node: Expression, scope: Scope) -> Any:
+    """Returns the value of an expression in a scope.
+
+    Equal deterministic parts are computed once; each `noise` and each `drop` draws anew.
+    """
+    return _evaluate(node, scope, {})
+
+
+def _evaluate(node: Expression, scope: Scope, known: dict[Expression, Any]) -> Any:
+    if node in known:
+        return known[node]
+    match node:
+        case Number(value=value):
+            return value
+        case Operand(name=name):
+            value = OPERANDS[name].evaluate(scope)
+        case Unary(name=name, argument=argument, constant=constant):
+            inner = _evaluate(argument, scope, known)
+            constants = () if constant is None else (constant,)
+            value = UNARY[name].evaluate(scope, inner, *constants)
+        case Binary(name=name, left=left, right=right):
+            values = (_evaluate(left, scope, known), _evaluate(right, scope, known))
+            value = BINARY[name].evaluate(scope, *values)
+    if "random" not in needs(node):
+        known[node] = value
+    return value

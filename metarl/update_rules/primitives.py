@@ -1,0 +1,307 @@
+"""The table of primitives: every operand and function an update rule may use, one row each.
+
+Grammar, parser, printer, interpreter, compiler, exporters and documentation are read off this table, so a new primitive
+is one row. A row states its meaning once, as a function of a `Scope`: the values at hand (gradient, moments, progress)
+and the array library that computes with them. Whoever evaluates a rule supplies the scope: jax arrays give numbers, text
+fragments give source code, so the exporters cannot disagree with the compiler about what a primitive means.
+
+Letters: g gradient, w parameter, m, v, y bias-corrected moving averages of g, g^2, g^3, t steps taken so far, T steps of
+the whole run, p = min(t, T) / T progress in [0, 1].
+
+References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcement Learning", ICML 2017 (the space
+`icml`) and arXiv:1709.07417 (the space `arxiv`, which adds the decays and annealed noise).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
+
+Kind = Literal["operand", "unary", "binary"]
+Need = Literal["m", "v", "y", "w", "progress", "count", "random"]
+
+
+class Scope(Protocol):
+    """What a primitive may look at while it is evaluated.
+
+    Attributes:
+      g: gradient, [P].
+      m: bias-corrected moving average of g, [P].
+      v: bias-corrected moving average of g^2, [P].
+      y: bias-corrected moving average of g^3, [P].
+      w: parameters, [P].
+      t: steps taken before this one, a scalar.
+      progress: min(t, T) / T, a scalar in [0, 1].
+      epsilon: added to sqrt(v) in `adam` and `rmsprop`, and to the divisor of `/`.
+      xp: the array library (jax.numpy, numpy, torch or a writer of code), for arrays [P].
+      scalar: the library for scalars of t and p (jax.numpy, math).
+    """
+
+    g: Any
+    m: Any
+    v: Any
+    y: Any
+    w: Any
+    t: Any
+    progress: Any
+    epsilon: Any
+    xp: Any
+    scalar: Any
+
+    def normal(self) -> Any:
+        """Returns fresh standard normal noise, [P]."""
+
+    def keep(self, x: Any, rate: float) -> Any:
+        """Returns x with each entry set to 0 with probability `rate`; survivors are not rescaled, [P]."""
+
+    def power(self, x: Any, y: Any) -> Any:
+        """Returns x ^ y; NaN where x < 0 and y is no integer, [P]."""
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """One row of the table.
+
+    Attributes:
+      name: how the primitive is written in a rule's text.
+      kind: operand (no argument), unary or binary.
+      meaning: the formula in one plain line; x and y are the arguments, c the constant.
+      latex: the formula as LaTeX; `{x}`, `{y}`, `{c}` stand for the arguments and the constant.
+      evaluate: (scope) -> value for operands, (scope, x[, c]) for unary, (scope, x, y) for binary primitives.
+      source: where it comes from.
+      needs: the parts of the scope that the value depends on, beside g and the arguments.
+      constant: name and range [low, high) of the constant that a unary primitive takes, or None.
+      precedence: of an infix operator: 1 for sums, 2 for products, 4 for powers (3 is the unary minus); 0 if none.
+      by_step: whether an operand is a scalar that depends on the step alone.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    latex: str
+    evaluate: Callable[..., Any] = field(repr=False, compare=False)
+    source: str = "icml"
+    needs: frozenset[Need] = frozenset()
+    constant: tuple[str, float, float] | None = None
+    precedence: int = 0
+    by_step: bool = False
+
+
+def _operand(
+    name: str,
+    meaning: str,
+    latex: str,
+    evaluate: Callable[..., Any],
+    *needs: Need,
+    source: str = "icml",
+    by_step: bool = False,
+) -> Primitive:
+    return Primitive(
+        name, "operand", meaning, latex, evaluate, source, frozenset(needs), by_step=by_step
+    )
+
+
+def _cosine(cycles: float) -> Callable[[Scope], Any]:
+    return lambda s: 0.5 * (1.0 + s.scalar.cos(2.0 * math.pi * cycles * s.progress))
+
+
+def _restarts(cycles: int) -> Callable[[Scope], Any]:
+    return lambda s: 0.5 * (1.0 + s.scalar.cos(math.pi * ((cycles * s.progress) % 1.0)))
+
+
+# The standard deviation of annealed noise is the root of its variance (1 + t)^-0.55.
+_ANNEALING_EXPONENT = -0.55 / 2.0
+
+_ROWS = (
+    _operand("g", "gradient", "g", lambda s: s.g),
+    _operand("m", "bias-corrected moving average of g", r"\hat{m}", lambda s: s.m, "m"),
+    _operand("v", "bias-corrected moving average of g^2", r"\hat{v}", lambda s: s.v, "v"),
+    _operand("y", "bias-corrected moving average of g^3", r"\hat{y}", lambda s: s.y, "y"),
+    _operand("w", "parameter", "w", lambda s: s.w, "w"),
+    _operand(
+        "adam",
+        "m / (sqrt(v) + epsilon)",
+        r"\frac{\hat{m}}{\sqrt{\hat{v}} + \epsilon}",
+        lambda s: s.m / (s.xp.sqrt(s.v) + s.epsilon),
+        "m",
+        "v",
+    ),
+    _operand(
+        "rmsprop",
+        "g / (sqrt(v) + epsilon)",
+        r"\frac{g}{\sqrt{\hat{v}} + \epsilon}",
+        lambda s: s.g / (s.xp.sqrt(s.v) + s.epsilon),
+        "v",
+    ),
+    _operand(
+        "noise",
+        "normal noise of variance 0.01",
+        r"\mathcal{N}(0, 0.01)",
+        lambda s: 0.1 * s.normal(),
+        "random",
+    ),
+    _operand(
+        "annealed_noise",
+        "normal noise of variance (1 + t)^-0.55",
+        r"\mathcal{N}\left(0, (1 + t)^{-0.55}\right)",
+        lambda s: s.normal() * s.scalar.exp(_ANNEALING_EXPONENT * s.scalar.log(1.0 + s.t)),
+        "random",
+        "count",
+        source="arxiv",
+    ),
+    _operand(
+        "ld",
+        "linear decay, 1 - p",
+        r"\mathrm{ld}",
+        lambda s: 1.0 - s.progress,
+        "progress",
+        source="arxiv",
+        by_step=True,
+    ),
+    _operand(
+        "cd",
+        "cosine decay, (1 + cos(pi p)) / 2",
+        r"\mathrm{cd}",
+        _cosine(0.5),
+        "progress",
+        source="arxiv",
+        by_step=True,
+    ),
+    _operand(
+        "cd10",
+        "cyclic cosine decay, (1 + cos(2 pi 10 p)) / 2",
+        r"\mathrm{cd}_{10}",
+        _cosine(10.0),
+        "progress",
+        source="arxiv",
+        by_step=True,
+    ),
+    _operand(
+        "rd10",
+        "restarted cosine decay, (1 + cos(pi ((10 p) mod 1))) / 2",
+        r"\mathrm{rd}_{10}",
+        _restarts(10),
+        "progress",
+        source="arxiv",
+        by_step=True,
+    ),
+    _operand(
+        "rd20",
+        "restarted cosine decay, (1 + cos(pi ((20 p) mod 1))) / 2",
+        r"\mathrm{rd}_{20}",
+        _restarts(20),
+        "progress",
+        source="arxiv",
+        by_step=True,
+    ),
+    Primitive("-", "unary", "-x", "-{x}", lambda s, x: -x, precedence=3),
+    Primitive("exp", "unary", "exp x", r"e^{{{x}}}", lambda s, x: s.xp.exp(x)),
+    Primitive("log", "unary", "log |x|", r"\log|{x}|", lambda s, x: s.xp.log(s.xp.abs(x))),
+    Primitive("sqrt", "unary", "sqrt |x|", r"\sqrt{{|{x}|}}", lambda s, x: s.xp.sqrt(s.xp.abs(x))),
+    Primitive(
+        "sign", "unary", "sign of x", r"\mathrm{{sign}}({x})", lambda s, x: s.xp.sign(x)
+    ),
+    Primitive(
+        "clip",
+        "unary",
+        "x clipped to [-c, c]",
+        r"\mathrm{{clip}}({x}, {c})",
+        lambda s, x, c: s.xp.clip(x, -c, c),
+        constant=("limit", 0.0, math.inf),
+    ),
+    Primitive(
+        "drop",
+        "unary",
+        "x, each entry set to 0 with probability c, survivors not rescaled",
+        r"\mathrm{{drop}}({x}, {c})",
+        lambda s, x, c: s.keep(x, c),
+        needs=frozenset({"random"}),
+        constant=("rate", 0.0, 1.0),
+    ),
+    Primitive("+", "binary", "x + y", "{x} + {y}", lambda s, x, y: x + y, precedence=1),
+    Primitive("-", "binary", "x - y", "{x} - {y}", lambda s, x, y: x - y, precedence=1),
+    Primitive("*", "binary", "x * y", r"{x} \cdot {y}", lambda s, x, y: x * y, precedence=2),
+    Primitive(
+        "/",
+        "binary",
+        "x / (y + epsilon)",
+        r"\frac{{{x}}}{{{y} + \epsilon}}",
+        lambda s, x, y: x / (y + s.epsilon),
+        precedence=2,
+    ),
+    Primitive(
+        "^",
+        "binary",
+        "x to the power y; fails where x < 0 and y is no integer",
+        "{x}^{{{y}}}",
+        lambda s, x, y: s.power(x, y),
+        precedence=4,
+    ),
+)
+
+OPERANDS = MappingProxyType({row.name: row for row in _ROWS if row.kind == "operand"})
+UNARY = MappingProxyType({row.name: row for row in _ROWS if row.kind == "unary"})
+BINARY = MappingProxyType({row.name: row for row in _ROWS if row.kind == "binary"})
+
+
+def primitives() -> tuple[Primitive, ...]:
+    """Returns every row of the table, in its order."""
+    return _ROWS
+
+
+@dataclass(frozen=True)
+class Space:
+    """The choices a grammar offers at each slot of a group.
+
+    A member of `operands` is the text of a rule (`1e-3 * w`, `sign(g)`); a member of `unary` is the text of a unary
+    function of x (`x`, `exp(x)`, `clip(x, 1e-4)`); a member of `binary` is an infix operator, or `keep` for "keep the
+    left argument".
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    unary: tuple[str, ...]
+    binary: tuple[str, ...]
+    description: str
+
+
+_ICML_OPERANDS = (
+    *("g", "g^2", "g^3", "m", "v", "y", "sign(g)", "sign(m)", "1", "2", "noise"),
+    *("1e-4 * w", "1e-3 * w", "1e-2 * w", "1e-1 * w", "adam", "rmsprop"),
+)
+_DECAYS = ("ld", "cd", "cd10", "rd10", "rd20", "annealed_noise")
+_UNARY = (
+    *("x", "-x", "exp(x)", "log(x)", "sqrt(x)", "clip(x, 1e-5)", "clip(x, 1e-4)"),
+    *("clip(x, 1e-3)", "drop(x, 0.1)", "drop(x, 0.3)", "drop(x, 0.5)", "sign(x)"),
+)
+_BINARY = ("+", "-", "*", "/", "^", "keep")
+
+_SPACES = (
+    Space("icml", _ICML_OPERANDS, _UNARY, _BINARY, "the full space of the ICML paper"),
+    Space(
+        "arxiv",
+        (*_ICML_OPERANDS, *_DECAYS),
+        _UNARY,
+        _BINARY,
+        "the ICML space with the decays and the annealed noise of the arXiv version",
+    ),
+    Space(
+        "deterministic",
+        tuple(operand for operand in _ICML_OPERANDS if operand != "noise"),
+        tuple(unary for unary in _UNARY if not unary.startswith("drop")),
+        _BINARY,
+        "the ICML space without noise and dropout",
+    ),
+    Space(
+        "sign",
+        (*("g", "m", "sign(g)", "sign(m)", "1", "2", "adam"), *_DECAYS[:5]),
+        ("x", "-x", "exp(x)", "sign(x)"),
+        ("+", "-", "*", "^", "keep"),
+        "the family of PowerSign and AddSign: signs, powers, decays",
+    ),
+)
+
+SPACES = MappingProxyType({space.name: space for space in _SPACES})
