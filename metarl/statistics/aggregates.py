@@ -7,10 +7,9 @@ finite, +inf or -inf, and swapping the two sides of a comparison flips its sign.
 
 Letters: N values along the aggregated axis.
 
-Papers:
+Paper:
   Agarwal, Schwarzer, Castro, Courville, Bellemare (2021), Deep Reinforcement Learning at the Edge
-  of the Statistical
-    Precipice: the interquartile mean.
+    of the Statistical Precipice: the interquartile mean.
 """
 
 from __future__ import annotations

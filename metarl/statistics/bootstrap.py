@@ -201,9 +201,9 @@ def _redraw(rng: np.random.Generator, vector: np.ndarray, resamples: int) -> np.
 def _expanded_tail(confidence: float, sizes: Sequence[int]) -> float:
     """Returns the share of redraws to leave out at either end: Φ(-√(n / (n-1)) t).
 
-    t is the quantile of Student's distribution.     √(n / (n-1)) undoes the bias of the redraws'
-    variance, the t quantile replaces the normal one. Of several strata the smallest sets the first
-    and all together the degrees of freedom Σ (N_p - 1) of the second.
+    t is the quantile of Student's distribution, which replaces the normal one, and √(n / (n-1))
+    undoes the bias of the redraws' variance. Of several strata the smallest sets n, and all
+    together the degrees of freedom Σ (N_p - 1) of t.
     """
     smallest = min(sizes)
     freedom = sum(size - 1 for size in sizes)
