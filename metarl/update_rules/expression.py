@@ -1,17 +1,18 @@
 """Expressions: a rule's text as a tree, and its value in a scope.
 
-A node is an operand, a number, a unary or a binary primitive; nodes are immutable, hashable and compared by value.
-`evaluate` is the one evaluator: with arrays in the scope it gives the update, with a writer of code in the scope it gives
-source text.
+A node is an operand, a number, a unary or a binary primitive; nodes are immutable, hashable and
+compared by value. `evaluate` is the one evaluator: with arrays in the scope it gives the update,
+with a writer of code in the scope it gives source text.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .primitives import BINARY, OPERANDS, UNARY, Need, Scope
+from .primitives import BINARY, OPERANDS, UNARY, Need, Primitive, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +84,41 @@ def needs(node: Expression) -> frozenset[Need]:
 def evaluate(node: Expression, scope: Scope) -> Any:
     """Returns the value of an expression in a scope.
 
-    Equal deterministic parts are computed once; each `noise` and each `drop` draws anew.
+    Arguments are evaluated from left to right. Equal deterministic parts are computed once; each
+    `noise` and each `drop` draws anew. Numbers are Python floats, so a part made of nothing else
+    stays one.
     """
-    return _evaluate(node, scope, {})
-
-
-def _evaluate(node: Expression, scope: Scope, known: dict[Expression, Any]) -> Any:
-    if node in known:
-        return known[node]
-    match node:
-        case Number(value=value):
-            return value
-        case Operand(name=name):
-            value = OPERANDS[name].evaluate(scope)
-        case Unary(name=name, argument=argument, constant=constant):
-            inner = _evaluate(argument, scope, known)
-            constants = () if constant is None else (constant,)
-            value = UNARY[name].evaluate(scope, inner, *constants)
-        case Binary(name=name, left=left, right=right):
-            values = (_evaluate(left, scope, known), _evaluate(right, scope, known))
-            value = BINARY[name].evaluate(scope, *values)
-    if "random" not in needs(node):
-        known[node] = value
+    value, _ = _evaluate(node, scope, {})
     return value
+
+
+def _evaluate(node: Expression, scope: Scope, known: dict[Expression, Any]) -> tuple[Any, bool]:
+    """Returns the value of a node, and whether it is random."""
+    if node in known:
+        return known[node], False
+    arguments = [_evaluate(child, scope, known) for child in children(node)]
+    values = [value for value, _ in arguments]
+    random = any(is_random for _, is_random in arguments)
+    match node:
+        case Number(value=number):
+            return number, False
+        case Operand(name=name):
+            row = OPERANDS[name]
+            value = row.evaluate(scope)
+        case Unary(name=name, constant=constant):
+            row = UNARY[name]
+            value = row.evaluate(scope, *values, *(() if constant is None else (constant,)))
+        case Binary(name=name):
+            row = BINARY[name]
+            value = _apply(row, scope, *values)
+    random = random or "random" in row.needs
+    if not random:
+        known[node] = value
+    return value, random
+
+
+def _apply(row: Primitive, scope: Scope, left: Any, right: Any) -> Any:
+    try:
+        return row.evaluate(scope, left, right)
+    except ZeroDivisionError:  # of two Python floats: divide as arrays do
+        return left * math.inf

@@ -1,15 +1,17 @@
 """The table of primitives: every operand and function an update rule may use, one row each.
 
-Grammar, parser, printer, interpreter, compiler, exporters and documentation are read off this table, so a new primitive
-is one row. A row states its meaning once, as a function of a `Scope`: the values at hand (gradient, moments, progress)
-and the array library that computes with them. Whoever evaluates a rule supplies the scope: jax arrays give numbers, text
-fragments give source code, so the exporters cannot disagree with the compiler about what a primitive means.
+Grammar, parser, printer, interpreter, compiler, exporters and documentation are read off this
+table, so a new primitive is one row. A row states its meaning once, as a function of a `Scope`: the
+values at hand (gradient, moments, progress) and the array library that computes with them. Whoever
+evaluates a rule supplies the scope: jax arrays give numbers, text fragments give source code, so
+the exporters cannot disagree with the compiler about what a primitive means.
 
-Letters: g gradient, w parameter, m, v, y bias-corrected moving averages of g, g^2, g^3, t steps taken so far, T steps of
-the whole run, p = min(t, T) / T progress in [0, 1].
+Letters: g gradient; w parameter; m, v, y bias-corrected moving averages of g, g^2, g^3; t steps
+taken so far; T steps of the whole run; p = min(t, T) / T progress in [0, 1]; P parameters.
 
-References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcement Learning", ICML 2017 (the space
-`icml`) and arXiv:1709.07417 (the space `arxiv`, which adds the decays and annealed noise).
+References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcement Learning", ICML
+2017 (the space `icml`) and arXiv:1709.07417 (the space `arxiv`, which adds the decays and annealed
+noise).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Kind = Literal["operand", "unary", "binary"]
 Need = Literal["m", "v", "y", "w", "progress", "count", "random"]
@@ -55,10 +57,29 @@ class Scope(Protocol):
         """Returns fresh standard normal noise, [P]."""
 
     def keep(self, x: Any, rate: float) -> Any:
-        """Returns x with each entry set to 0 with probability `rate`; survivors are not rescaled, [P]."""
+        """Returns x, [P], each entry set to 0 with probability `rate`; the rest not rescaled."""
 
     def power(self, x: Any, y: Any) -> Any:
         """Returns x ^ y; NaN where x < 0 and y is no integer, [P]."""
+
+
+class Constant(NamedTuple):
+    """The constant of a function: what it is called, and the finite numbers it may be."""
+
+    name: str
+    low: float
+    high: float  # not itself accepted
+    includes_low: bool
+
+    def accepts(self, value: float) -> bool:
+        """Returns whether the constant may have this value."""
+        return self.low < value < self.high or (self.includes_low and value == self.low)
+
+    @property
+    def range(self) -> str:
+        """The accepted numbers, in words."""
+        low = f"at least {self.low:g}" if self.includes_low else f"above {self.low:g}"
+        return low if math.isinf(self.high) else f"{low} and below {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -69,12 +90,15 @@ class Primitive:
       name: how the primitive is written in a rule's text.
       kind: operand (no argument), unary or binary.
       meaning: the formula in one plain line; x and y are the arguments, c the constant.
-      latex: the formula as LaTeX; `{x}`, `{y}`, `{c}` stand for the arguments and the constant.
-      evaluate: (scope) -> value for operands, (scope, x[, c]) for unary, (scope, x, y) for binary primitives.
+      latex: the formula as LaTeX; in the template of a function, `{x}`, `{y}`, `{c}` stand for the
+        arguments and the constant.
+      evaluate: (scope) -> value for operands, (scope, x[, c]) for unary, (scope, x, y) for binary
+        primitives.
       source: where it comes from.
       needs: the parts of the scope that the value depends on, beside g and the arguments.
-      constant: name and range [low, high) of the constant that a unary primitive takes, or None.
-      precedence: of an infix operator: 1 for sums, 2 for products, 4 for powers (3 is the unary minus); 0 if none.
+      constant: the constant that a unary primitive takes, or None.
+      precedence: of an infix operator: 1 for sums, 2 for products, 4 for powers (3 is the unary
+        minus); 0 if none. Powers group from the right, the others from the left.
       by_step: whether an operand is a scalar that depends on the step alone.
     """
 
@@ -85,7 +109,7 @@ class Primitive:
     evaluate: Callable[..., Any] = field(repr=False, compare=False)
     source: str = "icml"
     needs: frozenset[Need] = frozenset()
-    constant: tuple[str, float, float] | None = None
+    constant: Constant | None = None
     precedence: int = 0
     by_step: bool = False
 
@@ -199,27 +223,35 @@ _ROWS = (
     ),
     Primitive("-", "unary", "-x", "-{x}", lambda s, x: -x, precedence=3),
     Primitive("exp", "unary", "exp x", r"e^{{{x}}}", lambda s, x: s.xp.exp(x)),
-    Primitive("log", "unary", "log |x|", r"\log|{x}|", lambda s, x: s.xp.log(s.xp.abs(x))),
-    Primitive("sqrt", "unary", "sqrt |x|", r"\sqrt{{|{x}|}}", lambda s, x: s.xp.sqrt(s.xp.abs(x))),
     Primitive(
-        "sign", "unary", "sign of x", r"\mathrm{{sign}}({x})", lambda s, x: s.xp.sign(x)
+        "log", "unary", "log |x|", r"\log\left|{x}\right|", lambda s, x: s.xp.log(s.xp.abs(x))
+    ),
+    Primitive(
+        "sqrt",
+        "unary",
+        "sqrt |x|",
+        r"\sqrt{{\left|{x}\right|}}",
+        lambda s, x: s.xp.sqrt(s.xp.abs(x)),
+    ),
+    Primitive(
+        "sign", "unary", "sign of x", r"\mathrm{{sign}}\left({x}\right)", lambda s, x: s.xp.sign(x)
     ),
     Primitive(
         "clip",
         "unary",
         "x clipped to [-c, c]",
-        r"\mathrm{{clip}}({x}, {c})",
+        r"\mathrm{{clip}}\left({x}, {c}\right)",
         lambda s, x, c: s.xp.clip(x, -c, c),
-        constant=("limit", 0.0, math.inf),
+        constant=Constant("limit", 0.0, math.inf, includes_low=False),
     ),
     Primitive(
         "drop",
         "unary",
         "x, each entry set to 0 with probability c, survivors not rescaled",
-        r"\mathrm{{drop}}({x}, {c})",
+        r"\mathrm{{drop}}\left({x}, {c}\right)",
         lambda s, x, c: s.keep(x, c),
         needs=frozenset({"random"}),
-        constant=("rate", 0.0, 1.0),
+        constant=Constant("rate", 0.0, 1.0, includes_low=True),
     ),
     Primitive("+", "binary", "x + y", "{x} + {y}", lambda s, x, y: x + y, precedence=1),
     Primitive("-", "binary", "x - y", "{x} - {y}", lambda s, x, y: x - y, precedence=1),
@@ -256,9 +288,9 @@ def primitives() -> tuple[Primitive, ...]:
 class Space:
     """The choices a grammar offers at each slot of a group.
 
-    A member of `operands` is the text of a rule (`1e-3 * w`, `sign(g)`); a member of `unary` is the text of a unary
-    function of x (`x`, `exp(x)`, `clip(x, 1e-4)`); a member of `binary` is an infix operator, or `keep` for "keep the
-    left argument".
+    A member of `operands` is the text of a rule (`1e-3 * w`, `sign(g)`); a member of `unary` is the
+    text of a unary function of x (`x`, `exp(x)`, `clip(x, 1e-4)`); a member of `binary` is an infix
+    operator, or `keep` for "keep the left argument".
     """
 
     name: str
