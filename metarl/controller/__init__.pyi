@@ -1,0 +1,51 @@
+from .config import TOKEN_POLICY_PRESETS as TOKEN_POLICY_PRESETS
+from .config import TokenPolicyConfig as TokenPolicyConfig
+from .cores import Core as Core
+from .cores import GatedRecurrentUnit as GatedRecurrentUnit
+from .cores import gru as gru
+from .cores import lstm as lstm
+from .distributions import Categorical as Categorical
+from .distributions import DiagonalGaussian as DiagonalGaussian
+from .distributions import Distribution as Distribution
+from .distributions import GaussianParameters as GaussianParameters
+from .distributions import mask_logits as mask_logits
+from .heads import Head as Head
+from .heads import categorical_head as categorical_head
+from .heads import gaussian_head as gaussian_head
+from .heads import masked_categorical_head as masked_categorical_head
+from .policy import CoreStates as CoreStates
+from .policy import Policy as Policy
+from .policy import recurrent_policy as recurrent_policy
+from .sampling import TokenSample as TokenSample
+from .sampling import sample_tokens as sample_tokens
+from .tokens import TokenInputs as TokenInputs
+from .tokens import TokenPolicy as TokenPolicy
+from .tokens import token_inputs as token_inputs
+from .tokens import token_policy as token_policy
+
+__all__ = [
+    "TOKEN_POLICY_PRESETS",
+    "Categorical",
+    "Core",
+    "CoreStates",
+    "DiagonalGaussian",
+    "Distribution",
+    "GatedRecurrentUnit",
+    "GaussianParameters",
+    "Head",
+    "Policy",
+    "TokenInputs",
+    "TokenPolicy",
+    "TokenPolicyConfig",
+    "TokenSample",
+    "categorical_head",
+    "gaussian_head",
+    "gru",
+    "lstm",
+    "mask_logits",
+    "masked_categorical_head",
+    "recurrent_policy",
+    "sample_tokens",
+    "token_inputs",
+    "token_policy",
+]

@@ -1,0 +1,209 @@
+"""A policy: acting one step at a time, and recomputed over whole sequences.
+
+`step` carries the recurrent state and is what acts. `apply` gives the same numbers for a recorded
+sequence, and is what learns: only the core is scanned; the encoder and the heads, which do not look
+back, see all steps at once.
+
+Letters: B batch; T steps; N = B, or B T when steps are folded into the batch; F features; H hidden
+units.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from .cores import Core
+from .distributions import Distribution
+from .heads import Head, Inputs
+
+Params = Any
+State = Any
+Encoder = Callable[[Inputs], jax.Array]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A distribution over actions and a value, given all inputs so far.
+
+    Law: `apply` is the scan of `step` from `initial_state`, so the log-probabilities recorded while
+    acting are those recomputed while learning.
+    """
+
+    init: Callable[[jax.Array], Params]
+    """key -> params"""
+
+    initial_state: Callable[[int], State]
+    """B -> state, the same for every row"""
+
+    step: Callable[[Params, State, Inputs], tuple[State, Any, jax.Array]]
+    """params, state, inputs [B, ...] -> state, distribution parameters [B, ...], values [B]"""
+
+    apply: Callable[[Params, Inputs], tuple[Any, jax.Array]]
+    """params, inputs [B, T, ...] -> distribution parameters [B, T, ...], values [B, T]"""
+
+    value_parameters: Callable[[Params], Any]
+    """params -> the same tree of bool: True where a parameter moves the value alone"""
+
+    distribution: Distribution
+
+
+class CoreStates(NamedTuple):
+    """Recurrent states; that of the value is empty unless it has a network of its own."""
+
+    policy: State
+    value: State
+
+
+def recurrent_policy(
+    example_inputs: Inputs,
+    encoder: Encoder,
+    core: Core,
+    head: Head,
+    *,
+    value: Literal["shared", "separate", "none"] = "shared",
+    initial_range: float | None = None,
+) -> Policy:
+    """Builds a policy: encoder, then core, then head.
+
+    Args:
+      example_inputs: arrays or `jax.ShapeDtypeStruct`s of one step of one sequence, without leading
+        axes.
+      encoder: inputs [N, ...] -> features [N, F]; may create haiku modules, as it runs inside a
+        haiku transform.
+      core: makes the recurrent core.
+      head: gives the distribution.
+      value: "shared" reads the value off the policy's core, "separate" gives it an encoder and a
+        core of its own, "none" makes it 0.
+      initial_range: a, to draw all parameters from U(-a, a); None keeps the initial values that
+        modules ask for.
+
+    Returns:
+      The policy.
+    """
+    transform = functools.partial(_transform, initial_range=initial_range)
+    recur = transform(lambda features, state: core()(features, state))
+    trunk = _Trunk(transform(encoder), recur, core)
+    read_action, read_value = transform(head.parameters), transform(_read_value)
+
+    def init(key: jax.Array) -> Params:
+        trunk_key, head_key, value_trunk_key, value_head_key = jax.random.split(key, 4)
+        inputs = jax.tree.map(lambda x: jnp.zeros((1, *x.shape), x.dtype), example_inputs)
+        params, hidden = trunk.init(trunk_key, inputs)
+        params["head"] = read_action.init(head_key, hidden, inputs)
+        if value == "none":
+            return {"policy": params}
+        value_params = trunk.init(value_trunk_key, inputs)[0] if value == "separate" else {}
+        value_params["head"] = read_value.init(value_head_key, hidden)
+        return {"policy": params, "value": value_params}
+
+    def initial_state(batch_size: int) -> CoreStates:
+        value_state = trunk.initial_state(batch_size) if value == "separate" else ()
+        return CoreStates(trunk.initial_state(batch_size), value_state)
+
+    def value_of(params: Params, hidden: jax.Array) -> jax.Array:
+        if value == "none":
+            return jnp.zeros(hidden.shape[0], hidden.dtype)
+        return read_value.apply(params["value"]["head"], hidden)
+
+    def step(
+        params: Params, state: CoreStates, inputs: Inputs
+    ) -> tuple[CoreStates, Any, jax.Array]:
+        hidden, policy_state = trunk.step(params["policy"], state.policy, inputs)  # [B, H]
+        parameters = read_action.apply(params["policy"]["head"], hidden, inputs)
+        value_hidden, value_state = hidden, state.value
+        if value == "separate":
+            value_hidden, value_state = trunk.step(params["value"], state.value, inputs)
+        return CoreStates(policy_state, value_state), parameters, value_of(params, value_hidden)
+
+    def apply(params: Params, inputs: Inputs) -> tuple[Any, jax.Array]:
+        batch_size, steps = jax.tree.leaves(inputs)[0].shape[:2]
+        folded = _fold_time(inputs)  # [T B, ...]
+        hidden = trunk.sequence(params["policy"], folded, batch_size)  # [T B, H]
+        parameters = read_action.apply(params["policy"]["head"], hidden, folded)
+        value_hidden = hidden
+        if value == "separate":
+            value_hidden = trunk.sequence(params["value"], folded, batch_size)
+        values = value_of(params, value_hidden)
+        return _unfold_time((parameters, values), steps)
+
+    return Policy(jax.jit(init), initial_state, step, apply, _value_parameters, head.distribution)
+
+
+class _Trunk(NamedTuple):
+    """Encoder and core: from inputs to hidden states."""
+
+    encode: hk.Transformed
+    recur: hk.Transformed
+    core: Core
+
+    def init(self, key: jax.Array, inputs: Inputs) -> tuple[dict[str, Params], jax.Array]:
+        encoder_key, core_key = jax.random.split(key)
+        state = self.initial_state(1)
+        params: dict[str, Params] = {"encoder": self.encode.init(encoder_key, inputs)}
+        features = self.encode.apply(params["encoder"], inputs)
+        params["core"] = self.recur.init(core_key, features, state)
+        return params, self.recur.apply(params["core"], features, state)[0]
+
+    def initial_state(self, batch_size: int) -> State:
+        make = hk.without_apply_rng(hk.transform(lambda: self.core().initial_state(batch_size)))
+        return make.apply({})
+
+    def step(self, params: Params, state: State, inputs: Inputs) -> tuple[jax.Array, State]:
+        features = self.encode.apply(params["encoder"], inputs)  # [B, F]
+        return self.recur.apply(params["core"], features, state)
+
+    def sequence(self, params: Params, folded: Inputs, batch_size: int) -> jax.Array:
+        features = self.encode.apply(params["encoder"], folded)  # [T B, F]
+        features = features.reshape(-1, batch_size, *features.shape[1:])  # [T, B, F]
+
+        def advance(state: State, features: jax.Array) -> tuple[State, jax.Array]:
+            hidden, state = self.recur.apply(params["core"], features, state)
+            return state, hidden
+
+        _, hidden = jax.lax.scan(advance, self.initial_state(batch_size), features)
+        return hidden.reshape(-1, *hidden.shape[2:])  # [T B, H]
+
+
+def _transform(function: Callable, initial_range: float | None) -> hk.Transformed:
+    """Makes a pure pair of functions of `function`, which may create haiku modules."""
+    if initial_range is None:
+        return hk.without_apply_rng(hk.transform(function))
+    uniform = hk.initializers.RandomUniform(-initial_range, initial_range)
+
+    def create(next_creator: Callable, shape: Any, dtype: Any, init: Any, context: Any) -> Any:
+        del init, context
+        return next_creator(shape, dtype, uniform)
+
+    def drawn_uniformly(*args: Any) -> Any:
+        with hk.custom_creator(create):
+            return function(*args)
+
+    return hk.without_apply_rng(hk.transform(drawn_uniformly))
+
+
+def _read_value(hidden: jax.Array) -> jax.Array:
+    return hk.Linear(1, name="value")(hidden)[:, 0]  # [N]
+
+
+def _value_parameters(params: Params) -> Any:
+    return {
+        network: jax.tree.map(lambda _, owner=network: owner == "value", tree)
+        for network, tree in params.items()
+    }
+
+
+def _fold_time(tree: Any) -> Any:
+    """[B, T, ...] -> [T B, ...], time first, since that is what a scan wants."""
+    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:]), tree)
+
+
+def _unfold_time(tree: Any, steps: int) -> Any:
+    """[T B, ...] -> [B, T, ...]."""
+    return jax.tree.map(lambda x: jnp.swapaxes(x.reshape(steps, -1, *x.shape[1:]), 0, 1), tree)
