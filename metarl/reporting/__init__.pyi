@@ -1,0 +1,59 @@
+from .blocks import Code as Code
+from .blocks import Facts as Facts
+from .blocks import Figure as Figure
+from .blocks import Folded as Folded
+from .blocks import Formula as Formula
+from .blocks import Paragraph as Paragraph
+from .blocks import Section as Section
+from .charts import Curve as Curve
+from .charts import curve_chart as curve_chart
+from .charts import interval_chart as interval_chart
+from .charts import learning_curves as learning_curves
+from .charts import learning_rate_sensitivity as learning_rate_sensitivity
+from .charts import search_curve as search_curve
+from .drawing import Drawing as Drawing
+from .files import write_file as write_file
+from .formulas import formula_svg as formula_svg
+from .numerals import IntervalLike as IntervalLike
+from .numerals import interval_text as interval_text
+from .numerals import number_text as number_text
+from .pages import html_page as html_page
+from .strict_json import to_json as to_json
+from .strict_json import write_json as write_json
+from .tables import Column as Column
+from .tables import Table as Table
+from .tables import to_csv as to_csv
+from .tables import write_csv as write_csv
+from .terminal import print_table as print_table
+from .terminal import table_text as table_text
+
+__all__ = [
+    "Code",
+    "Column",
+    "Curve",
+    "Drawing",
+    "Facts",
+    "Figure",
+    "Folded",
+    "Formula",
+    "IntervalLike",
+    "Paragraph",
+    "Section",
+    "Table",
+    "curve_chart",
+    "formula_svg",
+    "html_page",
+    "interval_chart",
+    "interval_text",
+    "learning_curves",
+    "learning_rate_sensitivity",
+    "number_text",
+    "print_table",
+    "search_curve",
+    "table_text",
+    "to_csv",
+    "to_json",
+    "write_csv",
+    "write_file",
+    "write_json",
+]

@@ -1,0 +1,181 @@
+"""Axes: sizes, scales, ticks in plain numbers, and labels beside the ends of curves."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .drawing import STYLE
+from .numerals import number_text
+from .palette import GRID, INK, Stroke
+
+WIDTH = 6.6  # inches
+LABEL_SIZE = 8.0  # points
+LONGEST_LABEL = 30  # characters
+LABEL_GAP = 0.045  # of the axes' width, between the curves' ends and their labels
+
+
+def with_style(draw: Callable) -> Callable:
+    """Makes a drawing function see metarl's style, and leave matplotlib's settings as they were."""
+
+    @functools.wraps(draw)
+    def styled(*arguments, **keywords):
+        from matplotlib import rc_context
+
+        with rc_context(STYLE):
+            return draw(*arguments, **keywords)
+
+    return styled
+
+
+def new_figure(height: float, panels: Sequence[float] = (), grid: tuple[int, int] = (1, 1)) -> Any:
+    """Returns a figure without pyplot, and its axes.
+
+    Args:
+      height: in inches.
+      panels: relative heights of panels one above the other, sharing the horizontal axis.
+      grid: rows and columns of small multiples, sharing both axes.
+
+    Returns:
+      The figure and its one axes; or its panels; or its small multiples in reading order, the unused ones removed by the
+      caller's `zip` staying invisible.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    if panels:
+        return figure, figure.subplots(
+            len(panels), 1, sharex=True, gridspec_kw={"height_ratios": list(panels)}
+        )
+    if grid == (1, 1):
+        return figure, figure.subplots()
+    multiples = figure.subplots(*grid, sharex=True, sharey=True, squeeze=False).ravel()
+    return figure, multiples
+
+
+def scaled(axes, x_label: str, y_label: str, x_scale: str = "linear", y_scale: str = "linear") -> None:
+    """Gives axes their labels, scales, a quiet grid, and no frame."""
+    axes.set_xlabel(x_label, parse_math=False)
+    axes.set_ylabel(y_label, parse_math=False)
+    for axis, set_scale, scale in (
+        (axes.xaxis, axes.set_xscale, x_scale),
+        (axes.yaxis, axes.set_yscale, y_scale),
+    ):
+        if scale == "log":
+            set_scale("log", nonpositive="mask")
+            _plain_log_ticks(axis)
+    axes.grid(color=INK, alpha=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_linewidth(0.7)
+    axes.tick_params(width=0.7, labelsize=8)
+
+
+def add_end_labels(
+    figure, axes, ends: Sequence[tuple[str, Any, Any, Stroke]]
+) -> None:
+    """Writes each curve's label at the right, as near to the height of its end as the others allow.
+
+    Args:
+      figure: the figure, whose layout is settled first.
+      axes: the axes of the curves, with their limits and scales.
+      ends: per curve its label, x [N], y [N] and stroke; curves without a finite point get their label at the top.
+    """
+    low, high = axes.get_ylim()
+    axes.set_xlim(*_data_limits([x for _, x, _, _ in ends], axes.get_xscale()))
+    axes.set_ylim(low, high)
+    figure.draw_without_rendering()
+    height_points = axes.get_window_extent().height * 72 / figure.dpi
+    heights = np.array([_end_height(axes, y) for _, _, y, _ in ends])
+    placed = spread_out(heights, 1.3 * LABEL_SIZE / height_points)
+    for (label, _, _, stroke), start, height in zip(ends, heights, placed, strict=True):
+        axes.annotate(
+            _shortened(label),
+            xy=(1.0, start),
+            xytext=(1 + LABEL_GAP, height),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            color=stroke.colour,
+            fontsize=LABEL_SIZE,
+            verticalalignment="center",
+            annotation_clip=False,
+            parse_math=False,
+            arrowprops={
+                "arrowstyle": "-", "color": stroke.colour, "alpha": 0.5, "linewidth": 0.7,
+                "shrinkA": 1.0, "shrinkB": 1.0, "relpos": (0.0, 0.5),
+            },
+        )
+
+
+def spread_out(heights: np.ndarray, gap: float) -> np.ndarray:
+    """Returns heights in [0, 1] moved as little as needed to lie at least `gap` apart.
+
+    Labels that would overlap are pooled into blocks, each centred on the mean of its members' wishes (the pool-adjacent-
+    violators algorithm, which gives the least sum of squared moves). If all of them do not fit, they share the room evenly.
+
+    Args:
+      heights: [N] wishes, 0 at the bottom and 1 at the top.
+      gap: the least distance of two labels.
+
+    Returns:
+      [N] heights in the order of the wishes.
+    """
+    count = len(heights)
+    gap = min(gap, 1 / max(count - 1, 1))
+    order = np.argsort(heights, kind="stable")
+    offsets = gap * np.arange(count)
+    blocks: list[list[float]] = []  # [mean, size] of wishes less their offsets, rising
+    for wish in np.asarray(heights, dtype=float)[order] - offsets:
+        blocks.append([wish, 1])
+        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
+            mean, size = blocks.pop()
+            below, members = blocks[-1]
+            blocks[-1] = [(below * members + mean * size) / (members + size), members + size]
+    floors = np.repeat([mean for mean, _ in blocks], [int(size) for _, size in blocks])
+    placed = np.empty(count)
+    placed[order] = np.clip(floors, 0.0, 1.0 - gap * (count - 1)) + offsets
+    return placed
+
+
+def _end_height(axes, y) -> float:
+    """Returns the height of a curve's last finite point, 0 to 1 of the axes; 1 if it has none."""
+    finite = np.asarray(y, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    if len(finite) == 0:
+        return 1.0
+    point = axes.transAxes.inverted().transform(axes.transData.transform((axes.get_xlim()[0], finite[-1])))
+    return float(np.clip(point[1], 0.0, 1.0)) if np.isfinite(point[1]) else 1.0
+
+
+def _data_limits(xs: Sequence, scale: str) -> tuple[float, float]:
+    """Returns the least and largest x: curves run to the right edge, where their labels begin."""
+    numbers = np.concatenate([np.asarray(x, dtype=float) for x in xs])
+    numbers = numbers[np.isfinite(numbers) & ((numbers > 0) | (scale == "linear"))]
+    low, high = float(numbers.min()), float(numbers.max())
+    return (low, high) if low < high else (low - 0.5, high + 0.5) if scale == "linear" else (low / 2, high * 2)
+
+
+def _shortened(label: str) -> str:
+    """Returns a label of bearable length; the middle of a long one gives way."""
+    if len(label) <= LONGEST_LABEL:
+        return label
+    half = (LONGEST_LABEL - 1) // 2
+    return f"{label[:half].rstrip()}…{label[-half:].lstrip()}"
+
+
+def _plain_log_ticks(axis) -> None:
+    """Labels a logarithmic axis with plain numbers, at 1, 2 and 5 when it spans few decades."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    low, high = sorted(axis.get_view_interval())
+    decades = np.log10(high / low) if low > 0 else np.inf
+    subs = (1.0,) if decades > 2.5 else (1.0, 2.0, 5.0) if decades > 0.8 else tuple(np.arange(1.0, 10.0))
+    axis.set_major_locator(LogLocator(subs=subs, numticks=8 if decades > 2.5 else 12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
