@@ -1,3 +1,4 @@
+from .landscapes import quadratic as quadratic
 from .networks import Network as Network
 from .networks import linear as linear
 from .networks import mlp as mlp
@@ -11,6 +12,7 @@ from .registry import load as load
 from .registry import names as names
 from .registry import register as register
 from .supervised import classification as classification
+from .supervised import regression as regression
 
 __all__ = [
     "SPLITS",
@@ -24,6 +26,8 @@ __all__ = [
     "load",
     "mlp",
     "names",
+    "quadratic",
     "register",
+    "regression",
     "stateless",
 ]

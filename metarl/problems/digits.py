@@ -1,7 +1,8 @@
 """Handwritten digits, real and bundled with scikit-learn: three networks on the same 1797 images.
 
-All digit problems share one split, 800 / 332 / 332 / 333 images for train / search / choice / test, stratified by
-class (see splits.py). An image has 8x8 pixels in 0 ... 1. The writers of the images are mixed over the splits.
+All digit problems share one split, 800 / 332 / 333 / 332 images for train / search / choice / test,
+stratified by class (see splits.py). An image has 8x8 pixels in 0 ... 1. The writers of the images
+are mixed over the splits.
 """
 
 from __future__ import annotations
@@ -11,14 +12,34 @@ import functools
 import numpy as np
 
 from .catalogue import CARDS
-from .networks import mlp
+from .networks import conv_net, mlp
 from .problem import Problem
-from .supervised import classification
+from .supervised import classification, regression
 
 
 def digits_mlp() -> Problem:
     """Returns digits by a 64-64-10 ReLU network: the quickest real problem to search on."""
     return classification(CARDS["digits-mlp"], mlp(64, 64, 10), _images, standardise=False)
+
+
+def digits_conv() -> Problem:
+    """Returns digits by the paper's child network: convolutions, batch norm, a model state."""
+    return classification(CARDS["digits-conv"], conv_net(), _images, standardise=False)
+
+
+def digits_autoencoder() -> Problem:
+    """Returns digits through a bottleneck: a deep network whose loss is slow to fall.
+
+    Reference:
+      Hinton and Salakhutdinov (2006), Reducing the Dimensionality of Data with Neural Networks.
+    """
+    return regression(
+        CARDS["digits-autoencoder"],
+        mlp(64, 32, 8, 32, 64),
+        lambda: (_images()[0], _images()[0]),
+        standardise=False,
+        strata=lambda: _images()[1],
+    )
 
 
 @functools.cache

@@ -1,8 +1,9 @@
 """The contract: a card that says what a problem is, and the functions that make it one.
 
-A `Card` is what a table of problems shows; it needs neither jax nor data. A `Problem` is a card with four functions,
-all pure. An optimizer sees three splits before the report: gradients come from "train", rewards of a search from
-"search", the choice among finalists from "choice"; "test" is for the report alone.
+A `Card` is what a table of problems shows; it needs neither jax nor data. A `Problem` is a card
+with four functions, all pure. An optimizer sees three splits before the report: gradients come from
+"train", rewards of a search from "search", the choice among finalists from "choice"; "test" is for
+the report alone.
 
 Letters: n examples of a split, B examples of a batch.
 """
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 Split = Literal["train", "search", "choice", "test"]
 Role = Literal["search", "held-out"]
 Params = Any  # a PyTree of float32 arrays
-ModelState = Any  # a PyTree of arrays that no gradient changes, such as running means; () when there is none
+ModelState = (
+    Any  # a PyTree of arrays that no gradient changes, such as running means; () when there is none
+)
 Examples = Any  # a PyTree of arrays that share their leading dimension, [n, ...] or [B, ...]
 
 SPLITS: tuple[Split, ...] = ("train", "search", "choice", "test")
@@ -38,7 +41,7 @@ class Card:
     family: str = "own"
     """Kind of problem: vision, tabular, language, landscape."""
     role: Role = "search"
-    """Whether update rules may be searched on it, or it only judges rules that were found elsewhere."""
+    """Whether rules may be searched on it, or it only judges rules found elsewhere."""
     metric: str | None = None
     """What `evaluate` reports beside the loss; None when the loss is all there is."""
     higher_is_better: bool = True
@@ -62,7 +65,8 @@ class Card:
         )
         prefix = f"Problem {self.name!r}: "
         require(
-            self.role in ROLES, f"{prefix}role must be one of {', '.join(ROLES)}, not {self.role!r}."
+            self.role in ROLES,
+            f"{prefix}role must be one of {', '.join(ROLES)}, not {self.role!r}.",
         )
         for field in ("steps", "batch_size"):
             value = getattr(self, field)
@@ -86,22 +90,22 @@ class Problem(Card):
     init: Callable[[jax.Array], tuple[Params, ModelState]]
     """key -> starting parameters and model state."""
     loss: Callable[[Params, ModelState, Examples, jax.Array], tuple[jax.Array, ModelState]]
-    """parameters, model state, batch, key -> mean loss of the batch [] in training mode, next model state."""
+    """params, model state, batch, key -> mean loss [] in training mode, next model state."""
     evaluate: Callable[[Params, ModelState, Examples], dict[str, jax.Array]]
-    """parameters, model state, batch -> {"loss": [], metric: []} of the batch in evaluation mode."""
+    """params, model state, batch -> {"loss": [], metric: []} in evaluation mode."""
     examples: Callable[[Split], Examples]
-    """split -> its examples, NumPy arrays [n, ...]: always the same, and disjoint from the other splits'."""
+    """split -> its examples, NumPy arrays [n, ...]: always the same, disjoint from the others."""
     minimum: Params | None = None
     """Parameters where the noiseless loss is zero, when they are known (landscapes)."""
 
     @classmethod
     def from_card(cls, card: Card, **functions: Any) -> Problem:
-        """Returns the problem that `card` announces, made of `functions` (the fields that a card lacks)."""
+        """Returns the problem of `card`, made of `functions` (the fields that a card lacks)."""
         facts = {field.name: getattr(card, field.name) for field in dataclasses.fields(Card)}
         return cls(**facts, **functions)
 
     def __post_init__(self):
-        """Refuses what is not callable; the functions themselves are tried when data are checked."""
+        """Refuses what is not callable."""
         super().__post_init__()
         for field in ("init", "loss", "evaluate", "examples"):
             value = getattr(self, field)

@@ -1,7 +1,8 @@
 """Problems by name: the built-in ones, registered ones, and a user's own as "my_module:factory".
 
-`cards` and `names` read a table; only `load` imports the module that builds a problem. A user's problem is tried out
-once when it is loaded, so that a malformed split is one clear message and not a shape error deep in a compiled loop.
+`cards` and `names` read a table; only `load` imports the module that builds a problem. A user's
+problem is tried out once when it is loaded, so that a malformed split is one clear message and not
+a shape error deep in a compiled loop.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ def load(name: str) -> Problem:
     """Returns the problem of that name; the same object at every call.
 
     Args:
-      name: a name of `names()`, or "my_module:factory": a function or class of the user's that takes no arguments and
-        gives a `Problem`. The module may lie in the working directory.
+      name: a name of `names()`, or "my_module:factory": a function or class of the user's that
+        takes no arguments and gives a `Problem`. The module may lie in the working directory.
 
     Returns:
       The problem. Its data are read at the first call of `examples`, a user's at once.
 
     Raises:
-      InvalidInput: no problem has the name; the module or the factory cannot be found or fails; what the factory gives
-        is not a `Problem`; its examples are malformed.
+      InvalidInput: no problem has the name; the module or the factory cannot be found or fails;
+        what the factory gives is not a `Problem`; its examples are malformed.
     """
     require(isinstance(name, str), f"A problem's name must be a text, not {type(name).__name__}.")
     if name in _registered:
@@ -93,7 +94,9 @@ def _build_own(name: str) -> Problem:
     factory = _attribute(_import(module_name, name), attribute, name)
     if isinstance(factory, Problem):
         return check_problem(factory)
-    require(callable(factory), f"Problem {name!r}: {attribute} is not a function, class or Problem.")
+    require(
+        callable(factory), f"Problem {name!r}: {attribute} is not a function, class or Problem."
+    )
     try:
         problem = factory()
     except InvalidInput:
@@ -111,7 +114,7 @@ def _build_own(name: str) -> Problem:
 
 
 def _import(module_name: str, name: str):
-    """Imports a user's module, which may lie in the working directory, as it may for `python -m`."""
+    """Imports a user's module, which may lie in the working directory, as for `python -m`."""
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())  # last: it must not shadow what is installed
         importlib.invalidate_caches()
@@ -120,7 +123,8 @@ def _import(module_name: str, name: str):
     except Exception as error:
         raise InvalidInput(
             f"Problem {name!r}: module {module_name!r} cannot be imported "
-            f"({type(error).__name__}: {error}). It must be installed or lie in the working directory."
+            f"({type(error).__name__}: {error}). "
+            "It must be installed or lie in the working directory."
         ) from error
 
 

@@ -1,9 +1,9 @@
 """Four disjoint parts of one data set, always the same, each with the classes in proportion.
 
-The order is that of `numpy.random.RandomState(0).permutation(n)`, a stream that NumPy has frozen (NEP 19), so that the
-splits are the same on every machine. Within it the i-th example of a class of size c gets the rank (i + 1/2) / c; the
-examples sorted by rank are cut at 44.5 %, 63 % and 81.5 %. Any cut then holds every class in proportion, to about one
-example.
+The order is that of `numpy.random.RandomState(0).permutation(n)`, a stream that NumPy has frozen
+(NEP 19), so that the splits are the same on every machine. Within it the i-th example of a class of
+size c gets the rank (i + 1/2) / c; the examples sorted by rank are cut at 44.5 %, 63 % and 81.5 %.
+Any cut then holds every class in proportion, to about one example.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Problems from arrays: classification and regression, with the split, the loss and the metric taken care of.
+"""Problems from arrays: split, loss and metric for classification and regression.
 
-A card, a network and a function that gives (inputs, targets) make a problem. Features are standardised with the mean
-and deviation of the training split alone, so that nothing of the other splits leaks into it.
+A card, a network and a function that gives inputs and targets make a problem. Features are
+standardised with the mean and deviation of the training split alone, so that nothing of the other
+splits leaks into it.
 
-Letters: n examples of the data set, B of a batch, D features, C classes.
+Letters: n examples of the data set, B of a batch, C classes, K outputs.
 """
 
 from __future__ import annotations
@@ -23,17 +24,20 @@ from .networks import Network
 from .problem import SPLITS, Card, Examples, ModelState, Params, Problem, Split
 from .splits import stratified_indices
 
-Data = Callable[[], tuple[Any, Any]]  # () -> inputs [n, ...], labels or targets
+Data = Callable[[], tuple[Any, Any]]  # () -> inputs [n, ...], labels or targets [n, ...]
 
 
-def classification(card: Card, network: Network, data: Data, *, standardise: bool = True) -> Problem:
-    """Returns the problem of predicting classes, with cross-entropy as its loss and accuracy as its metric.
+def classification(
+    card: Card, network: Network, data: Data, *, standardise: bool = True
+) -> Problem:
+    """Returns the problem of predicting classes: cross-entropy as loss, accuracy as metric.
 
     Args:
       card: what tables show of it; the metric is filled in here.
       network: from inputs [B, ...] to one logit a class [B, C].
-      data: called once, when examples are first asked for: () -> inputs [n, ...], labels [n] in 0 ... C - 1.
-      standardise: whether every input feature is brought to mean 0 and deviation 1, by training statistics.
+      data: called once, when examples are first asked for: () -> inputs [n, ...], labels [n] in
+        0 ... C - 1.
+      standardise: whether every input feature is brought to mean 0 and deviation 1.
 
     Returns:
       A problem whose examples are {"inputs": float32 [n, ...], "labels": int32 [n]}.
@@ -44,23 +48,77 @@ def classification(card: Card, network: Network, data: Data, *, standardise: boo
 
     @functools.cache
     def splits() -> dict[Split, Examples]:
-        inputs, labels = _arrays(card, *data())
-        whole = labels.ndim == 1 and labels.dtype.kind in "iub" and int(labels.min()) >= 0
-        require(whole, f"Problem {card.name!r}: labels must be whole numbers from 0 on, [n].")
+        inputs, labels = _arrays(card, data())
+        require(
+            labels.ndim == 1 and labels.dtype.kind in "iub" and int(labels.min()) >= 0,
+            f"Problem {card.name!r}: labels must be whole numbers from 0 on, [n].",
+        )
         indices = stratified_indices(labels)
         inputs = _standardised(inputs, indices["train"]) if standardise else inputs
-        return _cut({"inputs": inputs.astype(np.float32), "labels": labels.astype(np.int32)}, indices)
+        return _cut(indices, inputs=inputs.astype(np.float32), labels=labels.astype(np.int32))
 
-    def scores(logits: jax.Array, batch: Examples) -> dict[str, jax.Array]:
+    def error(logits: jax.Array, batch: Examples) -> jax.Array:
+        return cross_entropy(logits, batch["labels"])
+
+    def accuracy(logits: jax.Array, batch: Examples) -> jax.Array:
         hits = jnp.argmax(logits, axis=1) == batch["labels"]
-        return {
-            "loss": cross_entropy(logits, batch["labels"]),
-            "accuracy": jnp.mean(hits.astype(jnp.float32)),
-        }
+        return jnp.mean(hits.astype(jnp.float32))
 
-    facts = dataclasses.replace(card, metric="accuracy", higher_is_better=True)
-    error = lambda logits, batch: cross_entropy(logits, batch["labels"])  # noqa: E731
-    return _problem(facts, network, error, scores, lambda split: splits()[split])
+    card = dataclasses.replace(card, metric="accuracy", higher_is_better=True)
+    return _problem(card, network, error, accuracy, splits)
+
+
+def regression(
+    card: Card,
+    network: Network,
+    data: Data,
+    *,
+    standardise: bool = True,
+    strata: Callable[[], Any] | None = None,
+) -> Problem:
+    """Returns the problem of predicting numbers: mean squared error as loss, r2 as metric.
+
+    r2 = 1 - Σ (y - ŷ)² / Σ (y - mean of y)², over the batch that is evaluated; not a mean over
+    rows, so evaluate a split as a whole.
+
+    Args:
+      card: what tables show of it; the metric is filled in here.
+      network: from inputs [B, ...] to outputs [B, K].
+      data: called once, when examples are first asked for: () -> inputs [n, ...], targets [n] or
+        [n, K].
+      standardise: whether every input feature and every target is brought to mean 0, deviation 1.
+      strata: () -> the class of each example [n], when splits shall hold classes in proportion.
+
+    Returns:
+      A problem whose examples are {"inputs": float32 [n, ...], "targets": float32 [n, K]}.
+
+    Raises:
+      InvalidInput: from `examples`, when inputs and targets do not fit together.
+    """
+
+    @functools.cache
+    def splits() -> dict[Split, Examples]:
+        inputs, targets = _arrays(card, data())
+        targets = targets.reshape(len(targets), -1)  # [n, K]
+        indices = stratified_indices(
+            np.zeros(len(inputs)) if strata is None else np.asarray(strata())
+        )
+        if standardise:
+            inputs = _standardised(inputs, indices["train"])
+            targets = _standardised(targets, indices["train"])
+        return _cut(indices, inputs=inputs.astype(np.float32), targets=targets.astype(np.float32))
+
+    def error(outputs: jax.Array, batch: Examples) -> jax.Array:
+        return jnp.mean(jnp.square(outputs - batch["targets"]))
+
+    def r2(outputs: jax.Array, batch: Examples) -> jax.Array:
+        targets = batch["targets"]
+        unexplained = jnp.sum(jnp.square(outputs - targets))
+        total = jnp.sum(jnp.square(targets - jnp.mean(targets, axis=0, keepdims=True)))
+        return 1 - unexplained / total
+
+    card = dataclasses.replace(card, metric="r2", higher_is_better=True)
+    return _problem(card, network, error, r2, splits)
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -73,12 +131,21 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     Returns:
       The mean [].
     """
-    chosen = jax.nn.one_hot(labels, logits.shape[1], dtype=logits.dtype)  # a product; a gather's gradient is a scatter
+    # A product with one-hot rows: the gradient of indexing is a scatter, which is slow on a CPU.
+    chosen = jax.nn.one_hot(labels, logits.shape[1], dtype=logits.dtype)
     return jnp.mean(jax.nn.logsumexp(logits, axis=1) - jnp.sum(logits * chosen, axis=1))
 
 
-def _problem(card: Card, network: Network, error: Callable, scores: Callable, examples: Callable) -> Problem:
-    """Returns the problem of a network whose outputs are judged by `error` in training and `scores` in evaluation."""
+def _problem(
+    card: Card,
+    network: Network,
+    error: Callable[[jax.Array, Examples], jax.Array],
+    metric: Callable[[jax.Array, Examples], jax.Array],
+    splits: Callable[[], dict[Split, Examples]],
+) -> Problem:
+    """Returns the problem of a network that minimises `error` and is judged by `metric` too."""
+    assert card.metric is not None
+    metric_name = card.metric
 
     def loss(
         params: Params, model_state: ModelState, batch: Examples, key: jax.Array
@@ -89,35 +156,44 @@ def _problem(card: Card, network: Network, error: Callable, scores: Callable, ex
 
     def evaluate(params: Params, model_state: ModelState, batch: Examples) -> dict[str, jax.Array]:
         outputs, _ = network.apply(params, model_state, batch["inputs"], False)
-        return scores(outputs, batch)
+        return {"loss": error(outputs, batch), metric_name: metric(outputs, batch)}
 
-    return Problem.from_card(card, init=network.init, loss=loss, evaluate=evaluate, examples=examples)
+    return Problem.from_card(
+        card,
+        init=network.init,
+        loss=loss,
+        evaluate=evaluate,
+        examples=lambda split: splits()[split],
+    )
 
 
-def _arrays(card: Card, inputs: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(card: Card, data: Any) -> tuple[np.ndarray, np.ndarray]:
     """Returns inputs and targets as arrays of equally many rows."""
-    inputs, targets = np.asarray(inputs), np.asarray(targets)
+    prefix = f"Problem {card.name!r}: data "
+    require(
+        isinstance(data, tuple | list) and len(data) == 2, prefix + "must give (inputs, targets)."
+    )
+    inputs, targets = np.asarray(data[0]), np.asarray(data[1])
+    shapes = f"their shapes are {list(inputs.shape)} and {list(targets.shape)}."
     require(
         inputs.ndim >= 1 and targets.ndim >= 1 and len(inputs) == len(targets),
-        f"Problem {card.name!r}: data must give as many targets as inputs; "
-        f"their shapes are {list(inputs.shape)} and {list(targets.shape)}.",
+        prefix + f"must give as many targets as inputs; {shapes}",
     )
-    require(
-        len(inputs) >= 8,
-        f"Problem {card.name!r}: four splits need at least 8 examples; there are {len(inputs)}.",
-    )
+    require(len(inputs) >= 8, prefix + f"must give at least 8 examples for four splits; {shapes}")
     return inputs, targets
 
 
 def _standardised(values: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Returns values [n, ...] with mean 0 and deviation 1 on the rows `train`; constant features become 0."""
+    """Returns values [n, ...], mean 0 and deviation 1 on rows `train`; constant features are 0."""
     mean, deviation = values[train].mean(axis=0), values[train].std(axis=0)
     return (values - mean) / np.where(deviation > 0, deviation, 1.0)
 
 
-def _cut(arrays: dict[str, np.ndarray], indices: dict[Split, np.ndarray]) -> dict[Split, Examples]:
+def _cut(indices: dict[Split, np.ndarray], **arrays: np.ndarray) -> dict[Split, Examples]:
     """Returns the rows of every split, read-only because they are shared by all who ask."""
-    splits = {split: {name: array[indices[split]] for name, array in arrays.items()} for split in SPLITS}
-    for leaf in jax.tree.leaves(splits):
-        leaf.flags.writeable = False
+    splits: dict[Split, Examples] = {}
+    for split in SPLITS:
+        splits[split] = {name: array[indices[split]] for name, array in arrays.items()}
+        for array in splits[split].values():
+            array.flags.writeable = False
     return splits

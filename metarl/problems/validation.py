@@ -1,48 +1,49 @@
-"""A user's problem is tried out once: are its examples and its functions of the promised shape?"""
+"""A user's problem is tried once: are its examples and its functions of the promised shape?
+
+Every refusal names the problem, the part at fault, what was received and what is accepted. Functions
+are traced on one batch, not run, so the check costs milliseconds.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from metarl.errors import require
+from metarl.errors import InvalidInput, require
 
-from .problem import SPLITS, Problem, Split
+from .problem import SPLITS, Examples, Problem, Split
 
 
 def check_problem(problem: Problem) -> Problem:
     """Returns `problem` if its four splits and its functions fit together.
 
     Raises:
-      InvalidInput: a split is not a PyTree of finite NumPy arrays that share their number of rows, differs from the
-        training split in structure, row shape or dtype, or is too small; or `init`, `loss` or `evaluate` do not give
-        what the contract says.
+      InvalidInput: a split is not a PyTree of finite NumPy arrays that share their number of rows,
+        or differs from the training split in structure, row shape or dtype; training examples do
+        not fill a batch; or `init`, `loss` or `evaluate` do not give what the contract says.
     """
-    train = problem.examples("train")
-    rows = {split: _check_split(problem, split) for split in SPLITS}
+    splits = {split: _examples(problem, split) for split in SPLITS}
+    _check_layouts(problem, splits)
+    rows = len(jax.tree.leaves(splits["train"])[0])
     require(
-        rows["train"] >= problem.batch_size,
-        f"Problem {problem.name!r}: a batch of {problem.batch_size} needs as many training examples; "
-        f"there are {rows['train']}.",
+        rows >= problem.batch_size,
+        f"Problem {problem.name!r}: a batch of {problem.batch_size} needs as many training "
+        f"examples; there are {rows}.",
     )
-    expected = _layout(train)
-    for split in SPLITS:
-        received = _layout(problem.examples(split))
-        require(
-            received == expected,
-            f"Problem {problem.name!r}: the examples of {split!r} are laid out as {_text(received)}, "
-            f"those of 'train' as {_text(expected)}; they must agree.",
-        )
-    _check_functions(problem, train)
+    _check_functions(
+        problem, jax.tree.map(lambda leaf: leaf[: problem.batch_size], splits["train"])
+    )
     return problem
 
 
-def _check_split(problem: Problem, split: Split) -> int:
-    """Returns the number of examples of one split, after looking at every array of it."""
+def _examples(problem: Problem, split: Split) -> Examples:
+    """Returns the examples of one split, after looking at every array of it."""
+    examples = _attempt(problem, f"examples({split!r})", lambda: problem.examples(split))
     prefix = f"Problem {problem.name!r}: the examples of {split!r} "
-    leaves = jax.tree.leaves(problem.examples(split))
+    leaves = jax.tree.leaves(examples)
     require(bool(leaves), prefix + "hold no array.")
     for leaf in leaves:
         require(
@@ -52,51 +53,74 @@ def _check_split(problem: Problem, split: Split) -> int:
         finite = leaf.dtype.kind != "f" or bool(np.isfinite(leaf).all())
         require(finite, prefix + "hold NaN or infinity.")
     lengths = sorted({len(leaf) for leaf in leaves})
-    require(
-        len(lengths) == 1, prefix + f"differ in their number of rows: {', '.join(map(str, lengths))}."
-    )
+    received = ", ".join(map(str, lengths))
+    require(len(lengths) == 1, prefix + f"differ in their number of rows: {received}.")
     require(lengths[0] >= 1, prefix + "are empty.")
-    return lengths[0]
+    return examples
 
 
-def _check_functions(problem: Problem, train: Any) -> None:
+def _check_layouts(problem: Problem, splits: dict[Split, Examples]) -> None:
+    """Refuses splits whose rows differ from the training split's."""
+    expected = _layout(splits["train"])
+    for split, examples in splits.items():
+        received = _layout(examples)
+        require(
+            received == expected,
+            f"Problem {problem.name!r}: the examples of {split!r} are laid out as "
+            f"{_text(received)}, those of 'train' as {_text(expected)}; they must agree.",
+        )
+
+
+def _check_functions(problem: Problem, batch: Examples) -> None:
     """Traces the functions on one batch; nothing is computed."""
-    key = jax.random.key(0)
-    batch = jax.tree.map(lambda leaf: leaf[: problem.batch_size], train)
-    start = jax.eval_shape(problem.init, key)
     prefix = f"Problem {problem.name!r}: "
-    require(isinstance(start, tuple) and len(start) == 2, prefix + "init must give (params, model_state).")
-    params, model_state = start
-    step = jax.eval_shape(problem.loss, params, model_state, batch, key)
-    require(isinstance(step, tuple) and len(step) == 2, prefix + "loss must give (loss, model_state).")
+    key = jax.random.key(0)
+    start = _attempt(problem, "init", lambda: jax.eval_shape(problem.init, key))
+    pair = isinstance(start, tuple) and len(start) == 2
+    require(pair, prefix + "init must give (params, model_state).")
+    step = _attempt(problem, "loss", lambda: jax.eval_shape(problem.loss, *start, batch, key))
+    pair = isinstance(step, tuple) and len(step) == 2
+    require(pair, prefix + "loss must give (loss, model_state).")
+    loss, model_state = step
+    single = getattr(loss, "shape", None) == ()
+    require(single, prefix + f"loss must give one number, not {_describe(loss)}.")
     require(
-        getattr(step[0], "shape", None) == (), prefix + f"loss must give one number, not {_describe(step[0])}."
-    )
-    require(
-        _layout(step[1], rows=False) == _layout(model_state, rows=False),
+        _layout(model_state, skip=0) == _layout(start[1], skip=0),
         prefix + "loss must keep the structure, shapes and dtypes of the model state.",
     )
-    scores = jax.eval_shape(problem.evaluate, params, model_state, batch)
-    expected = {"loss"} | ({problem.metric} if problem.metric else set())
-    received = set(scores) if isinstance(scores, dict) else set()
+    scores = _attempt(problem, "evaluate", lambda: jax.eval_shape(problem.evaluate, *start, batch))
+    expected = ["loss", *([problem.metric] if problem.metric else [])]
+    received = list(scores) if isinstance(scores, dict) else type(scores).__name__
     require(
-        expected <= received,
-        prefix + f"evaluate must give a dict with {', '.join(sorted(expected))}; it gives {sorted(received)}.",
+        isinstance(scores, dict) and set(expected) <= set(scores),
+        prefix + f"evaluate must give a dict with the keys {expected}; it gives {received}.",
     )
 
 
-def _layout(tree: Any, *, rows: bool = True) -> tuple:
-    """Returns the structure, the shapes (without the leading dimension if `rows`) and the dtypes of a PyTree."""
+def _attempt(problem: Problem, what: str, call: Callable[[], Any]) -> Any:
+    """Returns what a user's function gives; its exception becomes one line."""
+    try:
+        return call()
+    except InvalidInput:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InvalidInput(f"Problem {problem.name!r}: {what} raised {reason}") from error
+
+
+def _layout(tree: Any, *, skip: int = 1) -> tuple:
+    """Returns the structure of a PyTree, and its leaves' shapes after `skip` dimensions, dtypes."""
     leaves, structure = jax.tree.flatten(tree)
-    return structure, tuple((leaf.shape[1:] if rows else leaf.shape, str(leaf.dtype)) for leaf in leaves)
+    return structure, tuple((leaf.shape[skip:], str(leaf.dtype)) for leaf in leaves)
 
 
 def _text(layout: tuple) -> str:
     """Returns a layout as a person reads it."""
-    return "; ".join(f"{dtype} [n{''.join(f', {size}' for size in shape)}]" for shape, dtype in layout[1])
+    sizes = (", ".join(["n", *map(str, shape)]) for shape, _ in layout[1])
+    return "; ".join(f"{dtype} [{size}]" for size, (_, dtype) in zip(sizes, layout[1], strict=True))
 
 
 def _describe(leaf: Any) -> str:
     """Returns what a leaf is: its dtype and shape, or its type."""
     shape, dtype = getattr(leaf, "shape", None), getattr(leaf, "dtype", None)
-    return type(leaf).__name__ if shape is None else f"{type(leaf).__name__} {dtype} {list(shape)}"
+    return type(leaf).__name__ if shape is None else f"{dtype} {list(shape)}"

@@ -1,0 +1,150 @@
+"""Characters of Python's own documentation, one at a time: a small recurrent language model.
+
+The text is the language reference of Python 3.13 as its `help` shows it, 414 kB, compressed in the
+package beside its licence (see text/README.md). It is cut into windows of 33 characters; blocks of
+32 windows in a row go to one split, so that neighbours mostly stay together. Characters are bytes
+0 ... 95: 95 printable ASCII characters, then the line feed.
+
+Letters: n windows, B of a batch, T = 32 characters predicted in each, V = 96 characters, H units.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.resources
+import lzma
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .catalogue import CARDS
+from .networks import affine, glorot
+from .problem import SPLITS, Examples, ModelState, Params, Problem, Split
+from .splits import stratified_indices
+from .supervised import cross_entropy
+
+ALPHABET = "".join(map(chr, range(32, 127))) + "\n"
+# Of the decompressed text.
+SHA256 = "2289dcf04136602dcc6d4e43517e3b4986190ed5497198a288fd91acbc1d6aff"
+
+_PREDICTED = 32  # T
+_WINDOWS_A_BLOCK = 32
+_UNITS = 64  # H
+
+
+def python_docs_gru() -> Problem:
+    """Returns the prediction of every next character in a window by a GRU of 64 units.
+
+    The loss is the mean cross-entropy in nats, the metric the same in bits. The hidden state starts
+    at zero in every window.
+    """
+
+    def loss(
+        params: Params, model_state: ModelState, batch: Examples, key: jax.Array
+    ) -> tuple[jax.Array, ModelState]:
+        del key  # nothing is drawn
+        return _surprise(params, batch["characters"]), model_state
+
+    def evaluate(params: Params, model_state: ModelState, batch: Examples) -> dict[str, jax.Array]:
+        del model_state
+        nats = _surprise(params, batch["characters"])
+        return {"loss": nats, "bits per character": nats / np.log(2)}
+
+    return Problem.from_card(
+        CARDS["python-docs-gru"],
+        init=lambda key: (_init(key, len(ALPHABET), _UNITS), ()),
+        loss=loss,
+        evaluate=evaluate,
+        examples=lambda split: _windows()[split],
+    )
+
+
+def _init(key: jax.Array, characters: int, units: int) -> Params:
+    """Returns the parameters of a GRU: Glorot weights, biases at zero."""
+    inward, recurrent, head = jax.random.split(key, 3)
+
+    def weights(key: jax.Array, rows: int, columns: int, fan_out: int) -> jax.Array:
+        return glorot(rows, fan_out) * jax.random.normal(key, (rows, columns), jnp.float32)
+
+    return {
+        "inward": weights(inward, characters, 3 * units, units),  # one row a character: [V, 3 H]
+        "inward_bias": jnp.zeros(3 * units, jnp.float32),
+        "recurrent": weights(recurrent, units, 3 * units, units),  # [H, 3 H]
+        "recurrent_bias": jnp.zeros(3 * units, jnp.float32),
+        "head": weights(head, units, characters, characters),  # [H, V]
+        "head_bias": jnp.zeros(characters, jnp.float32),
+    }
+
+
+def _surprise(params: Params, characters: jax.Array) -> jax.Array:
+    """Returns the mean cross-entropy in nats of characters [B, T + 1] given those before."""
+    characters = characters.astype(jnp.int32).T  # [T + 1, B]
+    inward = params["inward"][characters[:-1]] + params["inward_bias"][None, None, :]  # [T, B, 3 H]
+    start = jnp.zeros((characters.shape[1], params["head"].shape[0]), jnp.float32)  # [B, H]
+
+    def step(hidden: jax.Array, inward: jax.Array) -> tuple[jax.Array, jax.Array]:
+        hidden = gru_step(params["recurrent"], params["recurrent_bias"], hidden, inward)
+        return hidden, hidden
+
+    _, hidden = jax.lax.scan(step, start, inward)  # [T, B, H]
+    flat = hidden.reshape(-1, hidden.shape[2])  # [T B, H]
+    logits = affine(flat, params["head"], params["head_bias"])  # [T B, V]
+    return cross_entropy(logits, characters[1:].reshape(-1))
+
+
+def gru_step(
+    recurrent: jax.Array, bias: jax.Array, hidden: jax.Array, inward: jax.Array
+) -> jax.Array:
+    """Returns the next hidden state of a gated recurrent unit.
+
+    r, z = sigmoid(W x + U h); c = tanh(W x + r (U h)); h <- z h + (1 - z) c, with biases.
+
+    Args:
+      recurrent: U [H, 3 H]; the columns of this and the other matrices are those of r, z, c.
+      bias: added to U h [3 H].
+      hidden: h [B, H].
+      inward: W x with its bias [B, 3 H]; x is a character, so that W x is a row of the table W'.
+
+    Returns:
+      The next h [B, H].
+
+    Reference:
+      Cho et al. (2014), with the reset gate after the product, as in cuDNN: one product a step.
+    """
+    units = hidden.shape[1]
+    own = affine(hidden, recurrent, bias)  # [B, 3 H]
+    gates = jax.nn.sigmoid(inward[:, : 2 * units] + own[:, : 2 * units])
+    reset, keep = gates[:, :units], gates[:, units:]
+    candidate = jnp.tanh(inward[:, 2 * units :] + reset * own[:, 2 * units :])
+    return keep * hidden + (1 - keep) * candidate
+
+
+def text() -> str:
+    """Returns the documentation text.
+
+    Raises:
+      RuntimeError: the file in the package is damaged.
+    """
+    packed = importlib.resources.files("metarl.problems").joinpath("text", "python_docs.txt.xz")
+    raw = lzma.decompress(packed.read_bytes())
+    if hashlib.sha256(raw).hexdigest() != SHA256:
+        raise RuntimeError("The text of python-docs-gru is damaged; install metarl again.")
+    return raw.decode("ascii")
+
+
+@functools.cache
+def _windows() -> dict[Split, Examples]:
+    """Returns the windows of every split as bytes [n, T + 1] in 0 ... V - 1."""
+    raw = np.frombuffer(text().encode("ascii"), np.uint8)
+    codes = np.where(raw == ord("\n"), len(ALPHABET) - 1, raw - 32).astype(np.uint8)
+    block = _WINDOWS_A_BLOCK * (_PREDICTED + 1)
+    blocks = codes[: len(codes) // block * block].reshape(-1, _WINDOWS_A_BLOCK, _PREDICTED + 1)
+    indices = stratified_indices(np.zeros(len(blocks)))
+    splits: dict[Split, Examples] = {}
+    for split in SPLITS:
+        windows = blocks[indices[split]].reshape(-1, _PREDICTED + 1)
+        windows.flags.writeable = False  # shared by all who ask
+        splits[split] = {"characters": windows}
+    return splits
