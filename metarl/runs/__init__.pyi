@@ -1,0 +1,39 @@
+from .checkpoints import Checkpoints as Checkpoints
+from .checkpoints import UnusableCheckpoint as UnusableCheckpoint
+from .checkpoints import load_checkpoint as load_checkpoint
+from .checkpoints import save_checkpoint as save_checkpoint
+from .directory import RunDirectory as RunDirectory
+from .driver import Job as Job
+from .driver import Outcome as Outcome
+from .driver import drive as drive
+from .interruption import Interruption as Interruption
+from .metric_log import MetricLog as MetricLog
+from .progress import PlainProgress as PlainProgress
+from .progress import Progress as Progress
+from .progress import SilentProgress as SilentProgress
+from .progress import progress_on_stderr as progress_on_stderr
+from .provenance import collect_provenance as collect_provenance
+from .provenance import differing_bits as differing_bits
+from .trees import flatten_tree as flatten_tree
+from .trees import restore_tree as restore_tree
+
+__all__ = [
+    "Checkpoints",
+    "Interruption",
+    "Job",
+    "MetricLog",
+    "Outcome",
+    "PlainProgress",
+    "Progress",
+    "RunDirectory",
+    "SilentProgress",
+    "UnusableCheckpoint",
+    "collect_provenance",
+    "differing_bits",
+    "drive",
+    "flatten_tree",
+    "load_checkpoint",
+    "progress_on_stderr",
+    "restore_tree",
+    "save_checkpoint",
+]

@@ -1,0 +1,241 @@
+"""The run directory: everything about one run in one place, made whole or not at all.
+
+    run.json          what this is: format, job, name
+    config.json       the configuration as it was asked for; `--config RUN_DIR/config.json` repeats
+    the run provenance.json   what its numbers may depend on metrics.jsonl     one line a generation
+    checkpoints/      the newest two states outcome.json      how the last session ended, and the
+    budget that repeats it lock              held by the process that is at work here
+
+The first three are there, on the disk, before anything is compiled; so a run that is killed later
+can always be resumed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from metarl.errors import InvalidInput, nearest_name, require
+
+from .checkpoints import Checkpoints
+from .durable import json_bytes, read_json_object, sync_directory, write_durably
+from .metric_log import MetricLog
+from .provenance import collect_provenance
+
+FORMAT, FORMAT_VERSION = "metarl-run", 1
+_IDENTITY, _CONFIG, _PROVENANCE = "run.json", "config.json", "provenance.json"
+
+
+class RunDirectory:
+    """One run on disk. `create` makes a new one, `open` finds an old one.
+
+    Attributes:
+      path: the directory.
+      job: what runs here ("search", "train").
+      config: the configuration that was asked for.
+      provenance: see `collect_provenance`; of the process that created the run.
+      metrics: the metric log.
+      checkpoints: the saved states.
+    """
+
+    def __init__(self, path: Path, job: str, config: dict[str, Any], provenance: dict[str, Any]):
+        """Use `create` or `open`."""
+        self.path = path
+        self.job = job
+        self.config = config
+        self.provenance = provenance
+        self.metrics = MetricLog(path / "metrics.jsonl")
+        self.checkpoints = Checkpoints(path / "checkpoints")
+        self._locks_held = 0
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str] | None,
+        job: str,
+        config: Mapping[str, Any],
+        command: Sequence[str],
+        root: str | os.PathLike[str] = "runs",
+        *,
+        matmul_precision: str | None = None,
+    ) -> RunDirectory:
+        """Makes the directory of a new run, with its identity, configuration and provenance.
+
+        Args:
+          path: a directory that is new or empty; None makes `ROOT/JOB-DATE-TIME-UNIQUE`.
+          job: what runs here.
+          config: the configuration, as JSON can hold it; its "seed" goes into the provenance.
+          command: the command line, as a list of words.
+          root: where directories without a given path are made.
+          matmul_precision: see `collect_provenance`.
+
+        Returns:
+          The run.
+
+        Raises:
+          InvalidInput: there is something at `path` already.
+          OSError: it could not be written (no space, no permission); nothing is left behind.
+        """
+        place = Path(root, _new_name(job)) if path is None else Path(path).expanduser()
+        _require_free(place)
+        provenance = collect_provenance(
+            command, seed=config.get("seed"), matmul_precision=matmul_precision
+        )
+        identity = {"format": FORMAT, "version": FORMAT_VERSION, "job": job, "name": place.name}
+        contents = {_IDENTITY: identity, _CONFIG: config, _PROVENANCE: provenance}
+        _write_whole_directory(
+            place, {name: json_bytes(content) for name, content in contents.items()}
+        )
+        return cls.open(place)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> RunDirectory:
+        """Returns the run in a directory.
+
+        Raises:
+          InvalidInput: there is no run, or it is damaged or of another version.
+        """
+        place = Path(path).expanduser()
+        _require_run(place)
+        identity = read_json_object(place / _IDENTITY)
+        require(
+            identity.get("format") == FORMAT and isinstance(identity.get("job"), str),
+            f"{str(place)!r} is not a run of metarl: its {_IDENTITY} belongs to something else.",
+        )
+        require(
+            identity.get("version") == FORMAT_VERSION,
+            f"Run {str(place)!r} has format {identity.get('version')}; this metarl reads "
+            f"format {FORMAT_VERSION}. Use the version that made it ({_PROVENANCE} names it).",
+        )
+        for name in (_CONFIG, _PROVENANCE):
+            require(
+                (place / name).is_file(),
+                f"Run {str(place)!r} is damaged: it has no {name}. Start a new run.",
+            )
+        config, provenance = (
+            read_json_object(place / _CONFIG),
+            read_json_object(place / _PROVENANCE),
+        )
+        return cls(place, identity["job"], config, provenance)
+
+    @property
+    def outcome(self) -> dict[str, Any] | None:
+        """How the last session ended (see `drive`); None while it runs, or if it was killed."""
+        path = self.path / "outcome.json"
+        return read_json_object(path) if path.exists() else None
+
+    def write_outcome(self, outcome: Mapping[str, Any] | None) -> None:
+        """Records how a session ended; None forgets it, when the next session begins."""
+        path = self.path / "outcome.json"
+        if outcome is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_durably(path, json_bytes(outcome))
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps other processes out while the block runs.
+
+        The lock dies with its process, and may be taken again inside the block.
+
+        Raises:
+          InvalidInput: another process, or another `RunDirectory` of this one, is at work here.
+        """
+        if self._locks_held == 0:
+            self._lock_file = _locked(self.path)
+        self._locks_held += 1
+        try:
+            yield
+        finally:
+            self._locks_held -= 1
+            if self._locks_held == 0:
+                os.close(self._lock_file)
+
+
+def _new_name(job: str) -> str:
+    return f"{job}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+
+
+def _require_free(place: Path) -> None:
+    """Raises unless a new run can be made at `place`: nothing there, or an empty directory."""
+    if not os.path.lexists(place):
+        return
+    require(
+        place.is_dir(),
+        f"Cannot make a run directory at {str(place)!r}: it is a file. Choose another --run-dir.",
+    )
+    require(
+        not (place / _IDENTITY).exists(),
+        f"Run directory {str(place)!r} exists already. "
+        f"Go on with it by `metarl resume {place}`, or choose another --run-dir.",
+    )
+    require(
+        not any(place.iterdir()),
+        f"Directory {str(place)!r} is not empty, and holds no run. "
+        "Choose another --run-dir, a new or an empty one.",
+    )
+
+
+def _require_run(place: Path) -> None:
+    """Raises unless there is something at `place` that says it is a run."""
+    if not place.is_dir():
+        what = "it is a file" if place.exists() else "there is no such directory"
+        raise InvalidInput(
+            f"{str(place)!r} is not a run: {what}.{_suggestion(place)} Give the directory of a run."
+        )
+    require(
+        (place / _IDENTITY).is_file(),
+        f"{str(place)!r} is not a run: it has no {_IDENTITY}. Give the directory of a run.",
+    )
+
+
+def _suggestion(place: Path) -> str:
+    siblings = [identity.parent.name for identity in place.parent.glob(f"*/{_IDENTITY}")]
+    nearest = nearest_name(place.name, siblings)
+    return f" Did you mean {str(place.with_name(nearest))!r}?" if nearest else ""
+
+
+def _write_whole_directory(place: Path, contents: Mapping[str, bytes]) -> None:
+    """Writes files into a directory beside `place`, then renames it: it appears whole."""
+    place = Path(os.path.realpath(place))  # a link to an empty directory stays a link
+    partial = place.with_name(f".{place.name}-{uuid.uuid4().hex[:6]}.partial")
+    try:
+        partial.mkdir(parents=True)
+        for name, content in contents.items():
+            write_durably(partial / name, content)
+        os.rename(partial, place)
+    except BaseException as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError):
+            _require_free(place)  # another process may have been here first
+            raise OSError(error.errno, error.strerror, str(place)) from error
+        raise
+    sync_directory(place.parent)
+
+
+def _locked(directory: Path) -> int:
+    """Returns the lock file, locked; the system lets go of it when the process ends."""
+    import fcntl
+
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    except BaseException as error:
+        owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            who = f"process {owner}" if owner.isdigit() else "another process"
+            raise InvalidInput(
+                f"Run directory {str(directory)!r} is in use by {who}. "
+                "Wait until it ends, or stop it, then try again."
+            ) from None
+        raise
+    return descriptor

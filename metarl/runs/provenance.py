@@ -1,0 +1,134 @@
+"""Provenance: what a run's numbers may depend on, written down before the first of them exists.
+
+Versions, devices, the processor and those of its features that change the last bits, threads,
+matrix product precision, seed, command line, time, revision. No path of the machine is recorded
+beyond what the command line itself names.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_DISTRIBUTIONS = ("metarl", "jax", "jaxlib", "optax", "dm-haiku", "numpy")
+# Whether products and sums are fused, and how many numbers are added at once, decides the last bit.
+_FEATURES = re.compile(r"f16c|fma4?|sse4_[12]|avx\w*|amx\w*|asimd\w*|sve\w*|bf16|fphp")
+_THREAD_SETTINGS = (
+    "NPROC",
+    "OMP_NUM_THREADS",
+    "XLA_FLAGS",
+    "JAX_PLATFORMS",
+    "JAX_NUM_CPU_DEVICES",
+    "JAX_ENABLE_X64",
+    "JAX_DEFAULT_MATMUL_PRECISION",
+)
+_DECIDES_BITS = ("versions", "devices", "processor", "cores", "settings", "matmul_precision")
+
+
+def collect_provenance(
+    command: Sequence[str], *, seed: int | None = None, matmul_precision: str | None = None
+) -> dict[str, Any]:
+    """Returns the provenance of a run that starts now; starts jax's backend to see the devices.
+
+    Args:
+      command: the command line, as a list of words.
+      seed: the seed of everything random in the run.
+      matmul_precision: what jax's default matrix product precision was set to; None is the
+        backend's own.
+
+    Returns:
+      A dict that JSON can hold.
+    """
+    return {
+        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": list(command),
+        "seed": seed,
+        "matmul_precision": matmul_precision,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "revision": _revision(),
+        "devices": _devices(),
+        "processor": _processor(),
+        "cores": {"present": os.cpu_count(), "usable": _usable_cores()},
+        "settings": {name: os.environ.get(name) for name in _THREAD_SETTINGS},
+        "system": {"name": platform.system(), "release": platform.release()},
+    }
+
+
+def differing_bits(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Returns which of the things that decide the last bits differ between two provenances.
+
+    Args:
+      recorded: the provenance of the run when it started.
+      now: that of the process that resumes it.
+
+    Returns:
+      The names of what differs ("versions", "processor" ...); empty when equal bits can be
+      expected.
+    """
+    return [name for name in _DECIDES_BITS if recorded.get(name) != now.get(name)]
+
+
+def _versions() -> dict[str, str | None]:
+    return {name: _version(name) for name in _DISTRIBUTIONS}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None  # used from a checkout, without having been installed
+
+
+def _devices() -> list[dict[str, Any]]:
+    import jax
+
+    return [{"platform": device.platform, "kind": device.device_kind} for device in jax.devices()]
+
+
+def _processor() -> dict[str, Any]:
+    """Returns the model and the features that decide bits; features are only known on Linux."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    pairs = [line.split(":", 1) for line in lines if ":" in line]
+    fields = {name.strip().lower(): value.strip() for name, value in reversed(pairs)}
+    flags = (fields.get("flags") or fields.get("features") or "").split()
+    return {
+        "architecture": platform.machine(),
+        "model": fields.get("model name") or platform.processor() or None,
+        "features": sorted(flag for flag in flags if _FEATURES.fullmatch(flag)),
+    }
+
+
+def _usable_cores() -> int | None:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _revision() -> dict[str, Any] | None:
+    """Returns the commit of metarl's own checkout; None if it is installed, wherever that is."""
+    here = Path(__file__).resolve()
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+        return None
+    commit = _git(here.parent, "rev-parse", "HEAD")
+    changes = _git(here.parent, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "modified": bool(changes)}
+
+
+def _git(directory: Path, *words: str) -> str | None:
+    """Returns what git answers; None if it does not, or is not installed."""
+    command = ["git", "-C", str(directory), *words]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
