@@ -1,0 +1,268 @@
+"""The compiler: a rule as an optax transform.
+
+`scale_by_rule` turns gradients g into updates b(u(...)) as the rule says; `to_optax` chains it with decoupled weight
+decay and the learning rate, the way `optax.adamw` is built. Only what a rule needs is kept in its state: PowerSign holds
+one buffer per parameter, plain `g` none.
+
+Letters: t steps taken before this one, T steps of the whole run (`total_steps`), P entries of one leaf.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from metarl.errors import InvalidInput, require
+
+from .expression import Expression, Operand, evaluate, needs, walk
+from .named_rules import resolve
+from .primitives import OPERANDS
+from .rule import Rule
+
+_LARGEST_MULTIPLIED_EXPONENT = 16
+
+
+class ScaleByRuleState(NamedTuple):
+    """State of `scale_by_rule`; a part that the rule does not need is None."""
+
+    count: jax.Array  # [], int32: steps taken
+    mu: optax.Updates | None  # moving average of g, like the parameters
+    nu: optax.Updates | None  # moving average of g^2
+    xi: optax.Updates | None  # moving average of g^3
+    key: jax.Array | None  # [], typed random key
+
+
+def to_optax(
+    rule: Rule | str,
+    learning_rate: optax.ScalarOrSchedule,
+    *,
+    b1: jax.typing.ArrayLike = 0.9,
+    b2: jax.typing.ArrayLike = 0.999,
+    b3: jax.typing.ArrayLike = 0.999,
+    eps: jax.typing.ArrayLike = 1e-8,
+    weight_decay: optax.ScalarOrSchedule = 0.0,
+    mask: Any = None,
+    mu_dtype: jax.typing.DTypeLike | None = None,
+    total_steps: int | None = None,
+    seed: int | jax.Array = 0,
+) -> optax.GradientTransformationExtraArgs:
+    """Returns the optimizer w ← w - learning_rate · (update + weight_decay · w).
+
+    Args:
+      rule: a `Rule`, the name of one ("powersign") or its text ("exp(sign(g) * sign(m)) * g").
+      learning_rate: a number, or a schedule from steps taken to a number.
+      b1: rate of the moving average m of g.
+      b2: rate of the moving average v of g^2.
+      b3: rate of the moving average y of g^3.
+      eps: added to the divisor of `/`, and to sqrt(v) in `adam` and `rmsprop`.
+      weight_decay: strength of the decay, decoupled from the gradient as in AdamW.
+      mask: which parameters decay: a tree of booleans or a function that returns one, as in `optax.adamw`.
+      mu_dtype: type of the average of g; None means that of the parameters, which the other averages always have.
+      total_steps: T, for rules that know how far the run is (`ld`, `cd`, `rd10` ...).
+      seed: of `noise` and `drop`: an integer or a typed random key.
+
+    Returns:
+      A transform that works wherever optax's own do. Inside `optax.inject_hyperparams`, name `mu_dtype` and `mask`
+      among its `static_args` when you set them.
+
+    Raises:
+      InvalidInput: the rule cannot be read, a number is out of range, or the rule needs `total_steps`.
+
+    Example:
+      >>> import jax.numpy as jnp, optax
+      >>> from metarl.update_rules import to_optax
+      >>> optimizer = to_optax("exp(sign(g) * sign(m)) * g", learning_rate=0.1)
+      >>> params = jnp.array([1.0, -2.0])
+      >>> state = optimizer.init(params)
+      >>> updates, state = optimizer.update(2.0 * params, state, params)
+      >>> optax.apply_updates(params, updates).round(3)
+      Array([ 0.456, -0.913], dtype=float32)
+    """
+    transforms = [
+        scale_by_rule(
+            rule,
+            b1=b1,
+            b2=b2,
+            b3=b3,
+            eps=eps,
+            mu_dtype=mu_dtype,
+            total_steps=total_steps,
+            seed=seed,
+        )
+    ]
+    if not (isinstance(weight_decay, Real) and weight_decay == 0.0):
+        transforms.append(optax.add_decayed_weights(weight_decay, mask))
+    transforms.append(optax.scale_by_learning_rate(learning_rate))
+    return optax.chain(*transforms)
+
+
+def scale_by_rule(
+    rule: Rule | str,
+    *,
+    b1: jax.typing.ArrayLike = 0.9,
+    b2: jax.typing.ArrayLike = 0.999,
+    b3: jax.typing.ArrayLike = 0.999,
+    eps: jax.typing.ArrayLike = 1e-8,
+    mu_dtype: jax.typing.DTypeLike | None = None,
+    total_steps: int | None = None,
+    seed: int | jax.Array = 0,
+) -> optax.GradientTransformationExtraArgs:
+    """Returns the transform from gradients to a rule's updates, learning rate and sign not yet applied.
+
+    The arguments are those of `to_optax`. Updates have the gradients' types; averages are corrected for their start at
+    zero as in `optax.adam`; random keys are split by step, by leaf and by draw.
+
+    Raises:
+      InvalidInput: see `to_optax`; from `update`, when the rule needs the parameters and got none, or when gradients
+        are not real floating-point arrays.
+    """
+    expression = (rule if isinstance(rule, Rule) else resolve(rule)).expression
+    needed = needs(expression)
+    _check_rates(b1=b1, b2=b2, b3=b3)
+    require(not isinstance(eps, Real) or eps >= 0.0, f"eps must not be negative; received {eps}.")
+    _check_total_steps(expression, total_steps)
+
+    def init(params: optax.Params) -> ScaleByRuleState:
+        _require_real("parameters", params)
+        return ScaleByRuleState(
+            count=jnp.zeros([], jnp.int32),
+            mu=optax.tree.zeros_like(params, dtype=mu_dtype) if "m" in needed else None,
+            nu=optax.tree.zeros_like(params) if "v" in needed else None,
+            xi=optax.tree.zeros_like(params) if "y" in needed else None,
+            key=_as_key(seed) if "random" in needed else None,
+        )
+
+    def update(
+        updates: optax.Updates,
+        state: ScaleByRuleState,
+        params: optax.Params | None = None,
+        **extra_args: Any,
+    ) -> tuple[optax.Updates, ScaleByRuleState]:
+        del extra_args
+        _require_real("gradients", updates)
+        if "w" in needed and params is None:
+            raise InvalidInput(
+                f"The rule {rule} depends on the parameters w: call update(gradients, state, params)."
+            )
+        count = optax.safe_increment(state.count)
+        mu, m = _average(updates, state.mu, b1, 1, count)
+        nu, v = _average(updates, state.nu, b2, 2, count)
+        xi, y = _average(updates, state.xi, b3, 3, count)
+        key, draw = (None, None) if state.key is None else jax.random.split(state.key)
+        t = state.count.astype(jnp.float32)
+        progress = None if total_steps is None else jnp.minimum(t, total_steps) / total_steps
+
+        def update_leaf(g: Any, m: Any, v: Any, y: Any, w: Any, key: Any) -> jax.Array:
+            # A weakly typed array: eps adapts to the leaf's type, and a number divided by zero is infinite.
+            scope = LeafScope(g, m, v, y, w, t, progress, jnp.asarray(eps), key)
+            return jnp.broadcast_to(evaluate(expression, scope), g.shape).astype(g.dtype)
+
+        leaves, structure = jax.tree.flatten(updates)
+        columns = [
+            _leaves(structure, tree) for tree in (m, v, y, params if "w" in needed else None)
+        ]
+        keys = [None] * len(leaves) if draw is None else jax.random.split(draw, len(leaves))
+        new = [update_leaf(*row) for row in zip(leaves, *columns, keys, strict=True)]
+        return jax.tree.unflatten(structure, new), ScaleByRuleState(count, mu, nu, xi, key)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+@dataclass
+class LeafScope:
+    """What a rule sees of one leaf of the parameters; see `metarl.update_rules.primitives.Scope`."""
+
+    g: jax.Array  # [P], as m, v, y, w
+    m: jax.Array
+    v: jax.Array
+    y: jax.Array
+    w: jax.Array
+    t: jax.Array  # []
+    progress: jax.Array  # []
+    epsilon: jax.Array  # []
+    key: jax.Array  # consumed by folding in the number of each draw
+    draws: int = field(default=0, init=False)
+
+    xp = jnp
+    scalar = jnp
+
+    def normal(self) -> jax.Array:
+        return jax.random.normal(self._next_key(), self.g.shape, self.g.dtype)
+
+    def keep(self, x: Any, rate: float) -> jax.Array:
+        kept = jax.random.bernoulli(self._next_key(), 1.0 - rate, self.g.shape)
+        return jnp.where(kept, x, 0.0)
+
+    def power(self, x: Any, y: Any) -> jax.Array:
+        whole = isinstance(y, Real) and float(y).is_integer()
+        if whole and isinstance(x, jax.Array) and abs(y) <= _LARGEST_MULTIPLIED_EXPONENT:
+            return x ** int(y)  # by multiplications
+        return jnp.power(x, y)
+
+    def _next_key(self) -> jax.Array:
+        self.draws += 1
+        return jax.random.fold_in(self.key, self.draws)
+
+
+def _average(
+    updates: optax.Updates, before: optax.Updates | None, rate: Any, order: int, count: jax.Array
+) -> tuple[optax.Updates | None, optax.Updates | None]:
+    """Returns the average of g^order to be stored, in its own type, and the same corrected for its start at zero."""
+    if before is None:
+        return None, None
+    after = optax.tree.update_moment(updates, before, rate, order)
+    stored = jax.tree.map(lambda new, old: new.astype(old.dtype), after, before)
+    return stored, optax.tree.bias_correction(after, rate, count)
+
+
+def _leaves(structure: Any, tree: Any) -> list[Any]:
+    return [None] * structure.num_leaves if tree is None else structure.flatten_up_to(tree)
+
+
+def _as_key(seed: int | jax.Array) -> jax.Array:
+    typed = jnp.issubdtype(getattr(seed, "dtype", int), jax.dtypes.prng_key)
+    return seed if typed else jax.random.key(seed)
+
+
+def _require_real(what: str, tree: Any) -> None:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        dtype = jnp.result_type(leaf)
+        require(
+            jnp.issubdtype(dtype, jnp.floating),
+            f"Update rules work on real floating-point {what}; leaf '{jax.tree_util.keystr(path)}' "
+            f"is {dtype}. Leave it out with optax.masked, or cast it.",
+        )
+
+
+def _check_rates(**rates: Any) -> None:
+    # Only plain numbers can be looked at: `optax.inject_hyperparams` hands over traced arrays.
+    for name, rate in rates.items():
+        within = not isinstance(rate, Real) or 0.0 <= rate < 1.0
+        require(
+            within, f"{name} is the rate of a moving average, 0 <= {name} < 1; received {rate}."
+        )
+
+
+def _check_total_steps(expression: Expression, total_steps: Any) -> None:
+    decays = [
+        part.name
+        for part in walk(expression)
+        if isinstance(part, Operand) and "progress" in OPERANDS[part.name].needs
+    ]
+    if total_steps is None:
+        require(
+            not decays,
+            f"The rule depends on how far the run is ({', '.join(dict.fromkeys(decays))}): "
+            "pass total_steps, the number of steps of the whole run.",
+        )
+    elif isinstance(total_steps, Real):
+        whole = isinstance(total_steps, Integral) and not isinstance(total_steps, bool)
+        require(
+            whole and total_steps > 0,
+            f"total_steps is a positive number of steps; received {total_steps}.",
+        )
