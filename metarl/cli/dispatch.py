@@ -1,0 +1,137 @@
+"""The front door: from the words typed after `metarl` to a verb, its one document, and an exit code.
+
+Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used (one message on standard error); 130
+interrupted; 141 the reader of standard output went away. Any other exception is a defect of metarl and keeps its
+traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from metarl.errors import InvalidInput, require
+
+from .verbs import VERBS, find_verb
+
+_INTERRUPTED = 128 + 2  # as a shell reports SIGINT
+_READER_GONE = 128 + 13  # and SIGPIPE
+
+_HELP = """\
+usage: metarl VERB ...            (metarl VERB --help explains one)
+       metarl --version [--json]
+       metarl --print-completion bash|zsh|tcsh
+
+{description}
+
+{verbs}
+
+Every verb takes --json: one JSON document on standard output and nothing else there.
+METARL_CACHE=off turns the cache of compiled programs off.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit code.
+
+    Args:
+      argv: the words after `metarl`; None takes those the process was started with.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        _answer(words)
+        sys.stdout.flush()  # here and not at exit, so that a closed pipe is met below
+    except SystemExit as leaving:  # tyro leaves by itself after --help and after its own error message
+        return _exit_code(leaving.code)
+    except KeyboardInterrupt:
+        print("metarl: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _forget_standard_output()
+        return _READER_GONE
+    except (InvalidInput, OSError) as error:
+        print(f"metarl: error: {_in_words(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _answer(words: list[str]) -> None:
+    """Does what the first word asks for."""
+    first = words[0] if words else "--help"
+    if first in ("-h", "--help"):
+        print(_help())
+    elif first == "--version":
+        _show_version(words[1:])
+    elif first == "--print-completion":
+        from .parsing import completion_script
+
+        completion_script(words[1] if len(words) > 1 else "")
+    else:
+        _run_verb(first, words[1:])
+
+
+def _run_verb(name: str, words: list[str]) -> None:
+    """Parses a verb's arguments, runs it, and prints its document as JSON or for a person."""
+    from .parsing import parse_arguments
+
+    verb = find_verb(name).load()
+    parse = getattr(verb, "parse", None)  # a verb with presets or --config has its own
+    program = f"metarl {name}"
+    arguments = (
+        parse(words, program) if parse else parse_arguments(verb.Arguments, words, program=program)
+    )
+    if arguments.json:
+        with contextlib.redirect_stdout(sys.stderr):
+            document = verb.run(arguments)
+        _print_json(document)
+    else:
+        verb.show(verb.run(arguments))
+
+
+def _show_version(words: list[str]) -> None:
+    from .version import version_document, version_line
+
+    require(words in ([], ["--json"]), f"--version takes --json or nothing, not {' '.join(words)!r}.")
+    if words:
+        _print_json(version_document())
+    else:
+        print(version_line())
+
+
+def _print_json(document: Any) -> None:
+    """Prints one JSON document; NaN and infinities, which JSON does not know, are null."""
+    from metarl.reporting import to_json
+
+    print(to_json(document))
+
+
+def _help() -> str:
+    import metarl
+
+    assert metarl.__doc__ is not None
+    width = max(len(verb.name) for verb in VERBS)
+    verbs = "\n".join(f"  {verb.name:<{width}}  {verb.caption}" for verb in VERBS)
+    return _HELP.format(description=metarl.__doc__.partition("\n")[0], verbs=verbs).rstrip()
+
+
+def _in_words(error: Exception) -> str:
+    """Returns the error's message without Python's marks ("[Errno 28]")."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
+def _exit_code(code: object) -> int:
+    if code is None or isinstance(code, int):
+        return code or 0
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _forget_standard_output() -> None:
+    """Points standard output at nothing, so that the interpreter's last flush does not fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

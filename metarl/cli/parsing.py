@@ -1,0 +1,71 @@
+"""From words on the command line to a frozen dataclass, by tyro.
+
+Fields become flags, the docstring under a field becomes its help, `--learning-rate` and `--learning_rate` are the same,
+and a list takes its values with spaces between (`--problem digits-mlp wine-mlp`). What cannot be parsed is explained on
+standard error and ends with exit code 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar, Union
+
+from metarl.errors import require
+
+from .verbs import VERBS
+
+SHELLS = ("bash", "zsh", "tcsh")
+
+Arguments = TypeVar("Arguments")
+
+
+def parse_arguments(
+    kind: type[Arguments],
+    words: Sequence[str],
+    *,
+    program: str,
+    default: Arguments | None = None,
+) -> Arguments:
+    """Returns the arguments that `words` give.
+
+    Args:
+      kind: a frozen dataclass; a field marked `tyro.conf.Positional` is given without a flag.
+      words: what was typed after the verb.
+      program: what was typed before them, for the help ("metarl search").
+      default: where the fields that are not given come from; None is the dataclass's own defaults. A preset or the
+        configuration of an earlier run goes here.
+
+    Raises:
+      SystemExit: with code 0 after `--help`, with code 2 when the words cannot be parsed.
+    """
+    import tyro
+
+    given = {} if default is None else {"default": default}
+    return tyro.cli(kind, prog=program, args=list(words), config=_markers(), **given)
+
+
+def completion_script(shell: str) -> None:
+    """Prints the script that completes `metarl`, its verbs and their flags in `shell`; exits with code 0.
+
+    Raises:
+      InvalidInput: the shell is not one of `SHELLS`.
+      SystemExit: always otherwise; tyro leaves after printing.
+    """
+    require(
+        shell in SHELLS,
+        f"--print-completion takes one of {', '.join(SHELLS)}, not {shell[:100]!r}.",
+    )
+    import tyro
+
+    verbs: list[Any] = [
+        Annotated[verb.load().Arguments, tyro.conf.subcommand(verb.name)] for verb in VERBS
+    ]
+    every_verb: Any = Union[tuple(verbs)]  # noqa: UP007 (the members are not known when this is written)
+    tyro.cli(every_verb, prog="metarl", args=["--tyro-print-completion", shell], config=_markers())
+
+
+def _markers() -> tuple[Any, ...]:
+    """Returns how tyro reads every verb: `--json` alone switches it on, groups of fields share one namespace."""
+    import tyro
+
+    return (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)

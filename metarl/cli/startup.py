@@ -1,0 +1,160 @@
+"""How jax starts: device, threads, precision of matrix products, and the cache of compiled programs.
+
+All of it is read once, when jax's backend starts, so `configure` comes first. What was measured on two CPU cores, with
+jax 0.10:
+
+- The CPU backend has one pool of threads for all its devices, of max(NPROC, devices) threads, NPROC being the number of
+  cores unless the environment says otherwise. `--xla_cpu_multi_thread_eigen=false` changes nothing any more.
+- With two devices and one Python thread for each, two small programs run at 1.7 to 2.1 times the speed of one after the
+  other. A product of two 1000 x 1000 matrices uses the pool and its last bits depend on the pool's size; the small ones
+  of the problems here stay on the thread of their device.
+
+So `threads` is the number of CPU devices and NPROC alike: the pool then has exactly that many threads, and `--threads 1`
+means one. It is part of a run's provenance.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from metarl.errors import InvalidInput, require
+
+Device = Literal["cpu", "gpu", "tpu"]
+Precision = Literal["default", "high", "highest"]
+
+# The CPU stays reachable beside an accelerator: it holds what is too small to send there.
+DEVICES = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu"}
+
+# Compiling takes seconds; a program that took less than this is not worth a file.
+_CACHED_FROM_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Startup:
+    """What jax was started with.
+
+    Attributes:
+      platform: the platform of the default backend: "cpu", "gpu" or "tpu".
+      devices: the number of its devices.
+      threads: the number of CPU devices, and of threads that XLA shares among them.
+      matmul_precision: of float32 matrix products; None is the backend's own default.
+      compilation_cache: the folder of compiled programs, or None if the cache is off.
+    """
+
+    platform: str
+    devices: int
+    threads: int
+    matmul_precision: str | None
+    compilation_cache: str | None
+
+
+def configure(
+    device: Device | None = None,
+    matmul_precision: Precision | None = None,
+    threads: int | None = None,
+) -> Startup:
+    """Starts jax's backend with these settings and returns them.
+
+    In a process whose backend runs already (a notebook, a test) its devices stay as they are, and the precision and the
+    cache are set.
+
+    Args:
+      device: the platform to compute on; None lets jax choose the best one present.
+      matmul_precision: of float32 matrix products; on GPU and TPU "default" may round the factors to 10 or 8 bits.
+      threads: the number of CPU devices, each to be driven by one Python thread; None takes every usable core.
+
+    Raises:
+      InvalidInput: the machine has no such device, or `threads` is not positive.
+    """
+    require(threads is None or threads >= 1, f"--threads must be at least 1, not {threads}.")
+    require(
+        device is None or device in DEVICES,
+        f"--device takes one of {', '.join(DEVICES)}, not {device!r}.",
+    )
+    count = threads or usable_cores()
+    if threads is not None:
+        os.environ["NPROC"] = str(threads)
+    else:
+        os.environ.setdefault("NPROC", str(count))
+
+    import jax
+
+    if device is not None:
+        jax.config.update("jax_platforms", DEVICES[device])
+    with contextlib.suppress(RuntimeError):  # the backend runs already
+        jax.config.update("jax_num_cpu_devices", count)
+    jax.config.update("jax_default_matmul_precision", matmul_precision)
+    cache = _start_cache()
+    return Startup(
+        platform=_start_backend(device),
+        devices=len(jax.devices()),
+        threads=len(jax.devices("cpu")),
+        matmul_precision=matmul_precision,
+        compilation_cache=None if cache is None else str(cache),
+    )
+
+
+def usable_cores() -> int:
+    """Returns the number of cores this process may use; a container or `taskset` may leave it fewer than there are."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+def _start_backend(device: Device | None) -> str:
+    """Starts the backend and returns its platform; refuses to fall back silently from the device asked for."""
+    import jax
+
+    remedy = "Choose --device cpu, or install the jax that drives it (the extra `cuda` for NVIDIA)."
+    try:
+        found = jax.default_backend()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        asked = f"--device {device}" if device else "JAX_PLATFORMS"
+        raise InvalidInput(f"{asked}: jax cannot start it here ({reason}). {remedy}") from error
+    require(
+        device is None or found == device,
+        f"--device {device}: jax finds no such device here, only {found!r}. {remedy}",
+    )
+    return found
+
+
+def _start_cache() -> Path | None:
+    """Turns jax's cache of compiled programs on, unless METARL_CACHE=off or its folder cannot be made."""
+    import jax
+
+    if os.environ.get("METARL_CACHE", "").casefold() in ("off", "0", "no", "false"):
+        jax.config.update("jax_enable_compilation_cache", False)
+        return None
+    if jax.config.jax_compilation_cache_dir:  # the user's own choice, by jax's variable
+        return Path(jax.config.jax_compilation_cache_dir)
+    folder = _cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None  # a cache is a convenience: a home that cannot be written is no reason to stop
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _CACHED_FROM_SECONDS)
+    return folder
+
+
+def _cache_folder() -> Path:
+    """Returns the folder for this kind of processor; machines that share a home directory do not share machine code."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "metarl" / "jax" / _processor_name()
+
+
+def _processor_name() -> str:
+    """Returns the architecture and a short hash of the processor's features."""
+    features = ""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        features = next((ln for ln in lines if ln.lower().startswith(("flags", "features"))), "")
+    return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"

@@ -1,0 +1,51 @@
+"""The table of verbs: one row each, in the order in which a person meets them.
+
+A new verb is one row here and one file beside this one. Its module is imported when the verb is called; until then the
+row is all that `metarl --help` needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+
+from metarl.errors import unknown_name
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One row of the table.
+
+    Attributes:
+      name: what is typed after `metarl`.
+      module: the file in this package that holds `Arguments`, `run` and `show`; a module is not called what a builtin
+        or a package is called.
+      caption: one line for `metarl --help`.
+    """
+
+    name: str
+    module: str
+    caption: str
+
+    def load(self) -> ModuleType:
+        """Returns the verb's module, importing it at the first call."""
+        return importlib.import_module(f".{self.module}", __package__)
+
+
+VERBS = (
+    Verb("export", "export", "write a rule as a file: optax, torch, LaTeX or JSON"),
+    Verb("list", "listing", "what there is: problems, rules, primitives, strategies"),
+)
+
+
+def find_verb(name: str) -> Verb:
+    """Returns the row of that name.
+
+    Raises:
+      InvalidInput: there is none; the nearest name is suggested.
+    """
+    for verb in VERBS:
+        if verb.name == name:
+            return verb
+    raise unknown_name("command", name, [verb.name for verb in VERBS])

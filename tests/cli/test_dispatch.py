@@ -1,0 +1,166 @@
+"""The front door: exit codes, what goes to which stream, and the nearest verb."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+
+import metarl
+from metarl.cli import VERBS, main
+from metarl.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Does what the test wants."""
+
+    learning_rate: float = 0.1
+    """Of the optimizer."""
+    problem: tuple[str, ...] = ("digits-mlp",)
+    """One or several."""
+    json: bool = False
+    """Print one JSON document."""
+
+
+@pytest.fixture
+def verb(monkeypatch):
+    """Returns a function that puts a made-up verb `try` on the table, whose `run` is given."""
+
+    def add(run):
+        module = SimpleNamespace(Arguments=Arguments, run=run, show=lambda document: print("shown"))
+        row = SimpleNamespace(name="try", caption="tries", load=lambda: module)
+        monkeypatch.setattr("metarl.cli.verbs.VERBS", (row,))
+
+    return add
+
+
+def raising(error):
+    def run(arguments):
+        raise error
+
+    return run
+
+
+def test_without_a_verb_the_help_names_every_verb(capsys):
+    assert main([]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {verb.name} " in printed and verb.caption in printed for verb in VERBS)
+
+
+def test_version_is_one_line(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"metarl {metarl.__version__}\n"
+
+
+def test_version_as_json_has_packages_and_devices(capsys):
+    assert main(["--version", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["metarl"] == metarl.__version__
+    assert document["packages"]["jax"].count(".") >= 2
+    assert len(document["devices"]) == 2  # as many as tests/conftest.py forces
+
+
+def test_an_unknown_verb_suggests_the_nearest(capsys):
+    assert main(["lisst"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("metarl: error: Unknown command 'lisst'. Did you mean 'list'?")
+    assert captured.err.count("\n") == 1
+
+
+def test_arguments_reach_the_verb_with_hyphens_and_underscores(verb, capsys):
+    seen = []
+    verb(lambda arguments: seen.append(arguments))
+    assert main(["try", "--learning_rate", "0.5", "--problem", "a", "b"]) == 0
+    assert main(["try", "--learning-rate", "0.5", "--problem", "a", "b"]) == 0
+    assert seen == 2 * [Arguments(learning_rate=0.5, problem=("a", "b"))]
+    assert capsys.readouterr().out == "shown\nshown\n"
+
+
+def test_json_is_the_only_thing_on_standard_output(verb, capsys):
+    def run(arguments):
+        print("a stray line")
+        return {"loss": float("nan"), "seeds": (1, 2)}
+
+    verb(run)
+    assert main(["try", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"loss": None, "seeds": [1, 2]}
+    assert captured.err == "a stray line\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["--nope"], ["--learning-rate", "fast"], ["--problem", "a", "--json", "more"]]
+)
+def test_what_cannot_be_parsed_ends_with_code_2_and_nothing_on_standard_output(verb, capsys, words):
+    verb(raising(AssertionError("must not run")))
+    assert main(["try", "--json", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert words[-1].lstrip("-") in captured.err or words[0] in captured.err
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (InvalidInput("Depth 9."), "metarl: error: Depth 9.\n"),
+        (OSError(28, "No space left on device"), "metarl: error: No space left on device\n"),
+        (
+            PermissionError(13, "Permission denied", "runs/a"),
+            "metarl: error: Permission denied: runs/a\n",
+        ),
+    ],
+)
+def test_what_a_user_can_cause_is_one_message_and_code_2(verb, capsys, error, message):
+    verb(raising(error))
+    assert main(["try", "--json"]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", message)
+
+
+def test_a_defect_keeps_its_traceback(verb):
+    verb(raising(KeyError("a defect")))
+    with pytest.raises(KeyError, match="a defect"):
+        main(["try"])
+
+
+def test_an_interrupt_ends_as_a_shell_expects(verb, capsys):
+    verb(raising(KeyboardInterrupt()))
+    assert main(["try"]) == 130
+    assert capsys.readouterr().err == "metarl: interrupted\n"
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    script = "import sys; from metarl.cli import main; sys.exit(main(['--help']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
+
+
+def test_the_completion_of_bash_knows_the_verbs(capsys):
+    assert main(["--print-completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    assert all(verb.name in script for verb in VERBS)
+    assert "Completion for metarl" in script.replace("completion", "Completion")
+
+
+def test_the_completion_of_an_unknown_shell_is_refused(capsys):
+    assert main(["--print-completion", "pash"]) == 2
+    assert "one of bash, zsh, tcsh, not 'pash'" in capsys.readouterr().err
+
+
+def test_python_m_metarl_is_the_same_door():
+    answer = subprocess.run(
+        [sys.executable, "-m", "metarl", "--version"], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == f"metarl {metarl.__version__}\n"

@@ -1,0 +1,114 @@
+"""How jax starts; in processes of their own, because a backend starts once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from metarl.cli import configure
+from metarl.errors import InvalidInput
+
+_SETTINGS = ("JAX_PLATFORMS", "NPROC", "JAX_COMPILATION_CACHE_DIR", "METARL_CACHE", "XDG_CACHE_HOME")
+
+
+def started(call: str, after: str = "None", **environment: str) -> list:
+    """Returns [fields of the Startup, value of `after`] from a fresh process."""
+    script = (
+        "import dataclasses, json, os\nfrom metarl.cli import configure\n"
+        f"startup = configure({call})\nimport jax, jax.numpy as jnp\n"
+        f"print(json.dumps([dataclasses.asdict(startup), {after}]))"
+    )
+    inherited = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+    answer = subprocess.run(
+        [sys.executable, "-c", script],
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(answer.stdout)
+
+
+def test_threads_are_devices_and_the_size_of_the_pool():
+    startup, pool = started("'cpu', threads=3", "os.environ['NPROC']", METARL_CACHE="off")
+    assert startup == {
+        "platform": "cpu",
+        "devices": 3,
+        "threads": 3,
+        "matmul_precision": None,
+        "compilation_cache": None,
+    }
+    assert pool == "3"
+
+
+def test_every_usable_core_is_a_device_unless_said_otherwise():
+    startup, cores = started("", "len(os.sched_getaffinity(0))", METARL_CACHE="off")
+    assert startup["threads"] == cores
+
+
+def test_the_precision_is_set_and_reported():
+    startup, precision = started(
+        "'cpu', 'highest'", "jax.config.jax_default_matmul_precision", METARL_CACHE="off"
+    )
+    assert (startup["matmul_precision"], precision) == ("highest", "highest")
+
+
+def test_compiled_programs_are_kept_below_the_users_cache(tmp_path):
+    heavy = "str(jax.jit(lambda x: jnp.linalg.svd(x @ x.T) )(jnp.ones((9, 9)))[0].shape)"
+    startup, _ = started("'cpu'", heavy, XDG_CACHE_HOME=str(tmp_path))
+    folder = startup["compilation_cache"]
+    assert folder.startswith(str(tmp_path / "metarl" / "jax"))
+    assert os.path.isdir(folder)
+
+
+def test_a_home_that_cannot_be_written_only_costs_the_cache(tmp_path):
+    (tmp_path / "metarl").write_text("a file where the folder should be")
+    startup, _ = started("'cpu'", XDG_CACHE_HOME=str(tmp_path))
+    assert startup["compilation_cache"] is None
+
+
+def test_the_users_own_cache_folder_is_kept(tmp_path):
+    startup, _ = started("'cpu'", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"))
+    assert startup["compilation_cache"] == str(tmp_path / "own")
+
+
+def test_a_running_backend_keeps_its_devices(monkeypatch):
+    monkeypatch.setenv("METARL_CACHE", "off")
+    monkeypatch.setenv("NPROC", "2")
+    devices = jax.devices()
+    try:
+        assert configure("cpu", threads=5).threads == len(devices)
+    finally:
+        jax.config.update("jax_enable_compilation_cache", True)
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="the machine has an accelerator")
+@pytest.mark.parametrize("device", ["gpu", "tpu"])
+def test_a_device_that_is_not_there_is_a_clear_message(device):
+    script = (
+        "import sys\nfrom metarl.cli import configure\nfrom metarl.errors import InvalidInput\n"
+        f"try:\n    configure({device!r})\nexcept InvalidInput as error:\n    print(error)"
+    )
+    environment = {**os.environ, "METARL_CACHE": "off"}
+    answer = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert answer.stdout.startswith(f"--device {device}: jax "), answer.stderr
+    assert "Choose --device cpu, or install" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"device": "abacus"}, "one of cpu, gpu, tpu, not 'abacus'"),
+        ({"threads": 0}, "--threads must be at least 1, not 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, message):
+    with pytest.raises(InvalidInput, match=message):
+        configure(**settings)
