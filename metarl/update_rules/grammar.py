@@ -1,0 +1,327 @@
+"""The grammar: rules of depth D as sequences of L = 5 D tokens, for a controller to write.
+
+A rule of depth D is D groups of five choices: operand 1, operand 2, unary 1, unary 2, binary. The
+value of a group is binary(unary 1(operand 1), unary 2(operand 2)); it joins the operands, so that a
+later group may pick it. The value of the last group is the rule. A token is an index into the
+vocabulary of its slot: an operand slot of group k (from 0) offers the operands of the space, then
+the values of groups 0 ... k - 1.
+
+Two values of one group that draws random numbers are two draws: a rule is an expression, and an
+expression draws anew wherever `noise` or `drop` is written.
+
+Letters: D depth; L = 5 D tokens; B batch; W width, the largest vocabulary.
+
+Reference: Bello et al. (2017), arXiv:1709.07417, section 3 and figure 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metarl.errors import InvalidInput, require
+
+from .decomposition import Group, decompose, idle_operand
+from .expression import Binary, Expression, Unary, children
+from .masks import Constraints, next_mask
+from .primitives import Space
+from .printer import to_text
+from .rule import Rule
+from .spaces import IDENTITY, KEEP, UnaryFunction, Vocabulary, space_named, vocabulary
+
+if TYPE_CHECKING:
+    import jax
+
+MAX_DEPTH = 4
+SLOTS = ("operand 1", "operand 2", "unary 1", "unary 2", "binary")
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """A space of rules of one depth.
+
+    Attributes:
+      space: what each slot offers, a `Space` or the name of one.
+      depth: D, number of groups, 1 to 4.
+      different_operands: whether operand 1 and operand 2 of a group must differ.
+      no_final_addition: whether the last binary choice must not be `+`.
+      reuse_values: whether each later group must pick the value of an earlier group at least once.
+
+    Raises:
+      InvalidInput: if depth is outside 1 to 4, the space is unknown or malformed, or a constraint
+        leaves no choice.
+    """
+
+    space: Space | str = "arxiv"
+    depth: int = 2
+    different_operands: bool = False
+    no_final_addition: bool = False
+    reuse_values: bool = False
+
+    def __post_init__(self):
+        whole = isinstance(self.depth, int) and not isinstance(self.depth, bool)
+        message = f"The depth of a grammar is 1, 2, 3 or 4 groups, not {self.depth!r}."
+        require(whole and 1 <= self.depth <= MAX_DEPTH, message)
+        if not isinstance(self.space, Space):
+            object.__setattr__(self, "space", space_named(self.space))
+        enough = len(self.operand_expressions) > 1 or not self.different_operands
+        require(enough, "different_operands asks for a space with two operands or more.")
+        enough = set(self.binary_names) != {"+"} or not self.no_final_addition
+        require(enough, "no_final_addition asks for a space with a binary function beside +.")
+
+    @property
+    def operand_expressions(self) -> tuple[Expression, ...]:
+        """The operands of the space, in the order of their tokens."""
+        return self._vocabulary.operands
+
+    @property
+    def unary_functions(self) -> tuple[UnaryFunction, ...]:
+        """Name and constant of each unary function, in the order of their tokens.
+
+        The identity is (None, None); other names are those of the table `UNARY`.
+        """
+        return self._vocabulary.unary
+
+    @property
+    def binary_names(self) -> tuple[str, ...]:
+        """The binary functions in the order of their tokens: operators, and `keep` for the left."""
+        return self._vocabulary.binary
+
+    @cached_property
+    def slot_sizes(self) -> tuple[int, ...]:
+        """Size of the vocabulary of each of the L slots."""
+        unary, binary = len(self.unary_functions), len(self.binary_names)
+        sizes = ()
+        for group in range(self.depth):
+            operands = len(self.operand_expressions) + group
+            sizes += (operands, operands, unary, unary, binary)
+        return sizes
+
+    @property
+    def length(self) -> int:
+        """L, the number of tokens of a rule."""
+        return len(SLOTS) * self.depth
+
+    @property
+    def width(self) -> int:
+        """W, the size of the largest vocabulary."""
+        return max(self.slot_sizes)
+
+    @property
+    def size(self) -> int:
+        """Number of token sequences that the constraints allow; several may be the same rule."""
+        bank, unary, binary = map(
+            len, (self.operand_expressions, self.unary_functions, self.binary_names)
+        )
+        total = 1
+        for group in range(self.depth):
+            pairs = (bank + group) ** 2
+            without_reuse = bank**2
+            if self.different_operands:
+                pairs, without_reuse = pairs - (bank + group), without_reuse - bank
+            pairs -= without_reuse if self.reuse_values and group else 0
+            total *= pairs * unary**2 * binary
+        if self.no_final_addition and "+" in self.binary_names:
+            total = total // binary * (binary - 1)
+        return total
+
+    def to_rule(self, tokens: Any) -> Rule:
+        """Returns the rule that tokens stand for.
+
+        Args:
+          tokens: [L] integers.
+
+        Returns:
+          The rule; what `keep` drops is not in it.
+
+        Raises:
+          InvalidInput: if the tokens are not of this grammar.
+        """
+        self.validate(tokens)
+        bank = list(self.operand_expressions)
+        for group in np.asarray(tokens).reshape(self.depth, len(SLOTS)).tolist():
+            bank.append(self._group_expression(bank, *group))
+        return Rule(bank[-1])
+
+    def to_tokens(self, rule: Rule) -> np.ndarray:
+        """Returns tokens that stand for a rule.
+
+        A rule that needs fewer groups is padded with groups that keep its value. A rule that is
+        not in the grammar as it is written, but whose canonical form is, gets the tokens of that.
+
+        Args:
+          rule: the rule.
+
+        Returns:
+          int32 [L]; `to_rule` of them is the rule, or has the same canonical form.
+
+        Raises:
+          InvalidInput: if the rule is not in the grammar; the message says what is in the way.
+        """
+        tokens = self._find(rule)
+        if tokens is None:
+            raise InvalidInput(self._why_not(rule))
+        return tokens
+
+    def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Draws token sequences, each token uniformly from what its mask allows.
+
+        Args:
+          rng: numpy's generator.
+          n: how many.
+
+        Returns:
+          int32 [n, L].
+        """
+        tokens = np.zeros((n, self.length), np.int32)
+        for position in range(self.length):
+            mask = next_mask(np, tokens, position, self._constraints)  # [n, W]
+            draw = np.floor(rng.random(n) * mask.sum(axis=1))  # [n], which of the allowed ones
+            tokens[:, position] = (mask.cumsum(axis=1) <= draw[:, None]).sum(axis=1)
+        return tokens
+
+    def mask(self, tokens: Any, position: int) -> np.ndarray:
+        """Returns which tokens may stand at a position after the tokens before it.
+
+        Args:
+          tokens: [L] integers; those at `position` and after are not read.
+          position: 0 to L - 1.
+
+        Returns:
+          bool [W].
+        """
+        return next_mask(np, np.asarray(tokens)[None], position, self._constraints)[0]
+
+    def next_mask(self, tokens: jax.Array, position: jax.Array | int) -> jax.Array:
+        """Does what `mask` does for a batch, in code that jax can trace.
+
+        Args:
+          tokens: int32 [B, L]; those at `position` and after are not read.
+          position: [] int32, may be traced.
+
+        Returns:
+          bool [B, W]; at least one token of each row is allowed.
+        """
+        import jax.numpy as jnp  # the language itself works without jax
+
+        return next_mask(jnp, tokens, position, self._constraints)
+
+    def validate(self, tokens: Any) -> None:
+        """Raises InvalidInput unless tokens are one sequence of this grammar."""
+        tokens = np.asarray(tokens)
+        is_integer = np.issubdtype(tokens.dtype, np.integer)
+        shape = f"Tokens of this grammar are [{self.length}] integers"
+        fits = tokens.shape == (self.length,) and is_integer
+        require(fits, f"{shape}, not {list(tokens.shape)} of {tokens.dtype}.")
+        for position, (token, size) in enumerate(
+            zip(tokens.tolist(), self.slot_sizes, strict=True)
+        ):
+            message = f"{self._slot(position)} holds {token}; its tokens are 0 to {size - 1}."
+            require(0 <= token < size, message)
+        broken = self._broken_constraint(tokens)
+        require(broken is None, f"These tokens break a constraint of the grammar: {broken}.")
+
+    @property
+    def _space(self) -> Space:
+        assert isinstance(self.space, Space)
+        return self.space
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return vocabulary(self._space)
+
+    @cached_property
+    def _constraints(self) -> Constraints:
+        plus = self.binary_names.index("+") if "+" in self.binary_names else -1
+        return Constraints(
+            slot_sizes=self.slot_sizes,
+            num_operands=len(self.operand_expressions),
+            different_operands=self.different_operands,
+            forbidden_last=plus if self.no_final_addition else -1,
+            reuse_values=self.reuse_values,
+        )
+
+    def _group_expression(
+        self, bank: list[Expression], first: int, second: int, unary_1: int, unary_2: int, how: int
+    ) -> Expression:
+        left = _applied(self.unary_functions[unary_1], bank[first])
+        if self.binary_names[how] == KEEP:
+            return left
+        right = _applied(self.unary_functions[unary_2], bank[second])
+        return Binary(self.binary_names[how], left, right)
+
+    def _find(self, rule: Rule) -> np.ndarray | None:
+        copies = self.different_operands or self.reuse_values
+        for candidate in (rule, rule.canonical()):
+            ways = decompose(candidate.expression, self._vocabulary, self.depth, copies)
+            for groups in ways:
+                tokens = self._padded(groups)
+                if tokens is not None and self._broken_constraint(tokens) is None:
+                    return tokens
+        return None
+
+    def _padded(self, groups: tuple[Group, ...]) -> np.ndarray | None:
+        """Returns the tokens of groups, with groups that keep the last value up to the depth."""
+        tokens = [token for group in groups for token in group]
+        can_pad = KEEP in self.binary_names and IDENTITY in self.unary_functions
+        if len(groups) < self.depth and not can_pad:
+            return None
+        num_operands = len(self.operand_expressions)
+        for place in range(len(groups), self.depth):
+            value = num_operands + place - 1
+            identity = self.unary_functions.index(IDENTITY)
+            operands = (value, idle_operand(value, place, num_operands))
+            tokens += (*operands, identity, identity, self.binary_names.index(KEEP))
+        return np.asarray(tokens, np.int32)
+
+    def _broken_constraint(self, tokens: np.ndarray) -> str | None:
+        for position, token in enumerate(tokens.tolist()):
+            if not self.mask(tokens, position)[token]:
+                return self._reason(position)
+        return None
+
+    def _reason(self, position: int) -> str:
+        if position == self.length - 1:
+            return "the last binary function must not be + (no_final_addition)"
+        active = [name for name in ("different_operands", "reuse_values") if getattr(self, name)]
+        return f"{self._slot(position)} ({' or '.join(active)})"
+
+    def _slot(self, position: int) -> str:
+        return f"{SLOTS[position % len(SLOTS)]} of group {position // len(SLOTS) + 1}"
+
+    def _why_not(self, rule: Rule) -> str:
+        where = f"space {self._space.name!r} at depth {self.depth}"
+        intro = f"The rule {str(rule)!r} cannot be written in {where}"
+        if (part := self._missing_part(rule)) is not None:
+            return f"{intro}: no slot offers {part!r}."
+        unconstrained = Grammar(self._space, self.depth)
+        if unconstrained._find(rule) is not None:
+            return f"{intro}: a sampling constraint of the grammar forbids it."
+        for depth in range(self.depth + 1, MAX_DEPTH + 1):
+            if Grammar(self._space, depth)._find(rule) is not None:
+                return f"{intro}: it needs depth {depth}."
+        return f"{intro}: it needs more than {MAX_DEPTH} groups."
+
+    def _missing_part(self, rule: Rule) -> str | None:
+        """Returns a part of the rule that this space lacks at any depth."""
+        unread = [rule.canonical().expression]
+        while unread:
+            node = unread.pop()
+            if node in self.operand_expressions:
+                continue
+            match node:
+                case Binary(name) if name in self.binary_names:
+                    unread += children(node)
+                case Unary(name, argument, constant) if (name, constant) in self.unary_functions:
+                    unread.append(argument)
+                case _:
+                    return to_text(node)
+        return None
+
+
+def _applied(function: UnaryFunction, argument: Expression) -> Expression:
+    name, constant = function
+    return argument if name is None else Unary(name, argument, constant)
