@@ -1,0 +1,214 @@
+"""candidates: the program that judges rules, many through one compilation.
+
+For one candidate rule, `R Q` short runs sweep R learning rates on Q replicates each; the best rate is then run in full on
+S further replicates. All these runs are lanes of one scan over the same inner loop, so the program holds one copy of the
+interpreter whatever R, Q and S are. W candidates go through one call; how many is fixed, missing ones are padding that
+costs nothing, and a candidate's bits depend neither on its neighbours nor on its place.
+
+Letters: W candidates a call, L tokens, R learning rates, Q sweep replicates, S full replicates, Z = R Q + S lanes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.flatten_util import ravel_pytree
+
+from metarl.problems import Problem
+from metarl.update_rules import Grammar
+from metarl.update_rules.interpreter import Interpreter
+
+from .inner_training import (
+    Fixture,
+    HeldOut,
+    Layout,
+    Learner,
+    draw_fixture,
+    judge,
+    start,
+    train,
+)
+
+Executor = Literal["switch", "select"]
+
+
+class Candidates(NamedTuple):
+    """Rules to judge; a NumPy or jax batch."""
+
+    tokens: np.ndarray  # [W, L] int32
+    rates: np.ndarray  # [W, R] float32, learning rates to sweep
+    active: np.ndarray  # [W] bool; False marks padding
+
+
+class Verdicts(NamedTuple):
+    """What training said of each candidate."""
+
+    sweep: np.ndarray  # [W, R], mean held-out loss of the short runs; +inf where one diverged
+    rate: np.ndarray  # [W], the rate of the lowest sweep loss
+    losses: np.ndarray  # [W, S], held-out losses of the full runs; +inf where diverged or not run
+    metrics: np.ndarray  # [W, S], the problem's metric of the same runs; NaN where there is none
+    steps: np.ndarray  # [W] int32, optimizer steps executed
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How long and how often a candidate is run.
+
+    Attributes:
+      sweep_steps: steps of a short run.
+      full_steps: steps of a full run.
+      sweep_replicates: Q.
+      full_replicates: S.
+      num_rates: R.
+      give_up: the full runs are skipped when the best sweep loss exceeds this multiple of the loss before training.
+      early_stopping: whether hopeless and diverged runs stop; off only to measure speed.
+    """
+
+    sweep_steps: int
+    full_steps: int
+    sweep_replicates: int
+    full_replicates: int
+    num_rates: int
+    give_up: float = 1.0
+    early_stopping: bool = True
+
+    @property
+    def replicates(self) -> int:
+        """Replicates that a fixture must hold: Q for the sweep and S others for the full runs."""
+        return self.sweep_replicates + self.full_replicates
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A program (fixture, randomness, candidates) -> verdicts and the data it runs on."""
+
+    program: jax.stages.Wrapped
+    data: tuple  # (fixture, random tables)
+    baseline: float  # mean held-out loss before training, over the sweep's replicates
+
+
+def make_judgement(
+    problem: Problem,
+    grammar: Grammar,
+    trial: Trial,
+    held_out: HeldOut,
+    seeds: list[int],
+    executor: Executor = "switch",
+) -> Judgement:
+    """Returns the program that judges candidates on one problem.
+
+    Args:
+      problem: what is trained.
+      grammar: of the candidates' tokens.
+      trial: lengths and numbers of runs.
+      held_out: the split that losses are measured on.
+      seeds: one per replicate; the first Q are the sweep's.
+      executor: "switch" takes real branches, one candidate after another (CPU threads); "select" computes all
+        branches for all candidates at once (GPU, TPU).
+
+    Raises:
+      InvalidInput: the problem's loss is not finite at the start.
+    """
+    fixture, layout = draw_fixture(problem, held_out, seeds)
+    learner_of, randomness = interpreted_learner(problem, grammar, fixture)
+    baseline = _untrained(problem, layout, fixture, trial.sweep_replicates)
+
+    def one(data: tuple, tokens: jax.Array, rates: jax.Array, active: jax.Array) -> Verdicts:
+        fixture, tables = data
+        lane = _Lane(problem, layout, trial, fixture, lambda *run: learner_of(tables, tokens, *run))
+        return _judge_one(lane, trial, baseline, rates, active)
+
+    def program(data: tuple, candidates: Candidates) -> Verdicts:
+        if executor == "select":
+            return jax.vmap(lambda c: one(data, *c))(candidates)
+        return lax.map(lambda c: one(data, *c), candidates)
+
+    return Judgement(jax.jit(program), (fixture, randomness), baseline)
+
+
+def interpreted_learner(problem: Problem, grammar: Grammar, fixture: Fixture):
+    """Returns how to make a learner from a rule's tokens, and the random tables it reads."""
+    example = jax.tree.map(lambda x: x[0], fixture.params)
+    flat, unravel = ravel_pytree(example)
+    interpreter = Interpreter(grammar)
+
+    def learner_of(tables, tokens, rate, total_steps, seed) -> Learner:
+        def step(moments, w, g, t):
+            moments = interpreter.moments(moments, g)
+            update = interpreter.update(tokens, moments, g, w, t, total_steps, seed, tables)
+            return w - rate * update, moments
+
+        return Learner(_flatten, unravel, lambda w: interpreter.init(w.size), step)
+
+    return learner_of, interpreter.randomness(flat.size)
+
+
+class _Lane(NamedTuple):
+    """What one short or full run of a candidate needs."""
+
+    problem: Problem
+    layout: Layout
+    trial: Trial
+    fixture: Fixture
+    learner_of: object  # (rate, total_steps, seed) -> Learner
+
+    def run(self, rate: jax.Array, replicate: jax.Array, steps: jax.Array):
+        """Returns held-out loss, metric and steps executed; (+inf, NaN, 0) at no cost for 0 steps."""
+        learner = self.learner_of(rate, steps, self.fixture.seeds[replicate])  # type: ignore[operator]
+        place = (self.problem, self.layout, learner, self.fixture, replicate)
+        run = start(learner, self.fixture, replicate)
+        run = train(*place, run, steps, never_stop=not self.trial.early_stopping)
+        loss, metric = lax.cond(
+            steps > 0,
+            lambda: judge(*place, run),
+            lambda: (jnp.float32(jnp.inf), jnp.float32(jnp.nan)),
+        )
+        return loss, metric, run.t
+
+
+def _judge_one(lane: _Lane, trial: Trial, baseline: float, rates: jax.Array, active: jax.Array):
+    """Scans the lanes of one candidate: R Q short runs, then S full ones at the best rate."""
+    num_rates, sweep = trial.num_rates, trial.num_rates * trial.sweep_replicates
+
+    def next_lane(totals: jax.Array, index: jax.Array):
+        short = index < sweep
+        which = index // trial.sweep_replicates
+        best = jnp.argmin(totals)
+        hopeless = trial.early_stopping & ~(totals[best] < limit)
+        steps = jnp.where(short, trial.sweep_steps, jnp.where(hopeless, 0, trial.full_steps))
+        rate = rates[jnp.where(short, which, best)]
+        replicate = jnp.where(short, index % trial.sweep_replicates, index - sweep + trial.sweep_replicates)
+        loss, metric, taken = lane.run(rate, replicate, jnp.where(active, steps, 0))
+        totals = totals.at[which].add(jnp.where(short, loss, 0.0), mode="drop")
+        return totals, (loss, metric, taken)
+
+    limit = trial.give_up * baseline * trial.sweep_replicates
+    lanes = jnp.arange(sweep + trial.full_replicates)
+    totals, (losses, metrics, taken) = lax.scan(next_lane, jnp.zeros(num_rates), lanes)
+    return Verdicts(
+        totals / trial.sweep_replicates,
+        rates[jnp.argmin(totals)],
+        losses[sweep:],
+        metrics[sweep:],
+        taken.sum(),
+    )
+
+
+def _untrained(problem: Problem, layout: Layout, fixture: Fixture, replicates: int) -> float:
+    """Returns the mean held-out loss of the starting parameters."""
+    learner = Learner(lambda x: x, lambda x: x, lambda x: (), lambda *run: run[:2])
+
+    def one(replicate: jax.Array) -> jax.Array:
+        run = start(learner, fixture, replicate)
+        return judge(problem, layout, learner, fixture, replicate, run)[0]
+
+    return float(jnp.mean(jax.jit(lambda r: lax.map(one, r))(jnp.arange(replicates))))
+
+
+def _flatten(tree) -> jax.Array:
+    return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(tree)])

@@ -1,0 +1,274 @@
+"""config: the settings of a search and of a comparison, as frozen dataclasses; nothing here imports jax.
+
+Every field is a flag of the command line; the text under a field is its help. A preset is a set of defaults: `laptop`
+suits two cores and minutes, `paper` holds the settings of Bello et al. (2017), `smoke` ends within a minute and shows
+only that everything works.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from metarl.errors import require
+
+Preset = Literal["laptop", "paper", "smoke"]
+Reward = Literal["loss", "accuracy"]
+
+
+@dataclass(frozen=True)
+class ControllerConfig:
+    """The recurrent controller and the algorithm that trains it (strategies reinforce, ppo, trpo)."""
+
+    hidden: int = 64
+    """Units of the LSTM."""
+    embedding: int = 16
+    """Size of the embedding of the controller's own previous choice."""
+    init_scale: float = 0.08
+    """Parameters start uniform in [-scale, scale]."""
+    learning_rate: float = 2e-3
+    """Of Adam, for reinforce and ppo."""
+    entropy_weight: float = 0.03
+    """Weight of the entropy bonus, in nats a token."""
+    clip_ratio: float = 0.2
+    """Of ppo: the probability ratio is clipped to 1 -+ this."""
+    epochs: int = 4
+    """Of ppo: passes over a batch."""
+    kl_bound: float = 0.02
+    """Of trpo: bound on the mean KL divergence of one update, in nats a token."""
+
+
+@dataclass(frozen=True)
+class EvolutionConfig:
+    """Regularised evolution (Real et al. 2019): the oldest die, the best of a sample breeds."""
+
+    population: int = 128
+    """Rules alive."""
+    sample: int = 16
+    """Rules drawn for each tournament; the best of them is mutated."""
+    init_from: str | None = None
+    """A rule (name or text) that fills the first population; random rules if not given."""
+
+
+@dataclass(frozen=True)
+class FilterConfig:
+    """Cheap hurdles a rule must pass before it is trained, on fixed random probes."""
+
+    min_cosine: float = 0.1
+    """Least mean cosine between update and gradient; -1 turns the hurdle off."""
+    min_oddness: float = 0.5
+    """Least cosine between u(-s) and -u(s), s the state with all signs flipped; -1 turns the hurdle off."""
+    both_signs: bool = True
+    """Whether the update must take both signs."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a candidate rule is judged by training real networks."""
+
+    steps: int | None = None
+    """Optimizer steps of a full run; each problem's own default if not given."""
+    sweep_fraction: float = 0.5
+    """Length of the learning-rate sweep as a share of the full run."""
+    learning_rates: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+    """Learning rates tried for every rule."""
+    seeds: int = 4
+    """Full runs at the best learning rate, each with its own start and its own split of the data."""
+    give_up: float = 1.0
+    """A rule whose best sweep ends above this multiple of the starting loss is not trained further."""
+
+
+@dataclass(frozen=True)
+class FinalistConfig:
+    """How the best rules are chosen, tuned and reported."""
+
+    candidates: int = 32
+    """Rules of the archive that are re-tuned on choice data."""
+    choice_seeds: int = 24
+    """Fresh seeds of the ranking on choice data."""
+    tuning_seeds: int = 5
+    """Seeds at each learning rate of the comparison's grid."""
+    report_seeds: int = 60
+    """Fresh paired seeds of the report, where a run takes under a second; else 10."""
+    held_out: tuple[str, ...] = ("breast-cancer-logistic", "wine-mlp", "diabetes-regression")
+    """Problems the search never saw."""
+    random_baseline: bool = True
+    """Run random search at the same number of trained rules beside the strategy."""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """A search for update rules."""
+
+    problem: tuple[str, ...] = ("digits-mlp",)
+    """Problems a rule is judged on, jointly; names (see `metarl list problems`) or my_module:factory."""
+    strategy: str = "ppo"
+    """How rules are proposed: ppo, reinforce, trpo, evolution, random, or my_module:factory."""
+    space: str = "arxiv"
+    """Primitives that rules may use (see `metarl list primitives`)."""
+    depth: int = 2
+    """Groups of a rule, 1 to 4; five tokens each."""
+    different_operands: bool = False
+    """The paper's constraint: left and right operand differ."""
+    no_final_addition: bool = False
+    """The paper's constraint: the last binary function is no addition."""
+    reuse_values: bool = False
+    """The paper's constraint: a later group uses an earlier group's value."""
+    budget: int | None = None
+    """Distinct rules to train. Default 2,000, unless --minutes is given."""
+    minutes: float | None = None
+    """Search until this many minutes have passed; the budget that repeats the run is stored."""
+    batch_size: int = 64
+    """Rules proposed in a generation."""
+    reward: Reward = "loss"
+    """loss: minus the log of the loss relative to tuned Adam's; accuracy: the metric, as in the paper."""
+    finalists: int = 5
+    """Rules that enter the comparison."""
+    seed: int = 0
+    """Of everything random."""
+    controller: ControllerConfig = field(default_factory=ControllerConfig)
+    """The controller."""
+    evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
+    """Regularised evolution."""
+    filters: FilterConfig = field(default_factory=FilterConfig)
+    """Hurdles before training."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """Inner training."""
+    final: FinalistConfig = field(default_factory=FinalistConfig)
+    """Choice and comparison."""
+
+    def validate(self) -> SearchConfig:
+        """Returns self if every number makes sense; names are checked where they are looked up.
+
+        Raises:
+          InvalidInput: says which field, what it is and what it may be.
+        """
+        require(len(self.problem) > 0, "A search needs at least one problem; see `metarl list problems`.")
+        _at_least(1, depth=self.depth, batch_size=self.batch_size, finalists=self.finalists)
+        require(self.depth <= 4, f"depth must be 1, 2, 3 or 4, not {self.depth}.")
+        require(
+            self.budget is None or self.budget >= 1,
+            f"budget must be at least 1 rule, not {self.budget}.",
+        )
+        require(
+            self.minutes is None or self.minutes > 0,
+            f"minutes must be positive, not {self.minutes}.",
+        )
+        require(
+            self.budget is None or self.minutes is None,
+            "Give either a budget or minutes, not both.",
+        )
+        require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
+        _validate_training(self.training)
+        _at_least(2, evolution_population=self.evolution.population)
+        _at_least(1, evolution_sample=self.evolution.sample)
+        _at_least(
+            1,
+            final_candidates=self.final.candidates,
+            final_choice_seeds=self.final.choice_seeds,
+            final_tuning_seeds=self.final.tuning_seeds,
+        )
+        _at_least(2, final_report_seeds=self.final.report_seeds)
+        return self
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """A comparison of update rules with tuned standard optimizers."""
+
+    problem: tuple[str, ...] = (
+        "digits-mlp",
+        "breast-cancer-logistic",
+        "wine-mlp",
+        "diabetes-regression",
+    )
+    """Problems; names or my_module:factory."""
+    steps: int | None = None
+    """Optimizer steps of a run; each problem's own default if not given."""
+    seeds: int | None = None
+    """Fresh paired seeds of the report; 60 on problems where a run takes under a second, else 10."""
+    tuning_seeds: int = 5
+    """Seeds at each learning rate of the grid."""
+    references: bool = True
+    """Whether the standard optimizers are compared as well; Adam always is."""
+    seed: int = 0
+    """Of everything random."""
+
+    def validate(self) -> CompareConfig:
+        """Returns self if every number makes sense.
+
+        Raises:
+          InvalidInput: says which field, what it is and what it may be.
+        """
+        require(len(self.problem) > 0, "A comparison needs at least one problem.")
+        require(self.steps is None or self.steps >= 1, f"steps must be at least 1, not {self.steps}.")
+        require(
+            self.seeds is None or self.seeds >= 2,
+            f"seeds must be at least 2 (an interval needs them), not {self.seeds}.",
+        )
+        _at_least(1, tuning_seeds=self.tuning_seeds)
+        require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
+        return self
+
+
+def preset(name: Preset) -> SearchConfig:
+    """Returns the search settings of a preset.
+
+    Raises:
+      KeyError: no such preset.
+    """
+    return _PRESETS[name]
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Returns a configuration as plain JSON values."""
+    return dataclasses.asdict(config)
+
+
+def _validate_training(training: TrainingConfig) -> None:
+    _at_least(1, training_seeds=training.seeds)
+    require(
+        training.steps is None or training.steps >= 1,
+        f"training.steps must be at least 1, not {training.steps}.",
+    )
+    require(
+        0 < training.sweep_fraction <= 1,
+        f"training.sweep_fraction must be in (0, 1], not {training.sweep_fraction}.",
+    )
+    require(
+        len(training.learning_rates) > 0 and all(rate > 0 for rate in training.learning_rates),
+        f"training.learning_rates must be positive, not {training.learning_rates}.",
+    )
+
+
+def _at_least(least: int, **values: int) -> None:
+    for name, value in values.items():
+        require(value >= least, f"{name} must be at least {least}, not {value}.")
+
+
+_PRESETS: dict[str, SearchConfig] = {
+    "laptop": SearchConfig(),
+    "paper": SearchConfig(
+        problem=("digits-conv",),
+        reward="accuracy",
+        budget=14_000,
+        batch_size=5,
+        controller=ControllerConfig(hidden=150, learning_rate=1e-5, entropy_weight=0.0015),
+        filters=FilterConfig(min_cosine=-1.0, min_oddness=-1.0, both_signs=False),
+        training=TrainingConfig(sweep_fraction=0.2, seeds=1),
+    ),
+    "smoke": SearchConfig(
+        budget=48,
+        batch_size=16,
+        finalists=2,
+        training=TrainingConfig(steps=20, seeds=2),
+        final=FinalistConfig(
+            candidates=4,
+            choice_seeds=4,
+            tuning_seeds=2,
+            report_seeds=4,
+            held_out=("wine-mlp",),
+        ),
+    ),
+}

@@ -1,0 +1,226 @@
+"""contest: the programs of a comparison on one problem, and the devices they run on.
+
+Each optimizer is compiled once per problem, with the learning rate as data; the same compiled program serves tuning and
+report. It returns the parameters at C points of every run, and one judging program, common to all optimizers, turns
+them into losses: nobody is measured by other code than his rivals.
+
+Letters: E entrants, J runs, C points of a run, S replicates.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from metarl.problems import Problem
+
+from .entrants import Entrant
+from .inner_training import Fixture, Layout, Learner, draw_fixture, judge, start, train
+
+# Runs a call; the last call of a batch is padded with runs of no steps.
+_WIDTH = 15
+
+
+class Runs(NamedTuple):
+    """Runs of one entrant: a learning rate and a replicate each."""
+
+    rates: np.ndarray  # [J]
+    replicates: np.ndarray  # [J]
+
+
+class Curves(NamedTuple):
+    """Held-out loss and metric at the points of each run; loss +inf once diverged, metric NaN if there is none."""
+
+    losses: np.ndarray  # [J, C]
+    metrics: np.ndarray  # [J, C]
+
+
+class Contest:
+    """All programs for one problem.
+
+    Args:
+      problem: what is trained.
+      steps: N, of every run.
+      tuning_seeds: replicates for choosing learning rates, judged on "search" splits drawn per seed.
+      report_seeds: replicates for the report, judged on "test".
+      points: C, the number of evenly spaced points of a report's curves; at most N.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        steps: int,
+        tuning_seeds: Sequence[int],
+        report_seeds: Sequence[int],
+        points: int = 20,
+    ):
+        """Draws the replicates of both groups and places them on every device."""
+        self.problem, self.steps = problem, steps
+        seeds = [*tuning_seeds, *report_seeds]
+        fixture, self._layout = draw_fixture(problem, "search", seeds)
+        self.points = np.unique(np.linspace(0, steps, min(points, steps) + 1).astype(np.int32)[1:])
+        self.tuning = np.arange(len(tuning_seeds))
+        self.report = np.arange(len(tuning_seeds), len(seeds))
+        self._devices = jax.local_devices()
+        self._fixtures = {device: jax.device_put(fixture, device) for device in self._devices}
+        self._programs: dict[str, jax.stages.Wrapped] = {}
+        self._judge_search = jax.jit(self._judging(self._layout))
+        test = problem.examples("test")
+        rows = jax.tree.leaves(test)[0].shape[0]
+        self._judge_test = jax.jit(self._judging(self._layout._replace(held=rows, shared=True)))
+        self._tests = {device: jax.device_put(test, device) for device in self._devices}
+
+    def tune(self, entrant: Entrant, runs: Runs, device: jax.Device) -> np.ndarray:
+        """Returns the final loss of each run on its seed's own "search" split, [J]."""
+        fixture = self._fixtures[device]
+        end = np.full_like(self.points, self.steps)
+        return self._run(entrant, runs, end, fixture, self._judge_search, 1, device).losses[:, -1]
+
+    def measure(self, entrant: Entrant, runs: Runs, device: jax.Device) -> Curves:
+        """Returns the curves of each run on "test", [J, C]."""
+        fixture = self._fixtures[device]._replace(held=self._tests[device])
+        count = len(self.points)
+        return self._run(entrant, runs, self.points, fixture, self._judge_test, count, device)
+
+    def seconds(self, entrant: Entrant, rate: float, device: jax.Device) -> float:
+        """Returns the wall-clock seconds of a few warm runs."""
+        runs = Runs(np.full(3, rate), np.full(3, self.report[0]))
+        end = np.full_like(self.points, self.steps)
+        rates, replicates, stops = _padded(runs, end)
+        program = self._program(entrant)
+        began = time.perf_counter()
+        jax.block_until_ready(program(self._fixtures[device], rates, replicates, stops))
+        return time.perf_counter() - began
+
+    def state_bytes_per_parameter(self, entrant: Entrant) -> float:
+        """Returns the optimizer's state that grows with the parameters, in bytes a parameter."""
+        params = jax.tree.map(lambda x: x[0], self._fixtures[self._devices[0]].params)
+        shapes = {leaf.shape for leaf in jax.tree.leaves(params)}
+        state = jax.eval_shape(entrant.make(1e-3, self.steps, jax.random.key(0)).init, params)
+        held = [
+            leaf
+            for leaf in jax.tree.leaves(state)
+            if leaf.shape in shapes and jnp.issubdtype(leaf.dtype, jnp.floating)
+        ]
+        count = sum(leaf.size for leaf in jax.tree.leaves(params))
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in held) / count
+
+    def _run(
+        self,
+        entrant: Entrant,
+        runs: Runs,
+        points: np.ndarray,
+        fixture: Fixture,
+        judging: Callable,
+        last: int,
+        device: jax.Device,
+    ) -> Curves:
+        """Runs in calls of a fixed width and judges the last `last` points of each run."""
+        program, parts = self._program(entrant), []
+        for first in range(0, len(runs.rates), _WIDTH):
+            piece = Runs(*(x[first : first + _WIDTH] for x in runs))
+            rates, replicates, stops = jax.device_put(_padded(piece, points), device)
+            snapshots = program(self._fixtures[device], rates, replicates, stops)
+            snapshots = jax.tree.map(lambda x: x[:, -last:], snapshots)
+            losses, metrics = judging(fixture, replicates, snapshots)
+            parts.append(Curves(*(np.asarray(x)[: len(piece.rates)] for x in (losses, metrics))))
+        return Curves(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+
+    def _program(self, entrant: Entrant) -> jax.stages.Wrapped:
+        if entrant.label not in self._programs:
+            self._programs[entrant.label] = jax.jit(self._training(entrant))
+        return self._programs[entrant.label]
+
+    def _training(self, entrant: Entrant) -> Callable:
+        """Returns (fixture, rates [J], replicates [J], points [J, C]) -> snapshots, leaves [J, C, ...]."""
+
+        def one(fixture: Fixture, rate: jax.Array, replicate: jax.Array, points: jax.Array):
+            key = jax.random.key(fixture.seeds[replicate])
+            learner = optax_learner(entrant.make(rate, self.steps, key))
+            place = (self.problem, self._layout, learner, fixture, replicate)
+
+            def advance(run, until):
+                run = train(*place, run, until)
+                return run, (run.packed, run.model_state, run.alive)
+
+            return lax.scan(advance, start(learner, fixture, replicate), points)[1]
+
+        return lambda fixture, *runs: lax.map(lambda run: one(fixture, *run), runs)
+
+    def _judging(self, layout: Layout) -> Callable:
+        """Returns (fixture, replicates [J], snapshots [J, C, ...]) -> losses, metrics [J, C]."""
+        learner = optax_learner(optax.identity())
+
+        def one(fixture: Fixture, replicate: jax.Array, snapshot: tuple):
+            params, model_state, alive = snapshot
+            run = start(learner, fixture, replicate)
+            run = run._replace(packed=params, model_state=model_state, alive=alive)
+            return judge(self.problem, layout, learner, fixture, replicate, run)
+
+        def program(fixture: Fixture, replicates: jax.Array, snapshots: tuple):
+            def points(inputs):
+                replicate, points = inputs
+                return lax.map(lambda snapshot: one(fixture, replicate, snapshot), points)
+
+            return lax.map(points, (replicates, snapshots))
+
+        return program
+
+
+class Crew:
+    """One thread per device; work is done by whichever is free, results come in order."""
+
+    def __init__(self) -> None:
+        """Starts the threads."""
+        self._idle: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
+        for device in jax.local_devices():
+            self._idle.put(device)
+        self._threads = ThreadPoolExecutor(len(jax.local_devices()), thread_name_prefix="contest")
+
+    def __enter__(self) -> Crew:
+        """Returns self."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the threads; work not yet begun is dropped."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def map(self, work: Callable[[Any, jax.Device], Any], items: Sequence[Any]) -> list[Any]:
+        """Returns work(item, device) for each item, in the items' order."""
+
+        def on_idle_device(item: Any) -> Any:
+            device = self._idle.get()
+            try:
+                return work(item, device)
+            finally:
+                self._idle.put(device)
+
+        return list(self._threads.map(on_idle_device, items))
+
+
+def optax_learner(transform: optax.GradientTransformation) -> Learner:
+    """Returns an optax transform as the inner loop sees it."""
+
+    def step(state: Any, params: Any, grads: Any, t: jax.Array) -> tuple[Any, Any]:
+        updates, state = transform.update(grads, state, params)
+        return optax.apply_updates(params, updates), state
+
+    return Learner(lambda tree: tree, lambda tree: tree, transform.init, step)
+
+
+def _padded(runs: Runs, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns rates [W], replicates [W] and stops [W, C]; padding stops before its first step."""
+    missing = _WIDTH - len(runs.rates)
+    stops = np.tile(points, (_WIDTH, 1)).astype(np.int32)
+    stops[len(runs.rates) :] = 0
+    rates = np.pad(np.asarray(runs.rates, np.float32), (0, missing))
+    return rates, np.pad(np.asarray(runs.replicates, np.int32), (0, missing)), stops

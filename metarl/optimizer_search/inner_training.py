@@ -1,0 +1,213 @@
+"""inner training: one network, one optimizer, a fixed number of steps; and many of them in one compiled program.
+
+`train` is the loop itself, written for one run. An optimizer inside it is a `Learner`: rules of the interpreter work on a
+flat vector of parameters, optax transforms on the tree. What a run starts from and which examples it sees is its
+*replicate*: a seed draws the starting parameters, the split of the data and the order of the batches, so runs of
+different optimizers on one replicate are paired. A `Fixture` holds the arrays of S replicates.
+
+The loop leaves as soon as a run has diverged; a diverged run has the loss +inf, never NaN.
+
+Letters: S replicates, N steps, P parameters, n training examples, h held-out examples, B examples of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from metarl.errors import require
+from metarl.problems import Problem
+
+HeldOut = Literal["search", "choice", "test"]
+
+# A run has diverged once its loss rises this many times (|first loss| + 1) above its first loss.
+_DIVERGENCE = 10.0
+
+
+class Fixture(NamedTuple):
+    """What S replicates start from and are judged on, as arrays that a program reads by offset."""
+
+    seeds: jax.Array  # [S] int32
+    params: Any  # leaves [S, ...]
+    model_state: Any  # leaves [S, ...]
+    stream: Any  # leaves [S (n + B), ...]: the batches' examples, the first B repeated at the end
+    held: Any  # leaves [S h, ...], or [h, ...] when all replicates share them
+
+
+class Layout(NamedTuple):
+    """The static sizes of a fixture."""
+
+    replicates: int  # S
+    train: int  # n
+    batch: int  # B
+    held: int  # h
+    shared: bool  # whether all replicates are judged on the same held-out examples
+
+
+class Learner(NamedTuple):
+    """An optimizer as the loop sees it.
+
+    `pack` turns parameters or gradients from the problem's tree to the optimizer's own form, `unpack` is its inverse;
+    `init` makes the memory from packed parameters; `step(memory, packed parameters, packed gradients, t)` returns
+    the next packed parameters and memory.
+    """
+
+    pack: Callable[[Any], Any]
+    unpack: Callable[[Any], Any]
+    init: Callable[[Any], Any]
+    step: Callable[[Any, Any, Any, jax.Array], tuple[Any, Any]]
+
+
+class Run(NamedTuple):
+    """One training run under way."""
+
+    t: jax.Array  # [], steps taken
+    packed: Any
+    memory: Any
+    model_state: Any
+    ceiling: jax.Array  # [], the loss above which the run counts as diverged
+    alive: jax.Array  # [] bool
+
+
+def draw_fixture(
+    problem: Problem, held_out: HeldOut, seeds: Sequence[int]
+) -> tuple[Fixture, Layout]:
+    """Returns the replicates that `seeds` draw; each depends on its own seed alone.
+
+    The examples of "train" and "search" form one pool. Every seed draws its own training examples from it; with
+    `held_out="search"` the rest of the pool is what the run is judged on, so that no rule can fit one small split.
+    "choice" and "test" are fixed sets that no pool contains.
+
+    Raises:
+      InvalidInput: the problem's loss is not finite at the start.
+    """
+    train, search = problem.examples("train"), problem.examples("search")
+    pool = jax.tree.map(lambda *parts: np.concatenate(parts), train, search)
+    size, n = _rows(pool), _rows(train)
+    batch = min(problem.batch_size, n)
+    streams, held = [], []
+    for seed in seeds:
+        order = np.random.default_rng([seed, 0x5EED]).permutation(size)
+        stream = np.concatenate([order[:n], order[:batch]])
+        streams.append(_take(pool, stream))
+        held.append(_take(pool, order[n:]))
+    shared = held_out != "search"
+    held = [problem.examples(held_out)] if shared else held
+    params, model_state = _starts(problem, seeds)
+    fixture = Fixture(
+        jnp.asarray(seeds, jnp.int32), params, model_state, _join(streams), _join(held)
+    )
+    layout = Layout(len(seeds), n, batch, _rows(held[0]), shared)
+    _check_start(problem, fixture, layout)
+    return fixture, layout
+
+
+def train(
+    problem: Problem,
+    layout: Layout,
+    learner: Learner,
+    fixture: Fixture,
+    replicate: jax.Array,
+    run: Run,
+    until: jax.Array,
+    never_stop: bool = False,
+) -> Run:
+    """Returns `run` after step `until`, or where it diverged before.
+
+    Args:
+      problem: what is trained.
+      layout: sizes of the fixture.
+      learner: the optimizer.
+      fixture: the replicates.
+      replicate: which of them, int32 [].
+      run: where to begin, see `start`.
+      until: total steps to have taken at the end, int32 [].
+      never_stop: go on after divergence; only to measure speed.
+    """
+    key = jax.random.key(fixture.seeds[replicate])
+    gradient = jax.value_and_grad(problem.loss, has_aux=True)
+    rows = layout.train + layout.batch
+
+    def step(run: Run) -> Run:
+        offset = replicate * rows + (run.t * layout.batch) % layout.train
+        batch = _slice(fixture.stream, offset, layout.batch)
+        (loss, model_state), grads = gradient(
+            learner.unpack(run.packed), run.model_state, batch, jax.random.fold_in(key, run.t)
+        )
+        packed, memory = learner.step(run.memory, run.packed, learner.pack(grads), run.t)
+        first = loss + _DIVERGENCE * (jnp.abs(loss) + 1.0)
+        ceiling = jnp.where(run.t == 0, first, run.ceiling)
+        alive = run.alive & (loss <= ceiling)
+        return Run(run.t + 1, packed, memory, model_state, ceiling, alive)
+
+    return lax.while_loop(lambda run: (run.t < until) & (run.alive | never_stop), step, run)
+
+
+def start(learner: Learner, fixture: Fixture, replicate: jax.Array) -> Run:
+    """Returns the beginning of a run on one replicate."""
+    params, model_state = jax.tree.map(lambda x: x[replicate], (fixture.params, fixture.model_state))
+    packed = learner.pack(params)
+    return Run(
+        jnp.int32(0), packed, learner.init(packed), model_state, jnp.float32(0), jnp.bool_(True)
+    )
+
+
+def judge(
+    problem: Problem,
+    layout: Layout,
+    learner: Learner,
+    fixture: Fixture,
+    replicate: jax.Array,
+    run: Run,
+) -> tuple[jax.Array, jax.Array]:
+    """Returns held-out loss [] (+inf when the run diverged) and metric [] (NaN when the problem has none)."""
+    offset = jnp.int32(0) if layout.shared else replicate * layout.held
+    held = _slice(fixture.held, offset, layout.held)
+    result = problem.evaluate(learner.unpack(run.packed), run.model_state, held)
+    loss = jnp.asarray(result["loss"], jnp.float32)
+    metric = jnp.float32(jnp.nan) if problem.metric is None else result[problem.metric]
+    return jnp.where(run.alive & jnp.isfinite(loss), loss, jnp.inf), jnp.asarray(
+        metric, jnp.float32
+    )
+
+
+def _rows(examples: Any) -> int:
+    return jax.tree.leaves(examples)[0].shape[0]
+
+
+def _take(examples: Any, rows: np.ndarray) -> Any:
+    return jax.tree.map(lambda x: x[rows], examples)
+
+
+def _join(parts: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def _slice(examples: Any, offset: jax.Array, rows: int) -> Any:
+    return jax.tree.map(lambda x: lax.dynamic_slice_in_dim(x, offset, rows), examples)
+
+
+def _starts(problem: Problem, seeds: Sequence[int]) -> tuple[Any, Any]:
+    """Returns the starting parameters and model states of all seeds, leaves [S, ...]."""
+
+    def one(seed: jax.Array) -> tuple[Any, Any]:
+        return problem.init(jax.random.key(seed))
+
+    # lax.map, not vmap: a start depends on its own seed alone, to the last bit
+    return jax.jit(lambda all_seeds: lax.map(one, all_seeds))(jnp.asarray(seeds, jnp.uint32))
+
+
+def _check_start(problem: Problem, fixture: Fixture, layout: Layout) -> None:
+    params, model_state = jax.tree.map(lambda x: x[0], (fixture.params, fixture.model_state))
+    batch = jax.tree.map(lambda x: x[: layout.batch], fixture.stream)
+    loss, _ = jax.jit(problem.loss)(params, model_state, batch, jax.random.key(0))
+    require(
+        bool(jnp.isfinite(loss)),
+        f"Problem {problem.name!r}: the loss is {float(loss)} before the first step. Its starting parameters or its "
+        "data must be mended; no optimizer can be judged on it.",
+    )

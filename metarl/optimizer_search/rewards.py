@@ -1,0 +1,78 @@
+"""rewards: from the losses of a rule's runs to one finite number; more is better.
+
+"loss": minus the mean log of the rule's loss relative to tuned Adam's on the same replicate, over replicates and problems:
+0 is as good as Adam, 0.1 is 10 % less loss. "accuracy": the mean metric, as in the paper, where a diverged run counts as
+chance.
+
+Letters: K rules, P problems, S replicates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from metarl.errors import require
+from metarl.problems import Problem
+
+from .candidates import Verdicts
+
+# The reward of a rule that was filtered, diverged or was not worth a full run, under "loss".
+FLOOR = -5.0
+# Losses below this are zero for all that single precision can tell.
+_TINY = 1e-12
+
+
+def loss_rewards(
+    verdicts: Mapping[str, Verdicts], reference: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Returns -mean log(loss / Adam's loss), clipped to [-5, 5]; the floor for a rule with any diverged run.
+
+    Args:
+      verdicts: by problem, losses [K, S].
+      reference: by problem, tuned Adam's losses on the same replicates, [S].
+
+    Returns:
+      Rewards, [K].
+    """
+    ratios = []
+    for name, verdict in verdicts.items():
+        finite = np.isfinite(verdict.losses)
+        losses = np.log(np.maximum(np.where(finite, verdict.losses, 1.0), _TINY))
+        relative = np.log(np.maximum(reference[name], _TINY)) - losses
+        relative = np.where(finite, np.clip(relative, FLOOR, -FLOOR), -np.inf)
+        ratios.append(relative.mean(axis=1))
+    return np.nan_to_num(np.mean(ratios, axis=0), neginf=FLOOR).astype(np.float32)
+
+
+def metric_rewards(
+    verdicts: Mapping[str, Verdicts], problems: Sequence[Problem]
+) -> np.ndarray:
+    """Returns the mean metric, [K]; diverged runs count as chance, metrics that fall with quality are negated."""
+    scores = []
+    for problem in problems:
+        verdict = verdicts[problem.name]
+        sign = 1.0 if problem.higher_is_better else -1.0
+        good = np.isfinite(verdict.losses) & np.isfinite(verdict.metrics)
+        chance = _chance(problem)
+        scores.append((sign * np.where(good, verdict.metrics, chance)).mean(axis=1))
+    return np.mean(scores, axis=0).astype(np.float32)
+
+
+def metric_floor(problems: Sequence[Problem]) -> float:
+    """Returns the reward of a rule that does no better than chance.
+
+    Raises:
+      InvalidInput: a problem has no metric.
+    """
+    signs = [1.0 if problem.higher_is_better else -1.0 for problem in problems]
+    return float(np.mean([s * _chance(p) for s, p in zip(signs, problems, strict=True)]))
+
+
+def _chance(problem: Problem) -> float:
+    require(
+        problem.metric is not None and problem.chance is not None,
+        f"Problem {problem.name!r} has no metric, so `--reward accuracy` cannot judge on it. Use `--reward loss`.",
+    )
+    return float(problem.chance)  # type: ignore[arg-type]

@@ -1,0 +1,22 @@
+"""seeding: which replicate seeds each stage of an experiment uses.
+
+Searching, choosing, tuning and reporting never share a seed, so nothing is reported on the starts and splits that it was
+selected on. Paired comparisons use the same seeds for every competitor.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+Stage = Literal["search", "reference", "choice", "tuning", "report"]
+
+_STAGES: dict[Stage, int] = {"search": 0, "reference": 1, "choice": 2, "tuning": 3, "report": 4}
+
+
+def replicate_seeds(root: int, stage: Stage, count: int) -> list[int]:
+    """Returns `count` seeds in [0, 2^28) of a stage; stages never share a seed, longer lists begin like shorter ones."""
+    words = np.random.SeedSequence([root, _STAGES[stage]]).generate_state(2 * count + 16)
+    distinct = dict.fromkeys(int(word) >> 7 for word in words)
+    return [seed * 8 + _STAGES[stage] for seed in list(distinct)[:count]]

@@ -1,0 +1,230 @@
+"""The interpreter: rules as data, so that one compiled program runs any number of different rules.
+
+A rule arrives as tokens of a `Grammar`. For every slot of a group the program holds all choices and takes one with
+`lax.switch`. Rules that run one after another on a CPU thread (`lax.map`) take real branches and pay only for what the
+rule uses; under `vmap`, on a GPU or TPU, JAX turns the same switches into "compute all, select one". The semantics is one,
+and bits are promised for each of the two ways, not between them.
+
+Everything works on flat vectors [P] of parameters. Random primitives read a fixed table at an offset hashed from seed,
+step and slot, which costs a slice where a generator would cost more than the rest of the step.
+
+Letters: P parameters, D groups (depth), L = 5 D tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .expression import Expression, evaluate
+from .grammar import Grammar
+from .primitives import BINARY, UNARY
+
+_TABLE_ROWS = 1 << 16
+_HASH_MULTIPLIERS = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)
+
+
+class Moments(NamedTuple):
+    """Moving averages of g, g^2 and g^3, not yet bias-corrected, and the products of their rates so far."""
+
+    m: jax.Array  # [P]
+    v: jax.Array  # [P]
+    y: jax.Array  # [P]
+    decay: jax.Array  # [3], b1^t, b2^t, b3^t
+
+
+class Randomness(NamedTuple):
+    """Two tables that random primitives read: standard normal and uniform numbers, [R + P]."""
+
+    normal: jax.Array
+    uniform: jax.Array
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """Runs any rule of one grammar.
+
+    Attributes:
+      grammar: the tokens' grammar.
+      b1: rate of the average of g.
+      b2: rate of the average of g^2.
+      b3: rate of the average of g^3.
+      epsilon: see `Scope.epsilon`.
+    """
+
+    grammar: Grammar
+    b1: float = 0.9
+    b2: float = 0.999
+    b3: float = 0.999
+    epsilon: float = 1e-8
+
+    def randomness(self, num_parameters: int, seed: int = 0) -> Randomness:
+        """Returns the tables that random primitives read, the same for the same arguments."""
+        generator = np.random.default_rng(seed)
+        rows = _TABLE_ROWS + num_parameters
+        normal = generator.standard_normal(rows, dtype=np.float32)
+        uniform = generator.random(rows, dtype=np.float32)
+        return Randomness(jnp.asarray(normal), jnp.asarray(uniform))
+
+    def init(self, num_parameters: int) -> Moments:
+        """Returns the moments before the first step."""
+        zeros = jnp.zeros(num_parameters)
+        return Moments(zeros, zeros, zeros, jnp.ones(3))
+
+    def moments(self, before: Moments, g: jax.Array) -> Moments:
+        """Returns the moments after gradient g, [P]: average <- b average + (1 - b) g^k."""
+        square = g * g
+        return Moments(
+            self.b1 * before.m + (1.0 - self.b1) * g,
+            self.b2 * before.v + (1.0 - self.b2) * square,
+            self.b3 * before.y + (1.0 - self.b3) * (square * g),
+            before.decay * jnp.array([self.b1, self.b2, self.b3]),
+        )
+
+    def update(
+        self,
+        tokens: jax.Array,
+        moments: Moments,
+        g: jax.Array,
+        w: jax.Array,
+        t: jax.Array,
+        total_steps: jax.Array,
+        seed: jax.Array,
+        randomness: Randomness,
+    ) -> jax.Array:
+        """Returns the update of one rule at one step; the step is w <- w - learning_rate * update.
+
+        Args:
+          tokens: the rule, int32 [L].
+          moments: moving averages, g included.
+          g: gradient, [P].
+          w: parameters, [P].
+          t: steps taken before this one, [].
+          total_steps: T, steps of the whole run, [].
+          seed: of the random primitives, int32 [].
+          randomness: the tables they read.
+
+        Returns:
+          The update, [P]; not finite where the rule fails.
+        """
+        scope = _scope(self, moments, g, w, t, total_steps)
+        draw = _Draw(randomness, seed, t, g.size)
+        operands = self.grammar.operand_expressions
+        values: tuple[jax.Array, ...] = ()
+        for group in range(self.grammar.depth):
+            slots = tokens[5 * group : 5 * group + 5]
+            arguments = []
+            for side in range(2):
+                draw_here = draw.at(4 * group + side)
+                choices = [_constant_shape(operand, scope, draw_here) for operand in operands]
+                choices += [lambda value=value: value for value in values]
+                argument = lax.switch(slots[side], choices)
+                functions = _unary_branches(self.grammar, scope, draw.at(4 * group + 2 + side))
+                arguments.append(lax.switch(slots[2 + side], functions, argument))
+            values += (lax.switch(slots[4], _binary_branches(self.grammar, scope), *arguments),)
+        return values[-1]
+
+
+def power(x: jax.Array, y: Any) -> jax.Array:
+    """Returns x ^ y through exp and log, which a CPU computes in vectors where its `pow` does not.
+
+    Agrees with `jnp.power` to the rounding of y log |x|: NaN where x < 0 and y is no integer, x ^ 0 = 1.
+    """
+    if isinstance(y, (int, float)) and y in (2, 3):
+        return x * x if y == 2 else x * x * x
+    magnitude = jnp.exp(y * jnp.log(jnp.abs(x)))
+    half = 0.5 * y
+    signed = jnp.where(jnp.floor(half) == half, magnitude, -magnitude)
+    negative = jnp.where(jnp.floor(y) == y, signed, jnp.nan)
+    return jnp.where(y == 0, 1.0, jnp.where(x < 0, negative, magnitude))
+
+
+class _Draw:
+    """Slices of the random tables, at an offset hashed from seed, step and slot."""
+
+    def __init__(self, randomness: Randomness, seed: jax.Array, t: jax.Array, size: int, slot=0):
+        self._inputs = (randomness, seed, t, size)
+        self._slot = slot
+
+    def at(self, slot: int) -> _Draw:
+        return _Draw(*self._inputs, slot=slot)
+
+    def normal(self) -> jax.Array:
+        return self._slice(self._inputs[0].normal)
+
+    def keep(self, x: jax.Array, rate: float) -> jax.Array:
+        return jnp.where(self._slice(self._inputs[0].uniform) < rate, 0.0, x)
+
+    def _slice(self, table: jax.Array) -> jax.Array:
+        _, seed, t, size = self._inputs
+        parts = (jnp.asarray(seed), jnp.asarray(t), jnp.asarray(self._slot + 1))
+        mixed = jnp.uint32(0)
+        for part, multiplier in zip(parts, _HASH_MULTIPLIERS, strict=True):
+            mixed = (mixed ^ part.astype(jnp.uint32)) * jnp.uint32(multiplier)
+            mixed = mixed ^ (mixed >> 15)
+        return lax.dynamic_slice(table, ((mixed % _TABLE_ROWS).astype(jnp.int32),), (size,))
+
+
+def _scope(
+    interpreter: Interpreter,
+    moments: Moments,
+    g: jax.Array,
+    w: jax.Array,
+    t: jax.Array,
+    total_steps: jax.Array,
+) -> Callable[[_Draw], SimpleNamespace]:
+    """Returns a maker of scopes that differ only in where random primitives draw."""
+    step = jnp.asarray(t, jnp.float32)
+    corrections = 1.0 / (1.0 - moments.decay)
+
+    class Scope(SimpleNamespace):
+        # properties, so that a branch computes what it uses and nothing else
+        m = property(lambda self: moments.m * corrections[0])
+        v = property(lambda self: moments.v * corrections[1])
+        y = property(lambda self: moments.y * corrections[2])
+        progress = property(lambda self: jnp.minimum(step / total_steps, 1.0))
+
+    def make(draw: _Draw) -> SimpleNamespace:
+        return Scope(
+            g=g, w=w, t=step, epsilon=interpreter.epsilon, xp=jnp, scalar=jnp, power=power,
+            normal=draw.normal, keep=draw.keep,
+        )  # fmt: skip
+
+    return make
+
+
+def _constant_shape(operand: Expression, scope, draw: _Draw) -> Callable[[], jax.Array]:
+    def branch() -> jax.Array:
+        here = scope(draw)
+        return jnp.broadcast_to(jnp.asarray(evaluate(operand, here), here.g.dtype), here.g.shape)
+
+    return branch
+
+
+def _unary_branches(grammar: Grammar, scope, draw: _Draw) -> list[Callable]:
+    def branch(name: str | None, constant: float | None) -> Callable:
+        if name is None:
+            return lambda x: x
+        constants = () if constant is None else (constant,)
+        return lambda x: UNARY[name].evaluate(scope(draw), x, *constants)
+
+    return [branch(name, constant) for name, constant in grammar.unary_functions]
+
+
+_NO_DRAW = SimpleNamespace(normal=None, keep=None)  # binary primitives draw nothing
+
+
+def _binary_branches(grammar: Grammar, scope) -> list[Callable]:
+    def branch(name: str) -> Callable:
+        if name == "keep":
+            return lambda x, y: x
+        return lambda x, y: BINARY[name].evaluate(scope(_NO_DRAW), x, y)
+
+    return [branch(name) for name in grammar.binary_names]
