@@ -1,4 +1,4 @@
-"""The rule language: primitives, expression, parser, grammar, interpreter, compiler, exporters.
+"""The rule language: primitives, parser, grammar, interpreter, optax compiler, exporters.
 
 An update rule is one expression in the gradient, its moving averages and the progress of the run,
 and a step is w <- w - learning_rate * rule. It exists as text (`parse`), as a tree (`Rule`), as

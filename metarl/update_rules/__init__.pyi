@@ -5,28 +5,34 @@ from .expression import Operand as Operand
 from .expression import Unary as Unary
 from .expression import evaluate as evaluate
 from .grammar import Grammar as Grammar
+from .named_rules import NAMED_RULES as NAMED_RULES
+from .named_rules import NamedRule as NamedRule
+from .named_rules import resolve as resolve
 from .primitives import BINARY as BINARY
 from .primitives import OPERANDS as OPERANDS
-from .primitives import SPACES as SPACES
 from .primitives import UNARY as UNARY
 from .primitives import Primitive as Primitive
 from .primitives import Scope as Scope
-from .primitives import Space as Space
 from .primitives import primitives as primitives
+from .reference import reference_update as reference_update
 from .rule import Rule as Rule
 from .rule import parse as parse
 from .rule_text import RuleSyntaxError as RuleSyntaxError
+from .spaces import SPACES as SPACES
+from .spaces import Space as Space
 from .spaces import space_named as space_named
 from .spaces import space_names as space_names
 
 __all__ = [
     "BINARY",
+    "NAMED_RULES",
     "OPERANDS",
     "SPACES",
     "UNARY",
     "Binary",
     "Expression",
     "Grammar",
+    "NamedRule",
     "Number",
     "Operand",
     "Primitive",
@@ -38,6 +44,8 @@ __all__ = [
     "evaluate",
     "parse",
     "primitives",
+    "reference_update",
+    "resolve",
     "space_named",
     "space_names",
 ]

@@ -6,7 +6,7 @@ infinities and NaN (whose payload does not count), in every precision:
 | rewriting | why it keeps the bits |
 |---|---|
 | operands of + and * in a fixed order | commutation is exact (association is not: kept) |
-| -(-x) to x; x * 1, x - 0, x ^ 1 to x | exact |
+| -(-x) to x; x * 1, x - 0 to x; x ^ 1 to x if x holds an operand | exact |
 | x + 0 to x | only where x is never -0, since -0 + 0 is +0 |
 | x ^ 0 to g ^ 0 | 1 for NaN too, and of the gradient's shape; only if x draws nothing |
 | x + -y to x - y, x - -y to x + y, -x + y to y - x | subtraction adds the negated number |
@@ -25,7 +25,7 @@ rounding.
 
 from __future__ import annotations
 
-from .expression import Binary, Expression, Number, Operand, Unary, needs
+from .expression import Binary, Expression, Number, Operand, Unary, needs, walk
 from .primitives import BINARY, OPERANDS, UNARY
 
 _ALL_ONES = Binary("^", Operand("g"), Number(0.0))
@@ -127,6 +127,11 @@ _PLACE = {
 
 def _may_swap(left: Expression, right: Expression) -> bool:
     return not (_is_random(left) and _is_random(right))
+
+
+def _is_constant(node: Expression) -> bool:
+    """Returns whether only numbers are in a node; those are Python floats until they meet an array."""
+    return not any(isinstance(part, Operand) for part in walk(node))
 
 
 def _is_random(node: Expression) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import count, product
 from typing import NamedTuple
 
-from .expression import Binary, Expression, Unary, walk
+from .expression import Binary, Expression, Unary, children, walk
 from .spaces import IDENTITY, KEEP, Vocabulary
 
 Group = tuple[int, int, int, int, int]  # tokens of operand 1, operand 2, unary 1, unary 2, binary
@@ -55,6 +55,42 @@ def decompose(
         search = _Search(vocabulary, labels, copies)
         for drafts in search.drafts((_Wanted(0, expression),), groups):
             yield _in_tokens(drafts[::-1], len(vocabulary.operands))
+
+
+def padded(groups: tuple[Group, ...], offered: Vocabulary, depth: int) -> tuple[Group, ...]:
+    """Returns groups, followed up to the depth by groups that keep the last value.
+
+    Returns:
+      `depth` groups, or none if the vocabulary cannot keep a value.
+    """
+    if len(groups) == depth:
+        return groups
+    if KEEP not in offered.binary or IDENTITY not in offered.unary:
+        return ()
+    keep, identity = offered.binary.index(KEEP), offered.unary.index(IDENTITY)
+    num_operands = len(offered.operands)
+    for place in range(len(groups), depth):
+        value = num_operands + place - 1
+        idle = _idle_operand(value, place, num_operands)
+        groups += ((value, idle, identity, identity, keep),)
+    return groups
+
+
+def missing_part(expression: Expression, offered: Vocabulary) -> Expression | None:
+    """Returns a part of an expression that no number of groups can produce, or None."""
+    unread = [expression]
+    while unread:
+        node = unread.pop()
+        if node in offered.operands:
+            continue
+        match node:
+            case Binary(name) if name in offered.binary:
+                unread += children(node)
+            case Unary(name, argument, constant) if (name, constant) in offered.unary:
+                unread.append(argument)
+            case _:
+                return node
+    return None
 
 
 class _Search(NamedTuple):
@@ -131,12 +167,12 @@ def _in_tokens(drafts: tuple[_Draft, ...], num_operands: int) -> tuple[Group, ..
             for operand in draft.operands
         ]
         if len(tokens) == 1:
-            tokens.append(idle_operand(tokens[0], place, num_operands))
+            tokens.append(_idle_operand(tokens[0], place, num_operands))
         groups.append((*tokens, *draft.unary, draft.binary))
     return tuple(groups)
 
 
-def idle_operand(first: int, group: int, num_operands: int) -> int:
+def _idle_operand(first: int, group: int, num_operands: int) -> int:
     """Returns an operand 2 that `keep` drops, chosen so that every sampling constraint is kept."""
     if group > 0 and first < num_operands:
         return num_operands + group - 1

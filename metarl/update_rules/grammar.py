@@ -24,13 +24,12 @@ import numpy as np
 
 from metarl.errors import InvalidInput, require
 
-from .decomposition import Group, decompose, idle_operand
-from .expression import Binary, Expression, Unary, children
+from .decomposition import decompose, missing_part, padded
+from .expression import Binary, Expression, Unary
 from .masks import Constraints, next_mask
-from .primitives import Space
 from .printer import to_text
 from .rule import Rule
-from .spaces import IDENTITY, KEEP, UnaryFunction, Vocabulary, space_named, vocabulary
+from .spaces import KEEP, Space, UnaryFunction, Vocabulary, space_named, vocabulary
 
 if TYPE_CHECKING:
     import jax
@@ -258,24 +257,10 @@ class Grammar:
         for candidate in (rule, rule.canonical()):
             ways = decompose(candidate.expression, self._vocabulary, self.depth, copies)
             for groups in ways:
-                tokens = self._padded(groups)
-                if tokens is not None and self._broken_constraint(tokens) is None:
+                tokens = np.asarray(padded(groups, self._vocabulary, self.depth), np.int32).ravel()
+                if tokens.size and self._broken_constraint(tokens) is None:
                     return tokens
         return None
-
-    def _padded(self, groups: tuple[Group, ...]) -> np.ndarray | None:
-        """Returns the tokens of groups, with groups that keep the last value up to the depth."""
-        tokens = [token for group in groups for token in group]
-        can_pad = KEEP in self.binary_names and IDENTITY in self.unary_functions
-        if len(groups) < self.depth and not can_pad:
-            return None
-        num_operands = len(self.operand_expressions)
-        for place in range(len(groups), self.depth):
-            value = num_operands + place - 1
-            identity = self.unary_functions.index(IDENTITY)
-            operands = (value, idle_operand(value, place, num_operands))
-            tokens += (*operands, identity, identity, self.binary_names.index(KEEP))
-        return np.asarray(tokens, np.int32)
 
     def _broken_constraint(self, tokens: np.ndarray) -> str | None:
         for position, token in enumerate(tokens.tolist()):
@@ -295,8 +280,9 @@ class Grammar:
     def _why_not(self, rule: Rule) -> str:
         where = f"space {self._space.name!r} at depth {self.depth}"
         intro = f"The rule {str(rule)!r} cannot be written in {where}"
-        if (part := self._missing_part(rule)) is not None:
-            return f"{intro}: no slot offers {part!r}."
+        part = missing_part(rule.canonical().expression, self._vocabulary)
+        if part is not None:
+            return f"{intro}: no slot offers {to_text(part)!r}."
         unconstrained = Grammar(self._space, self.depth)
         if unconstrained._find(rule) is not None:
             return f"{intro}: a sampling constraint of the grammar forbids it."
@@ -304,22 +290,6 @@ class Grammar:
             if Grammar(self._space, depth)._find(rule) is not None:
                 return f"{intro}: it needs depth {depth}."
         return f"{intro}: it needs more than {MAX_DEPTH} groups."
-
-    def _missing_part(self, rule: Rule) -> str | None:
-        """Returns a part of the rule that this space lacks at any depth."""
-        unread = [rule.canonical().expression]
-        while unread:
-            node = unread.pop()
-            if node in self.operand_expressions:
-                continue
-            match node:
-                case Binary(name) if name in self.binary_names:
-                    unread += children(node)
-                case Unary(name, argument, constant) if (name, constant) in self.unary_functions:
-                    unread.append(argument)
-                case _:
-                    return to_text(node)
-        return None
 
 
 def _applied(function: UnaryFunction, argument: Expression) -> Expression:

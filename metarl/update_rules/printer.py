@@ -25,10 +25,9 @@ def to_text(node: Expression) -> str:
             return number_text(value)
         case Unary(name="-", argument=argument):
             return "-" + _enclosed(argument, UNARY["-"].precedence)
-        case Unary(name=name, argument=argument, constant=None):
-            return f"{name}({to_text(argument)})"
         case Unary(name=name, argument=argument, constant=constant):
-            return f"{name}({to_text(argument)}, {number_text(constant)})"
+            second = "" if constant is None else f", {number_text(constant)}"
+            return f"{name}({to_text(argument)}{second})"
         case Binary(name=name, left=left, right=right):
             precedence = BINARY[name].precedence
             from_the_right = name == _RIGHT_ASSOCIATIVE

@@ -78,7 +78,7 @@ class Rule:
             f"The rule is stored in version {version!r}; this metarl reads version {_VERSION}."
         )
         require(version == _VERSION, message)
-        return cls.parse(content.get("text"))
+        return cls.parse(content.get("text", ""))
 
     def to_json(self) -> str:
         """Returns a JSON document that `from_json` reads."""

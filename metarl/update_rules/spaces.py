@@ -1,26 +1,86 @@
-"""Spaces by name, and what their texts mean: the vocabularies of a grammar.
+"""Spaces: the choices that a grammar offers, by name, and what their texts mean.
 
 A space is data (texts), so a user writes one as easily as those that come with metarl:
 
     Space("tiny", operands=("g", "m"), unary=("x", "sign(x)"), binary=("*", "keep"),
           description="signs and products")
+
+Reference: Bello et al., "Neural Optimizer Search with Reinforcement Learning", ICML 2017, section
+3, and arXiv:1709.07417, which adds the decays and annealed noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from metarl.errors import InvalidInput, require, unknown_name
 
 from .expression import Expression, Operand, Unary
 from .parser import parse_expression
-from .primitives import BINARY, SPACES, Space
+from .primitives import BINARY
 
 KEEP = "keep"  # the binary function that returns its left argument
 
 UnaryFunction = tuple[str | None, float | None]  # name in the table and constant; None: identity
 IDENTITY: UnaryFunction = (None, None)
+
+
+@dataclass(frozen=True)
+class Space:
+    """The choices a grammar offers at each slot of a group.
+
+    A member of `operands` is the text of a rule (`1e-3 * w`, `sign(g)`); a member of `unary` is the
+    text of a unary function of x (`x`, `exp(x)`, `clip(x, 1e-4)`); a member of `binary` is an infix
+    operator, or `keep` for "keep the left argument".
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    unary: tuple[str, ...]
+    binary: tuple[str, ...]
+    description: str
+
+
+_ICML_OPERANDS = (
+    *("g", "g^2", "g^3", "m", "v", "y", "sign(g)", "sign(m)", "1", "2", "noise"),
+    *("1e-4 * w", "1e-3 * w", "1e-2 * w", "1e-1 * w", "adam", "rmsprop"),
+)
+_DECAYS = ("ld", "cd", "cd10", "rd10", "rd20", "annealed_noise")
+_UNARY = (
+    *("x", "-x", "exp(x)", "log(x)", "sqrt(x)", "clip(x, 1e-5)", "clip(x, 1e-4)"),
+    *("clip(x, 1e-3)", "drop(x, 0.1)", "drop(x, 0.3)", "drop(x, 0.5)", "sign(x)"),
+)
+_BINARY = ("+", "-", "*", "/", "^", "keep")
+
+_SPACES = (
+    Space("icml", _ICML_OPERANDS, _UNARY, _BINARY, "the full space of the ICML paper"),
+    Space(
+        "arxiv",
+        (*_ICML_OPERANDS, *_DECAYS),
+        _UNARY,
+        _BINARY,
+        "the ICML space with the decays and the annealed noise of the arXiv version",
+    ),
+    Space(
+        "deterministic",
+        tuple(operand for operand in _ICML_OPERANDS if operand != "noise"),
+        tuple(unary for unary in _UNARY if not unary.startswith("drop")),
+        _BINARY,
+        "the ICML space without noise and dropout",
+    ),
+    Space(
+        "sign",
+        (*("g", "m", "sign(g)", "sign(m)", "1", "2", "adam"), *_DECAYS[:5]),
+        ("x", "-x", "exp(x)", "sign(x)"),
+        ("+", "-", "*", "^", "keep"),
+        "the family of PowerSign and AddSign: signs, powers, decays",
+    ),
+)
+
+SPACES = MappingProxyType({space.name: space for space in _SPACES})
 
 
 class Vocabulary(NamedTuple):

@@ -1,0 +1,154 @@
+"""Named rules: a table of rules that have a name, each with where it comes from.
+
+`resolve` reads whatever a person types for a rule: a name of this table, or a rule's text. Here
+`momentum` is the rule `m`, the bias-corrected moving average of the gradient; a comparison of
+optimizers may mean another library's optimizer of that name.
+
+Marks say how far to trust a number: "v" read in the source; "r" recalled with high confidence, not
+read again; "?" recalled with low confidence. Accuracies are final test accuracies in per cent of a
+Wide ResNet on CIFAR-10 after 300 epochs.
+
+References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcement Learning", ICML
+2017, table of rules; arXiv:1709.07417 for PowerSign and AddSign with decays.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from metarl.errors import InvalidInput, nearest_name, require
+
+from .parser import MAX_CHARACTERS
+from .primitives import OPERANDS
+from .rule import Rule, parse
+from .rule_text import RuleSyntaxError
+
+_ICML = "Bello et al., ICML 2017"
+_ARXIV = "Bello et al., arXiv:1709.07417"
+
+
+@dataclass(frozen=True)
+class NamedRule:
+    """One row of the table.
+
+    Attributes:
+      name: what a person types.
+      text: the rule.
+      source: the paper or the search that it comes from.
+      mark: how the row was checked against its source: "v", "r" or "?".
+      found_here: whether a search of metarl found it.
+      relative_learning_rate: the learning rate that suits it over the one that suits Adam; None
+        where that is not known.
+      note: what else the source says, marked where it is a number.
+    """
+
+    name: str
+    text: str
+    source: str
+    mark: Literal["v", "r", "?"] = "v"
+    found_here: bool = False
+    relative_learning_rate: float | None = None
+    note: str = ""
+
+    @property
+    def rule(self) -> Rule:
+        """The rule itself."""
+        return parse(self.text)
+
+
+def _from_table(name: str, text: str, accuracy: float) -> NamedRule:
+    return NamedRule(name, text, _ICML, "?", note=f"accuracy {accuracy} [?]")
+
+
+def _decayed(family: str, text: str) -> tuple[NamedRule, ...]:
+    decays = ("ld", "cd", "rd10", "rd20")
+    return tuple(
+        NamedRule(f"{family}-{decay}", text.format(decay=decay), _ARXIV) for decay in decays
+    )
+
+
+_ROWS = (
+    NamedRule("sgd", "g", "Robbins, Monro, 1951", "r", note="accuracy 91.8 [?]"),
+    NamedRule(
+        "momentum",
+        "m",
+        "Polyak, 1964; as a bias-corrected average, Bello et al., ICML 2017",
+        "r",
+        note="accuracy 92.1 [?]",
+    ),
+    NamedRule(
+        "adam",
+        "adam",
+        "Kingma, Ba, ICLR 2015",
+        "r",
+        relative_learning_rate=1.0,
+        note="accuracy 90.1 [?]",
+    ),
+    NamedRule("rmsprop", "rmsprop", "Tieleman, Hinton, 2012", "r", note="accuracy 90.3 [?]"),
+    NamedRule(
+        "powersign",
+        "exp(sign(g) * sign(m)) * g",
+        _ICML,
+        note="accuracy 92.8 [?]; TensorFlow's reference uses learning rate 0.1 [v]",
+    ),
+    NamedRule("powersign-2", "2^(sign(g) * sign(m)) * g", _ARXIV, note="PowerSign with base 2"),
+    *_decayed("powersign", "exp({decay} * sign(g) * sign(m)) * g"),
+    NamedRule(
+        "addsign",
+        "(1 + sign(g) * sign(m)) * g",
+        _ARXIV,
+        note="TensorFlow's reference uses learning rate 0.1 [v]",
+    ),
+    NamedRule("addsign-2", "(2 + sign(g) * sign(m)) * g", _ARXIV, note="AddSign with alpha 2"),
+    *_decayed("addsign", "(1 + {decay} * sign(g) * sign(m)) * g"),
+    _from_table("powersign-plus-clip", "(exp(sign(g) * sign(m)) + clip(g, 1e-4)) * g", 92.4),
+    _from_table("clip-momentum-exp-v", "clip(m, 1e-4) * exp(v)", 92.5),
+    _from_table("momentum-exp-v", "m * exp(v)", 92.4),
+    _from_table("drop30-powersign", "drop(g, 0.3) * exp(sign(g) * sign(m))", 92.2),
+    _from_table("momentum-exp-g2", "m * exp(g^2)", 92.5),
+    _from_table("drop10-momentum-over-exp-g2", "drop(m, 0.1) / exp(g^2)", 92.4),
+    _from_table("drop10-powersign", "drop(g, 0.1) * exp(sign(g) * sign(m))", 92.4),
+    _from_table("clip-rmsprop-plus-drop30-momentum", "clip(rmsprop, 1e-5) + drop(m, 0.3)", 90.8),
+    _from_table("adam-powersign", "adam * exp(sign(g) * sign(m))", 92.0),
+    _from_table("adam-exp-momentum", "adam * exp(m)", 92.8),
+    _from_table("sgd-plus-drop30-momentum", "g + drop(m, 0.3)", 92.9),
+    _from_table("drop10-momentum-exp-g3", "drop(m, 0.1) * exp(g^3)", 92.7),
+    _from_table("sgd-minus-clip-g2", "g - clip(g^2, 1e-4)", 92.8),
+    _from_table("exp-g-minus-exp-momentum", "exp(g) - exp(m)", 92.8),
+    _from_table("drop30-momentum-exp-w", "drop(m, 0.3) * exp(1e-3 * w)", 93.0),
+)
+
+NAMED_RULES = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def resolve(text_or_name: str) -> Rule:
+    """Reads a rule from its name or its text.
+
+    >>> resolve("powersign")
+    Rule.parse('exp(sign(g) * sign(m)) * g')
+
+    Args:
+      text_or_name: a name of `NAMED_RULES`, tried first, or a rule's text.
+
+    Returns:
+      The rule.
+
+    Raises:
+      InvalidInput: if it is neither: what looks like a name gets the nearest one suggested, what
+        looks like a formula the place of the mistake.
+    """
+    require(isinstance(text_or_name, str), "A rule is given by its name or as text.")
+    name = text_or_name[: MAX_CHARACTERS + 1].strip()
+    if name in NAMED_RULES:
+        return NAMED_RULES[name].rule
+    try:
+        return parse(text_or_name)
+    except RuleSyntaxError as error:
+        if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) is None:
+            raise
+        nearest = nearest_name(name, (*NAMED_RULES, *OPERANDS))
+        hint = f"Did you mean {nearest!r}?" if nearest else f"Named: {', '.join(NAMED_RULES)}."
+        raise InvalidInput(f"Unknown rule {name[:100]!r}. {hint}") from error

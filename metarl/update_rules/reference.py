@@ -1,0 +1,126 @@
+"""The reference: what a rule means, in plain numpy on given arrays.
+
+The slow and obvious way, for tests and for looking at a rule by hand; the compiler and the
+interpreter are held against it.
+
+    >>> import numpy as np
+    >>> reference_update("sign(g) * m", g=np.array([-3.0, 2.0]), m=np.array([0.5, 0.25]))
+    array([-0.5 ,  0.25])
+
+Letters: P entries of one parameter array, of any shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metarl.errors import require
+
+from .rule import Rule
+
+
+def reference_update(
+    rule: Rule | str,
+    g: np.ndarray,
+    *,
+    m: np.ndarray | None = None,
+    v: np.ndarray | None = None,
+    y: np.ndarray | None = None,
+    w: np.ndarray | None = None,
+    t: int = 0,
+    progress: float | None = None,
+    epsilon: float = 1e-8,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Computes the update of a rule in the precision of g.
+
+    Args:
+      rule: the rule, or its text.
+      g: gradient, [P], of a floating type.
+      m: bias-corrected moving average of g, [P].
+      v: bias-corrected moving average of g^2, [P].
+      y: bias-corrected moving average of g^3, [P].
+      w: parameters, [P].
+      t: steps taken before this one.
+      progress: min(t, T) / T.
+      epsilon: see `Scope.epsilon`.
+      rng: draws `noise` and `drop`.
+
+    Returns:
+      The update, [P]; not finite where the rule fails.
+
+    Raises:
+      InvalidInput: if the rule needs something that was not given.
+    """
+    rule = Rule.parse(rule) if isinstance(rule, str) else rule
+    given = {"m": m, "v": v, "y": y, "w": w, "progress": progress, "random": rng, "count": t}
+    missing = sorted(need for need in rule.needs if given[need] is None)
+    names = ", ".join("rng" if need == "random" else need for need in missing)
+    require(not missing, f"The rule {str(rule)!r} needs {names} too.")
+    g = np.asarray(g)
+    require(np.issubdtype(g.dtype, np.floating), f"g holds {g.dtype}; give floating numbers.")
+    arrays = {name: _cast(given[name], g.dtype) for name in ("m", "v", "y", "w", "progress")}
+    scope = NumpyScope(g=g, t=t, epsilon=epsilon, rng=rng, **arrays)
+    with np.errstate(all="ignore"):  # overflow and 0 / 0 are how a rule fails
+        return np.broadcast_to(np.asarray(rule.evaluate(scope), g.dtype), g.shape)
+
+
+@dataclass(frozen=True)
+class NumpyScope:
+    """The scope of one array of parameters; see `Scope`."""
+
+    g: np.ndarray
+    m: Any
+    v: Any
+    y: Any
+    w: Any
+    t: int
+    progress: Any
+    epsilon: float
+    rng: np.random.Generator | None
+
+    @property
+    def xp(self) -> _Library:
+        """Functions of numpy, in the precision of g."""
+        return _Library(self.g.dtype)
+
+    @property
+    def scalar(self) -> _Library:
+        """The same functions: numpy has one library for arrays and scalars."""
+        return self.xp
+
+    def normal(self) -> np.ndarray:
+        """Returns fresh standard normal noise, [P]."""
+        assert self.rng is not None
+        return self.rng.standard_normal(self.g.shape).astype(self.g.dtype)
+
+    def keep(self, x: Any, rate: float) -> np.ndarray:
+        """Returns x, [P], each entry set to 0 with probability `rate`."""
+        assert self.rng is not None
+        dropped = self.rng.random(self.g.shape) < rate
+        return np.where(dropped, self.g.dtype.type(0.0), _cast(x, self.g.dtype))
+
+    def power(self, x: Any, y: Any) -> np.ndarray:
+        """Returns x ^ y: NaN where x < 0 and y is no integer; x ^ 0 is 1 and x ^ 1 is x."""
+        x, y = _cast(x, self.g.dtype), _cast(y, self.g.dtype)
+        value = np.where((x < 0) & (y != np.floor(y)), np.nan, np.power(x, y))
+        value = np.where(y == 0, 1.0, np.where(y == 1, x, value))
+        return value.astype(self.g.dtype)
+
+
+class _Library:
+    """Functions of numpy that cast numbers to one precision first, so that exp(1) is in it too."""
+
+    def __init__(self, dtype: np.dtype):
+        self._dtype = dtype
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(np, name)
+        return lambda *arguments: function(*(_cast(x, self._dtype) for x in arguments))
+
+
+def _cast(x: Any, dtype: np.dtype) -> Any:
+    return None if x is None else np.asarray(x, dtype)[()]
