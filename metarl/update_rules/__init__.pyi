@@ -1,3 +1,10 @@
+from .compiler import ScaleByRuleState as ScaleByRuleState
+from .compiler import scale_by_rule as scale_by_rule
+from .compiler import to_optax as to_optax
+from .export_json import to_json as to_json
+from .export_json import to_latex as to_latex
+from .export_python import to_python as to_python
+from .export_torch import to_torch as to_torch
 from .expression import Binary as Binary
 from .expression import Expression as Expression
 from .expression import Number as Number
@@ -14,6 +21,7 @@ from .primitives import UNARY as UNARY
 from .primitives import Primitive as Primitive
 from .primitives import Scope as Scope
 from .primitives import primitives as primitives
+from .provenance import Provenance as Provenance
 from .reference import reference_update as reference_update
 from .rule import Rule as Rule
 from .rule import parse as parse
@@ -36,8 +44,10 @@ __all__ = [
     "Number",
     "Operand",
     "Primitive",
+    "Provenance",
     "Rule",
     "RuleSyntaxError",
+    "ScaleByRuleState",
     "Scope",
     "Space",
     "Unary",
@@ -46,6 +56,12 @@ __all__ = [
     "primitives",
     "reference_update",
     "resolve",
+    "scale_by_rule",
     "space_named",
     "space_names",
+    "to_json",
+    "to_latex",
+    "to_optax",
+    "to_python",
+    "to_torch",
 ]

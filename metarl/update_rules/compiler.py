@@ -1,8 +1,8 @@
 """The compiler: a rule as an optax transform.
 
-`scale_by_rule` turns gradients g into updates b(u(...)) as the rule says; `to_optax` chains it with decoupled weight
-decay and the learning rate, the way `optax.adamw` is built. Only what a rule needs is kept in its state: PowerSign holds
-one buffer per parameter, plain `g` none.
+`scale_by_rule` turns gradients into updates as the rule says; `to_optax` chains it with decoupled weight decay and the
+learning rate, the way `optax.adamw` is built. Only what a rule needs is kept in its state: PowerSign holds one buffer
+per parameter, plain `g` none.
 
 Letters: t steps taken before this one, T steps of the whole run (`total_steps`), P entries of one leaf.
 """
@@ -10,7 +10,6 @@ Letters: t steps taken before this one, T steps of the whole run (`total_steps`)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import jax
@@ -95,7 +94,7 @@ def to_optax(
             seed=seed,
         )
     ]
-    if not (isinstance(weight_decay, Real) and weight_decay == 0.0):
+    if not (isinstance(weight_decay, int | float) and weight_decay == 0.0):
         transforms.append(optax.add_decayed_weights(weight_decay, mask))
     transforms.append(optax.scale_by_learning_rate(learning_rate))
     return optax.chain(*transforms)
@@ -121,10 +120,12 @@ def scale_by_rule(
       InvalidInput: see `to_optax`; from `update`, when the rule needs the parameters and got none, or when gradients
         are not real floating-point arrays.
     """
-    expression = (rule if isinstance(rule, Rule) else resolve(rule)).expression
+    expression = as_rule(rule).expression
     needed = needs(expression)
     _check_rates(b1=b1, b2=b2, b3=b3)
-    require(not isinstance(eps, Real) or eps >= 0.0, f"eps must not be negative; received {eps}.")
+    require(
+        not isinstance(eps, int | float) or eps >= 0.0, f"eps must not be negative; received {eps}."
+    )
     _check_total_steps(expression, total_steps)
 
     def init(params: optax.Params) -> ScaleByRuleState:
@@ -173,6 +174,11 @@ def scale_by_rule(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+def as_rule(rule: Rule | str) -> Rule:
+    """Returns a rule, given itself, its name or its text."""
+    return rule if isinstance(rule, Rule) else resolve(rule)
+
+
 @dataclass
 class LeafScope:
     """What a rule sees of one leaf of the parameters; see `metarl.update_rules.primitives.Scope`."""
@@ -199,7 +205,7 @@ class LeafScope:
         return jnp.where(kept, x, 0.0)
 
     def power(self, x: Any, y: Any) -> jax.Array:
-        whole = isinstance(y, Real) and float(y).is_integer()
+        whole = isinstance(y, int | float) and float(y).is_integer()
         if whole and isinstance(x, jax.Array) and abs(y) <= _LARGEST_MULTIPLIED_EXPONENT:
             return x ** int(y)  # by multiplications
         return jnp.power(x, y)
@@ -216,8 +222,7 @@ def _average(
     if before is None:
         return None, None
     after = optax.tree.update_moment(updates, before, rate, order)
-    stored = jax.tree.map(lambda new, old: new.astype(old.dtype), after, before)
-    return stored, optax.tree.bias_correction(after, rate, count)
+    return optax.tree.cast_like(after, before), optax.tree.bias_correction(after, rate, count)
 
 
 def _leaves(structure: Any, tree: Any) -> list[Any]:
@@ -242,7 +247,7 @@ def _require_real(what: str, tree: Any) -> None:
 def _check_rates(**rates: Any) -> None:
     # Only plain numbers can be looked at: `optax.inject_hyperparams` hands over traced arrays.
     for name, rate in rates.items():
-        within = not isinstance(rate, Real) or 0.0 <= rate < 1.0
+        within = not isinstance(rate, int | float) or 0.0 <= rate < 1.0
         require(
             within, f"{name} is the rate of a moving average, 0 <= {name} < 1; received {rate}."
         )
@@ -260,8 +265,8 @@ def _check_total_steps(expression: Expression, total_steps: Any) -> None:
             f"The rule depends on how far the run is ({', '.join(dict.fromkeys(decays))}): "
             "pass total_steps, the number of steps of the whole run.",
         )
-    elif isinstance(total_steps, Real):
-        whole = isinstance(total_steps, Integral) and not isinstance(total_steps, bool)
+    elif isinstance(total_steps, int | float):
+        whole = isinstance(total_steps, int) and not isinstance(total_steps, bool)
         require(
             whole and total_steps > 0,
             f"total_steps is a positive number of steps; received {total_steps}.",

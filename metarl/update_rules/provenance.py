@@ -1,0 +1,65 @@
+"""Provenance: where a rule was found, said at the head of every exported file."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+
+from metarl.errors import require
+
+_LONGEST = 500
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a rule comes from; what is not known is None.
+
+    Attributes:
+      found_in: the paper, or the run that found it.
+      problem: the problem, or problems, on which it was found.
+      seed: the random seed of that run.
+      metarl_version: the version of metarl that found it.
+      relative_learning_rate: the learning rate that suits it, divided by the one that suits Adam.
+      note: anything else worth knowing, in a sentence.
+    """
+
+    found_in: str | None = None
+    problem: str | None = None
+    seed: int | None = None
+    metarl_version: str | None = None
+    relative_learning_rate: float | None = None
+    note: str | None = None
+
+    def __post_init__(self):
+        rate = self.relative_learning_rate
+        require(
+            rate is None or (math.isfinite(rate) and rate > 0.0),
+            f"relative_learning_rate is a positive number; received {rate}.",
+        )
+
+    def lines(self) -> list[str]:
+        """Returns what is known, one fact a line."""
+        facts = {
+            "Found in": self.found_in,
+            "Found on": self.problem,
+            "Seed": self.seed,
+            "Found with metarl": self.metarl_version,
+            "Note": self.note,
+        }
+        known = [f"{name}: {plain(str(fact))}" for name, fact in facts.items() if fact is not None]
+        return [*known, f"Learning rate: {self._advice()}"]
+
+    def _advice(self) -> str:
+        if self.relative_learning_rate is None:
+            return "not compared with Adam's; try a grid of half-decades around Adam's."
+        return f"about {self.relative_learning_rate:.3g} times the one that suits Adam."
+
+
+def plain(text: str) -> str:
+    """Returns text that is safe inside a raw triple-quoted string: one line, no double quotes, printable."""
+    printable = (
+        character if character.isprintable() and unicodedata.category(character) != "Cf" else " "
+        for character in text
+    )
+    return " ".join("".join(printable).replace('"', "'").split())[:_LONGEST].rstrip("\\ ")
