@@ -136,13 +136,15 @@ class LiveProgress:
     ) -> None:
         """Draws the position."""
         from rich.console import Group
+        from rich.padding import Padding
         from rich.progress_bar import ProgressBar
         from rich.text import Text
 
         status = f"{self._pace.label}  {self._pace.status(position, total, seconds_left)}"
         # Text, not str: rules hold brackets, which rich would read as markup.
         lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in (status, text) if line]
-        bar = [ProgressBar(total=total, completed=position)] if total else []
+        # A bar does not end its line; what it is padded into does.
+        bar = [Padding(ProgressBar(total=total, completed=position), 0)] if total else []
         self._live.update(Group(*bar, *lines))
 
     def message(self, text: str) -> None:

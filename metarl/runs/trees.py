@@ -137,7 +137,7 @@ def _generator(leaf: Any) -> str:
 def _few(names: list[str]) -> str:
     """Returns the first three names; a whole network of them would hide the message."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(repr(name) for name in names[:3]) + more
+    return ", ".join(names[:3]) + more
 
 
 _SAME_CODE = (

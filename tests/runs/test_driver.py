@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import errno
+import signal
+
+import pytest
+
+from metarl.errors import InvalidInput
+from metarl.runs import Interruption, PlainProgress, RunDirectory, SilentProgress, drive
+
+
+class Clock:
+    """Seconds that pass only when the job says so."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+    def tick(self):
+        self.now += 10.0
+
+
+def test_a_job_is_driven_to_its_end(ToyJob, new_run):
+    run = new_run()
+    state, outcome = drive(ToyJob(budget=9), run, SilentProgress())
+    assert (outcome, state.generation, state.position) == ("finished", 3, 9)
+    rows = run.metrics.rows()
+    assert [row["generation"] for row in rows] == [1, 2, 3]
+    assert [row["position"] for row in rows] == [3, 6, 9]
+    assert rows[-1]["x"] == state.place[0]
+    recorded = run.outcome
+    assert recorded.pop("seconds") >= 0
+    assert recorded == {
+        "outcome": "finished",
+        "reason": "complete",
+        "position": 9,
+        "total": 9,
+        "generations": 3,
+        "repeats_with_budget": 9,
+    }
+
+
+def test_a_finished_run_is_not_driven_on(ToyJob, new_run):
+    run = new_run()
+    state, _ = drive(ToyJob(budget=9), run, SilentProgress())
+
+    def never():
+        raise AssertionError("a finished run was updated")
+
+    # Nor is one whose time was up, though its budget is not used.
+    again, outcome = drive(ToyJob(budget=None, on_update=never), run, SilentProgress())
+    assert outcome == "finished"
+    assert again.place.tobytes() == state.place.tobytes()
+
+
+@pytest.mark.parametrize("generation", [1, 4, 17, 38])
+def test_interrupted_and_resumed_equals_never_stopped(
+    generation, ToyJob, new_run, assert_same_run, capsys
+):
+    expected_run, run = new_run("expected"), new_run("it's")
+    expected, _ = drive(ToyJob(), expected_run, SilentProgress())
+    interruption, count = Interruption(), iter(range(1, 1000))
+
+    def interrupt():
+        if next(count) == generation:
+            interruption.request()
+
+    job = ToyJob(on_update=interrupt)
+    state, outcome = drive(job, run, SilentProgress(), interruption=interruption)
+    assert (outcome, state.generation) == ("interrupted", generation)
+    recorded = run.outcome
+    assert recorded["reason"] == "signal" and recorded["repeats_with_budget"] is None
+    assert f"go on with: metarl resume '{run.path.parent}/it'\"'\"'s'" in capsys.readouterr().err
+
+    run = RunDirectory.open(run.path)
+    state, outcome = drive(ToyJob(), run, SilentProgress())
+    assert outcome == "finished"
+    assert_same_run(run, state, expected_run, expected)
+
+
+def test_killed_and_resumed_equals_never_stopped(
+    ToyJob, new_run, start_toy_job, wait_for_rows, assert_same_run
+):
+    expected_run, run = new_run("expected"), new_run()
+    expected, _ = drive(ToyJob(), expected_run, SilentProgress())
+    for rows in (3, 12, 25):
+        process = start_toy_job(run, pause=0.02, checkpoint_seconds=0.1)
+        wait_for_rows(run, rows)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL, "it was done before it was killed"
+    assert run.outcome is None
+    assert run.checkpoints.newest() is not None
+    state, _ = drive(ToyJob(), run, SilentProgress())
+    assert_same_run(run, state, expected_run, expected)
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(
+    ToyJob, new_run, start_toy_job, wait_for_rows, assert_same_run
+):
+    expected_run, run = new_run("expected"), new_run()
+    expected, _ = drive(ToyJob(), expected_run, SilentProgress())
+    process = start_toy_job(run, pause=0.02, checkpoint_seconds=1000)
+    wait_for_rows(run, 3)
+    process.kill()
+    process.wait()
+    assert run.checkpoints.newest() is None
+    state, _ = drive(ToyJob(), run, SilentProgress())
+    assert_same_run(run, state, expected_run, expected)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_stops_the_process_after_its_generation(
+    number, ToyJob, new_run, start_toy_job, wait_for_rows
+):
+    run = new_run()
+    process = start_toy_job(run, pause=0.1, checkpoint_seconds=1000)
+    wait_for_rows(run, 2)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Stopping when this generation is complete" in errors
+    assert f"metarl resume {run.path}" in errors
+    assert run.outcome["generations"] == len(run.metrics.rows())
+    assert run.checkpoints.newest().stem == f"{run.outcome['generations']:010d}"
+
+
+def test_the_second_signal_stops_the_process_at_once(new_run, start_toy_job, wait_for_rows):
+    run = new_run()
+    process = start_toy_job(run, pause=1.0, checkpoint_seconds=1000)
+    wait_for_rows(run, 1)
+    process.send_signal(signal.SIGINT)
+    assert any("Stopping" in line for line in iter(process.stderr.readline, ""))
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert f"Stopped. Go on from the last checkpoint with: metarl resume {run.path}" in errors
+    assert run.outcome is None and run.checkpoints.newest() is None
+
+
+def test_signals_are_given_back():
+    before = signal.getsignal(signal.SIGINT)
+    with Interruption():
+        assert signal.getsignal(signal.SIGINT) != before
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+@pytest.mark.parametrize(
+    ("minutes", "generations"),
+    [
+        (0.5, 3),
+        (0.62, 5),  # generation 4 ends after the limit but gets nowhere: its budget would repeat 3
+        (5.0, 30),  # a repetition is the same for any limit
+    ],
+)
+def test_a_time_limit_leaves_the_budget_that_repeats_the_run(
+    minutes, generations, ToyJob, new_run, assert_same_run
+):
+    clock, run, repeated_run = Clock(), new_run(), new_run("repeated")
+    job = ToyJob(budget=None, on_update=clock.tick)
+    state, outcome = drive(job, run, SilentProgress(), minutes=minutes, clock=clock)
+    assert (outcome, state.generation) == ("finished", generations)
+    assert run.outcome["reason"] == "time limit"
+    budget = run.outcome["repeats_with_budget"]
+    repeated, _ = drive(ToyJob(budget=budget), repeated_run, SilentProgress())
+    assert_same_run(repeated_run, repeated, run, state)
+
+
+def test_a_job_that_gets_nowhere_is_not_waited_for(ToyJob, new_run):
+    class Stuck(ToyJob):
+        def position(self, state):
+            return 0, None
+
+    clock = Clock()
+    job = Stuck(budget=None, on_update=clock.tick)
+    state, _ = drive(job, new_run(), SilentProgress(), minutes=2.0, clock=clock)
+    assert state.generation == 14  # 140 s: the first end of a generation after 1.1 times 120 s
+
+
+def test_a_time_limit_counts_all_sessions(ToyJob, new_run):
+    clock, run, interruption = Clock(), new_run(), Interruption()
+    interruption.request()
+    for _ in range(2):
+        job = ToyJob(budget=None, on_update=clock.tick)
+        clock.now += 12345.0  # time between sessions is free
+        state, outcome = drive(
+            job, run, SilentProgress(), minutes=0.5, clock=clock, interruption=interruption
+        )
+        assert outcome == "interrupted" and state.generation == 0
+    interruption.requested = False
+    job = ToyJob(budget=None, on_update=lambda: (clock.tick(), interruption.request()))
+    drive(job, run, SilentProgress(), minutes=0.5, clock=clock, interruption=interruption)
+    assert run.outcome["seconds"] == 10.0
+    job = ToyJob(budget=None, on_update=clock.tick)
+    state, outcome = drive(job, run, SilentProgress(), minutes=0.5, clock=clock)
+    assert (outcome, state.generation) == ("finished", 3)
+
+
+@pytest.mark.parametrize("minutes", [0, -1.5, float("nan")])
+def test_a_time_limit_is_positive(minutes, ToyJob, new_run):
+    with pytest.raises(InvalidInput, match=r"time limit is .* minutes; it has to be above 0"):
+        drive(ToyJob(), new_run(), SilentProgress(), minutes=minutes)
+
+
+def test_checkpoints_are_saved_no_more_often_than_asked(ToyJob, new_run, monkeypatch):
+    clock, run, saved = Clock(), new_run(), []
+    save = type(run.checkpoints).save
+    monkeypatch.setattr(
+        type(run.checkpoints),
+        "save",
+        lambda self, generation, *rest: (saved.append(generation), save(self, generation, *rest)),
+    )
+    job = ToyJob(budget=21, on_update=clock.tick)  # 9 generations of 10 s
+    drive(job, run, SilentProgress(), checkpoint_seconds=25.0, clock=clock)
+    assert saved == [3, 6, 9, 9]
+    assert len(list(run.checkpoints.directory.iterdir())) == 2
+
+
+def test_a_full_disk_stops_the_job_and_leaves_the_last_checkpoint(
+    ToyJob, new_run, monkeypatch, capsys, assert_same_run
+):
+    expected_run, run = new_run("expected"), new_run()
+    expected, _ = drive(ToyJob(), expected_run, SilentProgress())
+    import metarl.runs.durable as durable
+
+    fsync, calls = durable.os.fsync, iter(range(1000))
+
+    def full(descriptor):
+        if next(calls) == 13:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "fsync", full)
+        with pytest.raises(OSError, match=r"No space left on device: '.*\.checkpoint'"):
+            drive(ToyJob(), run, SilentProgress(), checkpoint_seconds=0.0)
+    assert "Stopped. Go on from the last checkpoint with: metarl resume" in capsys.readouterr().err
+    assert not list(run.checkpoints.directory.glob(".*"))
+    state, _ = drive(ToyJob(), run, SilentProgress())
+    assert_same_run(run, state, expected_run, expected)
+
+
+def test_a_damaged_checkpoint_is_refused_and_an_older_one_can_be_used(
+    ToyJob, new_run, assert_same_run
+):
+    run = new_run()
+    state, _ = drive(ToyJob(), run, SilentProgress(), checkpoint_seconds=0.0)
+    before = run.metrics.path.read_bytes()
+    newest = run.checkpoints.newest()
+    newest.write_bytes(newest.read_bytes()[:-1])
+    with pytest.raises(
+        InvalidInput, match=r"is cut short .* remove this file to resume from there"
+    ):
+        drive(ToyJob(), run, SilentProgress())
+    assert run.metrics.path.read_bytes() == before, "a refused resume changes nothing"
+    newest.unlink()
+    (run.path / "outcome.json").unlink()
+    again, _ = drive(ToyJob(), run, SilentProgress())
+    assert again.place.tobytes() == state.place.tobytes()
+
+
+def test_metrics_may_not_hide_those_of_the_driver(ToyJob, new_run):
+    class Clashing(ToyJob):
+        def update(self, state):
+            return super().update(state)[0], {"seconds": 1.0}
+
+    with pytest.raises(ValueError, match=r"may not be called seconds"):
+        drive(Clashing(), new_run(), SilentProgress())
+
+
+def test_progress_shows_the_words_of_the_job(ToyJob, new_run, capsys):
+    state, _ = drive(
+        ToyJob(budget=9),
+        new_run(),
+        PlainProgress(seconds=0.0),
+        unit="rules",
+        describe=lambda metrics: f"best {metrics['best']:.2f}",
+    )
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "toy: 0/9 rules"
+    assert lines[-1].startswith("toy: 9/9 rules, ")
+    assert lines[-1].endswith(f"| best {state.archive.max():.2f}")
