@@ -5,12 +5,12 @@ from .blocks import Folded as Folded
 from .blocks import Formula as Formula
 from .blocks import Paragraph as Paragraph
 from .blocks import Section as Section
-from .charts import Curve as Curve
 from .charts import curve_chart as curve_chart
-from .charts import interval_chart as interval_chart
 from .charts import learning_curves as learning_curves
-from .charts import learning_rate_sensitivity as learning_rate_sensitivity
 from .charts import search_curve as search_curve
+from .comparisons import interval_chart as interval_chart
+from .comparisons import learning_rate_sensitivity as learning_rate_sensitivity
+from .curves import Curve as Curve
 from .drawing import Drawing as Drawing
 from .files import write_file as write_file
 from .formulas import formula_svg as formula_svg

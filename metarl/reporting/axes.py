@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,8 @@ from .palette import GRID, INK, Stroke
 WIDTH = 6.6  # inches
 LABEL_SIZE = 8.0  # points
 LONGEST_LABEL = 30  # characters
-LABEL_GAP = 0.045  # of the axes' width, between the curves' ends and their labels
+PANEL_TITLE_WIDTH = 23  # characters
+LABEL_GAP = 0.06  # of the axes' width, between the curves' ends and their labels
 
 
 def with_style(draw: Callable) -> Callable:
@@ -40,13 +42,14 @@ def new_figure(height: float, panels: Sequence[float] = (), grid: tuple[int, int
       grid: rows and columns of small multiples, sharing both axes.
 
     Returns:
-      The figure and its one axes; or its panels; or its small multiples in reading order, the unused ones removed by the
-      caller's `zip` staying invisible.
+      The figure and its one axes, or its panels, or its small multiples in reading order.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    spacing = {} if grid == (1, 1) else {"w_pad": 0.04, "h_pad": 0.06, "hspace": 0.1}
+    figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(**spacing))
     FigureCanvasAgg(figure)
     if panels:
         return figure, figure.subplots(
@@ -58,17 +61,27 @@ def new_figure(height: float, panels: Sequence[float] = (), grid: tuple[int, int
     return figure, multiples
 
 
-def scaled(axes, x_label: str, y_label: str, x_scale: str = "linear", y_scale: str = "linear") -> None:
-    """Gives axes their labels, scales, a quiet grid, and no frame."""
+def scaled(
+    axes: Any,
+    x_label: str,
+    y_label: str,
+    x_scale: str = "linear",
+    y_scale: str = "linear",
+    y_top: float | None = None,
+    ticks: int = 8,
+) -> None:
+    """Gives axes their labels, scales, upper end, a quiet grid, no frame, and `ticks` decades at most."""
     axes.set_xlabel(x_label, parse_math=False)
     axes.set_ylabel(y_label, parse_math=False)
-    for axis, set_scale, scale in (
-        (axes.xaxis, axes.set_xscale, x_scale),
-        (axes.yaxis, axes.set_yscale, y_scale),
-    ):
-        if scale == "log":
-            set_scale("log", nonpositive="mask")
-            _plain_log_ticks(axis)
+    if x_scale == "log":
+        axes.set_xscale("log", nonpositive="mask")
+        _plain_log_ticks(axes.xaxis, ticks)
+    if y_scale == "log":
+        axes.set_yscale("log", nonpositive="mask")
+    if y_top is not None:
+        axes.set_ylim(top=y_top)
+    if y_scale == "log":
+        _plain_log_ticks(axes.yaxis, ticks)
     axes.grid(color=INK, alpha=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -76,15 +89,23 @@ def scaled(axes, x_label: str, y_label: str, x_scale: str = "linear", y_scale: s
     axes.tick_params(width=0.7, labelsize=8)
 
 
-def add_end_labels(
-    figure, axes, ends: Sequence[tuple[str, Any, Any, Stroke]]
-) -> None:
+def add_panel_title(axes: Any, label: str) -> None:
+    """Writes the title of a small multiple in at most two lines, as wide as its panel."""
+    lines = textwrap.wrap(label, PANEL_TITLE_WIDTH, break_on_hyphens=False)
+    if len(lines) > 2:
+        lines = [lines[0], f"{lines[1][: PANEL_TITLE_WIDTH - 1]}…"]
+    title = axes.set_title("\n".join(lines), fontsize=6.8, loc="left", pad=5, parse_math=False)
+    title.set_in_layout(False)
+
+
+def add_end_labels(figure: Any, axes: Any, ends: Sequence[tuple[str, Any, Any, Stroke]]) -> None:
     """Writes each curve's label at the right, as near to the height of its end as the others allow.
 
     Args:
       figure: the figure, whose layout is settled first.
       axes: the axes of the curves, with their limits and scales.
-      ends: per curve its label, x [N], y [N] and stroke; curves without a finite point get their label at the top.
+      ends: per curve its label, x [N], y [N] and stroke; curves without a finite point get their
+        label at the top.
     """
     low, high = axes.get_ylim()
     axes.set_xlim(*_data_limits([x for _, x, _, _ in ends], axes.get_xscale()))
@@ -95,7 +116,7 @@ def add_end_labels(
     placed = spread_out(heights, 1.3 * LABEL_SIZE / height_points)
     for (label, _, _, stroke), start, height in zip(ends, heights, placed, strict=True):
         axes.annotate(
-            _shortened(label),
+            shortened(label),
             xy=(1.0, start),
             xytext=(1 + LABEL_GAP, height),
             xycoords="axes fraction",
@@ -106,8 +127,13 @@ def add_end_labels(
             annotation_clip=False,
             parse_math=False,
             arrowprops={
-                "arrowstyle": "-", "color": stroke.colour, "alpha": 0.5, "linewidth": 0.7,
-                "shrinkA": 1.0, "shrinkB": 1.0, "relpos": (0.0, 0.5),
+                "arrowstyle": "-",
+                "color": stroke.colour,
+                "alpha": 0.5,
+                "linewidth": 0.7,
+                "shrinkA": 1.0,
+                "shrinkB": 1.0,
+                "relpos": (0.0, 0.5),
             },
         )
 
@@ -115,8 +141,9 @@ def add_end_labels(
 def spread_out(heights: np.ndarray, gap: float) -> np.ndarray:
     """Returns heights in [0, 1] moved as little as needed to lie at least `gap` apart.
 
-    Labels that would overlap are pooled into blocks, each centred on the mean of its members' wishes (the pool-adjacent-
-    violators algorithm, which gives the least sum of squared moves). If all of them do not fit, they share the room evenly.
+    Labels that would overlap are pooled into blocks, each centred on the mean of its members'
+    wishes (the pool-adjacent- violators algorithm, which gives the least sum of squared moves). If
+    all of them do not fit, they share the room evenly.
 
     Args:
       heights: [N] wishes, 0 at the bottom and 1 at the top.
@@ -142,13 +169,15 @@ def spread_out(heights: np.ndarray, gap: float) -> np.ndarray:
     return placed
 
 
-def _end_height(axes, y) -> float:
+def _end_height(axes: Any, y: Any) -> float:
     """Returns the height of a curve's last finite point, 0 to 1 of the axes; 1 if it has none."""
     finite = np.asarray(y, dtype=float)
     finite = finite[np.isfinite(finite)]
     if len(finite) == 0:
         return 1.0
-    point = axes.transAxes.inverted().transform(axes.transData.transform((axes.get_xlim()[0], finite[-1])))
+    point = axes.transAxes.inverted().transform(
+        axes.transData.transform((axes.get_xlim()[0], finite[-1]))
+    )
     return float(np.clip(point[1], 0.0, 1.0)) if np.isfinite(point[1]) else 1.0
 
 
@@ -157,10 +186,16 @@ def _data_limits(xs: Sequence, scale: str) -> tuple[float, float]:
     numbers = np.concatenate([np.asarray(x, dtype=float) for x in xs])
     numbers = numbers[np.isfinite(numbers) & ((numbers > 0) | (scale == "linear"))]
     low, high = float(numbers.min()), float(numbers.max())
-    return (low, high) if low < high else (low - 0.5, high + 0.5) if scale == "linear" else (low / 2, high * 2)
+    return (
+        (low, high)
+        if low < high
+        else (low - 0.5, high + 0.5)
+        if scale == "linear"
+        else (low / 2, high * 2)
+    )
 
 
-def _shortened(label: str) -> str:
+def shortened(label: str) -> str:
     """Returns a label of bearable length; the middle of a long one gives way."""
     if len(label) <= LONGEST_LABEL:
         return label
@@ -168,14 +203,20 @@ def _shortened(label: str) -> str:
     return f"{label[:half].rstrip()}…{label[-half:].lstrip()}"
 
 
-def _plain_log_ticks(axis) -> None:
+def _plain_log_ticks(axis: Any, ticks: int) -> None:
     """Labels a logarithmic axis with plain numbers, at 1, 2 and 5 when it spans few decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     low, high = sorted(axis.get_view_interval())
     decades = np.log10(high / low) if low > 0 else np.inf
-    subs = (1.0,) if decades > 2.5 else (1.0, 2.0, 5.0) if decades > 0.8 else tuple(np.arange(1.0, 10.0))
-    axis.set_major_locator(LogLocator(subs=subs, numticks=8 if decades > 2.5 else 12))
+    subs = (
+        (1.0,)
+        if decades > 2.5
+        else (1.0, 2.0, 5.0)
+        if decades > 0.8
+        else tuple(np.arange(1.0, 10.0))
+    )
+    axis.set_major_locator(LogLocator(subs=subs, numticks=ticks if decades > 2.5 else 12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

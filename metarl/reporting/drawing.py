@@ -1,7 +1,8 @@
 """Drawings: matplotlib figures as files and as SVG that takes its ink from the page.
 
-Text is drawn as paths, so that no font need be installed; ink becomes `currentColor`, so that a dark page gets light axes;
-ids are prefixed with a hash of the drawing, so that several stand in one page. The bytes are the same for the same data.
+Text is drawn as paths, so that no font need be installed; ink becomes `currentColor`, so that a
+dark page gets light axes; ids are prefixed with a hash of the drawing, so that several stand in one
+page. The bytes are the same for the same data.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .files import write_file
 from .palette import INK
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PIXELS_PER_INCH = 200
 NAMESPACE = "http://www.w3.org/2000/svg"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "metarl",
     "font.family": "sans-serif",
@@ -82,7 +83,8 @@ def as_inline_svg(document: str, description: str) -> str:
       description: what it shows, in words.
 
     Returns:
-      One `<svg role="img">` element: without prologue, namespaces and metadata, with unique ids, ink as `currentColor`.
+      One `<svg role="img">` element: without prologue, namespaces and metadata, with unique ids,
+      ink as `currentColor`.
     """
     element = document[document.index("<svg") :].strip()
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)

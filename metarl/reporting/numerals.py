@@ -1,7 +1,7 @@
 """Numbers as people read them: as many digits as the interval supports.
 
-An interval decides how many decimals mean anything: it is resolved into 5 to 50 units of the last one, and the estimate
-and both bounds show the same decimals, `0.131 [0.128, 0.134]`.
+An interval decides how many decimals mean anything: it is resolved into 5 to 50 units of the last
+one, and the estimate and both bounds show the same decimals, `0.131 [0.128, 0.134]`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-SMALLEST_POSITIONAL = 1e-4
+SMALLEST_POSITIONAL = 1e-3
 LARGEST_POSITIONAL = 1e6
 
 
@@ -61,7 +61,7 @@ def interval_text(interval: IntervalLike) -> IntervalText:
     finite = [number for number in numbers if math.isfinite(number)]
     spread = max(finite, default=0.0) - min(finite, default=0.0)
     largest = max(map(abs, finite), default=0.0)
-    if spread == 0 or largest >= LARGEST_POSITIONAL or spread < SMALLEST_POSITIONAL / 100:
+    if spread == 0 or largest >= LARGEST_POSITIONAL or spread < 1e-6:
         shown = [number_text(number) for number in numbers]
     else:
         decimals = max(math.ceil(0.7 - math.log10(spread)), 0)

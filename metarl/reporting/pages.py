@@ -1,7 +1,8 @@
 """Pages: one self-contained HTML file that opens from disk and asks the network for nothing.
 
-Style, figures and formulas stand in the page itself; there is no script. The page follows the reader's light or dark
-setting, wide tables and figures scroll inside their own box on a phone, and everything that came from outside is escaped.
+Style, figures and formulas stand in the page itself; there is no script. The page follows the
+reader's light or dark setting, wide tables and figures scroll inside their own box on a phone, and
+everything that came from outside is escaped.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def html_page(
         *(_section(section, anchor) for section, anchor in zip(sections, anchors, strict=True)),
         "</main>",
     ]
-    style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    style = resources.files("metarl.reporting").joinpath("page.css").read_text(encoding="utf-8")
     return (
         f'<!DOCTYPE html>\n<html lang="{_escape(language)}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -82,7 +83,9 @@ def _block(block: Block) -> str:
             picture = _scrolling(drawing.svg, f"Figure: {caption}", "drawing")
             return f"<figure>{picture}<figcaption>{_escape(caption)}</figcaption></figure>"
         case Facts(values):
-            rows = (f"<dt>{_escape(k)}</dt><dd>{_escape(_plain(v))}</dd>" for k, v in values.items())
+            rows = (
+                f"<dt>{_escape(k)}</dt><dd>{_escape(_plain(v))}</dd>" for k, v in values.items()
+            )
             return f"<dl>{''.join(rows)}</dl>"
         case Code(text):
             return _scrolling(f"<pre><code>{_escape(text)}</code></pre>", "Code", "code")
@@ -104,7 +107,10 @@ def _formula(formula: Formula) -> str:
 
 
 def _table(table: Table) -> str:
-    """Returns a table with its title as caption; the first cell of a row is the row's heading."""
+    """Returns a table under its title, which stays in place when the table scrolls sideways.
+
+    The first cell of a row is the row's heading.
+    """
     numeric = [is_numeric(table, column) for column in table.columns]
     heads = "".join(
         f'<th scope="col"{_class("number" if n else "")}>{_escape(column.title)}</th>'
@@ -121,27 +127,31 @@ def _table(table: Table) -> str:
     )
     notes = "".join(f'<p class="note">{_escape(note)}</p>' for note in table.notes)
     grid = (
-        f"<table><caption>{_escape(table.title)}</caption>\n<thead><tr>{heads}</tr></thead>\n"
+        f'<table aria-label="{_escape(table.title)}">\n<thead><tr>{heads}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table>"
     )
-    return _scrolling(grid, f"Table: {table.title}", "rows") + notes
+    box = _scrolling(grid, f"Table: {table.title}", "rows")
+    return f"<h3>{_escape(table.title)}</h3>\n{box}\n{notes}"
 
 
 def _table_cell(column: Column, value: Any, numeric: bool, first: bool) -> str:
-    content = _cell_content(cell_text(column, value))
+    content = _cell_content(column, cell_text(column, value))
     if first:
         return f'<th scope="row">{content}</th>'
     return f"<td{_class('number' if numeric else '')}>{content}</td>"
 
 
-def _cell_content(cell: Cell) -> str:
+def _cell_content(column: Column, cell: Cell) -> str:
     """Returns a cell with the bounds and the verdict of an interval set apart."""
     if not cell.bounds:
-        return _escape(cell)
-    estimate = cell[: cell.index(cell.bounds)].strip()
-    verdict = f' <span class="verdict {cell.verdict}">{cell.verdict}</span>' if cell.verdict else ""
-    bounds = f'<span class="bounds">{_minus(_escape(cell.bounds))}</span>'
-    return f"{_minus(_escape(estimate))} {bounds}{verdict}"
+        content = _escape(cell)
+    else:
+        estimate = cell[: cell.index(cell.bounds)].strip()
+        bounds = f'<span class="bounds">{_minus(_escape(cell.bounds))}</span>'
+        content = f"{_minus(_escape(estimate))} {bounds}"
+    if column.better is None:
+        return content
+    return f'{content} <span class="verdict {cell.verdict}">{cell.verdict}</span>'
 
 
 def _scrolling(content: str, label: str, kind: str) -> str:

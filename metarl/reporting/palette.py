@@ -1,8 +1,9 @@
 """Colours: six hues that stay apart for the colour-blind and readable on white and on black.
 
-Every hue has a contrast of at least 3:1 against a light and a dark page, which leaves them close in lightness; so a line is
-told from its neighbour by its dashes and its label as well, and beyond six curves the hues repeat with other dashes. Ink
-(axes, text, grey lines) is one marked colour that becomes `currentColor` in SVG.
+Every hue has a contrast of at least 3:1 against a light and a dark page, which leaves them close in
+lightness; so a line is told from its neighbour by its dashes and its label as well, and beyond six
+curves the hues repeat with other dashes. Ink (axes, text, grey lines) is one marked colour that
+becomes `currentColor` in SVG.
 """
 
 from __future__ import annotations

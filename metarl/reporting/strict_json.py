@@ -1,7 +1,8 @@
 """JSON that every reader accepts: no NaN, no Infinity, no surprise types.
 
-Python writes NaN and Infinity into JSON, which the standard has no words for and other readers refuse; here they become
-null. NumPy and JAX scalars and arrays, NamedTuples, dataclasses, paths and sets come out as their plain counterparts.
+Python writes NaN and Infinity into JSON, which the standard has no words for and other readers
+refuse; here they become null. NumPy and JAX scalars and arrays, NamedTuples, dataclasses, paths and
+sets come out as their plain counterparts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def to_json(value: Any, indent: int | None = 2) -> str:
     """Returns `value` as strict JSON.
 
     Args:
-      value: dictionaries, sequences, dataclasses, NamedTuples (written as objects), numbers, texts, arrays and paths.
+      value: dictionaries, sequences, dataclasses, NamedTuples (written as objects), numbers, texts,
+        arrays and paths.
       indent: spaces per level, or None for a single line.
 
     Returns:
@@ -49,10 +51,12 @@ def _plain(value: Any) -> Any:
         return float(value) if math.isfinite(value) else None
     if hasattr(value, "tolist"):  # NumPy and JAX, scalars and arrays
         return _plain(value.tolist())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if hasattr(value, "_asdict"):
         return _plain(value._asdict())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
     if isinstance(value, Mapping):
         return {_key(key): _plain(item) for key, item in value.items()}
     if isinstance(value, Set):

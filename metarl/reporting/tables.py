@@ -1,9 +1,10 @@
 """Tables: rows of plain values that know how to be read, as text, CSV and JSON.
 
-A cell holds a text, a number, None (nothing to report), a boolean, or an interval (anything with `estimate`, `low` and
-`high`). What a cell looks like is decided once, by `cell_text`, for terminals and pages alike; CSV and JSON hold the
-values themselves. A difference is called "better" or "worse" in words where its interval excludes zero, so that no colour
-is needed to see it. `to_json` writes a table as it writes any dataclass. `to_json` takes a table as it takes any dataclass.
+A cell holds a text, a number, None (nothing to report), a boolean, or an interval (anything with
+`estimate`, `low` and `high`). What a cell looks like is decided once, by `cell_text`, for terminals
+and pages alike; CSV and JSON hold the values themselves. A difference is called "better" or "worse"
+in words where its interval excludes zero, so that no colour is needed to see it. `to_json` writes a
+table as it writes any dataclass. `to_json` takes a table as it takes any dataclass.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Table:
         names = [column.name for column in self.columns]
         require(len(set(names)) == len(names), f"Columns of a table have distinct names: {names}.")
         strangers = {name for row in self.rows for name in row} - set(names)
-        require(not strangers, f"Rows hold values of no column: {sorted(strangers)}; known: {names}.")
+        require(
+            not strangers, f"Rows hold values of no column: {sorted(strangers)}; known: {names}."
+        )
 
 
 class Cell(str):
@@ -66,7 +69,7 @@ class Cell(str):
     bounds: str = ""
     """The interval's bounds, a part of the text."""
     verdict: str = ""
-    """ "better" or "worse", the last word of the text, or empty."""
+    """The word better or worse, with which the text ends, or nothing."""
 
 
 def cell_text(column: Column, value: Any) -> Cell:
@@ -77,7 +80,8 @@ def cell_text(column: Column, value: Any) -> Cell:
       value: a text, number, boolean, None or interval.
 
     Returns:
-      The text: a dash for None, `estimate [low, high]` for an interval, with a verdict in a column of differences.
+      The text: a dash for None, `estimate [low, high]` for an interval, with a verdict in a column
+      of differences.
     """
     if value is None:
         return Cell(NOTHING)
@@ -110,7 +114,8 @@ def is_numeric(table: Table, column: Column) -> bool:
 def to_csv(table: Table) -> str:
     """Returns the table as CSV: one header line of column names, full precision, empty for None.
 
-    A column that holds intervals takes three: NAME, NAME_low and NAME_high. Infinities are written as inf.
+    A column that holds intervals takes three: NAME, NAME_low and NAME_high. Infinities are written
+    as inf.
     """
     spread = {
         column.name: any(isinstance(row.get(column.name), IntervalLike) for row in table.rows)

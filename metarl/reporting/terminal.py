@@ -1,7 +1,8 @@
 """Tables in a terminal: readable at 80 columns, without colour, and in a pipe.
 
-Columns that are not essential give way when the terminal is narrow, and the line below the table names them. A stream that
-is no terminal gets plain text, without a single escape code, as wide as the columns need up to 100.
+Columns that are not essential give way when the terminal is narrow, and the line below the table
+names them. A stream that is no terminal gets plain text, without a single escape code, as wide as
+the columns need up to 100.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ def print_table(table: Table, stream: TextIO | None = None) -> None:
       table: what to print.
       stream: where to; standard output if None.
     """
-    stream = sys.stdout if stream is None else stream
-    if stream.isatty():
-        _render(table, stream, shutil.get_terminal_size().columns, "auto")
+    target = stream or sys.stdout
+    if target.isatty():
+        _render(table, target, shutil.get_terminal_size().columns, "auto")
     else:
-        stream.write(table_text(table))
+        target.write(table_text(table))
 
 
 def table_text(table: Table, width: int = PIPE_WIDTH) -> str:
@@ -64,8 +65,8 @@ def _render(table: Table, stream: TextIO, width: int, colours: Literal["auto"] |
 def _column_widths(table: Table, width: int) -> dict[str, int]:
     """Returns the characters of each column that is shown, by its name.
 
-    Numbers are never folded. Texts take what is left, and at least `SHORTEST_TEXT`; columns that are not
-    essential stay as long as every text keeps `COMFORTABLE_TEXT` or all that it wants.
+    Numbers are never folded. Texts take what is left, and at least `SHORTEST_TEXT`; columns that
+    are not essential stay as long as every text keeps `COMFORTABLE_TEXT` or all that it wants.
     """
     wanted = {column.name: _natural_width(table, column) for column in table.columns}
     texts = [c.name for c in table.columns if c.essential and not is_numeric(table, c)]
