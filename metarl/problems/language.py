@@ -139,9 +139,12 @@ def _windows() -> dict[Split, Examples]:
     """Returns the windows of every split as bytes [n, T + 1] in 0 ... V - 1."""
     raw = np.frombuffer(text().encode("ascii"), np.uint8)
     codes = np.where(raw == ord("\n"), len(ALPHABET) - 1, raw - 32).astype(np.uint8)
-    block = _WINDOWS_A_BLOCK * (_PREDICTED + 1)
-    blocks = codes[: len(codes) // block * block].reshape(-1, _WINDOWS_A_BLOCK, _PREDICTED + 1)
-    indices = stratified_indices(np.zeros(len(blocks)))
+    windows = codes[: len(codes) // (_PREDICTED + 1) * (_PREDICTED + 1)].reshape(-1, _PREDICTED + 1)
+    _, first = np.unique(windows, axis=0, return_index=True)
+    windows = windows[np.sort(first)]  # the rules of tables repeat; splits must not share them
+    count = len(windows) // _WINDOWS_A_BLOCK
+    blocks = windows[: count * _WINDOWS_A_BLOCK].reshape(count, _WINDOWS_A_BLOCK, -1)
+    indices = stratified_indices(np.zeros(count))
     splits: dict[Split, Examples] = {}
     for split in SPLITS:
         windows = blocks[indices[split]].reshape(-1, _PREDICTED + 1)

@@ -1,7 +1,7 @@
 """A user's problem is tried once: are its examples and its functions of the promised shape?
 
-Every refusal names the problem, the part at fault, what was received and what is accepted. Functions
-are traced on one batch, not run, so the check costs milliseconds.
+Every refusal names the problem, the part at fault, what was received and what is accepted.
+Functions are traced on one batch, not run, so the check costs milliseconds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def check_problem(problem: Problem) -> Problem:
         or differs from the training split in structure, row shape or dtype; training examples do
         not fill a batch; or `init`, `loss` or `evaluate` do not give what the contract says.
     """
-    splits = {split: _examples(problem, split) for split in SPLITS}
+    splits: dict[Split, Examples] = {split: _examples(problem, split) for split in SPLITS}
     _check_layouts(problem, splits)
     rows = len(jax.tree.leaves(splits["train"])[0])
     require(
@@ -74,11 +74,11 @@ def _check_layouts(problem: Problem, splits: dict[Split, Examples]) -> None:
 def _check_functions(problem: Problem, batch: Examples) -> None:
     """Traces the functions on one batch; nothing is computed."""
     prefix = f"Problem {problem.name!r}: "
-    key = jax.random.key(0)
-    start = _attempt(problem, "init", lambda: jax.eval_shape(problem.init, key))
+    init_key, loss_key = jax.random.split(jax.random.key(0))
+    start = _attempt(problem, "init", lambda: jax.eval_shape(problem.init, init_key))
     pair = isinstance(start, tuple) and len(start) == 2
     require(pair, prefix + "init must give (params, model_state).")
-    step = _attempt(problem, "loss", lambda: jax.eval_shape(problem.loss, *start, batch, key))
+    step = _attempt(problem, "loss", lambda: jax.eval_shape(problem.loss, *start, batch, loss_key))
     pair = isinstance(step, tuple) and len(step) == 2
     require(pair, prefix + "loss must give (loss, model_state).")
     loss, model_state = step

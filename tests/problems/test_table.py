@@ -1,0 +1,165 @@
+"""Every built-in problem times every promise of the contract; a new problem joins by its row."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from metarl.problems import SPLITS, Card, cards, load, names
+from metarl.problems.catalogue import CARDS
+
+NAMES = tuple(CARDS)
+WITH_DATA = tuple(name for name in NAMES if name not in ("rosenbrock", "beale"))
+CLASSES = {"digits-mlp": 10, "digits-conv": 10, "breast-cancer-logistic": 2, "wine-mlp": 3}
+FIRST_DIGITS = {
+    "train": [2, 8, 2, 6, 6, 7, 1, 9, 8, 5, 2, 8],
+    "search": [5, 5, 5, 5, 5, 5, 5, 5, 8, 5, 8, 5],
+    "choice": [5, 5, 5, 5, 5, 5, 5, 5, 5, 3, 5, 3],
+    "test": [5, 8, 0, 8, 5, 0, 8, 3, 5, 5, 5, 8],
+}
+
+
+def batch_of(problem, split="train"):
+    return jax.tree.map(lambda leaf: leaf[: problem.batch_size], problem.examples(split))
+
+
+def row_hashes(examples):
+    leaves = jax.tree.leaves(examples)
+    return [b"".join(leaf[row].tobytes() for leaf in leaves) for row in range(len(leaves[0]))]
+
+
+def test_the_table_lists_the_problems_in_their_roles():
+    assert {card.name for card in cards() if card.role == "search"} == {
+        "digits-mlp",
+        "digits-conv",
+        "quadratic",
+    }
+    assert set(NAMES) <= set(names())
+    assert len(NAMES) == 10
+
+
+def test_listing_imports_neither_jax_nor_scikit_learn():
+    code = (
+        "import sys; from metarl import problems; print(len(problems.cards()), "
+        "[name for name in ('jax', 'sklearn', 'numpy') if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split(maxsplit=1) == ["10", "[]\n"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_problem_is_what_its_card_says(name):
+    problem = load(name)
+    for field in Card.__dataclass_fields__:
+        assert getattr(problem, field) == getattr(CARDS[name], field)
+    assert problem.description and problem.source
+    assert load(name) is problem
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_start_as_float32_and_follow_the_key(name):
+    problem = load(name)
+    params, _ = problem.init(jax.random.key(0))
+    again, _ = problem.init(jax.random.key(0))
+    other, _ = problem.init(jax.random.key(1))
+    assert {str(leaf.dtype) for leaf in jax.tree.leaves(params)} == {"float32"}
+    jax.tree.map(np.testing.assert_array_equal, params, again)
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), params, other)
+    assert all(jax.tree.leaves(same)) == (name == "breast-cancer-logistic")  # starts at zero
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_are_finite_and_the_model_state_keeps_its_shape(name):
+    problem = load(name)
+    params, model_state = problem.init(jax.random.key(0))
+    step = jax.jit(jax.value_and_grad(problem.loss, has_aux=True))
+    (loss, following), gradient = step(params, model_state, batch_of(problem), jax.random.key(1))
+    assert loss.shape == () and np.isfinite(loss)
+    for leaf, start in zip(jax.tree.leaves(gradient), jax.tree.leaves(params), strict=True):
+        assert leaf.shape == start.shape and leaf.dtype == start.dtype
+        assert np.isfinite(leaf).all()
+    assert any(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient))
+    assert jax.tree.structure(following) == jax.tree.structure(model_state)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_evaluation_gives_the_loss_and_the_metric_of_the_card(name):
+    problem = load(name)
+    batch = batch_of(problem, "search")
+    scores = jax.jit(problem.evaluate)(*problem.init(jax.random.key(0)), batch)
+    assert set(scores) == {"loss"} | ({problem.metric} - {None})
+    assert all(score.shape == () and np.isfinite(score) for score in scores.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_split_fills_its_promise(name):
+    problem = load(name)
+    lengths = {len(jax.tree.leaves(problem.examples(split))[0]) for split in SPLITS}
+    assert min(lengths) >= 1
+    assert len(jax.tree.leaves(problem.examples("train"))[0]) >= problem.batch_size
+    assert problem.examples("test") is problem.examples("test") or name in (
+        "quadratic",
+        "rosenbrock",
+        "beale",
+    )
+
+
+@pytest.mark.parametrize("name", WITH_DATA)
+def test_no_example_occurs_twice_within_or_across_splits(name):
+    hashes = [row for split in SPLITS for row in row_hashes(load(name).examples(split))]
+    assert len(hashes) == len(set(hashes))
+
+
+@pytest.mark.parametrize(("name", "classes"), CLASSES.items())
+def test_an_untrained_classifier_is_at_chance(name, classes):
+    problem = load(name)
+    losses = []
+    for seed in range(5):
+        start = problem.init(jax.random.key(seed))
+        losses.append(problem.loss(*start, problem.examples("train"), jax.random.key(9))[0])
+    assert np.mean(losses) == pytest.approx(math.log(classes), abs=0.5)
+
+
+@pytest.mark.parametrize(("name", "classes"), CLASSES.items())
+def test_chance_is_the_accuracy_of_always_naming_the_commonest_class(name, classes):
+    labels = np.concatenate([load(name).examples(split)["labels"] for split in SPLITS])
+    counts = np.bincount(labels, minlength=classes)
+    assert load(name).chance == pytest.approx(counts.max() / len(labels), abs=0.002)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_split_holds_the_classes_in_proportion(name):
+    labels = {split: load(name).examples(split)["labels"] for split in SPLITS}
+    whole = np.bincount(np.concatenate(list(labels.values())))
+    for part in labels.values():
+        expected = whole * len(part) / whole.sum()
+        assert np.abs(np.bincount(part, minlength=len(whole)) - expected).max() <= 2
+
+
+def test_all_digit_problems_share_one_split():
+    for split in SPLITS:
+        expected = load("digits-mlp").examples(split)["inputs"]
+        for name in ("digits-conv", "digits-autoencoder"):
+            np.testing.assert_array_equal(load(name).examples(split)["inputs"], expected)
+
+
+def test_the_digit_splits_are_those_of_the_first_release():
+    first = {split: load("digits-mlp").examples(split)["labels"][:12].tolist() for split in SPLITS}
+    sizes = [len(load("digits-mlp").examples(split)["labels"]) for split in SPLITS]
+    assert sizes == [800, 332, 333, 332]
+    assert first == FIRST_DIGITS
+
+
+@pytest.mark.parametrize("name", ["breast-cancer-logistic", "wine-mlp", "diabetes-regression"])
+def test_features_are_standardised_with_training_statistics_only(name):
+    train, test = load(name).examples("train")["inputs"], load(name).examples("test")["inputs"]
+    np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(train.std(axis=0), 1, atol=1e-5)
+    assert np.abs(test.mean(axis=0)).max() > 1e-3
