@@ -1,0 +1,150 @@
+"""The contract of strategies: what is asked, what is told, and the check of a user's own.
+
+A strategy's state is a PyTree of arrays and nothing else, so that any search can be stopped, stored
+and taken up again with the same bits. All randomness comes from the keys.
+
+Letters: K rules of a generation; L tokens of a rule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from metarl.errors import InvalidInput, require
+from metarl.update_rules import Grammar
+
+State = Any  # a PyTree of arrays
+ArrayLike = Any  # numpy or jax
+
+
+class Proposals(NamedTuple):
+    """The rules of one generation."""
+
+    tokens: ArrayLike  # [K, L] int32, valid under the grammar
+    record: Any = ()  # a PyTree: what `tell` will need (log-probabilities, values, masks)
+
+
+class Feedback(NamedTuple):
+    """What became of them.
+
+    A rule that was filtered out or failed has the floor as its reward. A rule that was proposed
+    before has the reward it earned then; what to make of that is the strategy's business.
+    """
+
+    rewards: ArrayLike  # [K] float32, finite
+    repeated: ArrayLike  # [K] bool, proposed before in this search, or earlier in this generation
+    floor: ArrayLike = -math.inf  # [] float32, the reward of a rule that fails; -inf if unknown
+
+
+class Strategy(NamedTuple):
+    """A way to propose rules.
+
+    Attributes:
+      init: key -> state.
+      ask: (key, state, K) -> state, proposals.
+      tell: (key, state, proposals, feedback) -> state, metrics; the metrics are finite numbers.
+    """
+
+    init: Callable[[jax.Array], State]
+    ask: Callable[[jax.Array, State, int], tuple[State, Proposals]]
+    tell: Callable[[jax.Array, State, Proposals, Feedback], tuple[State, dict[str, float]]]
+
+
+def checked(strategy: Strategy, grammar: Grammar, name: str) -> Strategy:
+    """Returns the strategy with every answer of its functions looked at.
+
+    Args:
+      strategy: a user's own.
+      grammar: the grammar that its rules must obey.
+      name: what the user called it, for the messages.
+
+    Returns:
+      A strategy that behaves the same, and raises `InvalidInput` as soon as its state could not be
+      stored, its tokens are no rules of the grammar, or its metrics no numbers.
+    """
+
+    def init(key: jax.Array) -> State:
+        return _checked_state(strategy.init(key), f"Strategy {name!r}: init")
+
+    def ask(key: jax.Array, state: State, count: int) -> tuple[State, Proposals]:
+        answer = strategy.ask(key, state, count)
+        state, proposals = _checked_pair(answer, f"Strategy {name!r}: ask", "state, Proposals")
+        require(
+            isinstance(proposals, Proposals),
+            f"Strategy {name!r}: ask gave {type(proposals).__name__} beside its state; it must "
+            "give metarl.optimizer_search.strategies.Proposals.",
+        )
+        tokens = _checked_tokens(proposals.tokens, grammar, count, f"Strategy {name!r}: ask")
+        state = _checked_state(state, f"Strategy {name!r}: ask")
+        return state, proposals._replace(tokens=tokens)
+
+    def tell(
+        key: jax.Array, state: State, proposals: Proposals, feedback: Feedback
+    ) -> tuple[State, dict[str, float]]:
+        answer = strategy.tell(key, state, proposals, feedback)
+        state, metrics = _checked_pair(answer, f"Strategy {name!r}: tell", "state, metrics")
+        metrics = _checked_metrics(metrics, f"Strategy {name!r}: tell")
+        return _checked_state(state, f"Strategy {name!r}: tell"), metrics
+
+    return Strategy(init, ask, tell)
+
+
+def _checked_pair(answer: Any, who: str, meaning: str) -> tuple[Any, Any]:
+    require(
+        isinstance(answer, tuple) and len(answer) == 2,
+        f"{who} must return a pair ({meaning}), not {type(answer).__name__}.",
+    )
+    return answer
+
+
+def _checked_state(state: State, who: str) -> State:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        is_array = isinstance(leaf, (jax.Array, np.ndarray, np.generic, bool, int, float))
+        require(
+            is_array and getattr(leaf, "dtype", None) != np.dtype(object),
+            f"{who}: the state holds {type(leaf).__name__} at "
+            f"{jax.tree_util.keystr(path) or 'its root'}; a state is a PyTree of arrays only, since "
+            "it is stored in checkpoints.",
+        )
+    return state
+
+
+def _checked_tokens(tokens: Any, grammar: Grammar, count: int, who: str) -> np.ndarray:
+    tokens = np.asarray(tokens)
+    require(
+        tokens.shape == (count, grammar.length),
+        f"{who} gave tokens of shape {list(tokens.shape)}; {count} rules of this grammar have "
+        f"shape [{count}, {grammar.length}].",
+    )
+    require(
+        np.issubdtype(tokens.dtype, np.integer),
+        f"{who} gave tokens of type {tokens.dtype}; they must be integers.",
+    )
+    sizes = np.asarray(grammar.slot_sizes)[None]
+    outside = np.argwhere((tokens < 0) | (tokens >= sizes))
+    if len(outside):
+        rule, slot = outside[0]
+        raise InvalidInput(
+            f"{who} gave token {tokens[rule, slot]} in slot {slot} of rule {rule}; that slot has "
+            f"the tokens 0 to {sizes[0, slot] - 1}."
+        )
+    return tokens.astype(np.int32)
+
+
+def _checked_metrics(metrics: Any, who: str) -> dict[str, float]:
+    require(
+        isinstance(metrics, dict),
+        f"{who} gave {type(metrics).__name__} for its metrics; give a dict of numbers, {{}} if none.",
+    )
+    for metric, value in metrics.items():
+        require(
+            isinstance(metric, str) and np.ndim(value) == 0 and np.isreal(value),
+            f"{who}: metric {metric!r} is {str(value)[:50]!r}; every metric has a text for a name "
+            "and one number for a value.",
+        )
+    return {metric: float(value) for metric, value in metrics.items()}
