@@ -1,0 +1,225 @@
+"""Probes: fixed states on which rules are run once, to tell useless and equal ones before training.
+
+A probe is four moments of an imagined run, early to late and with gradients from large to small,
+each with its own gradients, moving averages and parameters. What a rule gives there says nearly all
+that can be known without training: whether it is finite, depends on its input, points downhill
+(`filters`), and whether it is another rule written differently (`fingerprints`). All rules run
+through one compiled program at microseconds each.
+
+Letters: K rules; L tokens of a rule; B blocks (moments of the run); C coordinates of a block; n = B
+C numbers that a rule gives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metarl.update_rules import Interpreter
+
+BLOCKS = 4
+COORDINATES = 128
+_STEPS = (2, 27, 63, 94)  # none at a round share of T, where cyclic decays coincide
+_TOTAL_STEPS = 100
+_SCALES = (1.0, 0.1, 0.01, 0.001)  # of the gradients, block by block
+_WIDTH = 64  # rules a call of the compiled program
+_DIRECTIONS = 8  # random directions a block that a fingerprint looks along
+_RESOLUTION = 1e-3
+
+
+class ProbeOutputs(NamedTuple):
+    """The updates of K rules on the probes, not finite where a rule fails."""
+
+    update: np.ndarray  # [K, n], at the probes
+    flipped: np.ndarray  # [K, n], where g, m, y, w and normal noise have the other sign
+    moved: (
+        np.ndarray
+    )  # [K, n], where every coordinate has its neighbour's values, but its own noise
+
+
+class Profile(NamedTuple):
+    """An update up to a positive factor, which the learning rate absorbs."""
+
+    directions: np.ndarray  # [K, n], every block of length 1 / sqrt(B), so a row has length 1
+    log_sizes: np.ndarray  # [K, B], log length of every block, less the mean over blocks
+
+
+class Probes:
+    """The fixed states, and the compiled program that runs rules on them."""
+
+    def __init__(self, interpreter: Interpreter):
+        """Lays the states out.
+
+        Args:
+          interpreter: of the rules' grammar.
+        """
+        self._randomness = interpreter.randomness(COORDINATES)
+        here = _states(interpreter)
+        flipped = here._replace(
+            moments=here.moments._replace(m=-here.moments.m, y=-here.moments.y),
+            g=-here.g,
+            w=-here.w,
+        )
+        self._states = jax.tree.map(lambda *x: jnp.stack(x), here, flipped, _moved(here))
+        self._gradients = np.asarray(here.g)
+        self._run = jax.jit(lambda *inputs: _run(interpreter, *inputs))
+
+    @property
+    def gradients(self) -> np.ndarray:
+        """The gradients of the probes, [B, C]."""
+        return self._gradients
+
+    def outputs(self, tokens: np.ndarray) -> ProbeOutputs:
+        """Runs rules on the probes.
+
+        Args:
+          tokens: [K, L] int32.
+
+        Returns:
+          Their updates; the same bits for a rule whatever stands beside it.
+        """
+        tokens = np.asarray(tokens, np.int32)
+        chex.assert_rank(tokens, 2)
+        count = len(tokens)
+        padded = np.pad(tokens, ((0, -count % _WIDTH), (0, 0)))  # token 0 is valid in every slot
+        chunks = [
+            np.asarray(self._run(chunk, self._states, self._randomness))
+            for chunk in padded.reshape(-1, _WIDTH, padded.shape[1])
+        ]
+        empty = np.zeros((3, 0, BLOCKS * COORDINATES), np.float32)
+        values = np.concatenate([empty, *chunks], axis=1)[:, :count]  # [3, K, n]
+        return ProbeOutputs(*values)
+
+
+def profiles(outputs: np.ndarray) -> Profile:
+    """Takes out of updates what a learning rate would absorb.
+
+    Lengths of blocks are kept apart from their directions: gradients differ by a factor of 1000
+    between blocks, and a block of small numbers must count as much as one of large ones.
+
+    Args:
+      outputs: [K, n].
+
+    Returns:
+      Directions and sizes; 0 for a block that is 0, NaN for one that is not finite.
+    """
+    chex.assert_shape(outputs, (None, BLOCKS * COORDINATES))
+    blocks = outputs.reshape(-1, BLOCKS, COORDINATES).astype(np.float64)
+    with np.errstate(all="ignore"):
+        peaks = np.abs(blocks).max(axis=2, keepdims=True)  # [K, B, 1]; keeps squares in range
+        scaled = np.where(peaks == 0, 0.0, blocks / np.where(peaks == 0, 1.0, peaks))
+        lengths = np.sqrt((scaled**2).sum(axis=2, keepdims=True))
+        directions = scaled / np.where(lengths == 0, 1.0, lengths) / np.sqrt(BLOCKS)
+        log_sizes = np.log(lengths * peaks)[:, :, 0]  # -inf for a block of zeros
+        present = np.isfinite(log_sizes)
+        mean = np.where(present, log_sizes, 0.0).sum(1) / np.maximum(present.sum(1), 1)
+    centred = np.where(log_sizes == -np.inf, 0.0, log_sizes - mean[:, None])
+    return Profile(directions.reshape(outputs.shape), centred)
+
+
+def fingerprints(outputs: np.ndarray) -> list[bytes]:
+    """Returns 16 bytes for every rule, equal for rules that are equal up to a positive factor.
+
+    Training tries learning rates by decades, so a factor would only shift the best one: `2 * g` is
+    `g`. The direction of every block is looked at along a few fixed random lines, these numbers and
+    the blocks' sizes are rounded to 3 digits, and the result is hashed.
+
+    Two formulas for one rule differ in their last bits, and where such a difference straddles a
+    rounding boundary they get two fingerprints: for about one pair in a hundred, which then costs
+    one needless training. Rules whose updates agree to about 1e-3 get one fingerprint, and the
+    second of them is not trained. Random primitives draw by slot, so `noise` on the left and on the
+    right are different rules.
+
+    Args:
+      outputs: [K, n], at the probes.
+    """
+    directions, log_sizes = profiles(outputs)
+    blocks = directions.reshape(-1, BLOCKS, COORDINATES) * np.sqrt(BLOCKS)
+    seen = np.einsum("kbc,bcd->kbd", blocks, _lines()).reshape(-1, BLOCKS * _DIRECTIONS)
+    numbers = np.concatenate([seen, log_sizes], axis=1) / _RESOLUTION
+    rounded = np.where(np.isfinite(numbers), np.rint(numbers), np.iinfo(np.int32).max)
+    rows = np.ascontiguousarray(rounded.astype("<i4"))
+    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
+
+
+class _States(NamedTuple):
+    """What the interpreter wants to know, beside a rule."""
+
+    moments: Any  # the interpreter's, [B, C] and [B, 3]
+    g: jax.Array  # [B, C]
+    w: jax.Array  # [B, C]
+    t: jax.Array  # [B]
+
+
+def _states(interpreter: Interpreter) -> _States:
+    """Returns states as training would reach them: averages over gradients that came before."""
+    generator = np.random.default_rng(0)
+    draw = generator.standard_normal
+    half = COORDINATES // 2
+    # A lasting part and noise of the same size, on coordinates of unequal scale.
+    sizes = np.reshape(_SCALES, (BLOCKS, 1, 1)) * np.exp(0.5 * draw((BLOCKS, 1, half)))
+    lasting = draw((BLOCKS, 1, half))
+    noise = draw((BLOCKS, max(_STEPS) + 1, half))
+    gradients = _with_opposites(sizes * (lasting + noise))  # [B, T, C]
+    w = _with_opposites(0.1 * draw((BLOCKS, half)))  # [B, C]
+    steps = np.asarray(_STEPS, np.int32)
+
+    @jax.jit
+    @jax.vmap
+    def average(gradients: jax.Array, last: jax.Array) -> Any:
+        def one_step(before: Any, scanned: tuple[jax.Array, jax.Array]):
+            g, step = scanned
+            after = interpreter.moments(before, g)
+            return jax.tree.map(lambda x, y: jnp.where(step <= last, x, y), after, before), None
+
+        numbered = (gradients, jnp.arange(len(gradients)))
+        return jax.lax.scan(one_step, interpreter.init(COORDINATES), numbered)[0]
+
+    now = gradients[np.arange(BLOCKS), steps]
+    return _States(average(gradients, steps), jnp.asarray(now), jnp.asarray(w), jnp.asarray(steps))
+
+
+def _with_opposites(x: np.ndarray) -> np.ndarray:
+    """Puts beside every coordinate its negative, so an even rule is exactly orthogonal to g."""
+    return np.stack([x, -x], axis=-1).reshape(*x.shape[:-1], -1).astype(np.float32)
+
+
+def _moved(states: _States) -> _States:
+    # By 3: odd, so that signs change places, and not 1, which would only swap opposites.
+    def roll(x: jax.Array) -> jax.Array:
+        return jnp.roll(x, 3, axis=1) if x.shape[1:] == (COORDINATES,) else x
+
+    return jax.tree.map(roll, states)
+
+
+def _run(interpreter: Interpreter, tokens, states, randomness) -> jax.Array:
+    """Returns the updates of all rules in all states, [3, K, n]."""
+    total_steps, seed = jnp.float32(_TOTAL_STEPS), jnp.int32(0)
+
+    def in_states(inputs: tuple[_States, jax.Array]) -> jax.Array:
+        blocks, sign = inputs
+        # Noise is symmetric: a rule is odd if it is with the noise flipped as well.
+        drawn = randomness._replace(normal=sign * randomness.normal)
+
+        def one_rule(row: jax.Array) -> jax.Array:
+            def one_block(state: _States) -> jax.Array:
+                return interpreter.update(
+                    row, state.moments, state.g, state.w, state.t, total_steps, seed, drawn
+                )
+
+            return jax.lax.map(one_block, blocks).reshape(-1)  # [n]
+
+        return jax.lax.map(one_rule, tokens)
+
+    return jax.lax.map(in_states, (states, jnp.array([1.0, -1.0, 1.0])))
+
+
+def _lines() -> np.ndarray:
+    """Returns the unit vectors that fingerprints look along, [B, C, D]."""
+    lines = np.random.default_rng(1).standard_normal((BLOCKS, COORDINATES, _DIRECTIONS))
+    return lines / np.linalg.norm(lines, axis=1, keepdims=True)
