@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from typing import Any
 
 import haiku as hk
@@ -22,16 +24,24 @@ from metarl.controller import (
 
 B, T, FEATURES, ACTIONS = 3, 6, 4, 5
 
-CORES = {
-    "lstm": lstm(8),
-    "gru": gru(8),
-    "relu gru with normalised weights": gru(8, jax.nn.relu, normalise_weights=True),
+POLICIES: dict[str, dict[str, Any]] = {
+    "gru, categorical, shared value": {
+        "core": gru(8),
+        "head": categorical_head(ACTIONS),
+        "value": "shared",
+    },
+    "lstm, masked, separate value": {
+        "core": lstm(8),
+        "head": masked_categorical_head(ACTIONS, mask=lambda inputs: inputs["mask"]),
+        "value": "separate",
+    },
+    "relu gru, gaussian, no value": {
+        "core": gru(8, jax.nn.relu, normalise_weights=True),
+        "head": gaussian_head(2, initial_deviation=0.5),
+        "value": "none",
+    },
 }
-HEADS = {
-    "categorical": categorical_head(ACTIONS),
-    "masked": masked_categorical_head(ACTIONS, mask=lambda inputs: inputs["mask"]),
-    "gaussian": gaussian_head(2, initial_deviation=0.5),
-}
+GRU, LSTM, RELU_GRU = POLICIES
 EXAMPLE = {
     "observation": jax.ShapeDtypeStruct((FEATURES,), jnp.float32),
     "mask": jax.ShapeDtypeStruct((ACTIONS,), jnp.bool_),
@@ -42,8 +52,15 @@ def encode(inputs):
     return jax.nn.relu(hk.Linear(7)(inputs["observation"]))
 
 
-def make_policy(core="gru", head="categorical", value: Any = "shared", **options):
-    return recurrent_policy(EXAMPLE, encode, CORES[core], HEADS[head], value=value, **options)
+@functools.cache
+def make_policy(name, initial_range=None):
+    policy = recurrent_policy(EXAMPLE, encode, **POLICIES[name], initial_range=initial_range)
+    return dataclasses.replace(policy, step=jax.jit(policy.step), apply=jax.jit(policy.apply))
+
+
+@functools.cache
+def first_params(policy):
+    return policy.init(jax.random.key(0))
 
 
 def make_inputs(seed=0):
@@ -65,22 +82,13 @@ def act(policy, params, inputs, key):
     return jax.tree.map(lambda *xs: jnp.stack(xs, axis=1), *recorded)
 
 
-@pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize(
-    ("head", "value"),
-    [
-        ("categorical", "shared"),
-        ("masked", "separate"),
-        ("gaussian", "none"),
-        ("gaussian", "separate"),
-    ],
-)
-def test_what_was_recorded_while_acting_is_what_apply_recomputes(core, head, value):
-    policy, inputs = make_policy(core, head, value), make_inputs()
-    params = policy.init(jax.random.key(0))
+@pytest.mark.parametrize("name", POLICIES)
+def test_what_was_recorded_while_acting_is_what_apply_recomputes(name):
+    policy, inputs = make_policy(name), make_inputs()
+    params = first_params(policy)
     actions, log_probs, values = act(policy, params, inputs, jax.random.key(1))
 
-    parameters, recomputed = jax.jit(policy.apply)(params, inputs)
+    parameters, recomputed = policy.apply(params, inputs)
 
     np.testing.assert_allclose(
         policy.distribution.log_prob(parameters, actions), log_probs, atol=1e-5
@@ -88,10 +96,10 @@ def test_what_was_recorded_while_acting_is_what_apply_recomputes(core, head, val
     np.testing.assert_allclose(recomputed, values, atol=1e-5)
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_a_batch_is_the_loop_of_one(head):
-    policy, inputs = make_policy("lstm", head, "separate"), make_inputs()
-    params = policy.init(jax.random.key(0))
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_batch_is_the_loop_of_one(name):
+    policy, inputs = make_policy(name), make_inputs()
+    params = first_params(policy)
     together = policy.apply(params, inputs)
     alone = [
         policy.apply(params, jax.tree.map(lambda x, b=b: x[b : b + 1], inputs)) for b in range(B)
@@ -101,17 +109,17 @@ def test_a_batch_is_the_loop_of_one(head):
 
 
 def test_the_past_matters_and_the_future_does_not():
-    policy, inputs = make_policy("lstm"), make_inputs()
-    params = policy.init(jax.random.key(0))
+    policy, inputs = make_policy(LSTM), make_inputs()
+    params = first_params(policy)
     changed = dict(inputs, observation=inputs["observation"].at[:, 3].add(1.0))
     before, after = policy.apply(params, inputs)[1], policy.apply(params, changed)[1]
     np.testing.assert_array_equal(before[:, :3], after[:, :3])
     assert (jnp.abs(before - after)[:, 3:] > 1e-6).all()
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_the_initial_state_is_zero_and_the_same_for_every_row(core):
-    state = make_policy(core, value="separate").initial_state(4)
+@pytest.mark.parametrize("name", POLICIES)
+def test_the_initial_state_is_zero_and_the_same_for_every_row(name):
+    state = make_policy(name).initial_state(4)
     assert isinstance(state, CoreStates)
     for leaf in jax.tree.leaves(state):
         assert leaf.shape == (4, 8)
@@ -119,55 +127,55 @@ def test_the_initial_state_is_zero_and_the_same_for_every_row(core):
 
 
 def test_a_masked_action_has_probability_exactly_zero_in_a_policy():
-    policy, inputs = make_policy(head="masked"), make_inputs()
-    logits, _ = policy.apply(policy.init(jax.random.key(0)), inputs)
+    policy, inputs = make_policy(LSTM), make_inputs()
+    logits, _ = policy.apply(first_params(policy), inputs)
     probabilities = np.asarray(jax.nn.softmax(logits))
     assert (probabilities[~np.asarray(inputs["mask"])] == 0).all()
     assert (probabilities[np.asarray(inputs["mask"])] > 0).all()
 
 
 def test_an_initial_range_draws_every_parameter_from_it():
-    params = make_policy("lstm", value="separate", initial_range=0.08).init(jax.random.key(0))
+    params = first_params(make_policy(LSTM, initial_range=0.08))
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         assert (jnp.abs(leaf) <= 0.08).all(), path
         assert leaf.size == 1 or jnp.std(leaf) > 0.02, path
 
 
 def test_the_first_actions_are_nearly_uniform():
-    policy, inputs = make_policy(), make_inputs()
-    logits, _ = policy.apply(policy.init(jax.random.key(0)), inputs)
+    policy, inputs = make_policy(GRU), make_inputs()
+    logits, _ = policy.apply(first_params(policy), inputs)
     np.testing.assert_allclose(jax.nn.softmax(logits), 1 / ACTIONS, atol=0.02)
 
 
-@pytest.mark.parametrize("value", ["shared", "separate", "none"])
-def test_value_parameters_move_the_value_alone(value):
-    policy, inputs = make_policy(value=value), make_inputs()
-    params = policy.init(jax.random.key(0))
+@pytest.mark.parametrize("name", POLICIES)
+def test_value_parameters_move_the_value_alone(name):
+    policy, inputs = make_policy(name), make_inputs()
+    params = first_params(policy)
     mine = policy.value_parameters(params)
     moved = jax.tree.map(lambda x, of_value: x + 0.1 if of_value else x, params, mine)
 
     logits, values = policy.apply(params, inputs)
     moved_logits, moved_values = policy.apply(moved, inputs)
 
-    np.testing.assert_array_equal(logits, moved_logits)
-    assert (values != moved_values).all() == (value != "none")
+    jax.tree.map(np.testing.assert_array_equal, logits, moved_logits)
+    assert (values != moved_values).all() == (name != RELU_GRU)
 
 
 def test_without_a_value_network_the_value_is_zero():
-    policy, inputs = make_policy(value="none"), make_inputs()
-    assert not policy.apply(policy.init(jax.random.key(0)), inputs)[1].any()
+    policy, inputs = make_policy(RELU_GRU), make_inputs()
+    assert not policy.apply(first_params(policy), inputs)[1].any()
 
 
 def test_a_separate_value_network_shares_nothing_with_the_policy():
-    policy, inputs = make_policy(value="separate"), make_inputs()
-    params = policy.init(jax.random.key(0))
+    policy, inputs = make_policy(LSTM), make_inputs()
+    params = first_params(policy)
     gradient = jax.grad(lambda params: policy.apply(params, inputs)[1].sum())(params)
     assert all(not leaf.any() for leaf in jax.tree.leaves(gradient["policy"]))
     assert all(leaf.any() for leaf in jax.tree.leaves(gradient["value"]))
 
 
 def test_the_same_key_gives_the_same_parameters():
-    policy = make_policy("lstm", value="separate")
+    policy = make_policy(LSTM)
     first, second = policy.init(jax.random.key(3)), policy.init(jax.random.key(3))
     other = policy.init(jax.random.key(4))
     jax.tree.map(np.testing.assert_array_equal, first, second)

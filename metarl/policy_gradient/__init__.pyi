@@ -1,0 +1,41 @@
+from .batch import Algorithm as Algorithm
+from .batch import Batch as Batch
+from .batch import TrainablePolicy as TrainablePolicy
+from .config import PPOConfig as PPOConfig
+from .config import ReinforceConfig as ReinforceConfig
+from .config import TRPOConfig as TRPOConfig
+from .losses import clipped_surrogate as clipped_surrogate
+from .losses import masked_mean as masked_mean
+from .losses import surrogate as surrogate
+from .normalisation import RunningMoments as RunningMoments
+from .proximal import PPOState as PPOState
+from .proximal import ppo as ppo
+from .returns import discounted_returns as discounted_returns
+from .returns import generalised_advantages as generalised_advantages
+from .score_function import ReinforceState as ReinforceState
+from .score_function import reinforce as reinforce
+from .trust_region import TRPOState as TRPOState
+from .trust_region import fisher_vector_product as fisher_vector_product
+from .trust_region import trpo as trpo
+
+__all__ = [
+    "Algorithm",
+    "Batch",
+    "PPOConfig",
+    "PPOState",
+    "ReinforceConfig",
+    "ReinforceState",
+    "RunningMoments",
+    "TRPOConfig",
+    "TRPOState",
+    "TrainablePolicy",
+    "clipped_surrogate",
+    "discounted_returns",
+    "fisher_vector_product",
+    "generalised_advantages",
+    "masked_mean",
+    "ppo",
+    "reinforce",
+    "surrogate",
+    "trpo",
+]

@@ -1,0 +1,82 @@
+"""What an algorithm is, and what it learns from.
+
+Letters: B sequences; T steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import chex
+import jax
+
+from metarl.errors import require
+
+
+class Batch(NamedTuple):
+    """Sequences as they were acted, all from their first step; B and T are fixed, shorter ones are
+    padded at the end.
+    """
+
+    inputs: Any  # [B, T, ...] what the policy saw
+    actions: Any  # [B, T, ...]
+    log_probs: jax.Array  # [B, T] of the actions, as recorded while acting
+    rewards: jax.Array  # [B, T]
+    values: jax.Array  # [B, T] as the policy said them while acting
+    discounts: jax.Array  # [B, T] gamma times (1 - terminated): 0 where the return ends
+    mask: jax.Array  # [B, T] bool, False where padded; what padding holds is never read
+
+
+class TrainablePolicy(Protocol):
+    """The part of a policy that an algorithm needs."""
+
+    @property
+    def apply(self) -> Callable[[Any, Any], tuple[Any, jax.Array]]:
+        """params, inputs [B, T, ...] -> distribution parameters [B, T, ...], values [B, T]."""
+        ...
+
+    @property
+    def value_parameters(self) -> Callable[[Any], Any]:
+        """Params -> the same tree of bool: True where a parameter moves the value alone."""
+        ...
+
+    @property
+    def distribution(self) -> Any:
+        """Has log_prob(parameters, action), entropy(parameters) and kl(p, q)."""
+        ...
+
+
+class Algorithm(NamedTuple):
+    """An outer algorithm: a pair of pure functions, to be jitted by who uses it.
+
+    Laws: the same key gives the same bits; a state that was stored and restored goes on as if never
+    stopped.
+    """
+
+    init: Callable[
+        [Any], Any
+    ]  # params -> state, whose field `params` holds the policy's parameters
+    update: Callable[[jax.Array, Any, Batch], tuple[Any, dict[str, jax.Array]]]
+
+
+def check(batch: Batch, minibatches: int = 1) -> None:
+    """Raises unless the shapes of a batch agree and it can be cut into equal minibatches."""
+    chex.assert_rank(batch.rewards, 2)
+    chex.assert_equal_shape(
+        [batch.log_probs, batch.rewards, batch.values, batch.discounts, batch.mask]
+    )
+    chex.assert_tree_shape_prefix((batch.inputs, batch.actions), batch.rewards.shape)
+    sequences = batch.rewards.shape[0]
+    require(
+        sequences % minibatches == 0,
+        f"{sequences} sequences cannot be cut into {minibatches} equal minibatches; "
+        "choose a number of minibatches that divides the number of sequences.",
+    )
+
+
+def shuffled_minibatches(key: jax.Array, data: Any, count: int) -> Any:
+    """Cuts a PyTree of sequences [B, ...] into a random partition [count, B / count, ...]."""
+    sequences = jax.tree.leaves(data)[0].shape[0]
+    order = jax.random.permutation(key, sequences).reshape(count, sequences // count)
+    return jax.tree.map(lambda x: x[order], data)

@@ -1,0 +1,69 @@
+"""Running moments: the units in which a value speaks, and a moving baseline.
+
+Returns may be of any size, and a value that shares its network with the policy drowns the policy's
+gradient when they are large. So the network says (return - mean) / deviation, with moments that
+follow the returns.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from .losses import masked_mean
+
+SMALLEST_DEVIATION = 1e-4  # below it the numbers are taken for constant
+
+
+class RunningMoments(NamedTuple):
+    """Mean and variance of what was seen, the recent counting more; 0 and 1 before anything was."""
+
+    mean: jax.Array  # []
+    variance: jax.Array  # []
+    count: jax.Array  # [] int32, updates so far
+
+    @property
+    def deviation(self) -> jax.Array:
+        """The square root of the variance, kept away from 0."""
+        return jnp.maximum(jnp.sqrt(self.variance), SMALLEST_DEVIATION)
+
+    def normalise(self, x: jax.Array) -> jax.Array:
+        """Returns (x - mean) / deviation."""
+        return (x - self.mean) / self.deviation
+
+    def restore(self, x: jax.Array) -> jax.Array:
+        """Returns mean + deviation · x, which undoes `normalise`."""
+        return self.mean + self.deviation * x
+
+
+def no_moments() -> RunningMoments:
+    """Returns moments that have seen nothing, and leave numbers as they are."""
+    return RunningMoments(jnp.zeros(()), jnp.ones(()), jnp.zeros((), jnp.int32))
+
+
+def follow(moments: RunningMoments, x: jax.Array, mask: jax.Array, decay: float) -> RunningMoments:
+    """Mixes the moments of one batch into the running ones.
+
+    They are the exact moments of all numbers so far, a batch that is k updates old weighing
+    decay^k, so the first batch alone fixes them; with decay 1 all batches weigh the same.
+
+    Args:
+      moments: so far.
+      x: the numbers of the batch, any shape.
+      mask: bool of the same shape, which of them count.
+      decay: between 0 and 1.
+
+    Returns:
+      The moments with the batch mixed in.
+    """
+    count = moments.count + 1
+    weights = jnp.asarray(count, x.dtype) if decay == 1 else (1 - decay**count) / (1 - decay)
+    rate = 1 / weights  # weight of this batch among all
+    batch_mean = masked_mean(x, mask)
+    batch_variance = masked_mean((x - batch_mean) ** 2, mask)
+    shift = batch_mean - moments.mean
+    # Moments of a mixture; written with the shift, as E[x²] - E[x]² would cancel.
+    variance = (1 - rate) * (moments.variance + rate * shift**2) + rate * batch_variance
+    return RunningMoments(moments.mean + rate * shift, variance, count)

@@ -1,0 +1,151 @@
+"""PPO: several epochs of minibatches on a clipped surrogate, and a guard on the divergence.
+
+With the guard it is the outer loop of the RL² paper: of all epochs within the bound on the mean KL
+the one with the largest surrogate is kept, and where none is within it the last is drawn back
+towards the old policy.
+
+Letters: B sequences; T steps; E epochs; M minibatches.
+
+Reference: Schulman et al. (2017), arXiv:1707.06347; the guard: Duan et al. (2016),
+arXiv:1611.02779.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from .batch import Algorithm, Batch, TrainablePolicy, check, shuffled_minibatches
+from .config import PPOConfig
+from .credit import assign_credit
+from .losses import clipped_surrogate, kl_from_samples, masked_mean, mean_kl
+from .normalisation import RunningMoments, no_moments
+from .returns import without_padding
+from .steps import backtrack, clipped_adam
+
+BACKTRACKS = 10  # halvings of the step of the last epoch before the update is given up
+
+Metrics = dict[str, jax.Array]
+Learner = tuple[Any, optax.OptState]  # what changes from step to step: params, optimizer state
+
+
+class PPOState(NamedTuple):
+    """Everything PPO remembers."""
+
+    params: Any
+    optimizer: optax.OptState
+    returns: RunningMoments  # of the value's targets
+
+
+class Lesson(NamedTuple):
+    """What one gradient step sees."""
+
+    batch: Batch
+    advantages: jax.Array  # [B, T]
+    value_targets: jax.Array  # [B, T]
+
+
+def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
+    """Returns proximal policy optimisation.
+
+    Args:
+      policy: what learns.
+      config: settings; the default ones if None.
+
+    Returns:
+      The algorithm. Its metrics are means over the minibatches of the last epoch; with the guard,
+      `kl` is that of the policy that was kept.
+    """
+    config = config or PPOConfig()
+    optimizer = clipped_adam(config.learning_rate, config.max_gradient_norm)
+
+    def init(params: Any) -> PPOState:
+        return PPOState(params, optimizer.init(params), no_moments())
+
+    def update(key: jax.Array, state: PPOState, batch: Batch) -> tuple[PPOState, Metrics]:
+        check(batch, config.minibatches)
+        batch = without_padding(batch)
+        credit = assign_credit(batch, state.returns, config)
+        lesson = Lesson(batch, credit.advantages, credit.value_targets)
+
+        def epoch(learner: Learner, key: jax.Array):
+            minibatches = shuffled_minibatches(key, lesson, config.minibatches)
+            learner, metrics = jax.lax.scan(descend, learner, minibatches)  # metrics [M]
+            params = learner[0] if config.max_kl is not None else None
+            return learner, (metrics, params)
+
+        descend = functools.partial(_descend, policy, config, optimizer)
+        (params, optimizer_state), (metrics, after_each) = jax.lax.scan(
+            epoch, (state.params, state.optimizer), jax.random.split(key, config.epochs)
+        )
+        metrics = jax.tree.map(lambda x: jnp.mean(x[-1]), metrics)  # [E, M] -> []
+        if config.max_kl is not None:
+            params, kl = _keep_within_bound(policy, config, state.params, after_each, lesson)
+            metrics["kl"] = kl
+        return PPOState(params, optimizer_state, credit.moments), metrics | credit.metrics
+
+    return Algorithm(init, update)
+
+
+def _descend(
+    policy: TrainablePolicy,
+    config: PPOConfig,
+    optimizer: optax.GradientTransformation,
+    learner: Learner,
+    lesson: Lesson,
+) -> tuple[Learner, Metrics]:
+    """Takes one gradient step on one minibatch."""
+    params, optimizer_state = learner
+    gradient, metrics = jax.grad(_loss, argnums=2, has_aux=True)(policy, config, params, lesson)
+    change, optimizer_state = optimizer.update(gradient, optimizer_state, params)
+    metrics["gradient_norm"] = optax.global_norm(gradient)
+    return (optax.apply_updates(params, change), optimizer_state), metrics
+
+
+def _loss(
+    policy: TrainablePolicy, config: PPOConfig, params: Any, lesson: Lesson
+) -> tuple[jax.Array, Metrics]:
+    """Returns the loss of a minibatch and its metrics."""
+    batch, mask = lesson.batch, lesson.batch.mask
+    parameters, values = policy.apply(params, batch.inputs)
+    log_probs = policy.distribution.log_prob(parameters, batch.actions)
+    policy_loss = -clipped_surrogate(
+        log_probs, batch.log_probs, lesson.advantages, mask, config.clip
+    )
+    entropy = masked_mean(policy.distribution.entropy(parameters), mask)
+    value_loss = 0.5 * masked_mean((values - lesson.value_targets) ** 2, mask)
+    loss = policy_loss - config.entropy_weight * entropy + config.value_weight * value_loss
+    return loss, {
+        "policy_loss": policy_loss,
+        "value_loss": value_loss,
+        "entropy": entropy,
+        "kl": kl_from_samples(log_probs, batch.log_probs, mask),
+    }
+
+
+def _keep_within_bound(
+    policy: TrainablePolicy, config: PPOConfig, old_params: Any, after_each: Any, lesson: Lesson
+) -> tuple[Any, jax.Array]:
+    """Chooses among the parameters after each epoch [E, ...]; returns those kept, and their KL."""
+    batch, mask, bound = lesson.batch, lesson.batch.mask, config.max_kl or math.inf
+    old, _ = policy.apply(old_params, batch.inputs)
+
+    def measure(params: Any) -> tuple[jax.Array, jax.Array]:
+        new, _ = policy.apply(params, batch.inputs)
+        log_probs = policy.distribution.log_prob(new, batch.actions)
+        gain = clipped_surrogate(log_probs, batch.log_probs, lesson.advantages, mask, config.clip)
+        return gain, mean_kl(policy.distribution, old, new, mask)
+
+    gains, kls = jax.lax.map(measure, after_each)  # [E] each
+    fits = kls <= bound
+    best = jnp.where(jnp.any(fits), jnp.argmax(jnp.where(fits, gains, -jnp.inf)), -1)
+    chosen = jax.tree.map(lambda x: x[best], after_each)
+    kept, _ = backtrack(
+        old_params, chosen, lambda params: measure(params)[1] <= bound, 0.5, BACKTRACKS
+    )
+    return kept, measure(kept)[1]

@@ -1,0 +1,116 @@
+"""REINFORCE: one step along the score function, weighted by how much better than a baseline it
+went.
+
+  ∇ E[G] = E[ Σ_t ∇ log π(a_t) (G_t - b_t) ]
+
+The sum over t is taken as a mean, as everywhere in this package, so sequences of any length have
+the same scale.
+
+Reference: Williams (1992), Simple statistical gradient-following algorithms for connectionist
+reinforcement learning.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from .batch import Algorithm, Batch, TrainablePolicy, check
+from .config import ReinforceConfig
+from .credit import return_metrics
+from .losses import masked_mean, mean_kl, standardise
+from .normalisation import RunningMoments, follow, no_moments
+from .returns import discounted_returns, without_padding
+from .steps import clipped_adam
+
+
+class ReinforceState(NamedTuple):
+    """Everything REINFORCE remembers."""
+
+    params: Any
+    optimizer: optax.OptState
+    returns: RunningMoments
+
+
+def reinforce(policy: TrainablePolicy, config: ReinforceConfig | None = None) -> Algorithm:
+    """Returns REINFORCE with a baseline and an entropy bonus.
+
+    Args:
+      policy: what learns.
+      config: settings; the default ones if None.
+
+    Returns:
+      The algorithm. Its update takes one gradient step and draws nothing from its key.
+    """
+    config = config or ReinforceConfig()
+    optimizer = clipped_adam(config.learning_rate, config.max_gradient_norm)
+
+    def init(params: Any) -> ReinforceState:
+        return ReinforceState(params, optimizer.init(params), no_moments())
+
+    def update(
+        key: jax.Array, state: ReinforceState, batch: Batch
+    ) -> tuple[ReinforceState, dict[str, jax.Array]]:
+        del key
+        check(batch)
+        batch = without_padding(batch)
+        returns = discounted_returns(batch.rewards, batch.discounts)
+        moments = follow(state.returns, returns, batch.mask, config.baseline_decay)
+        advantages = returns - _baseline(config, state.returns, batch, returns)
+        if config.standardise_advantages:
+            advantages = standardise(advantages, batch.mask)
+
+        objective = jax.value_and_grad(_loss, argnums=2, has_aux=True)
+        targets = moments.normalise(returns)
+        (_, (old, metrics)), gradient = objective(
+            policy, config, state.params, batch, advantages, targets
+        )
+        change, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, change)
+
+        new, _ = policy.apply(params, batch.inputs)
+        values = jnp.where(batch.mask, state.returns.restore(batch.values), 0.0)
+        metrics |= return_metrics(returns, values, batch.mask)
+        metrics["kl"] = mean_kl(policy.distribution, old, new, batch.mask)
+        metrics["gradient_norm"] = optax.global_norm(gradient)
+        return ReinforceState(params, optimizer_state, moments), metrics
+
+    return Algorithm(init, update)
+
+
+def _baseline(
+    config: ReinforceConfig, moments: RunningMoments, batch: Batch, returns: jax.Array
+) -> jax.Array:
+    """Returns what is subtracted from the returns [B, T]."""
+    if config.baseline == "value":
+        return moments.restore(batch.values)
+    if config.baseline == "moving_average":
+        # The first batch has no past, and is its own baseline.
+        return jnp.where(moments.count > 0, moments.mean, masked_mean(returns, batch.mask))
+    if config.baseline == "batch_mean":
+        return masked_mean(returns, batch.mask, axis=0)[None]  # [1, T]
+    return jnp.zeros(())
+
+
+def _loss(
+    policy: TrainablePolicy,
+    config: ReinforceConfig,
+    params: Any,
+    batch: Batch,
+    advantages: jax.Array,
+    value_targets: jax.Array,
+) -> tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]:
+    """Returns the loss, and with it the distribution parameters and metrics."""
+    parameters, values = policy.apply(params, batch.inputs)
+    log_probs = policy.distribution.log_prob(parameters, batch.actions)
+    policy_loss = -masked_mean(log_probs * advantages, batch.mask)
+    entropy = masked_mean(policy.distribution.entropy(parameters), batch.mask)
+    value_loss = 0.5 * masked_mean((values - value_targets) ** 2, batch.mask)
+    loss = policy_loss - config.entropy_weight * entropy
+    if config.baseline == "value":
+        loss += config.value_weight * value_loss
+    metrics = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy}
+    return loss, (parameters, metrics)

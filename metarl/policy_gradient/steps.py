@@ -1,0 +1,58 @@
+"""Ways to step: Adam on clipped gradients, and backtracking towards a point that is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def clipped_adam(
+    learning_rate: float, max_gradient_norm: float | None
+) -> optax.GradientTransformation:
+    """Returns Adam, behind a clip of the gradient's global norm unless that is None."""
+    if max_gradient_norm is None:
+        return optax.adam(learning_rate)
+    return optax.chain(optax.clip_by_global_norm(max_gradient_norm), optax.adam(learning_rate))
+
+
+def backtrack(
+    start: Any, goal: Any, accepts: Callable[[Any], jax.Array], factor: float, tries: int
+) -> tuple[Any, jax.Array]:
+    """Goes from `start` as far towards `goal` as is accepted.
+
+    Args:
+      start: PyTree of arrays.
+      goal: the same tree.
+      accepts: says whether a point is good enough. A comparison with NaN is False, so NaN is
+        refused.
+      factor: what the step is multiplied by after each refusal.
+      tries: how many points are looked at; the goal is the first.
+
+    Returns:
+      The first accepted one of the points start + factor^k (goal - start), k = 0, 1, ..., and its
+      factor^k; `start` and 0 if none was accepted.
+    """
+
+    def point(fraction: jax.Array) -> Any:
+        # Not a + fraction (b - a): at fraction 0 that is NaN where the goal is.
+        return jax.tree.map(
+            lambda a, b: jnp.where(fraction > 0, a + fraction * (b - a), a), start, goal
+        )
+
+    def goes_on(search: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+        attempt, _, accepted = search
+        return (attempt < tries) & ~accepted
+
+    def attempt_next(search: tuple[jax.Array, jax.Array, jax.Array]):
+        attempt, _, _ = search
+        fraction = jnp.asarray(factor, jnp.float32) ** attempt
+        return attempt + 1, fraction, accepts(point(fraction))
+
+    nothing_yet = (jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros((), bool))
+    _, fraction, accepted = jax.lax.while_loop(goes_on, attempt_next, nothing_yet)
+    fraction = jnp.where(accepted, fraction, 0.0)
+    return point(fraction), fraction
