@@ -46,10 +46,10 @@ def new_figure(height: float, panels: Sequence[float] = (), grid: tuple[int, int
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    figure = Figure(figsize=(WIDTH, height))
     spacing = {} if grid == (1, 1) else {"w_pad": 0.04, "h_pad": 0.06, "hspace": 0.1}
-    figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(**spacing))
+    figure.set_layout_engine("constrained", **spacing)
     FigureCanvasAgg(figure)
     if panels:
         return figure, figure.subplots(
