@@ -3,8 +3,8 @@
 A cell holds a text, a number, None (nothing to report), a boolean, or an interval (anything with
 `estimate`, `low` and `high`). What a cell looks like is decided once, by `cell_text`, for terminals
 and pages alike; CSV and JSON hold the values themselves. A difference is called "better" or "worse"
-in words where its interval excludes zero, so that no colour is needed to see it. `to_json` writes a
-table as it writes any dataclass. `to_json` takes a table as it takes any dataclass.
+in words where its interval excludes zero, so that no colour is needed to see it. `to_json` takes a
+table as it takes any dataclass.
 """
 
 from __future__ import annotations
