@@ -86,7 +86,7 @@ def test_killed_and_resumed_equals_never_stopped(
     expected_run, run = new_run("expected"), new_run()
     expected, _ = drive(ToyJob(), expected_run, SilentProgress())
     for rows in (3, 12, 25):
-        process = start_toy_job(run, pause=0.02, checkpoint_seconds=0.1)
+        process = start_toy_job(run, pause=0.05, checkpoint_seconds=0.1)
         wait_for_rows(run, rows)
         process.kill()
         assert process.wait() == -signal.SIGKILL, "it was done before it was killed"
@@ -101,7 +101,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(
 ):
     expected_run, run = new_run("expected"), new_run()
     expected, _ = drive(ToyJob(), expected_run, SilentProgress())
-    process = start_toy_job(run, pause=0.02, checkpoint_seconds=1000)
+    process = start_toy_job(run, pause=0.05, checkpoint_seconds=1000)
     wait_for_rows(run, 3)
     process.kill()
     process.wait()
