@@ -33,7 +33,7 @@ class ScaleByRuleState(NamedTuple):
     mu: optax.Updates | None  # moving average of g, like the parameters
     nu: optax.Updates | None  # moving average of g^2
     xi: optax.Updates | None  # moving average of g^3
-    key: jax.Array | None  # [], typed random key
+    key: jax.Array | None  # numbers of a random key, the same at every step
 
 
 def to_optax(
@@ -114,7 +114,7 @@ def scale_by_rule(
     """Returns the transform from gradients to a rule's updates, learning rate and sign not yet applied.
 
     The arguments are those of `to_optax`. Updates have the gradients' types; averages are corrected for their start at
-    zero as in `optax.adam`; random keys are split by step, by leaf and by draw.
+    zero as in `optax.adam`; random keys are derived by step, by leaf and by draw.
 
     Raises:
       InvalidInput: see `to_optax`; from `update`, when the rule needs the parameters and got none, or when gradients
@@ -135,7 +135,7 @@ def scale_by_rule(
             mu=optax.tree.zeros_like(params, dtype=mu_dtype) if "m" in needed else None,
             nu=optax.tree.zeros_like(params) if "v" in needed else None,
             xi=optax.tree.zeros_like(params) if "y" in needed else None,
-            key=_as_key(seed) if "random" in needed else None,
+            key=jax.random.key_data(_as_key(seed)) if "random" in needed else None,
         )
 
     def update(
@@ -154,7 +154,7 @@ def scale_by_rule(
         mu, m = _average(updates, state.mu, b1, 1, count)
         nu, v = _average(updates, state.nu, b2, 2, count)
         xi, y = _average(updates, state.xi, b3, 3, count)
-        key, draw = (None, None) if state.key is None else jax.random.split(state.key)
+        draw = None if state.key is None else _draw_key(state, seed)
         t = state.count.astype(jnp.float32)
         progress = None if total_steps is None else jnp.minimum(t, total_steps) / total_steps
 
@@ -169,7 +169,7 @@ def scale_by_rule(
         ]
         keys = [None] * len(leaves) if draw is None else jax.random.split(draw, len(leaves))
         new = [update_leaf(*row) for row in zip(leaves, *columns, keys, strict=True)]
-        return jax.tree.unflatten(structure, new), ScaleByRuleState(count, mu, nu, xi, key)
+        return jax.tree.unflatten(structure, new), ScaleByRuleState(count, mu, nu, xi, state.key)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -232,6 +232,16 @@ def _leaves(structure: Any, tree: Any) -> list[Any]:
 def _as_key(seed: int | jax.Array) -> jax.Array:
     typed = jnp.issubdtype(getattr(seed, "dtype", int), jax.dtypes.prng_key)
     return seed if typed else jax.random.key(seed)
+
+
+def _draw_key(state: ScaleByRuleState, seed: int | jax.Array) -> jax.Array:
+    """Returns the key of one step.
+
+    The state holds the numbers of one key, which the step is folded into: transforms that keep or select old states,
+    as `optax.MultiSteps` does, would otherwise use a key twice.
+    """
+    key = jax.random.wrap_key_data(state.key, impl=jax.random.key_impl(_as_key(seed)))
+    return jax.random.fold_in(key, state.count)
 
 
 def _require_real(what: str, tree: Any) -> None:

@@ -121,7 +121,7 @@ def _state(state: str, writer: SourceWriter) -> list[str]:
         f"{field}: optax.Updates  # moving average of {_POWERS[moment]}"
         for moment, field, *_ in _moments(writer)
     ]
-    fields += ["key: jax.Array"] * ("key" in writer.used)
+    fields += ["key: jax.Array  # numbers of the random key"] * ("key" in writer.used)
     return [
         f"class {state}(NamedTuple):",
         *indented(['"""What is remembered between steps."""', "", *fields]),
@@ -184,7 +184,7 @@ def _init(state: str, writer: SourceWriter) -> list[str]:
     for moment, field, *_ in _moments(writer):
         dtype = ", dtype=mu_dtype" if moment == "m" else ""
         fields.append(f"{field}=optax.tree.zeros_like(params{dtype})")
-    fields += ["key=jax.random.key(seed)"] * ("key" in writer.used)
+    fields += ["key=jax.random.key_data(jax.random.key(seed))"] * ("key" in writer.used)
     unused = [] if _moments(writer) else ["    del params"]
     body = [f"    return {state}(", *(f"        {field}," for field in fields), "    )"]
     if len(fields) == 1:
@@ -213,7 +213,8 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
         lines.append("progress = jnp.minimum(t, total_steps) / total_steps")
     if "key" in writer.used:
         lines += [
-            "key, draw = jax.random.split(state.key)",
+            "key = jax.random.wrap_key_data(state.key)",
+            "draw = jax.random.fold_in(key, state.count)",
             "keys = optax.tree.split_key_like(draw, gradients)",
         ]
     lines += ["", *_leaf_function(writer, value), ""]
@@ -222,7 +223,7 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
         ["gradients", *(trees.get(name, name) for name in _leaf_arguments(writer)[1:])]
     )
     kept = ", ".join(
-        ["count", *(field for _, field, *_ in moments), *(["key"] * ("key" in writer.used))]
+        ["count", *(field for _, field, *_ in moments), *(["state.key"] * ("key" in writer.used))]
     )
     lines.append(f"updates = jax.tree.map(rule, {columns})")
     lines.append(f"return updates, {state}({kept})")
