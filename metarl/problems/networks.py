@@ -91,6 +91,26 @@ def linear(inputs: int, outputs: int) -> Network:
     return stateless(init, lambda params, rows: affine(rows, params["w"], params["b"]))
 
 
+def in_series(first: Network, second: Network) -> Network:
+    """Returns the network whose outputs are those of `second` given the outputs of `first`.
+
+    Its parameters are {"first": ..., "second": ...}, its model state the pair of both.
+    """
+
+    def init(key: jax.Array) -> tuple[Params, ModelState]:
+        first_key, second_key = jax.random.split(key)
+        starts = first.init(first_key), second.init(second_key)
+        params = {"first": starts[0][0], "second": starts[1][0]}
+        return params, (starts[0][1], starts[1][1])
+
+    def apply(params: Params, model_state: ModelState, inputs: jax.Array, training: bool):
+        hidden, first_state = first.apply(params["first"], model_state[0], inputs, training)
+        outputs, second_state = second.apply(params["second"], model_state[1], hidden, training)
+        return outputs, (first_state, second_state)
+
+    return Network(init, apply)
+
+
 def affine(rows: jax.Array, weights: jax.Array, bias: jax.Array) -> jax.Array:
     """Returns rows [B, D] @ weights [D, H] + bias [H]."""
     return rows @ weights + bias[None, :]

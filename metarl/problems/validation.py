@@ -90,7 +90,7 @@ def _check_functions(problem: Problem, batch: Examples) -> None:
     )
     scores = _attempt(problem, "evaluate", lambda: jax.eval_shape(problem.evaluate, *start, batch))
     expected = ["loss", *([problem.metric] if problem.metric else [])]
-    received = list(scores) if isinstance(scores, dict) else type(scores).__name__
+    received = list(scores) if isinstance(scores, dict) else _describe(scores)
     require(
         isinstance(scores, dict) and set(expected) <= set(scores),
         prefix + f"evaluate must give a dict with the keys {expected}; it gives {received}.",

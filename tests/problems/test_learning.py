@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -14,7 +13,7 @@ from metarl.problems import Problem, load
 CASES = {
     "digits-mlp": (1e-2, 100, 0.9),
     "digits-conv": (1e-2, 60, 0.85),
-    "digits-autoencoder": (1e-2, 400, 0.25),
+    "digits-autoencoder": (1e-2, 400, 0.5),
     "breast-cancer-logistic": (1e-2, 100, 0.88),
     "wine-mlp": (1e-2, 100, 0.85),
     "diabetes-regression": (1e-2, 100, 0.25),
@@ -27,27 +26,31 @@ CASES = {
 
 def trained_scores(problem: Problem, learning_rate: float, steps: int) -> dict[str, float]:
     """Returns the test scores after plain Adam on batches drawn with replacement."""
-    examples = jax.tree.map(jnp.asarray, problem.examples("train"))
     optimizer = optax.adam(learning_rate)
-    init_key, rows_key, loss_key = jax.random.split(jax.random.key(0), 3)
-    params, model_state = problem.init(init_key)
-    count = len(jax.tree.leaves(examples)[0])
-    rows = jax.random.randint(rows_key, (steps, problem.batch_size), 0, count)
 
-    def step(carry, step_rows_and_key):
-        (params, model_state, state), (step_rows, key) = carry, step_rows_and_key
-        batch = jax.tree.map(lambda leaf: leaf[step_rows], examples)
-        gradient, model_state = jax.grad(problem.loss, has_aux=True)(
-            params, model_state, batch, key
-        )
-        updates, state = optimizer.update(gradient, state)
-        return (optax.apply_updates(params, updates), model_state, state), None
+    @jax.jit
+    def scores(key, train, test):
+        init_key, rows_key, loss_key = jax.random.split(key, 3)
+        params, model_state = problem.init(init_key)
+        count = len(jax.tree.leaves(train)[0])
+        rows = jax.random.randint(rows_key, (steps, problem.batch_size), 0, count)
 
-    start = (params, model_state, optimizer.init(params))
-    keys = jax.random.split(loss_key, steps)
-    (params, model_state, _), _ = jax.lax.scan(step, start, (rows, keys))
-    scores = jax.jit(problem.evaluate)(params, model_state, problem.examples("test"))
-    return {name: float(score) for name, score in scores.items()}
+        def step(carry, rows_and_key):
+            (params, model_state, state), (rows, key) = carry, rows_and_key
+            batch = jax.tree.map(lambda leaf: leaf[rows], train)
+            gradient, model_state = jax.grad(problem.loss, has_aux=True)(
+                params, model_state, batch, key
+            )
+            updates, state = optimizer.update(gradient, state)
+            return (optax.apply_updates(params, updates), model_state, state), None
+
+        start = (params, model_state, optimizer.init(params))
+        keys = jax.random.split(loss_key, steps)
+        (params, model_state, _), _ = jax.lax.scan(step, start, (rows, keys))
+        return problem.evaluate(params, model_state, test)
+
+    received = scores(jax.random.key(0), problem.examples("train"), problem.examples("test"))
+    return {name: float(score) for name, score in received.items()}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -158,7 +158,7 @@ def no_choice(split):
         ({"loss": lambda p, s, b, k: (p["x"].sum(), 1.0)}, "must keep the structure"),
         ({"loss": lambda p, s, b, k: (p["y"].sum(), s)}, "loss raised KeyError: 'y'"),
         ({"metric": "f1"}, "evaluate must give a dict with the keys ['loss', 'f1']; it gives"),
-        ({"evaluate": lambda p, s, b: 1.0}, "it gives float"),
+        ({"evaluate": lambda p, s, b: 1.0}, "it gives float32 []"),
     ],
 )
 def test_a_malformed_problem_is_refused_when_it_is_registered(changes, message, monkeypatch):

@@ -9,7 +9,14 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.problems import linear, mlp
-from metarl.problems.networks import Moments, batch_norm, conv3x3, conv_net, mean_pool
+from metarl.problems.networks import (
+    Moments,
+    batch_norm,
+    conv3x3,
+    conv_net,
+    in_series,
+    mean_pool,
+)
 from metarl.problems.supervised import cross_entropy
 
 
@@ -80,6 +87,17 @@ def test_an_mlp_is_its_layers_one_after_the_other(random):
     expected = np.maximum(rows @ w["w0"] + w["b0"], 0) @ w["w1"] + w["b1"]
     np.testing.assert_allclose(received, expected, atol=1e-6)
     assert model_state == ()
+
+
+def test_networks_in_series_hand_outputs_on_and_keep_both_states(random):
+    network = in_series(conv_net(classes=4), mlp(4, 2))
+    params, model_state = network.init(jax.random.key(0))
+    images = random.uniform(size=(3, 64)).astype(np.float32)
+    received, following = network.apply(params, model_state, images, True)
+    hidden, moved = conv_net(classes=4).apply(params["first"], model_state[0], images, True)
+    w = jax.tree.map(np.asarray, params["second"])
+    np.testing.assert_allclose(received, np.asarray(hidden) @ w["w0"] + w["b0"], atol=1e-5)
+    jax.tree.map(np.testing.assert_array_equal, following, (moved, ()))
 
 
 def test_weights_start_as_he_and_glorot_say():

@@ -28,6 +28,10 @@ def batch_of(problem, split="train"):
     return jax.tree.map(lambda leaf: leaf[: problem.batch_size], problem.examples(split))
 
 
+def start_of(problem, key):
+    return jax.jit(problem.init)(key)
+
+
 def row_hashes(examples):
     leaves = jax.tree.leaves(examples)
     return [b"".join(leaf[row].tobytes() for leaf in leaves) for row in range(len(leaves[0]))]
@@ -66,9 +70,9 @@ def test_a_problem_is_what_its_card_says(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters_start_as_float32_and_follow_the_key(name):
     problem = load(name)
-    params, _ = problem.init(jax.random.key(0))
-    again, _ = problem.init(jax.random.key(0))
-    other, _ = problem.init(jax.random.key(1))
+    params, _ = start_of(problem, jax.random.key(0))
+    again, _ = start_of(problem, jax.random.key(0))
+    other, _ = start_of(problem, jax.random.key(1))
     assert {str(leaf.dtype) for leaf in jax.tree.leaves(params)} == {"float32"}
     jax.tree.map(np.testing.assert_array_equal, params, again)
     same = jax.tree.map(lambda a, b: bool((a == b).all()), params, other)
@@ -78,7 +82,7 @@ def test_parameters_start_as_float32_and_follow_the_key(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_are_finite_and_the_model_state_keeps_its_shape(name):
     problem = load(name)
-    params, model_state = problem.init(jax.random.key(0))
+    params, model_state = start_of(problem, jax.random.key(0))
     step = jax.jit(jax.value_and_grad(problem.loss, has_aux=True))
     (loss, following), gradient = step(params, model_state, batch_of(problem), jax.random.key(1))
     assert loss.shape == () and np.isfinite(loss)
@@ -93,7 +97,7 @@ def test_gradients_are_finite_and_the_model_state_keeps_its_shape(name):
 def test_evaluation_gives_the_loss_and_the_metric_of_the_card(name):
     problem = load(name)
     batch = batch_of(problem, "search")
-    scores = jax.jit(problem.evaluate)(*problem.init(jax.random.key(0)), batch)
+    scores = jax.jit(problem.evaluate)(*start_of(problem, jax.random.key(0)), batch)
     assert set(scores) == {"loss"} | ({problem.metric} - {None})
     assert all(score.shape == () and np.isfinite(score) for score in scores.values())
 
@@ -120,10 +124,10 @@ def test_no_example_occurs_twice_within_or_across_splits(name):
 @pytest.mark.parametrize(("name", "classes"), CLASSES.items())
 def test_an_untrained_classifier_is_at_chance(name, classes):
     problem = load(name)
-    losses = []
+    losses, loss = [], jax.jit(problem.loss)
     for seed in range(5):
-        start = problem.init(jax.random.key(seed))
-        losses.append(problem.loss(*start, problem.examples("train"), jax.random.key(9))[0])
+        start = start_of(problem, jax.random.key(seed))
+        losses.append(loss(*start, problem.examples("train"), jax.random.key(9))[0])
     assert np.mean(losses) == pytest.approx(math.log(classes), abs=0.5)
 
 
