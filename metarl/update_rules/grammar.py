@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import jax
 
 MAX_DEPTH = 4
+_LONGEST_SHOWN = 200  # characters of a rule in a message
 SLOTS = ("operand 1", "operand 2", "unary 1", "unary 2", "binary")
 
 
@@ -279,7 +280,9 @@ class Grammar:
 
     def _why_not(self, rule: Rule) -> str:
         where = f"space {self._space.name!r} at depth {self.depth}"
-        intro = f"The rule {str(rule)!r} cannot be written in {where}"
+        text = str(rule)
+        shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
+        intro = f"The rule {shown!r} cannot be written in {where}"
         part = missing_part(rule.canonical().expression, self._vocabulary)
         if part is not None:
             return f"{intro}: no slot offers {to_text(part)!r}."

@@ -27,31 +27,47 @@ Need = Literal["m", "v", "y", "w", "progress", "count", "random"]
 
 
 class Scope(Protocol):
-    """What a primitive may look at while it is evaluated.
+    """What a primitive may look at while it is evaluated."""
 
-    Attributes:
-      g: gradient, [P].
-      m: bias-corrected moving average of g, [P].
-      v: bias-corrected moving average of g^2, [P].
-      y: bias-corrected moving average of g^3, [P].
-      w: parameters, [P].
-      t: steps taken before this one, a scalar.
-      progress: min(t, T) / T, a scalar in [0, 1].
-      epsilon: added to sqrt(v) in `adam` and `rmsprop`, and to the divisor of `/`.
-      xp: the array library (jax.numpy, numpy, torch or a writer of code), for arrays [P].
-      scalar: the library for scalars of t and p (jax.numpy, math).
-    """
+    @property
+    def g(self) -> Any:
+        """The gradient, [P]."""
 
-    g: Any
-    m: Any
-    v: Any
-    y: Any
-    w: Any
-    t: Any
-    progress: Any
-    epsilon: Any
-    xp: Any
-    scalar: Any
+    @property
+    def m(self) -> Any:
+        """The bias-corrected moving average of g, [P]."""
+
+    @property
+    def v(self) -> Any:
+        """The bias-corrected moving average of g^2, [P]."""
+
+    @property
+    def y(self) -> Any:
+        """The bias-corrected moving average of g^3, [P]."""
+
+    @property
+    def w(self) -> Any:
+        """The parameters, [P]."""
+
+    @property
+    def t(self) -> Any:
+        """The steps taken before this one, a scalar."""
+
+    @property
+    def progress(self) -> Any:
+        """min(t, T) / T, a scalar in [0, 1]."""
+
+    @property
+    def epsilon(self) -> Any:
+        """What is added to sqrt(v) in `adam` and `rmsprop`, and to the divisor of `/`."""
+
+    @property
+    def xp(self) -> Any:
+        """The library for arrays [P]: jax.numpy, numpy, torch or a writer of code."""
+
+    @property
+    def scalar(self) -> Any:
+        """The library for scalars of t and progress: jax.numpy, math ..."""
 
     def normal(self) -> Any:
         """Returns fresh standard normal noise, [P]."""
