@@ -12,6 +12,8 @@ from .expression import Operand as Operand
 from .expression import Unary as Unary
 from .expression import evaluate as evaluate
 from .grammar import Grammar as Grammar
+from .interpreter import Interpreter as Interpreter
+from .interpreter import Moments as Moments
 from .named_rules import NAMED_RULES as NAMED_RULES
 from .named_rules import NamedRule as NamedRule
 from .named_rules import resolve as resolve
@@ -40,6 +42,8 @@ __all__ = [
     "Binary",
     "Expression",
     "Grammar",
+    "Interpreter",
+    "Moments",
     "NamedRule",
     "Number",
     "Operand",

@@ -16,38 +16,23 @@ LIMITS = st.sampled_from([1e-5, 1e-3, 1.0]) | st.floats(
 RATES = st.sampled_from([0.0, 0.1, 0.5])
 
 
-def _functions(argument: st.SearchStrategy, random: bool) -> st.SearchStrategy:
+def _functions(argument: st.SearchStrategy) -> st.SearchStrategy:
     constants = {"clip": LIMITS, "drop": RATES}
-    names = [name for name in UNARY if random or name != "drop"]
-    return st.sampled_from(names).flatmap(
+    return st.sampled_from(list(UNARY)).flatmap(
         lambda name: st.builds(Unary, st.just(name), argument, constants.get(name, st.none()))
     )
 
 
-def _make(random: bool) -> st.SearchStrategy:
-    names = [name for name, row in OPERANDS.items() if random or "random" not in row.needs]
-    leaves = st.sampled_from(names).map(Operand) | NUMBERS.map(Number)
-    return st.recursive(
-        leaves,
-        lambda inner: (
-            _functions(inner, random)
-            | st.builds(Binary, st.sampled_from(list(BINARY)), inner, inner)
-        ),
-        max_leaves=12,
-    )
-
-
-EXPRESSIONS = _make(random=True)
-DETERMINISTIC = _make(random=False)
+EXPRESSIONS = st.recursive(
+    st.sampled_from(list(OPERANDS)).map(Operand) | NUMBERS.map(Number),
+    lambda inner: (
+        _functions(inner) | st.builds(Binary, st.sampled_from(list(BINARY)), inner, inner)
+    ),
+    max_leaves=12,
+)
 
 
 @pytest.fixture(scope="session")
 def expressions() -> st.SearchStrategy:
     """Expressions over the whole table."""
     return EXPRESSIONS
-
-
-@pytest.fixture(scope="session")
-def deterministic() -> st.SearchStrategy:
-    """Expressions that draw no random numbers."""
-    return DETERMINISTIC

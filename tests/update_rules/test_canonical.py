@@ -94,6 +94,8 @@ def test_rules_of_the_grammar_keep_their_bits_in_both_precisions(space, depth):
 )
 def test_equal_rules_get_one_form(text, canonical):
     assert str(parse(text).canonical()) == canonical
+    for dtype in (np.float32, np.float64):
+        np.testing.assert_array_equal(bits(parse(text), 0, dtype), bits(parse(canonical), 0, dtype))
 
 
 @pytest.mark.parametrize(

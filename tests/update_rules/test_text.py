@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from metarl.errors import InvalidInput
 from metarl.update_rules import (
+    BINARY,
     OPERANDS,
     UNARY,
     Binary,
@@ -32,6 +33,27 @@ def error_of(text) -> RuleSyntaxError:
     with pytest.raises(RuleSyntaxError) as caught:
         parse(text)
     return caught.value
+
+
+def small_trees() -> list:
+    """Returns every way to nest operators and a minus two deep, and a third on either side."""
+    g, m = Operand("g"), Operand("m")
+    once = [g, Number(2.0), Unary("-", g), Unary("exp", g)]
+    once += [Binary(name, g, m) for name in BINARY]
+    twice = [Binary(name, left, right) for name in BINARY for left in once for right in once]
+    twice += [Unary("-", tree) for tree in once]
+    outer = [
+        Binary(name, *pair) for name in BINARY for tree in twice for pair in ((tree, m), (m, tree))
+    ]
+    return [*once, *twice, *outer, *(Unary("-", tree) for tree in twice)]
+
+
+def test_every_small_tree_parses_back_from_its_text():
+    trees = small_trees()
+    texts = [str(Rule(tree)) for tree in trees]
+    assert len(set(texts)) == len(set(trees)) > 4000
+    for tree, text in zip(trees, texts, strict=True):
+        assert parse(text).expression == tree
 
 
 @given(data=st.data())
