@@ -243,10 +243,11 @@ def _leaf_arguments(writer: SourceWriter) -> list[str]:
 
 
 def _leaf_function(writer: SourceWriter, value: Code) -> list[str]:
-    if value.kind == ARRAY:
-        result = [f"update = {value.text}", "return update.astype(g.dtype)"]
-    else:
-        result = [f"return jnp.full_like(g, {value.text})"]
+    whole = value.kind == ARRAY
+    result = [
+        f"update = {value.text}",
+        "return update.astype(g.dtype)" if whole else "return jnp.full_like(g, update)",
+    ]
     return [f"def rule({', '.join(_leaf_arguments(writer))}):", *indented([*writer.lines, *result])]
 
 

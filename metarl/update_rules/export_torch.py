@@ -247,18 +247,12 @@ def _formula_arguments(writer: SourceWriter) -> list[str]:
 
 
 def _formula(writer: SourceWriter, value: Code) -> list[str]:
-    result = (
-        f"return {value.text}"
-        if value.kind == ARRAY
-        else f"return torch.zeros_like(g) + {value.text}"
-    )
-    lines = [
-        '"""Returns the update; see the formula at the head of this file."""',
-        *writer.lines,
-        result,
-    ]
+    result = [f"return {value.text}"]
+    if value.kind != ARRAY:
+        result = [f"update = {value.text}", "return torch.zeros_like(g) + update"]
+    caption = '"""Returns the update; see the formula at the head of this file."""'
     signature = f"def _rule({', '.join(_formula_arguments(writer))}):"
-    return [signature, *indented(lines)]
+    return [signature, *indented([caption, *writer.lines, *result])]
 
 
 def _usage(name: str, writer: SourceWriter, learning_rate: float | None) -> list[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .expression import Expression, Operand, evaluate, walk
@@ -19,7 +20,7 @@ from .printer import number_text
 
 CONSTANT, SCALAR, ARRAY = range(3)  # a Python number, an array [], an array [P]
 
-_WIDTH = 70  # of a formula on one line, so that a line stays within 88 columns
+_WIDTH = 66  # of a formula, so that a line of the program stays within 88 columns
 _SUM, _PRODUCT, _NEGATION, _POWER, _ATOM = range(1, 6)  # how tightly Python's operators bind
 _LARGEST_PI_MULTIPLE = 100
 _SIMPLE = re.compile(r"-?[\w.]+(e-\d+)?")  # names and numbers, which formatters let hug `**`
@@ -157,33 +158,32 @@ class SourceWriter:
             and abs(y) <= _LARGEST_MULTIPLIED_EXPONENT
         ):
             exponent = self.code(int(y))
-        if len(base.text) + len(exponent.text) + 8 > _WIDTH:
-            base, exponent = self._shortened(base), self._shortened(exponent)
-        left, right = self.enclosed(base, _ATOM), exponent.text
-        if not _SIMPLE.fullmatch(right):
-            right = self.enclosed(exponent, _ATOM)
-        operator = "**" if _SIMPLE.fullmatch(left) and _SIMPLE.fullmatch(right) else " ** "
-        return Code(self, left + operator + right, max(base.kind, exponent.kind), _POWER)
+
+        def text(base: Code, exponent: Code) -> str:
+            left, right = self.enclosed(base, _ATOM), exponent.text
+            if not _SIMPLE.fullmatch(right):
+                right = self.enclosed(exponent, _ATOM)
+            hugged = _SIMPLE.fullmatch(left) and _SIMPLE.fullmatch(right)
+            return f"{left}**{right}" if hugged else f"{left} ** {right}"
+
+        return self._fitting([base, exponent], text, _POWER)
 
     def call(self, function: str, *arguments: Any) -> Code:
         """Returns the call of a function of the array library."""
-        codes = [self.code(argument) for argument in arguments]
-        if len(function) + sum(len(code.text) for code in codes) + 12 > _WIDTH:
-            codes = [self._shortened(code) for code in codes]
-        inner = ", ".join(code.text for code in codes)
-        kind = max(SCALAR, *(code.kind for code in codes))
-        return Code(self, f"{self.library}.{function}({inner})", kind)
+
+        def text(*codes: Code) -> str:
+            return f"{self.library}.{function}({', '.join(code.text for code in codes)})"
+
+        code = self._fitting([self.code(argument) for argument in arguments], text, _ATOM)
+        return replace(code, kind=max(code.kind, SCALAR))
 
     def infix(self, left: Any, operator: str, right: Any, precedence: int) -> Code:
         """Returns `left operator right`, for operators that group from the left."""
-        codes = self.code(left), self.code(right)
-        if sum(len(code.text) for code in codes) + 7 > _WIDTH:
-            longest = max(codes, key=lambda code: len(code.text))
-            codes = tuple(self._shortened(code) if code is longest else code for code in codes)
-        text = (
-            self.enclosed(codes[0], precedence) + operator + self.enclosed(codes[1], precedence + 1)
-        )
-        return Code(self, text, max(code.kind for code in codes), precedence)
+
+        def text(left: Code, right: Code) -> str:
+            return self.enclosed(left, precedence) + operator + self.enclosed(right, precedence + 1)
+
+        return self._fitting([self.code(left), self.code(right)], text, precedence)
 
     def enclosed(self, value: Any, lowest: int) -> str:
         """Returns the text of an argument, in parentheses if it binds less tightly than `lowest`."""
@@ -225,11 +225,18 @@ class SourceWriter:
             return ""
         return f"{self.library}.pi" if multiple == 1 else f"{multiple}.0 * {self.library}.pi"
 
-    def _shortened(self, code: Code) -> Code:
-        """Returns a variable that holds a long piece of code."""
-        if code.text.replace(".", "").isidentifier() or code.kind == CONSTANT:
-            return code
-        return self._assign(f"part_{len(self.lines) + 1}", code)
+    def _fitting(self, codes: list[Code], join: Callable[..., str], precedence: int) -> Code:
+        """Returns the joined arguments; while they are too long for a line, the longest becomes a variable."""
+        kind = max(code.kind for code in codes)
+        text = join(*codes)
+        while len(text) > _WIDTH:
+            longest = max(codes, key=lambda code: len(code.text))
+            if longest.kind == CONSTANT or longest.text.isidentifier():
+                break
+            variable = self._assign(f"part_{len(self.lines) + 1}", longest)
+            codes = [variable if code is longest else code for code in codes]
+            text = join(*codes)
+        return Code(self, text, kind, precedence)
 
     def _assign(self, name: str, code: Code) -> Code:
         self.lines.append(f"{name} = {code.text}")

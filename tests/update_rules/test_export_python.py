@@ -1,0 +1,259 @@
+"""The exporter to optax: the file does what the compiler does, reads well, and holds no surprises."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import shutil
+import subprocess
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from metarl.errors import InvalidInput
+from metarl.update_rules import (
+    NAMED_RULES,
+    Grammar,
+    Provenance,
+    parse,
+    to_optax,
+    to_python,
+    to_torch,
+)
+
+AWKWARD = (
+    "1",
+    "ld",
+    "-(-g)^2",
+    "2^g * -1",
+    "exp(2)^0.5 * g",
+    "1 / (2 / 3)",
+    "0 - g^-2",
+    "g^20",
+    "clip(ld, 0.5)^m",
+)
+
+
+def random_rules(n, space="arxiv"):
+    """Returns n rules of every depth."""
+    rng = np.random.default_rng(0)
+    grammars = [Grammar(space, depth) for depth in (1, 2, 3, 4)]
+    return [
+        grammar.to_rule(tokens) for grammar in grammars for tokens in grammar.sample(rng, n // 4)
+    ]
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Returns a function that writes source to a file, imports it and returns the module."""
+
+    def load(source, name="exported"):
+        path = tmp_path / f"{name}.py"
+        path.write_text(source, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+def at_random(state, rng):
+    """Returns the state of a rule with random numbers in its moments."""
+    moments = {
+        name: jnp.asarray(rng.standard_normal(8) ** (2 if name == "nu" else 1), jnp.float32)
+        for name in ("mu", "nu", "xi")
+        if getattr(state, name, None) is not None
+    }
+    return state._replace(count=jnp.int32(rng.integers(0, 90)), **moments)
+
+
+def assert_same_step(ours, theirs, rng):
+    g, w = (jnp.asarray(rng.standard_normal(8), jnp.float32) for _ in range(2))
+    (first, *rest), (other, *others) = ours.init(w), theirs.init(w)
+    seed = int(rng.integers(1000))
+    first = at_random(first, np.random.default_rng(seed))
+    other = at_random(other, np.random.default_rng(seed))
+    expected, after = ours.update(g, (first, *rest), w)
+    actual, after_other = theirs.update(g, (other, *others), w)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+    for leaf, other_leaf in zip(jax.tree.leaves(after), jax.tree.leaves(after_other), strict=True):
+        np.testing.assert_allclose(other_leaf, leaf, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMED_RULES)
+def test_a_named_rule_takes_the_compilers_step(name, load):
+    steps = {"total_steps": 100} if "progress" in NAMED_RULES[name].rule.needs else {}
+    module = load(to_python(name))
+    function = getattr(module, name.replace("-", "_"))
+    assert_same_step(to_optax(name, 0.1, **steps), function(0.1, **steps), np.random.default_rng(0))
+
+
+def test_two_hundred_random_rules_take_the_compilers_step_random_draws_included(load):
+    rng = np.random.default_rng(1)
+    for number, rule in enumerate([*random_rules(200), *map(parse, AWKWARD)]):
+        steps = {"total_steps": 100} if "progress" in rule.needs else {}
+        module = load(to_python(rule, name="rule"), f"exported_{number}")
+        assert_same_step(to_optax(rule, 0.1, **steps), module.rule(0.1, **steps), rng)
+
+
+def test_arguments_mean_what_they_mean_to_the_compiler(load):
+    text = "adam + y * noise"
+    arguments = {
+        "b1": 0.8,
+        "b2": 0.9,
+        "b3": 0.7,
+        "eps": 1e-2,
+        "weight_decay": 0.1,
+        "seed": 3,
+        "mu_dtype": jnp.bfloat16,
+    }
+    module = load(to_python(text))
+    schedule = optax.linear_schedule(0.1, 0.0, 10)
+    ours, theirs = to_optax(text, schedule, **arguments), module.found_rule(schedule, **arguments)
+    assert_same_step(ours, theirs, np.random.default_rng(2))
+    assert theirs.init(jnp.ones(2))[0].mu.dtype == jnp.bfloat16
+
+
+def test_the_file_trains_a_small_model_as_its_usage_shows(load):
+    module = load(to_python("powersign"))
+    params = {"w": jnp.array([1.0, -2.0]), "b": jnp.array(3.0)}
+
+    def loss(params):
+        return jnp.sum(params["w"] ** 2) + params["b"] ** 2
+
+    optimizer = module.powersign(learning_rate=0.1)
+    state = optimizer.init(params)
+
+    @jax.jit
+    def step(params, state):
+        updates, state = optimizer.update(jax.grad(loss)(params), state, params)
+        return optax.apply_updates(params, updates), state
+
+    for _ in range(20):
+        params, state = step(params, state)
+    assert loss(params) < 1e-2
+
+
+@pytest.mark.parametrize("text", ["g", "powersign", "adam + y", "ld * w", "noise + drop(g, 0.3)"])
+def test_there_is_one_public_function_with_the_arguments_that_matter(text, load):
+    module = load(to_python(text, name="rule"))
+    public = [
+        name
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    ]
+    assert public == ["rule"]
+    rule = parse(NAMED_RULES[text].text if text in NAMED_RULES else text)
+    expected = {"learning_rate", "weight_decay", "mask"}
+    expected |= {"b1", "mu_dtype"} if "m" in rule.needs else set()
+    expected |= {"b2"} if "v" in rule.needs else set()
+    expected |= {"b3"} if "y" in rule.needs else set()
+    expected |= {"eps"} if "adam" in text else set()
+    expected |= {"total_steps"} if "progress" in rule.needs else set()
+    expected |= {"seed"} if "random" in rule.needs else set()
+    assert set(inspect.signature(module.rule).parameters) == expected
+    tree = ast.parse(inspect.getsource(module))
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    assert imported == {"jax", "jax.numpy", "optax"}
+
+
+def test_the_head_tells_formula_origin_learning_rate_and_use():
+    provenance = Provenance(
+        found_in="a search of 3 minutes",
+        problem="digits-mlp",
+        seed=7,
+        metarl_version="0.1.0",
+        relative_learning_rate=0.3,
+    )
+    head = ast.get_docstring(
+        ast.parse(to_python("exp(m) * g", name="mine", provenance=provenance, learning_rate=0.03))
+    )
+    for line in (
+        "mine: an update rule for neural networks, as an optax transform.",
+        "    update = exp(m) · g",
+        "- m: bias-corrected moving average of g",
+        r"LaTeX: e^{\hat{m}} \cdot g",
+        "Found in: a search of 3 minutes",
+        "Found on: digits-mlp",
+        "Seed: 7",
+        "Found with metarl: 0.1.0",
+        "Learning rate: about 0.3 times the one that suits Adam.",
+        "    optimizer = mine(learning_rate=0.03)",
+    ):
+        assert line in (head or "").splitlines()
+
+
+def test_a_named_rule_brings_its_own_name_and_source():
+    source = to_python(parse(NAMED_RULES["powersign"].text))
+    assert "def powersign(" in source
+    assert f"Found in: {NAMED_RULES['powersign'].source}" in source
+
+
+def test_the_formula_is_written_as_a_person_would():
+    assert "update = jnp.exp(jnp.sign(g) * jnp.sign(m)) * g\n" in to_python("powersign")
+    source = to_python("adam * exp(g^2) - ld")
+    assert "adam = m / (jnp.sqrt(v) + eps)\n            ld = 1.0 - progress\n" in source
+    assert "update = adam * jnp.exp(g**2) - ld\n" in source
+    assert "cd10 = 0.5 * (1.0 + jnp.cos(20.0 * jnp.pi * progress))" in to_python("cd10 * g")
+
+
+@pytest.mark.skipif(shutil.which("ruff") is None, reason="ruff is not installed")
+def test_files_are_formatted_and_the_same_every_time(tmp_path):
+    rules = [*random_rules(40), *map(parse, AWKWARD), parse("drop(m, 0.3) * noise + w / cd10")]
+    for number, rule in enumerate(rules):
+        for language, export in (("python", to_python), ("torch", to_torch)):
+            (tmp_path / f"{language}_{number}.py").write_text(export(rule), encoding="utf-8")
+        assert to_python(rule) == to_python(parse(str(rule)))
+    done = subprocess.run(
+        ["ruff", "format", "--isolated", "--diff", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+HOSTILE = (
+    '"""\nraise SystemExit\n"""',
+    "ends in a backslash \\",
+    "\\N{BULLET} \\u0041 \\x",
+    "a\x00b\u202ec\r\nd",
+    "{g}",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_text_of_the_provenance_can_leave_the_docstring(text, load):
+    provenance = Provenance(found_in=text, problem=text, metarl_version=text, note=text)
+    source = to_python("g", name="rule", provenance=provenance)
+    reference = to_python("g", name="rule", provenance=Provenance())
+    bodies = [ast.dump(ast.Module(ast.parse(code).body[1:], [])) for code in (source, reference)]
+    assert bodies[0] == bodies[1]
+    assert load(source).rule(0.1)
+
+
+@pytest.mark.parametrize(
+    "name", ["two words", "class", "_hidden", "jnp", "1st", "", 'x"""', "naïve", "f(): pass\ndef g"]
+)
+def test_a_name_that_is_no_identifier_is_refused(name):
+    with pytest.raises(InvalidInput, match="is an identifier of Python"):
+        to_python("g", name=name)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_relative_learning_rate_is_positive(rate):
+    with pytest.raises(InvalidInput, match="relative_learning_rate is a positive number"):
+        Provenance(relative_learning_rate=rate)
