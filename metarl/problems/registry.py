@@ -133,5 +133,9 @@ def _attribute(module, attribute: str, name: str):
     try:
         return getattr(module, attribute)
     except AttributeError:
-        public = [known for known in vars(module) if not known.startswith("_")]
-        raise unknown_name(f"factory in module {module.__name__!r}:", attribute, public) from None
+        own = [
+            known
+            for known, value in vars(module).items()
+            if isinstance(value, Problem) or getattr(value, "__module__", None) == module.__name__
+        ]
+        raise unknown_name(f"factory of module {module.__name__}", attribute, own) from None

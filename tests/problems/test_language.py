@@ -8,6 +8,7 @@ import itertools
 import lzma
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -46,7 +47,7 @@ def test_a_gru_step_equals_the_formula_unit_by_unit():
     recurrent, bias = random.normal(size=(2, 6)), random.normal(size=6)
     hidden, inward = random.normal(size=(3, 2)), random.normal(size=(3, 6))
     received = language.gru_step(
-        *(leaf.astype(np.float32) for leaf in (recurrent, bias, hidden, inward))
+        *(jnp.asarray(leaf, jnp.float32) for leaf in (recurrent, bias, hidden, inward))
     )
     sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
     for row in range(3):

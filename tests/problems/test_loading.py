@@ -111,7 +111,11 @@ def test_a_module_in_the_working_directory_adds_a_problem(own_module, factory):
         ("", "Unknown problem ''."),
         ("no_such_module:factory", "module 'no_such_module' cannot be imported (ModuleNotFound"),
         ("broken_problems:factory", "module 'broken_problems' cannot be imported"),
-        ("own_problems:two_cloud", "Did you mean 'two_clouds'?"),
+        (
+            "own_problems:two_cloud",
+            "Unknown factory of module own_problems 'two_cloud'. Did you mean 'two_clouds'? "
+            "Known: READY, Sphere, by_hand, fails, gives_a_number, two_clouds.",
+        ),
         ("own_problems:NUMBER", "NUMBER is not a function, class or Problem."),
         ("own_problems:gives_a_number", "gives_a_number() gave int; it must give a metarl"),
         ("own_problems:fails", "fails() raised KeyError: 'column'."),
