@@ -19,10 +19,10 @@ from .named_rules import NamedRule as NamedRule
 from .named_rules import resolve as resolve
 from .primitives import BINARY as BINARY
 from .primitives import OPERANDS as OPERANDS
+from .primitives import PRIMITIVES as PRIMITIVES
 from .primitives import UNARY as UNARY
 from .primitives import Primitive as Primitive
 from .primitives import Scope as Scope
-from .primitives import primitives as primitives
 from .provenance import Provenance as Provenance
 from .reference import reference_update as reference_update
 from .rule import Rule as Rule
@@ -37,6 +37,7 @@ __all__ = [
     "BINARY",
     "NAMED_RULES",
     "OPERANDS",
+    "PRIMITIVES",
     "SPACES",
     "UNARY",
     "Binary",
@@ -57,7 +58,6 @@ __all__ = [
     "Unary",
     "evaluate",
     "parse",
-    "primitives",
     "reference_update",
     "resolve",
     "scale_by_rule",

@@ -155,7 +155,7 @@ def _restarts(cycles: int) -> Callable[[Scope], Any]:
 # The standard deviation of annealed noise is the root of its variance (1 + t)^-0.55.
 _ANNEALING_EXPONENT = -0.55 / 2.0
 
-_ROWS = (
+PRIMITIVES = (
     _operand("g", "gradient", "g", lambda s: s.g),
     _operand("m", "bias-corrected moving average of g", r"\hat{m}", lambda s: s.m, "m"),
     _operand("v", "bias-corrected moving average of g^2", r"\hat{v}", lambda s: s.v, "v"),
@@ -290,11 +290,6 @@ _ROWS = (
     ),
 )
 
-OPERANDS = MappingProxyType({row.name: row for row in _ROWS if row.kind == "operand"})
-UNARY = MappingProxyType({row.name: row for row in _ROWS if row.kind == "unary"})
-BINARY = MappingProxyType({row.name: row for row in _ROWS if row.kind == "binary"})
-
-
-def primitives() -> tuple[Primitive, ...]:
-    """Returns every row of the table, in its order."""
-    return _ROWS
+OPERANDS = MappingProxyType({row.name: row for row in PRIMITIVES if row.kind == "operand"})
+UNARY = MappingProxyType({row.name: row for row in PRIMITIVES if row.kind == "unary"})
+BINARY = MappingProxyType({row.name: row for row in PRIMITIVES if row.kind == "binary"})

@@ -12,7 +12,7 @@ from metarl.update_rules import Grammar, Rule, parse, reference_update
 EDGES = [0.0, -0.0, 1.0, -1.0, 2.0, 1e-30, -1e-30, 1e30, -1e30, np.inf, -np.inf, 0.5, -3.0]
 
 
-def state(seed: int, dtype=np.float32) -> dict:
+def state(seed: int, dtype: type = np.float32) -> dict:
     """Returns random arrays whose first entries pair every edge case of g with others."""
     rng = np.random.default_rng(seed)
     names = ("g", "m", "v", "y", "w")
@@ -24,7 +24,7 @@ def state(seed: int, dtype=np.float32) -> dict:
     return {**arrays, "t": 7, "progress": float(rng.choice([0.0, 0.3, 1.0]))}
 
 
-def bits(rule: Rule, seed: int, dtype=np.float32) -> np.ndarray:
+def bits(rule: Rule, seed: int, dtype: type = np.float32) -> np.ndarray:
     """Returns the bits of the update, all kinds of NaN as one."""
     arguments = state(seed, dtype)
     value = reference_update(rule, **arguments, rng=np.random.default_rng(seed))

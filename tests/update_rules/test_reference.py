@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_each_draw_is_new():
 def test_equal_deterministic_parts_are_computed_once():
     calls = []
     library = SimpleNamespace(exp=lambda x: calls.append("exp") or np.exp(x), sign=np.sign)
-    scope = SimpleNamespace(g=G, xp=library, keep=lambda x, rate: calls.append("keep") or x)
+    scope: Any = SimpleNamespace(g=G, xp=library, keep=lambda x, rate: calls.append("keep") or x)
     text = "exp(sign(g)) * exp(sign(g)) + drop(g, 0.5) - drop(g, 0.5)"
     evaluate(parse(text).expression, scope)
     assert sorted(calls) == ["exp", "keep", "keep"]

@@ -16,6 +16,7 @@ from metarl.errors import InvalidInput
 from metarl.update_rules import (
     NAMED_RULES,
     OPERANDS,
+    PRIMITIVES,
     UNARY,
     Binary,
     Number,
@@ -24,7 +25,6 @@ from metarl.update_rules import (
     RuleSyntaxError,
     Unary,
     parse,
-    primitives,
     resolve,
 )
 
@@ -145,7 +145,7 @@ def renders(latex: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("row", primitives(), ids=lambda row: f"{row.kind} {row.name}")
+@pytest.mark.parametrize("row", PRIMITIVES, ids=lambda row: f"{row.kind} {row.name}")
 def test_every_row_of_the_table_shows_in_mathtext(row):
     constant = None if row.constant is None else 1e-4
     tree = {
