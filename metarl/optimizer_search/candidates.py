@@ -20,8 +20,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 from metarl.problems import Problem
-from metarl.update_rules import Grammar
-from metarl.update_rules.interpreter import Interpreter
+from metarl.update_rules import Grammar, Interpreter
 
 from .inner_training import (
     Fixture,
@@ -89,6 +88,7 @@ class Judgement:
 
     program: jax.stages.Wrapped
     data: tuple  # (fixture, random tables)
+    layout: Layout
     baseline: float  # mean held-out loss before training, over the sweep's replicates
 
 
@@ -110,9 +110,6 @@ def make_judgement(
       seeds: one per replicate; the first Q are the sweep's.
       executor: "switch" takes real branches, one candidate after another (CPU threads); "select" computes all
         branches for all candidates at once (GPU, TPU).
-
-    Raises:
-      InvalidInput: the problem's loss is not finite at the start.
     """
     fixture, layout = draw_fixture(problem, held_out, seeds)
     learner_of, randomness = interpreted_learner(problem, grammar, fixture)
@@ -128,7 +125,7 @@ def make_judgement(
             return jax.vmap(lambda c: one(data, *c))(candidates)
         return lax.map(lambda c: one(data, *c), candidates)
 
-    return Judgement(jax.jit(program), (fixture, randomness), baseline)
+    return Judgement(jax.jit(program), (fixture, randomness), layout, baseline)
 
 
 def interpreted_learner(problem: Problem, grammar: Grammar, fixture: Fixture):
@@ -187,7 +184,8 @@ def _judge_one(lane: _Lane, trial: Trial, baseline: float, rates: jax.Array, act
         totals = totals.at[which].add(jnp.where(short, loss, 0.0), mode="drop")
         return totals, (loss, metric, taken)
 
-    limit = trial.give_up * baseline * trial.sweep_replicates
+    # a problem whose loss starts at or below zero has no scale to give up by
+    limit = trial.give_up * baseline * trial.sweep_replicates if baseline > 0 else jnp.inf
     lanes = jnp.arange(sweep + trial.full_replicates)
     totals, (losses, metrics, taken) = lax.scan(next_lane, jnp.zeros(num_rates), lanes)
     return Verdicts(

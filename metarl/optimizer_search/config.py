@@ -8,10 +8,14 @@ only that everything works.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from metarl.errors import require
+from metarl.errors import InvalidInput, require, unknown_name
+
+Config = TypeVar("Config")
 
 Preset = Literal["laptop", "paper", "smoke"]
 Reward = Literal["loss", "accuracy"]
@@ -83,7 +87,7 @@ class TrainingConfig:
 class FinalistConfig:
     """How the best rules are chosen, tuned and reported."""
 
-    candidates: int = 32
+    candidates: int = 24
     """Rules of the archive that are re-tuned on choice data."""
     choice_seeds: int = 24
     """Fresh seeds of the ranking on choice data."""
@@ -116,7 +120,7 @@ class SearchConfig:
     reuse_values: bool = False
     """The paper's constraint: a later group uses an earlier group's value."""
     budget: int | None = None
-    """Distinct rules to train. Default 2,000, unless --minutes is given."""
+    """Distinct rules to train. 2,000 if neither this nor --minutes is given."""
     minutes: float | None = None
     """Search until this many minutes have passed; the budget that repeats the run is stored."""
     batch_size: int = 64
@@ -125,6 +129,8 @@ class SearchConfig:
     """loss: minus the log of the loss relative to tuned Adam's; accuracy: the metric, as in the paper."""
     finalists: int = 5
     """Rules that enter the comparison."""
+    init_from: str | None = None
+    """An earlier run: its controller, and its archive if it judged rules in the same way, are taken over."""
     seed: int = 0
     """Of everything random."""
     controller: ControllerConfig = field(default_factory=ControllerConfig)
@@ -190,8 +196,8 @@ class CompareConfig:
     """Fresh paired seeds of the report; 60 on problems where a run takes under a second, else 10."""
     tuning_seeds: int = 5
     """Seeds at each learning rate of the grid."""
-    references: bool = True
-    """Whether the standard optimizers are compared as well; Adam always is."""
+    references: bool = False
+    """Compare all standard optimizers as well; Adam always is."""
     seed: int = 0
     """Of everything random."""
 
@@ -224,6 +230,50 @@ def preset(name: Preset) -> SearchConfig:
 def to_dict(config: Any) -> dict[str, Any]:
     """Returns a configuration as plain JSON values."""
     return dataclasses.asdict(config)
+
+
+def from_dict(kind: type[Config], values: Mapping[str, Any], where: str) -> Config:
+    """Returns the configuration that `to_dict` was asked for.
+
+    Args:
+      kind: SearchConfig or CompareConfig.
+      values: as read from JSON.
+      where: what to call its origin in messages.
+
+    Raises:
+      InvalidInput: a field that does not exist, or a value of the wrong type.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    hints = get_type_hints(kind)
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in fields:
+            raise InvalidInput(f"{where}: {unknown_name('setting', name, fields)}")
+        if dataclasses.is_dataclass(hints[name]):
+            require(isinstance(value, Mapping), f"{where}: {name} must be an object, not {value!r}.")
+            value = from_dict(hints[name], value, where)  # type: ignore[arg-type]
+        given[name] = tuple(value) if isinstance(value, list) else value
+        _check_type(name, given[name], hints[name], where)
+    return kind(**given)
+
+
+def _check_type(name: str, value: Any, hint: Any, where: str) -> None:
+    """Refuses JSON values that no flag would give: a text for a number, a number for a list."""
+    choices = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    accepted: list[type] = []
+    for choice in choices:
+        origin = get_origin(choice)
+        if origin is Literal:
+            require(
+                value in get_args(choice),
+                f"{where}: {name} must be one of {', '.join(map(str, get_args(choice)))}, not {value!r}.",
+            )
+            return
+        accepted += [origin or choice] + ([int] if choice is float else [])
+    wrong_bool = isinstance(value, bool) and bool not in accepted
+    if wrong_bool or not isinstance(value, tuple(accepted)):
+        kinds = " or ".join(kind.__name__.replace("NoneType", "null") for kind in accepted)
+        raise InvalidInput(f"{where}: {name} must be {kinds}, not {value!r}.")
 
 
 def _validate_training(training: TrainingConfig) -> None:

@@ -24,7 +24,7 @@ from jax import lax
 from metarl.problems import Problem
 
 from .entrants import Entrant
-from .inner_training import Fixture, Layout, Learner, draw_fixture, judge, start, train
+from .inner_training import Fixture, Layout, draw_fixture, judge, optax_learner, start, train
 
 # Runs a call; the last call of a batch is padded with runs of no steps.
 _WIDTH = 15
@@ -205,16 +205,6 @@ class Crew:
                 self._idle.put(device)
 
         return list(self._threads.map(on_idle_device, items))
-
-
-def optax_learner(transform: optax.GradientTransformation) -> Learner:
-    """Returns an optax transform as the inner loop sees it."""
-
-    def step(state: Any, params: Any, grads: Any, t: jax.Array) -> tuple[Any, Any]:
-        updates, state = transform.update(grads, state, params)
-        return optax.apply_updates(params, updates), state
-
-    return Learner(lambda tree: tree, lambda tree: tree, transform.init, step)
 
 
 def _padded(runs: Runs, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

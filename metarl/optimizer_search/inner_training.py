@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import lax
 
 from metarl.errors import require
@@ -82,9 +83,6 @@ def draw_fixture(
     The examples of "train" and "search" form one pool. Every seed draws its own training examples from it; with
     `held_out="search"` the rest of the pool is what the run is judged on, so that no rule can fit one small split.
     "choice" and "test" are fixed sets that no pool contains.
-
-    Raises:
-      InvalidInput: the problem's loss is not finite at the start.
     """
     train, search = problem.examples("train"), problem.examples("search")
     pool = jax.tree.map(lambda *parts: np.concatenate(parts), train, search)
@@ -103,8 +101,17 @@ def draw_fixture(
         jnp.asarray(seeds, jnp.int32), params, model_state, _join(streams), _join(held)
     )
     layout = Layout(len(seeds), n, batch, _rows(held[0]), shared)
-    _check_start(problem, fixture, layout)
     return fixture, layout
+
+
+def optax_learner(transform: optax.GradientTransformation) -> Learner:
+    """Returns an optax transform as the inner loop sees it."""
+
+    def step(state: Any, params: Any, grads: Any, t: jax.Array) -> tuple[Any, Any]:
+        updates, state = transform.update(grads, state, params)
+        return optax.apply_updates(params, updates), state
+
+    return Learner(lambda tree: tree, lambda tree: tree, transform.init, step)
 
 
 def train(
@@ -202,10 +209,16 @@ def _starts(problem: Problem, seeds: Sequence[int]) -> tuple[Any, Any]:
     return jax.jit(lambda all_seeds: lax.map(one, all_seeds))(jnp.asarray(seeds, jnp.uint32))
 
 
-def _check_start(problem: Problem, fixture: Fixture, layout: Layout) -> None:
-    params, model_state = jax.tree.map(lambda x: x[0], (fixture.params, fixture.model_state))
-    batch = jax.tree.map(lambda x: x[: layout.batch], fixture.stream)
-    loss, _ = jax.jit(problem.loss)(params, model_state, batch, jax.random.key(0))
+def check_start(problem: Problem) -> None:
+    """Refuses a problem whose loss is not finite before the first step.
+
+    Raises:
+      InvalidInput: names the problem and the loss.
+    """
+    params, model_state = problem.init(jax.random.key(0))
+    train = problem.examples("train")
+    batch = jax.tree.map(lambda x: jnp.asarray(x[: problem.batch_size]), train)
+    loss, _ = jax.jit(problem.loss)(params, model_state, batch, jax.random.key(1))
     require(
         bool(jnp.isfinite(loss)),
         f"Problem {problem.name!r}: the loss is {float(loss)} before the first step. Its starting parameters or its "

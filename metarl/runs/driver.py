@@ -85,6 +85,7 @@ def drive(
     unit: str = "steps",
     describe: Callable[[Metrics], str] = lambda metrics: "",
     interruption: Interruption | None = None,
+    owner: RunDirectory | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[State, Outcome]:
     """Drives a job to its end, from its beginning or from where the run stands.
@@ -104,6 +105,7 @@ def drive(
       unit: what the position counts, in the plural, for the display.
       describe: makes a line of text for the display from the metrics of a generation.
       interruption: one that the caller holds around more than this; None handles signals here.
+      owner: the run that this one is a part of, and that is therefore what the user resumes.
       clock: seconds, from anywhere.
 
     Returns:
@@ -120,7 +122,7 @@ def drive(
         f"The time limit is {minutes} minutes; it has to be above 0.",
     )
     limit = float("inf") if minutes is None else 60.0 * minutes
-    with run.lock(), _handled(interruption) as stop, _displayed(progress, run, unit):
+    with run.lock(), _handled(interruption) as stop, _displayed(progress, run, unit, owner or run):
         snapshot, resumed = _restore(job, run)
         if resumed and (run.outcome or {}).get("outcome") == "finished":
             return snapshot.state, "finished"
@@ -130,7 +132,7 @@ def drive(
         _save(job, run, snapshot)
         outcome = _record_outcome(job, run, snapshot, reason)
     if outcome == "interrupted":
-        progress.message(f"Interrupted. Everything is saved; go on with: {resume_command(run)}")
+        progress.message(f"Interrupted. Everything is saved; go on with: {resume_command(owner or run)}")
     return snapshot.state, outcome
 
 
@@ -242,7 +244,7 @@ def _handled(interruption: Interruption | None) -> contextlib.AbstractContextMan
 
 
 @contextlib.contextmanager
-def _displayed(progress: Progress, run: RunDirectory, unit: str):
+def _displayed(progress: Progress, run: RunDirectory, unit: str, owner: RunDirectory):
     """Shows progress inside, and tells how to go on if the block ends before its time."""
     progress.begin(run.job, unit)
     try:
@@ -251,7 +253,7 @@ def _displayed(progress: Progress, run: RunDirectory, unit: str):
         raise  # nothing has begun
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, OSError)):
-            progress.message(f"Stopped. Go on from the last checkpoint with: {resume_command(run)}")
+            progress.message(f"Stopped. Go on from the last checkpoint with: {resume_command(owner)}")
         raise
     finally:
         run.metrics.close()

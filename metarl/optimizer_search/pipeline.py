@@ -1,0 +1,242 @@
+"""pipeline: from settings to a result; search, random search beside it, choice, comparison, report.
+
+`search` starts a run and `resume` goes on with one, and both do the same: whatever stage is complete on disk is not done
+again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from metarl import problems as problem_suite
+from metarl.errors import InvalidInput, require
+from metarl.problems import Problem
+from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr
+
+from . import strategies
+from .choice import Choice, choose
+from .comparison import compare
+from .config import CompareConfig, SearchConfig, from_dict, to_dict
+from .entrants import references, rule_entrant
+from .inner_training import check_start
+from .result import RANDOM_PREFIX, SearchResult, finalists_document
+from .search_job import SearchJob, SearchState, describe, grammar_of
+
+JOB = "search"
+_RANDOM_RUN = "random-search"
+_CHECKPOINT_SECONDS = 10.0
+
+
+def search(
+    config: SearchConfig,
+    run_dir: str | Path | None = None,
+    *,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Searches for update rules and compares the best with tuned standard optimizers.
+
+    Args:
+      config: what to search, and how.
+      run_dir: a new directory; `runs/search-...` if not given.
+      command: the command line to record; that of the process if empty.
+      progress: where progress is shown; standard error if None.
+
+    Returns:
+      The result, which is also on disk.
+
+    Raises:
+      InvalidInput: the settings cannot be used; nothing has been written then.
+      OSError: the run could not be written.
+      KeyboardInterrupt: a signal came; everything is kept, and `resume` goes on.
+    """
+    check(config)
+    precision = jax.config.jax_default_matmul_precision
+    run = RunDirectory.create(
+        run_dir, JOB, to_dict(config), command or sys.argv, matmul_precision=precision
+    )
+    return _conduct(run, config, progress or progress_on_stderr())
+
+
+def resume(run_dir: str | Path, *, progress: Progress | None = None) -> SearchResult:
+    """Goes on with a run where it stopped; the result of a finished one is read.
+
+    Raises:
+      InvalidInput: there is no search to resume, it is in use, or its checkpoint is damaged.
+    """
+    run = RunDirectory.open(run_dir)
+    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a search.")
+    finished = SearchResult.read(run.path)
+    if finished is not None:
+        return finished
+    config = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
+    return _conduct(run, config, progress or progress_on_stderr())
+
+
+def check(config: SearchConfig) -> list[Problem]:
+    """Returns the problems of a search after looking at everything that can be wrong with its settings.
+
+    Raises:
+      InvalidInput: says what is wrong.
+    """
+    config.validate()
+    strategies.make(config.strategy, grammar_of(config), config)
+    suite = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
+    for name in config.final.held_out:
+        problem_suite.load(name)
+    for problem in suite:
+        check_start(problem)
+        require(
+            config.reward == "loss" or problem.metric is not None,
+            f"Problem {problem.name!r} has no metric, so `--reward accuracy` cannot judge on it. Use `--reward loss`.",
+        )
+    if config.init_from is not None:
+        _earlier(config)
+    return suite
+
+
+def _conduct(run: RunDirectory, config: SearchConfig, progress: Progress) -> SearchResult:
+    with run.lock(), _saying_how_to_resume(run, progress):
+        job = _job(config)
+        state = _drive(job, run, progress, config.minutes, run)
+        progress.message(f"Searched: {state.counts.trained:,} distinct rules trained.")
+        rivals = _random_winner(run, config, state.counts.trained, progress)
+        progress.message("Choosing: re-tuning the best rules on fresh seeds and choice data.")
+        best = choose(state.archive, job.grammar, job.problems, config)[: config.finalists]
+        comparison = compare(
+            _entrants(best, rivals, job), comparison_config(config), progress.message
+        )
+        result = SearchResult(
+            run_dir=str(run.path),
+            rules_sampled=state.counts.sampled,
+            rules_trained=state.counts.trained,
+            duplicates=state.counts.repeated,
+            filtered=sum(state.counts.filtered.values()),
+            failed=state.counts.failed,
+            seconds=(run.outcome or {}).get("seconds", 0.0),
+            best=best,
+            random_best=rivals,
+            finalists=finalists_document(comparison, [choice.rule for choice in best]),
+            comparison=comparison.to_document(),
+        )
+        result.write()
+        _write_report(run.path, progress)
+        return result
+
+
+def comparison_config(config: SearchConfig) -> CompareConfig:
+    """Returns the settings under which the finalists of a search are compared."""
+    return CompareConfig(
+        problem=tuple(dict.fromkeys((*config.problem, *config.final.held_out))),
+        steps=config.training.steps,
+        seeds=config.final.report_seeds,
+        tuning_seeds=config.final.tuning_seeds,
+        references=True,
+        seed=config.seed,
+    )
+
+
+def _job(config: SearchConfig) -> SearchJob:
+    earlier = None if config.init_from is None else _earlier(config)
+    return SearchJob(config, earlier)
+
+
+def _drive(
+    job: SearchJob, run: RunDirectory, progress: Progress, minutes: float | None, owner: RunDirectory
+) -> SearchState:
+    try:
+        state, outcome = drive(
+            job,
+            run,
+            progress,
+            minutes=minutes,
+            checkpoint_seconds=_CHECKPOINT_SECONDS,
+            unit="rules",
+            describe=describe,
+            owner=owner,
+        )
+    finally:
+        job.close()
+    if outcome == "interrupted":
+        raise KeyboardInterrupt
+    return state
+
+
+def _random_winner(
+    run: RunDirectory, config: SearchConfig, budget: int, progress: Progress
+) -> Choice | None:
+    """Returns the choice of random search at the same number of trained rules, by the same procedure."""
+    if not config.final.random_baseline or config.strategy == "random" or budget == 0:
+        return None
+    settings = dataclasses.replace(
+        config, strategy="random", budget=budget, minutes=None, init_from=None
+    )
+    place = run.path / _RANDOM_RUN
+    beside = (
+        RunDirectory.open(place)
+        if place.exists()
+        else RunDirectory.create(place, JOB, to_dict(settings), run.provenance["command"])
+    )
+    progress.message(f"Random search beside it, {budget:,} rules.")
+    job = SearchJob(settings)
+    state = _drive(job, beside, progress, None, run)
+    return next(iter(choose(state.archive, job.grammar, job.problems, settings)), None)
+
+
+def _entrants(best: list[Choice], rival: Choice | None, job: SearchJob) -> list[Any]:
+    entrants = [rule_entrant(choice.rule, _rule(choice)) for choice in best]
+    if rival is not None:
+        entrants.append(rule_entrant(RANDOM_PREFIX + rival.rule, _rule(rival)))
+    return [*entrants, *references()]
+
+
+def _rule(choice: Choice):
+    from metarl.update_rules import parse
+
+    return parse(choice.rule)
+
+
+def _earlier(config: SearchConfig) -> tuple[SearchConfig, dict[str, Any]]:
+    """Returns the settings and the last checkpoint of the run that a search starts from.
+
+    Raises:
+      InvalidInput: there is no such run, it has no checkpoint, or its controller does not fit.
+    """
+    assert config.init_from is not None
+    run = RunDirectory.open(config.init_from)
+    before = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
+    for name in ("strategy", "space", "depth", "controller"):
+        ours, theirs = getattr(config, name), getattr(before, name)
+        require(
+            ours == theirs,
+            f"--init-from {config.init_from}: that run has {name} {theirs!r}, this search {ours!r}; its controller does "
+            f"not fit. Take the same {name}, for example with --config {config.init_from}/config.json.",
+        )
+    saved = run.checkpoints.load_newest()
+    if saved is None:
+        raise InvalidInput(f"--init-from {config.init_from}: that run has no checkpoint yet.")
+    return before, saved[0]
+
+
+def _write_report(place: Path, progress: Progress) -> None:
+    from .report import write_report
+
+    progress.message(f"Report: {write_report(place)}")
+
+
+@contextlib.contextmanager
+def _saying_how_to_resume(run: RunDirectory, progress: Progress) -> Iterator[None]:
+    """Tells how to go on when a signal ends a stage after the search itself."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (run.outcome or {}).get("outcome") == "finished":
+            progress.message(f"Interrupted. Go on with: metarl resume {run.path}")
+        raise

@@ -1,0 +1,117 @@
+"""tables: a comparison's document as rows, for the terminal, the report and a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf, nan
+from typing import Any
+
+from metarl.reporting import Column, Table
+from metarl.statistics import Interval
+
+_COLUMNS = (
+    Column("optimizer"),
+    Column("learning_rate", "learning rate", essential=False),
+    Column("final_loss", "test loss, IQM"),
+    Column("difference_to_adam", "difference to Adam", better="lower"),
+    Column("metric"),
+    Column("steps_to_target", "steps to Adam's loss", essential=False),
+    Column("state_bytes_per_parameter", "state, bytes/parameter", essential=False),
+    Column("step_time_relative_to_adam", "time/step, Adam = 1", essential=False),
+    Column("diverged", essential=False),
+)
+
+
+def problem_table(name: str, result: Mapping[str, Any], highlighted: Sequence[str] = ()) -> Table:
+    """Returns all optimizers on one problem, best first.
+
+    Args:
+      name: of the problem.
+      result: its part of `Comparison.to_document()`.
+      highlighted: labels to point out.
+    """
+    entries = sorted(result["entries"].items(), key=lambda item: _order(item[1]))
+    columns = [
+        Column("metric", result["metric"] or "metric") if column.name == "metric" else column
+        for column in _COLUMNS
+        if column.name != "metric" or result["metric"]
+    ]
+    keep = {column.name for column in columns}
+    rows = [{k: v for k, v in _row(label, e).items() if k in keep} for label, e in entries]
+    labels = [label for label, _ in entries]
+    return Table(
+        f"{name}: {result['steps']} steps, {result['report_seeds']} fresh seeds",
+        columns,
+        rows,
+        _notes(result),
+        [labels.index(label) for label in highlighted if label in labels],
+    )
+
+
+def finalists_table(document: Mapping[str, Any]) -> Table:
+    """Returns one row per problem and optimizer, for a spreadsheet."""
+    rows = [
+        {"problem": problem, **_row(label, entry)}
+        for problem, result in document.items()
+        for label, entry in result["entries"].items()
+    ]
+    return Table("finalists", [Column("problem"), *_COLUMNS], rows)
+
+
+def sensitivity_table(document: Mapping[str, Any]) -> Table:
+    """Returns one row per problem, optimizer and learning rate: the mean tuning loss."""
+    columns = [Column(name) for name in ("problem", "optimizer", "learning_rate", "tuning_loss")]
+    rows = [
+        {"problem": problem, "optimizer": label, "learning_rate": rate, "tuning_loss": number(loss)}
+        for problem, result in document.items()
+        for label, entry in result["entries"].items()
+        for rate, loss in zip(result["learning_rates"], entry["tuning_losses"], strict=True)
+    ]
+    return Table("learning rates", columns, rows)
+
+
+def interval(value: Mapping[str, Any] | None, estimate: str = "iqm") -> Interval | None:
+    """Returns an interval from its JSON form; a bound that JSON lost is infinite on its side."""
+    if value is None:
+        return None
+    low, high = value["low"], value["high"]
+    middle = value[estimate]
+    return Interval(
+        inf if middle is None else middle, inf if low is None else low, inf if high is None else high
+    )
+
+
+def number(value: float | None) -> float:
+    """Returns a loss from its JSON form, where null stands for a run that diverged."""
+    return inf if value is None else value
+
+
+def _row(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "optimizer": label,
+        "learning_rate": entry["learning_rate"],
+        "final_loss": interval(entry["final_loss"]),
+        "difference_to_adam": interval(entry["difference_to_adam"], "mean"),
+        "metric": interval(entry["metric"]),
+        "steps_to_target": interval(entry["steps_to_target"]),
+        "state_bytes_per_parameter": entry["state_bytes_per_parameter"],
+        "step_time_relative_to_adam": entry["step_time_relative_to_adam"],
+        "diverged": entry["diverged"],
+    }
+
+
+def _order(entry: Mapping[str, Any]) -> tuple[float, float]:
+    loss = interval(entry["final_loss"])
+    return (nan, nan) if loss is None else (loss.estimate, loss.high)
+
+
+def _notes(result: Mapping[str, Any]) -> list[str]:
+    rates = result["learning_rates"]
+    notes = [
+        f"Tuning: {len(rates)} learning rates from {rates[0]:.0e} to {rates[-1]:.0e} for each, "
+        f"{result['runs_spent']:,} runs in all.",
+        "Intervals: 95 %, bootstrap over seeds. Difference: mean of pairs by seed; below zero is better than Adam.",
+    ]
+    if result["on_edge"]:
+        notes.append(f"Best rate on the widened grid's edge: {', '.join(result['on_edge'])}.")
+    return notes
