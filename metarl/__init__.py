@@ -1,4 +1,22 @@
-"""One recurrent controller, trained by reinforcement learning, that writes update rules."""
+"""One recurrent controller, trained by reinforcement learning, that writes update rules.
+
+The controller proposes rules of a small language; networks are trained with them on real data; what they are worth is
+the controller's reward; the best are compared with tuned optimizers and leave as optax transforms.
+
+    optimizer_search  The first job: search for update rules that train networks well.
+    optimizers        Named rules as optax transforms: powersign, addsign, found rules.
+    update_rules      The rule language: primitives, parser, grammar, interpreter, optax compiler, exporters.
+    problems          What an optimizer trains: digits, text, tabular data, quadratics, landscapes.
+    controller        The recurrent controller, GRU or LSTM, policy and value heads, in haiku.
+    policy_gradient   Outer-loop algorithms over a Policy and a Batch: REINFORCE, PPO, TRPO; returns; losses.
+    statistics        Numbers in, numbers out: intervals, aggregates, paired comparisons.
+    runs              A run on disk: directory, provenance, metric log, checkpoints, the loop that drives a job.
+    reporting         Rows in, files out: tables, figures, HTML (the only importer of matplotlib).
+    cli               The command line: one verb a file.
+    errors            Errors a user can cause: one class, one wording.
+
+Every name is imported when it is first used, so `import metarl` is quick.
+"""
 
 import lazy_loader as _lazy
 

@@ -1,3 +1,27 @@
+from . import cli as cli
+from . import controller as controller
+from . import errors as errors
+from . import optimizer_search as optimizer_search
+from . import optimizers as optimizers
+from . import policy_gradient as policy_gradient
+from . import problems as problems
+from . import reporting as reporting
+from . import runs as runs
+from . import statistics as statistics
+from . import update_rules as update_rules
+
 __version__: str
 
-__all__ = ["__version__"]
+__all__ = [
+    "cli",
+    "controller",
+    "errors",
+    "optimizer_search",
+    "optimizers",
+    "policy_gradient",
+    "problems",
+    "reporting",
+    "runs",
+    "statistics",
+    "update_rules",
+]

@@ -44,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _answer(words)
         sys.stdout.flush()  # here and not at exit, so that a closed pipe is met below
-    except SystemExit as leaving:  # tyro leaves by itself after --help and after its own error message
+    except (
+        SystemExit
+    ) as leaving:  # tyro leaves by itself after --help and after its own error message
         return _exit_code(leaving.code)
     except KeyboardInterrupt:
         print("metarl: interrupted", file=sys.stderr)
@@ -94,7 +96,9 @@ def _run_verb(name: str, words: list[str]) -> None:
 def _show_version(words: list[str]) -> None:
     from .version import version_document, version_line
 
-    require(words in ([], ["--json"]), f"--version takes --json or nothing, not {' '.join(words)!r}.")
+    require(
+        words in ([], ["--json"]), f"--version takes --json or nothing, not {' '.join(words)!r}."
+    )
     if words:
         _print_json(version_document())
     else:

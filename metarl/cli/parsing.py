@@ -40,8 +40,8 @@ def parse_arguments(
     """
     import tyro
 
-    given = {} if default is None else {"default": default}
-    return tyro.cli(kind, prog=program, args=list(words), config=_markers(), **given)
+    start = tyro.MISSING_NONPROP if default is None else default
+    return tyro.cli(kind, prog=program, args=list(words), config=_markers(), default=start)
 
 
 def completion_script(shell: str) -> None:

@@ -9,8 +9,8 @@ jax 0.10:
   other. A product of two 1000 x 1000 matrices uses the pool and its last bits depend on the pool's size; the small ones
   of the problems here stay on the thread of their device.
 
-So `threads` is the number of CPU devices and NPROC alike: the pool then has exactly that many threads, and `--threads 1`
-means one. It is part of a run's provenance.
+So `threads` is the number of CPU devices and NPROC alike: the pool then has exactly that many threads, and
+`--threads 1` means one. It is part of a run's provenance.
 """
 
 from __future__ import annotations
@@ -133,8 +133,8 @@ def _start_cache() -> Path | None:
     if os.environ.get("METARL_CACHE", "").casefold() in ("off", "0", "no", "false"):
         jax.config.update("jax_enable_compilation_cache", False)
         return None
-    if jax.config.jax_compilation_cache_dir:  # the user's own choice, by jax's variable
-        return Path(jax.config.jax_compilation_cache_dir)
+    if own := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return Path(own)
     folder = _cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,9 @@ def version_document() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "packages": {name: _installed(name) for name in (*_DISTRIBUTIONS, *_OPTIONAL)},
         "backend": jax.default_backend(),
-        "devices": [{"id": d.id, "platform": d.platform, "kind": d.device_kind} for d in jax.devices()],
+        "devices": [
+            {"id": d.id, "platform": d.platform, "kind": d.device_kind} for d in jax.devices()
+        ],
     }
 
 

@@ -24,7 +24,7 @@ class Source:
     @property
     def room(self) -> str:
         """The package or top module it belongs to: "problems", "errors"; "" for metarl/__init__."""
-        return (self.module.split(".") + [""])[1]
+        return [*self.module.split("."), ""][1]
 
     def imports(self) -> list[tuple[int, str, str | None]]:
         """Returns (line, module, name) of every import, at any depth; name is None for `import x`."""

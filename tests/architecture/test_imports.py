@@ -35,7 +35,8 @@ SOLE_IMPORTERS = {
 def doors() -> dict[str, set[str]]:
     """Returns what each package offers, as its stub says."""
     return {
-        stub.parent.name: exported(stub) for stub in Path(metarl.__file__).parent.glob("*/__init__.pyi")
+        stub.parent.name: exported(stub)
+        for stub in Path(metarl.__file__).parent.glob("*/__init__.pyi")
     }
 
 

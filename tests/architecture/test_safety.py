@@ -58,7 +58,8 @@ def test_a_danger_is_seen(source_of, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["jitted.lower(x).compile()", "np.load('x', allow_pickle=False)", "rule.evaluate(scope)"]
+    "text",
+    ["jitted.lower(x).compile()", "np.load('x', allow_pickle=False)", "rule.evaluate(scope)"],
 )
 def test_what_only_looks_like_a_danger_is_let_pass(source_of, text):
     assert not dangers(source_of("metarl.made_up", text))

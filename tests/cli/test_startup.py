@@ -13,7 +13,13 @@ import pytest
 from metarl.cli import configure
 from metarl.errors import InvalidInput
 
-_SETTINGS = ("JAX_PLATFORMS", "NPROC", "JAX_COMPILATION_CACHE_DIR", "METARL_CACHE", "XDG_CACHE_HOME")
+_SETTINGS = (
+    "JAX_PLATFORMS",
+    "NPROC",
+    "JAX_COMPILATION_CACHE_DIR",
+    "METARL_CACHE",
+    "XDG_CACHE_HOME",
+)
 
 
 def started(call: str, after: str = "None", **environment: str) -> list:

@@ -1,0 +1,118 @@
+"""What a person types for a rule: a name, a rule's text, a run, or a rank in a run (`RUN_DIR#2`).
+
+A run's rules are those of its `result.json`, in the order of their score on choice data; their provenance (problem,
+seed, learning rate relative to Adam's) comes with them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metarl.errors import InvalidInput, require
+from metarl.runs import RunDirectory
+from metarl.update_rules import NAMED_RULES, Provenance, Rule, parse, resolve
+
+
+@dataclass(frozen=True)
+class FoundRule:
+    """A rule, and what is known of it beside its text.
+
+    Attributes:
+      rule: the rule.
+      provenance: where it was found; None for a name or a text, whose provenance the exporters know.
+      learning_rate: the one it was tuned to, or None.
+    """
+
+    rule: Rule
+    provenance: Provenance | None = None
+    learning_rate: float | None = None
+
+
+def read_rule(text: str, rank: int = 1) -> FoundRule:
+    """Returns the rule that a person means.
+
+    Args:
+      text: a name ("powersign"), a rule's text, the directory of a run, or "RUN_DIR#rank".
+      rank: which of a run's best rules, counted from 1, where the text has no rank of its own.
+
+    Raises:
+      InvalidInput: there is no such rule, run or rank; the message says what there is.
+    """
+    place, mark, number = text.rpartition("#")
+    if mark:
+        require(
+            number.isascii() and number.isdigit(),
+            f"{text[:100]!r}: after # stands a rank, such as RUN_DIR#1, not {number[:20]!r}.",
+        )
+        return _rule_of_run(place, int(number[:9]))
+    if text not in NAMED_RULES and _is_directory(text):
+        return _rule_of_run(text, rank)
+    return FoundRule(resolve(text))
+
+
+def _is_directory(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except (OSError, ValueError):  # too long for a path, or a NUL in it
+        return False
+
+
+def _rule_of_run(place: str, rank: int) -> FoundRule:
+    """Returns the rule of that rank in a finished run."""
+    run = RunDirectory.open(place)
+    result = _result(run)
+    best = result["best"]
+    require(
+        1 <= rank <= len(best),
+        f"Run {str(run.path)!r} has {len(best)} best rules; there is no rank {rank}.",
+    )
+    entry = best[rank - 1]
+    return FoundRule(
+        parse(entry["rule"]), _provenance(run, result, entry, rank), entry["learning_rate"]
+    )
+
+
+def _result(run: RunDirectory) -> dict[str, Any]:
+    """Returns the document of a finished search."""
+    path = run.path / "result.json"
+    require(
+        path.exists(),
+        f"Run {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`.",
+    )
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        require(isinstance(result.get("best"), list), "no list of best rules")
+    except (ValueError, AttributeError) as error:
+        raise InvalidInput(f"{str(path)!r} is damaged: {error}.") from error
+    return result
+
+
+def _provenance(
+    run: RunDirectory, result: dict[str, Any], entry: dict[str, Any], rank: int
+) -> Provenance:
+    problems = run.config.get("problem") or []
+    return Provenance(
+        found_in=f"a search of metarl, run {run.path.name}, rank {rank}",
+        problem=", ".join(problems) or None,
+        seed=run.config.get("seed"),
+        metarl_version=run.provenance.get("versions", {}).get("metarl"),
+        relative_learning_rate=_relative_rate(result, problems, entry["rule"]),
+    )
+
+
+def _relative_rate(result: dict[str, Any], problems: list[str], rule: str) -> float | None:
+    """Returns the rule's tuned learning rate over Adam's on the first problem, where both are known."""
+    if not problems:
+        return None
+    finalists = result.get("finalists", {})
+    own, references = (
+        finalists.get(part, {}).get(problems[0], {}) for part in ("problems", "references")
+    )
+    rates = [
+        own.get(rule, {}).get("learning_rate"),
+        references.get("adam", {}).get("learning_rate"),
+    ]
+    return rates[0] / rates[1] if all(rates) else None

@@ -1,0 +1,61 @@
+"""`metarl list`: what there is, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from metarl import problems, update_rules
+from metarl.cli import main
+
+
+def listed(capsys, kind: str) -> dict:
+    assert main(["list", kind, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_problems_are_listed_with_what_one_needs_to_choose(capsys):
+    document = listed(capsys, "problems")
+    assert tuple(document["problems"]) == problems.names()
+    digits = document["problems"]["digits-mlp"]
+    assert set(digits) == {"family", "role", "metric", "chance", "steps"}
+    assert (digits["role"], digits["metric"], digits["chance"]) == ("search", "accuracy", 0.1)
+
+
+def test_rules_are_listed_with_texts_that_can_be_typed(capsys):
+    rules = listed(capsys, "rules")["rules"]
+    assert all(set(row) == {"text", "source", "found_here"} for row in rules.values())
+    assert rules["powersign"]["text"] == "exp(sign(g) * sign(m)) * g"
+    for name, row in rules.items():
+        assert update_rules.resolve(name) == update_rules.parse(row["text"])
+
+
+def test_every_primitive_and_space_is_listed_under_a_name_of_its_own(capsys):
+    document = listed(capsys, "primitives")
+    tables = (update_rules.OPERANDS, update_rules.UNARY, update_rules.BINARY)
+    assert len(document["primitives"]) == sum(len(table) for table in tables)
+    assert {"g", "-x", "x - y", "exp(x)", "clip(x, c)", "x ^ y"} <= set(document["primitives"])
+    assert document["spaces"]["icml"]["binary"] == ["+", "-", "*", "/", "^", "keep"]
+
+
+def test_the_listed_strategies_are_those_that_can_be_chosen(capsys):
+    strategies = pytest.importorskip("metarl.optimizer_search.strategies")
+    assert set(listed(capsys, "strategies")["strategies"]) == set(strategies.names())
+
+
+@pytest.mark.parametrize("kind", ["problems", "rules", "primitives", "strategies"])
+def test_the_table_names_everything(capsys, kind):
+    document = listed(capsys, kind)
+    assert main(["list", kind]) == 0
+    printed = capsys.readouterr().out
+    first_words = {line.partition("  ")[0] for line in printed.splitlines()}
+    missing = {name for facts in document.values() for name in facts} - first_words
+    assert not missing
+
+
+def test_an_unknown_kind_is_refused(capsys):
+    assert main(["list", "problemz", "--json"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "problemz" in captured.err and "problems" in captured.err
