@@ -53,7 +53,13 @@ def trained_scores(problem: Problem, learning_rate: float, steps: int) -> dict[s
     return {name: float(score) for name, score in received.items()}
 
 
-@pytest.mark.parametrize("name", CASES)
+SLOW_TO_COMPILE = ("digits-conv", "digits-autoencoder", "python-docs-gru")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in SLOW_TO_COMPILE else ()) for n in CASES],
+)
 def test_adam_clearly_beats_chance(name):
     problem = load(name)
     learning_rate, steps, target = CASES[name]

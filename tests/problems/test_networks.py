@@ -91,13 +91,13 @@ def test_an_mlp_is_its_layers_one_after_the_other(random):
 
 
 def test_networks_in_series_hand_outputs_on_and_keep_both_states(random):
-    network = in_series(conv_net(classes=4), mlp(4, 2))
+    network = in_series(conv_net(2, 4), mlp(4, 2))
     params, model_state = jax.jit(network.init)(jax.random.key(0))
     images = random.uniform(size=(3, 64)).astype(np.float32)
     received, following = jax.jit(network.apply, static_argnums=3)(
         params, model_state, images, True
     )
-    alone = jax.jit(conv_net(classes=4).apply, static_argnums=3)
+    alone = jax.jit(conv_net(2, 4).apply, static_argnums=3)
     hidden, moved = alone(params["first"], model_state[0], images, True)
     w = jax.tree.map(np.asarray, params["second"])
     np.testing.assert_allclose(received, np.asarray(hidden) @ w["w0"] + w["b0"], atol=1e-5)
