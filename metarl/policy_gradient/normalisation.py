@@ -22,7 +22,7 @@ class RunningMoments(NamedTuple):
 
     mean: jax.Array  # []
     variance: jax.Array  # []
-    count: jax.Array  # [] int32, updates so far
+    weight: jax.Array  # [] of all batches so far, that of the last being 1
 
     @property
     def deviation(self) -> jax.Array:
@@ -40,7 +40,7 @@ class RunningMoments(NamedTuple):
 
 def no_moments() -> RunningMoments:
     """Returns moments that have seen nothing, and leave numbers as they are."""
-    return RunningMoments(jnp.zeros(()), jnp.ones(()), jnp.zeros((), jnp.int32))
+    return RunningMoments(jnp.zeros(()), jnp.ones(()), jnp.zeros(()))
 
 
 def follow(moments: RunningMoments, x: jax.Array, mask: jax.Array, decay: float) -> RunningMoments:
@@ -58,12 +58,11 @@ def follow(moments: RunningMoments, x: jax.Array, mask: jax.Array, decay: float)
     Returns:
       The moments with the batch mixed in.
     """
-    count = moments.count + 1
-    weights = jnp.asarray(count, x.dtype) if decay == 1 else (1 - decay**count) / (1 - decay)
-    rate = 1 / weights  # weight of this batch among all
+    weight = decay * moments.weight + 1
+    rate = 1 / weight  # the share of this batch
     batch_mean = masked_mean(x, mask)
     batch_variance = masked_mean((x - batch_mean) ** 2, mask)
     shift = batch_mean - moments.mean
     # Moments of a mixture; written with the shift, as E[x²] - E[x]² would cancel.
     variance = (1 - rate) * (moments.variance + rate * shift**2) + rate * batch_variance
-    return RunningMoments(moments.mean + rate * shift, variance, count)
+    return RunningMoments(moments.mean + rate * shift, variance, weight)

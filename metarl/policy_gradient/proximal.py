@@ -26,7 +26,7 @@ from .credit import assign_credit
 from .losses import clipped_surrogate, kl_from_samples, masked_mean, mean_kl
 from .normalisation import RunningMoments, no_moments
 from .returns import without_padding
-from .steps import backtrack, clipped_adam
+from .steps import backtrack, clipped_adam, global_norm
 
 BACKTRACKS = 10  # halvings of the step of the last epoch before the update is given up
 
@@ -103,7 +103,7 @@ def _descend(
     params, optimizer_state = learner
     gradient, metrics = jax.grad(_loss, argnums=2, has_aux=True)(policy, config, params, lesson)
     change, optimizer_state = optimizer.update(gradient, optimizer_state, params)
-    metrics["gradient_norm"] = optax.global_norm(gradient)
+    metrics["gradient_norm"] = global_norm(gradient)
     return (optax.apply_updates(params, change), optimizer_state), metrics
 
 

@@ -24,7 +24,7 @@ from .credit import return_metrics
 from .losses import masked_mean, mean_kl, standardise
 from .normalisation import RunningMoments, follow, no_moments
 from .returns import discounted_returns, without_padding
-from .steps import clipped_adam
+from .steps import clipped_adam, global_norm
 
 
 class ReinforceState(NamedTuple):
@@ -75,7 +75,7 @@ def reinforce(policy: TrainablePolicy, config: ReinforceConfig | None = None) ->
         values = jnp.where(batch.mask, state.returns.restore(batch.values), 0.0)
         metrics |= return_metrics(returns, values, batch.mask)
         metrics["kl"] = mean_kl(policy.distribution, old, new, batch.mask)
-        metrics["gradient_norm"] = optax.global_norm(gradient)
+        metrics["gradient_norm"] = global_norm(gradient)
         return ReinforceState(params, optimizer_state, moments), metrics
 
     return Algorithm(init, update)
@@ -89,7 +89,7 @@ def _baseline(
         return moments.restore(batch.values)
     if config.baseline == "moving_average":
         # The first batch has no past, and is its own baseline.
-        return jnp.where(moments.count > 0, moments.mean, masked_mean(returns, batch.mask))
+        return jnp.where(moments.weight > 0, moments.mean, masked_mean(returns, batch.mask))
     if config.baseline == "batch_mean":
         return masked_mean(returns, batch.mask, axis=0)[None]  # [1, T]
     return jnp.zeros(())

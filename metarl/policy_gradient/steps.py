@@ -19,6 +19,16 @@ def clipped_adam(
     return optax.chain(optax.clip_by_global_norm(max_gradient_norm), optax.adam(learning_rate))
 
 
+def inner_product(first: Any, second: Any) -> jax.Array:
+    """Returns the inner product of two PyTrees of the same structure, taken as vectors."""
+    return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, first, second)), start=jnp.zeros(()))
+
+
+def global_norm(tree: Any) -> jax.Array:
+    """Returns the Euclidean norm of a PyTree taken as a vector."""
+    return jnp.sqrt(inner_product(tree, tree))
+
+
 def backtrack(
     start: Any, goal: Any, accepts: Callable[[Any], jax.Array], factor: float, tries: int
 ) -> tuple[Any, jax.Array]:

@@ -25,7 +25,7 @@ from .credit import Credit, assign_credit
 from .losses import masked_mean, mean_kl, surrogate
 from .normalisation import RunningMoments, no_moments
 from .returns import without_padding
-from .steps import backtrack
+from .steps import backtrack, global_norm, inner_product
 
 Metrics = dict[str, jax.Array]
 
@@ -104,7 +104,7 @@ def _improve_policy(
         "policy_loss": -objective(new),
         "entropy": masked_mean(distribution.entropy(new), mask),
         "kl": divergence(old, new),
-        "gradient_norm": optax.global_norm(gradient),
+        "gradient_norm": global_norm(gradient),
         "step_fraction": fraction,
     }
 
@@ -145,7 +145,7 @@ def _natural_step(gradient: Any, fisher: Callable[[Any], Any], config: TRPOConfi
     direction, _ = jax.scipy.sparse.linalg.cg(
         fisher, gradient, maxiter=config.conjugate_gradient_steps
     )
-    curvature = optax.tree.vdot(direction, fisher(direction))
+    curvature = inner_product(direction, fisher(direction))
     # A gradient of 0 has no direction; any finite scale will do.
     scale = jnp.sqrt(2 * config.max_kl / jnp.maximum(curvature, 1e-20))
     return jax.tree.map(lambda x: scale * x, direction)

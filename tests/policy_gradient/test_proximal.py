@@ -1,0 +1,108 @@
+"""PPO: what its first step is, and what its guard keeps."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metarl.policy_gradient import PPOConfig, ppo
+
+
+@pytest.fixture
+def start(linear_policy):
+    return linear_policy.init(jax.random.key(0))
+
+
+def mean_divergence(policy, batch, old_params, params):
+    old, new = (policy.apply(x, batch.inputs)[0] for x in (old_params, params))
+    return policy.distribution.kl(old, new).mean()
+
+
+def test_the_first_gradient_is_that_of_the_advantage_actor_critic(linear_policy, make_batch, start):
+    config = PPOConfig(
+        epochs=1, minibatches=1, max_gradient_norm=None, normalise_values=False, entropy_weight=0.1
+    )
+    algorithm, batch = ppo(linear_policy, config), make_batch(0, start)
+    state, _ = algorithm.update(jax.random.key(0), algorithm.init(start), batch)
+
+    def naive_loss(params, advantages, targets):
+        logits, values = linear_policy.apply(params, batch.inputs)
+        p = jax.nn.softmax(logits)
+        taken = jnp.take_along_axis(p, batch.actions[..., None], axis=-1)[..., 0]
+        entropy = -jnp.sum(p * jnp.log(p), axis=-1)
+        squared = 0.5 * (values - targets) ** 2
+        return jnp.mean(-jnp.log(taken) * advantages - 0.1 * entropy + 0.5 * squared)
+
+    rewards, discounts, values = map(np.asarray, (batch.rewards, batch.discounts, batch.values))
+    advantages, later = np.zeros_like(rewards), np.zeros(8)
+    for t in reversed(range(5)):
+        next_values = values[:, t + 1] if t < 4 else np.zeros(8)
+        error = rewards[:, t] + discounts[:, t] * next_values - values[:, t]
+        later = advantages[:, t] = error + 0.95 * discounts[:, t] * later
+    standard = (advantages - advantages.mean()) / advantages.std()
+    expected = jax.grad(naive_loss)(start, standard, advantages + values)
+
+    gradient = jax.tree.map(lambda x: x / 0.1, state.optimizer[0].mu)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradient, expected)
+
+
+@pytest.mark.parametrize("learning_rate", [0.003, 0.1, 3.0])
+def test_the_guard_keeps_the_divergence_within_the_bound(
+    learning_rate, linear_policy, make_batch, start
+):
+    config = PPOConfig(learning_rate=learning_rate, epochs=5, minibatches=2, max_kl=0.01)
+    algorithm, batch = ppo(linear_policy, config), make_batch(0, start)
+    state, metrics = jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch)
+    divergence = mean_divergence(linear_policy, batch, start, state.params)
+    assert 0 < divergence <= 0.01
+    np.testing.assert_allclose(metrics["kl"], divergence, rtol=1e-3)
+
+
+def test_without_a_guard_the_same_steps_go_further(linear_policy, make_batch, start):
+    config = PPOConfig(learning_rate=0.1, epochs=5, minibatches=2)
+    algorithm, batch = ppo(linear_policy, config), make_batch(0, start)
+    state, _ = jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch)
+    assert mean_divergence(linear_policy, batch, start, state.params) > 0.05
+
+
+def test_a_guard_that_every_epoch_passes_keeps_the_one_with_the_largest_surrogate(
+    linear_policy, make_batch, start
+):
+    batch = make_batch(0, start)
+
+    def after(epochs, max_kl):
+        config = PPOConfig(epochs=epochs, minibatches=2, learning_rate=0.01, max_kl=max_kl)
+        algorithm = ppo(linear_policy, config)
+        return algorithm.update(jax.random.key(0), algorithm.init(start), batch)[0].params
+
+    # Small steps on one batch: the surrogate grows from epoch to epoch, so the last is kept.
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), after(3, 10.0), after(3, None)
+    )
+
+
+def test_another_key_shuffles_otherwise(linear_policy, make_batch, algorithms, start):
+    algorithm, batch = algorithms["ppo"], make_batch(0, start)
+    first, second = (
+        algorithm.update(jax.random.key(seed), algorithm.init(start), batch)[0] for seed in (0, 1)
+    )
+    assert not np.array_equal(first.params["policy"], second.params["policy"])
+
+
+def test_the_value_learns_in_units_of_its_targets(linear_policy, make_batch, start):
+    config = PPOConfig(value_target="monte_carlo", epochs=1, minibatches=1)
+    algorithm, batch = ppo(linear_policy, config), make_batch(0, start)
+    batch = batch._replace(rewards=1_000.0 * batch.rewards)
+    state, metrics = algorithm.update(jax.random.key(0), algorithm.init(start), batch)
+
+    returns, later = np.zeros((8, 5)), np.zeros(8)
+    for t in reversed(range(5)):
+        later = returns[:, t] = batch.rewards[:, t] + batch.discounts[:, t] * later
+    np.testing.assert_allclose(state.returns.mean, returns.mean(), rtol=1e-4)
+    np.testing.assert_allclose(state.returns.deviation, returns.std(), rtol=1e-4)
+    targets = (returns - returns.mean()) / returns.std()
+    np.testing.assert_allclose(
+        metrics["value_loss"], np.mean(0.5 * (batch.values - targets) ** 2), rtol=1e-4
+    )

@@ -1,0 +1,133 @@
+"""TRPO: the Fisher matrix, the bound, and the value that cannot break it."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from metarl.controller import TokenPolicyConfig, sample_tokens, token_inputs, token_policy
+from metarl.policy_gradient import Batch, TRPOConfig, fisher_vector_product, surrogate, trpo
+
+SLOTS = (3, 2, 3)
+
+
+def some_masked(tokens, position):
+    """Forbids token 0 after token 0."""
+    before = jnp.take(tokens, jnp.maximum(position - 1, 0), axis=1)
+    return (jnp.arange(3)[None] > 0) | (before[:, None] > 0) | (position == 0)
+
+
+@pytest.fixture(scope="module")
+def policy():
+    config = TokenPolicyConfig("gru", hidden_size=3, embedding_size=2, initial_range=1.0)
+    return token_policy(SLOTS, config)
+
+
+@pytest.fixture(scope="module")
+def params(policy):
+    return policy.init(jax.random.key(0))
+
+
+@pytest.fixture(scope="module")
+def batch(policy, params):
+    sample = sample_tokens(policy, params, jax.random.key(1), 32, some_masked)
+    rewards = (sample.tokens == jnp.array([[2, 1, 0]])).astype(jnp.float32)
+    return Batch(
+        inputs=token_inputs(sample.tokens, sample.masks),
+        actions=sample.tokens,
+        log_probs=sample.log_probs,
+        rewards=rewards,
+        values=sample.values,
+        discounts=jnp.full((32, 3), 0.9),
+        mask=jnp.ones((32, 3), bool).at[::4, 2].set(False),
+    )
+
+
+def mean_divergence(policy, batch, old, params):
+    divergences = policy.distribution.kl(old, policy.apply(params, batch.inputs)[0])
+    return jnp.sum(jnp.where(batch.mask, divergences, 0)) / jnp.sum(batch.mask)
+
+
+def test_the_fisher_vector_product_is_the_hessian_of_the_divergence(policy, params, batch):
+    flat, unravel = ravel_pytree(params)
+    old = policy.apply(params, batch.inputs)[0]
+    dense = jax.jit(jax.hessian(lambda x: mean_divergence(policy, batch, old, unravel(x))))(flat)
+
+    def divergence(old, new):
+        return jnp.sum(jnp.where(batch.mask, policy.distribution.kl(old, new), 0)) / jnp.sum(
+            batch.mask
+        )
+
+    @jax.jit
+    def product(vector):
+        parameters_of = lambda params: policy.apply(params, batch.inputs)[0]  # noqa: E731
+        fisher = fisher_vector_product(parameters_of, divergence, params, damping=0.5)
+        return ravel_pytree(fisher(unravel(vector)))[0]
+
+    assert jnp.linalg.norm(dense) > 0.1
+    for key in jax.random.split(jax.random.key(2), 3):
+        vector = jax.random.normal(key, flat.shape)
+        np.testing.assert_allclose(product(vector), dense @ vector + 0.5 * vector, atol=1e-4)
+
+
+@pytest.mark.parametrize("max_kl", [1e-3, 1.0])
+def test_each_update_keeps_the_bound_and_improves_the_surrogate(max_kl, policy, params, batch):
+    algorithm = trpo(policy, TRPOConfig(max_kl=max_kl, standardise_advantages=False))
+    state, metrics = jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(params), batch)
+
+    old = policy.apply(params, batch.inputs)[0]
+    divergence = mean_divergence(policy, batch, old, state.params)
+
+    assert 0.05 * max_kl < divergence <= max_kl * (1 + 1e-4)
+    np.testing.assert_allclose(metrics["kl"], divergence, rtol=1e-3, atol=1e-6)
+    assert metrics["step_fraction"] > 0
+    new_log_probs = policy.distribution.log_prob(
+        policy.apply(state.params, batch.inputs)[0], batch.actions
+    )
+    improved = -metrics["policy_loss"]
+    advantages = advantages_of(batch)
+    before, after = (
+        surrogate(x, batch.log_probs, advantages, batch.mask)
+        for x in (batch.log_probs, new_log_probs)
+    )
+    np.testing.assert_allclose(after, improved, atol=1e-5)
+    assert after > before
+
+
+def advantages_of(batch, gae_lambda=0.95):
+    """Computes advantages by a loop."""
+    rewards, values = (np.where(batch.mask, x, 0) for x in (batch.rewards, batch.values))
+    discounts = np.where(batch.mask, batch.discounts, 0)
+    advantages, later, next_value = np.zeros_like(rewards), 0.0, 0.0
+    for t in reversed(range(rewards.shape[1])):
+        error = rewards[:, t] + discounts[:, t] * next_value - values[:, t]
+        later = error + gae_lambda * discounts[:, t] * later
+        next_value = values[:, t]
+        advantages[:, t] = later
+    return jnp.asarray(advantages)
+
+
+def test_a_step_that_nothing_accepts_leaves_the_policy_as_it_was(policy, params, batch):
+    hopeless = batch._replace(rewards=0 * batch.rewards, values=0 * batch.values)
+    algorithm = trpo(policy, TRPOConfig())
+    state, metrics = jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(params), hopeless)
+    jax.tree.map(np.testing.assert_array_equal, state.params["policy"], params["policy"])
+    assert metrics["step_fraction"] == 0
+    assert metrics["kl"] == 0
+
+
+def test_fitting_the_value_moves_the_value_and_not_the_policy(policy, params, batch):
+    updated = {}
+    for epochs in (0, 3):
+        algorithm = trpo(policy, TRPOConfig(value_epochs=epochs, value_learning_rate=0.1))
+        start = algorithm.init(params)
+        updated[epochs], _ = jax.jit(algorithm.update)(jax.random.key(0), start, batch)
+    before, after = updated[0].params, updated[3].params
+    jax.tree.map(np.testing.assert_array_equal, before["policy"], after["policy"])
+    jax.tree.map(np.testing.assert_array_equal, before["value"], params["value"])
+    assert not np.array_equal(
+        before["value"]["head"]["value"]["w"], after["value"]["head"]["value"]["w"]
+    )
