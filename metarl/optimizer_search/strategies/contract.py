@@ -133,6 +133,13 @@ def _checked_tokens(tokens: Any, grammar: Grammar, count: int, who: str) -> np.n
             f"{who} gave token {tokens[rule, slot]} in slot {slot} of rule {rule}; that slot has "
             f"the tokens 0 to {sizes[0, slot] - 1}."
         )
+    for rule, row in enumerate(tokens):
+        try:
+            grammar.validate(row)
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"{who} gave a rule the grammar forbids, rule {rule}: {error}"
+            ) from None
     return tokens.astype(np.int32)
 
 
