@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import inspect
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +39,7 @@ ALIASES = [
 ]
 
 
-def two_steps(optimizer):
+def two_steps(optimizer: Any) -> Any:
     """Returns the updates of the second of two steps with fixed gradients."""
     weights = jnp.array([1.0, -2.0, 3.0, 0.5])
     state = optimizer.init(weights)
@@ -92,16 +93,16 @@ def test_linear_cosine_decay_follows_its_formula_and_stops_at_its_end():
     for t in range(25):
         p = min(t, 20) / 20
         expected = 0.3 * ((0.2 + 1 - p) * 0.5 * (1 + math.cos(2 * math.pi * 1.5 * p)) + 0.01)
-        assert float(schedule(t)) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+        assert np.asarray(schedule(t)) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
 def test_the_noise_of_a_schedule_is_annealed_and_depends_on_step_and_seed_alone():
-    def noise(seed, t):
-        settings = {"num_periods": 0.0, "beta": 0.0}
-        noisy = optimizers.noisy_linear_cosine_decay(1.0, 100, seed=seed, **settings)
+    def noise(seed, t) -> Any:
+        settings: Any = {"num_periods": 0.0, "beta": 0.0}
+        noisy: Any = optimizers.noisy_linear_cosine_decay(1.0, 100, seed=seed, **settings)
         return noisy(t) - optimizers.linear_cosine_decay(1.0, 100, **settings)(t)
 
-    draws = jax.vmap(lambda seed: jax.vmap(lambda t: noise(seed, t))(jnp.array([0, 9, 99])))(
+    draws: Any = jax.vmap(lambda seed: jax.vmap(lambda t: noise(seed, t))(jnp.array([0, 9, 99])))(
         jnp.arange(4000)
     )
     np.testing.assert_allclose(np.var(draws, axis=0), [1.0, 10**-0.55, 100**-0.55], rtol=0.1)
@@ -119,7 +120,9 @@ def test_schedules_drive_an_optimizer_under_jit():
         update = jax.jit(optimizer.update)
         for _ in range(2):
             updates, state = update(jnp.ones(3), state)
-        np.testing.assert_allclose(updates, -float(schedule(1)) * math.e * np.ones(3), rtol=1e-5)
+        np.testing.assert_allclose(
+            updates, -np.asarray(schedule(1)) * math.e * np.ones(3), rtol=1e-5
+        )
         assert isinstance(optimizer, optax.GradientTransformationExtraArgs)
 
 

@@ -29,7 +29,7 @@ _LARGEST_MULTIPLIED_EXPONENT = 16
 class ScaleByRuleState(NamedTuple):
     """State of `scale_by_rule`; a part that the rule does not need is None."""
 
-    count: jax.Array  # [], int32: steps taken
+    count: jax.typing.ArrayLike  # [], int32: steps taken
     mu: optax.Updates | None  # moving average of g, like the parameters
     nu: optax.Updates | None  # moving average of g^2
     xi: optax.Updates | None  # moving average of g^3
@@ -82,7 +82,7 @@ def to_optax(
       >>> optax.apply_updates(params, updates).round(3)
       Array([ 0.456, -0.913], dtype=float32)
     """
-    transforms = [
+    transforms: list[Any] = [
         scale_by_rule(
             rule,
             b1=b1,
@@ -154,8 +154,8 @@ def scale_by_rule(
         mu, m = _average(updates, state.mu, b1, 1, count)
         nu, v = _average(updates, state.nu, b2, 2, count)
         xi, y = _average(updates, state.xi, b3, 3, count)
-        draw = None if state.key is None else _draw_key(state, seed)
-        t = state.count.astype(jnp.float32)
+        draw = None if state.key is None else _draw_key(state.key, state.count, seed)
+        t = jnp.asarray(state.count, jnp.float32)
         progress = None if total_steps is None else jnp.minimum(t, total_steps) / total_steps
 
         def update_leaf(g: Any, m: Any, v: Any, y: Any, w: Any, key: Any) -> jax.Array:
@@ -171,7 +171,8 @@ def scale_by_rule(
         new = [update_leaf(*row) for row in zip(leaves, *columns, keys, strict=True)]
         return jax.tree.unflatten(structure, new), ScaleByRuleState(count, mu, nu, xi, state.key)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    # optax's type of a state knows no None.
+    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
 def as_rule(rule: Rule | str) -> Rule:
@@ -189,7 +190,7 @@ class LeafScope:
     y: jax.Array
     w: jax.Array
     t: jax.Array  # []
-    progress: jax.Array  # []
+    progress: jax.Array | None  # []; None if the run's length is not known
     epsilon: jax.Array  # []
     key: jax.Array  # consumed by folding in the number of each draw
     draws: int = field(default=0, init=False)
@@ -216,7 +217,7 @@ class LeafScope:
 
 
 def _average(
-    updates: optax.Updates, before: optax.Updates | None, rate: Any, order: int, count: jax.Array
+    updates: optax.Updates, before: optax.Updates | None, rate: Any, order: int, count: Any
 ) -> tuple[optax.Updates | None, optax.Updates | None]:
     """Returns the average of g^order to be stored, in its own type, and the same corrected for its start at zero."""
     if before is None:
@@ -230,18 +231,19 @@ def _leaves(structure: Any, tree: Any) -> list[Any]:
 
 
 def _as_key(seed: int | jax.Array) -> jax.Array:
-    typed = jnp.issubdtype(getattr(seed, "dtype", int), jax.dtypes.prng_key)
-    return seed if typed else jax.random.key(seed)
+    if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
+        return seed
+    return jax.random.key(seed)
 
 
-def _draw_key(state: ScaleByRuleState, seed: int | jax.Array) -> jax.Array:
+def _draw_key(numbers: jax.Array, count: Any, seed: int | jax.Array) -> jax.Array:
     """Returns the key of one step.
 
     The state holds the numbers of one key, which the step is folded into: transforms that keep or select old states,
     as `optax.MultiSteps` does, would otherwise use a key twice.
     """
-    key = jax.random.wrap_key_data(state.key, impl=jax.random.key_impl(_as_key(seed)))
-    return jax.random.fold_in(key, state.count)
+    key = jax.random.wrap_key_data(numbers, impl=jax.random.key_impl(_as_key(seed)))
+    return jax.random.fold_in(key, count)
 
 
 def _require_real(what: str, tree: Any) -> None:

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import shutil
 import subprocess
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,16 +15,18 @@ import numpy as np
 import optax
 import pytest
 
+from metarl import update_rules
 from metarl.errors import InvalidInput
 from metarl.update_rules import (
     NAMED_RULES,
     Grammar,
     Provenance,
     parse,
-    to_optax,
     to_python,
     to_torch,
 )
+
+to_optax: Any = update_rules.to_optax  # types of trees are too wide for a checker to follow
 
 AWKWARD = (
     "1",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 import copy
 import importlib.util
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metarl.update_rules import NAMED_RULES, Grammar, parse, to_optax, to_torch
+from metarl import update_rules
+from metarl.update_rules import NAMED_RULES, Grammar, parse, to_torch
+
+to_optax: Any = update_rules.to_optax  # types of trees are too wide for a checker to follow
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.extras
