@@ -9,7 +9,6 @@ Letters: t steps taken before this one, T steps of the whole run (`total_steps`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -19,11 +18,10 @@ import optax
 from metarl.errors import InvalidInput, require
 
 from .expression import Expression, Operand, evaluate, needs, walk
+from .leaf_scope import LeafScope
 from .named_rules import resolve
 from .primitives import OPERANDS
 from .rule import Rule
-
-_LARGEST_MULTIPLIED_EXPONENT = 16
 
 
 class ScaleByRuleState(NamedTuple):
@@ -79,8 +77,8 @@ def to_optax(
       >>> params = jnp.array([1.0, -2.0])
       >>> state = optimizer.init(params)
       >>> updates, state = optimizer.update(2.0 * params, state, params)
-      >>> optax.apply_updates(params, updates).round(3)
-      Array([ 0.456, -0.913], dtype=float32)
+      >>> print([f"{x:.2f}" for x in optax.apply_updates(params, updates)])
+      ['0.46', '-0.91']
     """
     transforms: list[Any] = [
         scale_by_rule(
@@ -178,42 +176,6 @@ def scale_by_rule(
 def as_rule(rule: Rule | str) -> Rule:
     """Returns a rule, given itself, its name or its text."""
     return rule if isinstance(rule, Rule) else resolve(rule)
-
-
-@dataclass
-class LeafScope:
-    """What a rule sees of one leaf of the parameters; see `metarl.update_rules.primitives.Scope`."""
-
-    g: jax.Array  # [P], as m, v, y, w
-    m: jax.Array
-    v: jax.Array
-    y: jax.Array
-    w: jax.Array
-    t: jax.Array  # []
-    progress: jax.Array | None  # []; None if the run's length is not known
-    epsilon: jax.Array  # []
-    key: jax.Array  # consumed by folding in the number of each draw
-    draws: int = field(default=0, init=False)
-
-    xp = jnp
-    scalar = jnp
-
-    def normal(self) -> jax.Array:
-        return jax.random.normal(self._next_key(), self.g.shape, self.g.dtype)
-
-    def keep(self, x: Any, rate: float) -> jax.Array:
-        kept = jax.random.bernoulli(self._next_key(), 1.0 - rate, self.g.shape)
-        return jnp.where(kept, x, 0.0)
-
-    def power(self, x: Any, y: Any) -> jax.Array:
-        whole = isinstance(y, int | float) and float(y).is_integer()
-        if whole and isinstance(x, jax.Array) and abs(y) <= _LARGEST_MULTIPLIED_EXPONENT:
-            return x ** int(y)  # by multiplications
-        return jnp.power(x, y)
-
-    def _next_key(self) -> jax.Array:
-        self.draws += 1
-        return jax.random.fold_in(self.key, self.draws)
 
 
 def _average(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 from typing import Any
 
 import jax
@@ -377,3 +379,13 @@ def test_a_rule_may_come_as_itself_as_text_or_as_a_name():
     first, *others = [run(to_optax(rule, 0.1), 2)[0] for rule in rules]
     for other in others:
         assert_close(other, first, rtol=0.0)
+
+
+def test_the_examples_of_the_docstrings_run():
+    for module in (
+        importlib.import_module(to_optax.__module__),
+        importlib.import_module(update_rules.to_json.__module__),
+    ):
+        results = doctest.testmod(module)
+        assert results.attempted > 0
+        assert results.failed == 0

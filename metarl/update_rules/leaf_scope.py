@@ -1,0 +1,50 @@
+"""The compiler's scope: what a rule sees of one leaf of the parameters, as jax arrays.
+
+Letters: P entries of one leaf, of any shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+_LARGEST_MULTIPLIED_EXPONENT = 16
+
+
+@dataclass
+class LeafScope:
+    """What a rule sees of one leaf of the parameters; see `metarl.update_rules.primitives.Scope`."""
+
+    g: jax.Array  # [P], as m, v, y, w
+    m: jax.Array
+    v: jax.Array
+    y: jax.Array
+    w: jax.Array
+    t: jax.Array  # []
+    progress: jax.Array | None  # []; None if the run's length is not known
+    epsilon: jax.Array  # []
+    key: jax.Array  # consumed by folding in the number of each draw
+    draws: int = field(default=0, init=False)
+
+    xp = jnp
+    scalar = jnp
+
+    def normal(self) -> jax.Array:
+        return jax.random.normal(self._next_key(), self.g.shape, self.g.dtype)
+
+    def keep(self, x: Any, rate: float) -> jax.Array:
+        kept = jax.random.bernoulli(self._next_key(), 1.0 - rate, self.g.shape)
+        return jnp.where(kept, x, 0.0)
+
+    def power(self, x: Any, y: Any) -> jax.Array:
+        whole = isinstance(y, int | float) and float(y).is_integer()
+        if whole and isinstance(x, jax.Array) and abs(y) <= _LARGEST_MULTIPLIED_EXPONENT:
+            return x ** int(y)  # by multiplications
+        return jnp.power(x, y)
+
+    def _next_key(self) -> jax.Array:
+        self.draws += 1
+        return jax.random.fold_in(self.key, self.draws)
