@@ -8,6 +8,7 @@ only that everything works.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import UnionType
@@ -167,15 +168,17 @@ class SearchConfig:
         )
         require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
         _validate_training(self.training)
-        _at_least(2, evolution_population=self.evolution.population)
-        _at_least(1, evolution_sample=self.evolution.sample)
+        _validate_controller(self.controller)
+        _at_least(2, "evolution.", population=self.evolution.population)
+        _at_least(1, "evolution.", sample=self.evolution.sample)
         _at_least(
             1,
-            final_candidates=self.final.candidates,
-            final_choice_seeds=self.final.choice_seeds,
-            final_tuning_seeds=self.final.tuning_seeds,
+            "final.",
+            candidates=self.final.candidates,
+            choice_seeds=self.final.choice_seeds,
+            tuning_seeds=self.final.tuning_seeds,
         )
-        _at_least(2, final_report_seeds=self.final.report_seeds)
+        _at_least(2, "final.", report_seeds=self.final.report_seeds)
         return self
 
 
@@ -259,17 +262,21 @@ def from_dict(kind: type[Config], values: Mapping[str, Any], where: str) -> Conf
 
 def _check_type(name: str, value: Any, hint: Any, where: str) -> None:
     """Refuses JSON values that no flag would give: a text for a number, a number for a list."""
+    if get_origin(hint) is tuple:
+        require(isinstance(value, tuple), f"{where}: {name} must be a list, not {value!r}.")
+        for item in value:
+            _check_type(f"every item of {name}", item, get_args(hint)[0], where)
+        return
     choices = get_args(hint) if isinstance(hint, UnionType) else (hint,)
     accepted: list[type] = []
     for choice in choices:
-        origin = get_origin(choice)
-        if origin is Literal:
+        if get_origin(choice) is Literal:
             require(
                 value in get_args(choice),
                 f"{where}: {name} must be one of {', '.join(map(str, get_args(choice)))}, not {value!r}.",
             )
             return
-        accepted += [origin or choice] + ([int] if choice is float else [])
+        accepted += [choice, int] if choice is float else [choice]
     wrong_bool = isinstance(value, bool) and bool not in accepted
     if wrong_bool or not isinstance(value, tuple(accepted)):
         kinds = " or ".join(kind.__name__.replace("NoneType", "null") for kind in accepted)
@@ -277,7 +284,7 @@ def _check_type(name: str, value: Any, hint: Any, where: str) -> None:
 
 
 def _validate_training(training: TrainingConfig) -> None:
-    _at_least(1, training_seeds=training.seeds)
+    _at_least(1, "training.", seeds=training.seeds)
     require(
         training.steps is None or training.steps >= 1,
         f"training.steps must be at least 1, not {training.steps}.",
@@ -287,14 +294,33 @@ def _validate_training(training: TrainingConfig) -> None:
         f"training.sweep_fraction must be in (0, 1], not {training.sweep_fraction}.",
     )
     require(
-        len(training.learning_rates) > 0 and all(rate > 0 for rate in training.learning_rates),
-        f"training.learning_rates must be positive, not {training.learning_rates}.",
+        len(training.learning_rates) > 0
+        and all(0 < rate < math.inf for rate in training.learning_rates),
+        f"training.learning_rates must be positive numbers, not {training.learning_rates}.",
+    )
+    require(training.give_up > 0, f"training.give_up must be positive, not {training.give_up}.")
+
+
+def _validate_controller(controller: ControllerConfig) -> None:
+    _at_least(
+        1,
+        "controller.",
+        hidden=controller.hidden,
+        embedding=controller.embedding,
+        epochs=controller.epochs,
+    )
+    for name in ("init_scale", "learning_rate", "clip_ratio", "kl_bound"):
+        value = getattr(controller, name)
+        require(0 < value < math.inf, f"controller.{name} must be a positive number, not {value}.")
+    weight = controller.entropy_weight
+    require(
+        0 <= weight < math.inf, f"controller.entropy_weight must not be negative, not {weight}."
     )
 
 
-def _at_least(least: int, **values: int) -> None:
+def _at_least(least: int, prefix: str = "", /, **values: int) -> None:
     for name, value in values.items():
-        require(value >= least, f"{name} must be at least {least}, not {value}.")
+        require(value >= least, f"{prefix}{name} must be at least {least}, not {value}.")
 
 
 _PRESETS: dict[str, SearchConfig] = {
