@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 STAMP := $(shell date +%Y%m%d-%H%M%S)
-WORKERS ?= 2
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest
+SPREAD := -n $(WORKERS) --maxprocesses 4 --dist worksteal
 
 .PHONY: help install demo test test-extras test-all bench lint clean
 
@@ -25,13 +27,13 @@ demo: $(VENV)/core
 	$(BIN)/metarl search --problem digits-mlp --space arxiv --strategy ppo --run-dir runs/demo-$(STAMP)
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -m "not slow and not extras" -n $(WORKERS)
+	$(PYTEST) -m "not slow and not extras" $(SPREAD)
 
 test-extras: $(VENV)/extras
-	$(BIN)/python -m pytest -m "extras and not slow" -n 0
+	$(PYTEST) -m "extras and not slow"
 
 test-all: $(VENV)/extras
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(PYTEST) $(SPREAD)
 
 bench: $(VENV)/core
 	$(BIN)/metarl bench search

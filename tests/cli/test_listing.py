@@ -8,6 +8,7 @@ import pytest
 
 from metarl import problems, update_rules
 from metarl.cli import main
+from metarl.optimizer_search import strategies
 
 
 def listed(capsys, kind: str) -> dict:
@@ -40,7 +41,6 @@ def test_every_primitive_and_space_is_listed_under_a_name_of_its_own(capsys):
 
 
 def test_the_listed_strategies_are_those_that_can_be_chosen(capsys):
-    strategies = pytest.importorskip("metarl.optimizer_search.strategies")
     assert set(listed(capsys, "strategies")["strategies"]) == set(strategies.names())
 
 
