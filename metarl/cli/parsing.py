@@ -65,7 +65,10 @@ def completion_script(shell: str) -> None:
 
 
 def _markers() -> tuple[Any, ...]:
-    """Returns how tyro reads every verb: `--json` alone switches it on, groups of fields share one namespace."""
+    """Returns how tyro reads every verb: `--json` alone switches it on.
+
+    A group of fields shows its name in its flags (`--controller.hidden`), unless it is marked with `arg(name="")`.
+    """
     import tyro
 
-    return (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
+    return (tyro.conf.FlagCreatePairsOff,)

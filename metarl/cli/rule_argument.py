@@ -53,6 +53,11 @@ def read_rule(text: str, rank: int = 1) -> FoundRule:
     return FoundRule(resolve(text))
 
 
+def is_of_run(text: str) -> bool:
+    """Returns whether the text names a run, or a rank in one, rather than a rule."""
+    return "#" in text or (text not in NAMED_RULES and _is_directory(text))
+
+
 def _is_directory(text: str) -> bool:
     try:
         return Path(text).is_dir()

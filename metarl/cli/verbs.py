@@ -34,7 +34,12 @@ class Verb:
 
 
 VERBS = (
+    Verb("search", "search", "search for update rules, compare the best, report"),
+    Verb("resume", "resume", "go on with a run where it stopped"),
+    Verb("compare", "compare", "rules beside tuned optimizers, under one protocol"),
     Verb("export", "export", "write a rule as a file: optax, torch, LaTeX or JSON"),
+    Verb("report", "report", "write the page of a finished run anew"),
+    Verb("bench", "bench", "measure the speed of the search on this machine"),
     Verb("list", "listing", "what there is: problems, rules, primitives, strategies"),
 )
 

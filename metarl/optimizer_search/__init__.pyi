@@ -1,4 +1,61 @@
+from .archive import Archive as Archive
+from .choice import Choice as Choice
+from .comparison import Comparison as Comparison
+from .comparison import compare as compare
 from .config import CompareConfig as CompareConfig
+from .config import ControllerConfig as ControllerConfig
+from .config import EvolutionConfig as EvolutionConfig
+from .config import FilterConfig as FilterConfig
+from .config import FinalistConfig as FinalistConfig
 from .config import SearchConfig as SearchConfig
+from .config import TrainingConfig as TrainingConfig
+from .config import from_dict as from_dict
+from .config import preset as preset
+from .config import to_dict as to_dict
+from .entrants import Entrant as Entrant
+from .entrants import entrant as entrant
+from .entrants import references as references
+from .entrants import rule_entrant as rule_entrant
+from .forecast import estimate as estimate
+from .evaluators import Evaluator as Evaluator
+from .evaluators import LocalEvaluator as LocalEvaluator
+from .pipeline import resume as resume
+from .pipeline import search as search
+from .report import write_report as write_report
+from .result import SearchResult as SearchResult
+from .result import finalists_document as finalists_document
+from .summary import verdicts as verdicts
+from .tables import finalists_table as finalists_table
+from .tables import problem_table as problem_table
 
-__all__ = ["CompareConfig", "SearchConfig"]
+__all__ = [
+    "Archive",
+    "Choice",
+    "CompareConfig",
+    "Comparison",
+    "ControllerConfig",
+    "Entrant",
+    "Evaluator",
+    "EvolutionConfig",
+    "FilterConfig",
+    "FinalistConfig",
+    "LocalEvaluator",
+    "SearchConfig",
+    "SearchResult",
+    "TrainingConfig",
+    "compare",
+    "entrant",
+    "estimate",
+    "finalists_document",
+    "finalists_table",
+    "from_dict",
+    "preset",
+    "problem_table",
+    "references",
+    "resume",
+    "rule_entrant",
+    "search",
+    "to_dict",
+    "verdicts",
+    "write_report",
+]

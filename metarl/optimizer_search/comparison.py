@@ -21,7 +21,7 @@ from metarl.errors import InvalidInput, require
 from metarl.problems import Problem
 from metarl.statistics import Interval, bootstrap_interval, paired_difference
 
-from .config import CompareConfig
+from .config import CompareConfig, FinalistConfig
 from .contest import Contest, Crew, Curves, Runs
 from .entrants import BASELINE, Entrant, references
 from .seeding import replicate_seeds
@@ -81,6 +81,14 @@ class Comparison(NamedTuple):
             }
         }
 
+    def to_document(self) -> dict[str, Any]:
+        """Returns everything that tables and figures need, as plain values.
+
+        By problem: metric, steps, points [C], learning_rates [R], report_seeds, runs_spent, on_edge, and by label
+        the entry of `to_json` with `curve` (median, low, high: quartiles over seeds, [C]) and `tuning_losses` [R].
+        """
+        return {name: _problem_document(result) for name, result in self.problems.items()}
+
 
 def compare(
     entrants: Sequence[Entrant], config: CompareConfig, say: Say = lambda text: None
@@ -100,6 +108,12 @@ def compare(
     suite = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
     wanted = {entrant.label for entrant in entrants}
     return Comparison({p.name: _compare_on(p, field, wanted, config, say) for p in suite})
+
+
+def comparison_size(rules: int, settings: FinalistConfig) -> int:
+    """Returns the networks trained on one problem to compare so many rules with all references, grid not widened."""
+    runs = len(_GRID) * settings.tuning_seeds + settings.report_seeds
+    return (rules + len(references())) * runs
 
 
 def _field(entrants: Sequence[Entrant], with_references: bool) -> list[Entrant]:
@@ -273,6 +287,30 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "state_bytes_per_parameter": entry.state_bytes_per_parameter,
         "step_time_relative_to_adam": entry.step_time_relative_to_adam,
         "diverged": entry.diverged,
+    }
+
+
+def _problem_document(result: ProblemResult) -> dict[str, Any]:
+    entries = {}
+    for label, entry in result.entries.items():
+        low, median, high = np.quantile(
+            entry.curves, [0.25, 0.5, 0.75], axis=0, method="closest_observation"
+        )
+        entries[label] = {
+            **_entry_json(entry),
+            "curve": {"median": median.tolist(), "low": low.tolist(), "high": high.tolist()},
+            "final_losses": entry.curves[:, -1].tolist(),
+            "tuning_losses": entry.tuning_losses.tolist(),
+        }
+    return {
+        "metric": result.metric,
+        "steps": result.steps,
+        "points": result.points.tolist(),
+        "learning_rates": result.learning_rates.tolist(),
+        "report_seeds": result.report_seeds,
+        "runs_spent": result.runs_spent,
+        "on_edge": list(result.on_edge),
+        "entries": entries,
     }
 
 

@@ -1,0 +1,23 @@
+"""machine: the flags that say what to compute on; shared by every verb that trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .startup import Device, Precision, configure
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What to compute on."""
+
+    device: Device | None = None
+    """The kind of device; the best one present if not given."""
+    threads: int | None = None
+    """CPU devices, each driven by one thread; all usable cores if not given."""
+    matmul_precision: Precision | None = None
+    """Of float32 matrix products on GPU and TPU; the backend's own if not given."""
+
+    def start(self) -> None:
+        """Starts jax accordingly; before its first computation."""
+        configure(self.device, self.matmul_precision, self.threads)

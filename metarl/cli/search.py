@@ -1,0 +1,162 @@
+"""search: from settings to a run on disk, and what it found."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from metarl.errors import InvalidInput, require
+from metarl.optimizer_search import SearchConfig, from_dict, preset
+
+from .machine import Machine
+from .parsing import parse_arguments
+
+PRESETS = ("laptop", "paper", "smoke")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Searches for update rules, compares the best with tuned optimizers, and reports."""
+
+    search: Annotated[SearchConfig, tyro.conf.arg(name="")] = field(default_factory=SearchConfig)
+    preset: str | None = None
+    """Defaults for all settings: laptop (if not given), paper (Bello et al. 2017) or smoke (a minute)."""
+    config: str | None = None
+    """Take all settings from an earlier run's config.json; other flags change them."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """A new directory for the run; runs/search-DATE-TIME-... if not given."""
+    print_config: bool = False
+    """Print the settings as JSON and end."""
+    dry_run: bool = False
+    """Print what would be trained, the time and memory it takes, and write nothing."""
+    machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    json: bool = False
+    """Print one JSON document on standard output, and nothing else there."""
+
+
+def parse(words: Sequence[str], program: str) -> Arguments:
+    """Returns the arguments; --preset and --config say what the flags that are not given mean."""
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scout.add_argument("--preset")
+    scout.add_argument("--config")
+    try:
+        chosen = scout.parse_known_args(list(words))[0]
+    except argparse.ArgumentError as error:
+        raise InvalidInput(str(error)) from error
+    require(not (chosen.preset and chosen.config), "Give either --preset or --config, not both.")
+    default = Arguments(search=_settings(chosen.preset, chosen.config))
+    return parse_arguments(Arguments, words, program=program, default=default)
+
+
+def run(arguments: Arguments) -> dict[str, Any]:
+    """Runs the search, or prints what it would be."""
+    if arguments.print_config:
+        return dataclasses.asdict(arguments.search.validate())
+    arguments.machine.start()
+    from metarl.optimizer_search import estimate, search
+
+    if arguments.dry_run:
+        return {"dry_run": estimate(arguments.search)}
+    result = search(arguments.search, arguments.run_dir, command=["metarl", *sys.argv[1:]])
+    return result.to_json()
+
+
+def show(document: dict[str, Any]) -> None:
+    """Prints the finalists, the winner and where everything is; or settings, or an estimate."""
+    if "run_dir" in document:
+        show_result(Path(document["run_dir"]))
+    elif "dry_run" in document:
+        _show_estimate(document["dry_run"])
+    else:
+        print(json.dumps(document, indent=2))
+
+
+def show_result(run_dir: Path) -> None:
+    """Prints what a finished run found."""
+    from metarl.optimizer_search import SearchResult, problem_table
+    from metarl.reporting import print_table
+
+    result = SearchResult.read(run_dir)
+    assert result is not None, run_dir
+    highlighted = [choice.rule for choice in result.best[:1]]
+    for name, compared in result.comparison.items():
+        print_table(problem_table(name, compared, highlighted))
+        print()
+    for line in _closing_lines(result):
+        print(line)
+
+
+def _closing_lines(result: Any) -> list[str]:
+    """Returns the counts, the winner, what it is worth, and how to take it home."""
+    from metarl.optimizer_search import verdicts
+
+    counts = (
+        f"{result.rules_sampled:,} rules sampled: {result.rules_trained:,} trained, {result.filtered:,} filtered out, "
+        f"{result.duplicates:,} met before; {result.failed:,} of the trained failed. {result.rules_per_second:.0f} rules "
+        "trained a second."
+    )
+    if result.winner is None:
+        return [counts, "No rule learnt anything; try a larger --budget.", f"Run: {result.run_dir}"]
+    return [
+        counts,
+        "",
+        f"Winner (rank 1 on choice data): {result.winner.rule}",
+        *(f"  {line}" for line in verdicts(result)),
+        "",
+        f"Take it home: metarl export {result.run_dir} --to optax -o found_rule.py",
+        f"  or: from metarl.update_rules import to_optax; to_optax({result.winner.rule!r}, learning_rate)",
+        f"Report: {Path(result.run_dir) / 'report.html'}",
+    ]
+
+
+def _show_estimate(estimate: dict[str, Any]) -> None:
+    for name, cost in estimate["problems"].items():
+        print(
+            f"{name}: {cost['runs_per_rule']} runs and at most {cost['steps_per_rule']:,} steps a rule, "
+            f"{cost['microseconds_per_step']:.0f} microseconds a step"
+        )
+    rules = "as many rules as fit" if estimate["rules"] is None else f"{estimate['rules']:,} rules"
+    print(f"search: {rules}, at most {_duration(estimate['search_seconds'])}")
+    print(
+        f"comparison: {estimate['comparison_networks']:,} networks, about "
+        f"{_duration(estimate['comparison_seconds'])}"
+    )
+    print(f"threads: {estimate['threads']}; memory: about {estimate['memory_mb']} MB; nothing was written")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _settings(preset_name: str | None, path: str | None) -> SearchConfig:
+    if path is not None:
+        return _settings_of_run(Path(path))
+    from metarl.errors import unknown_name
+
+    if preset_name is not None and preset_name not in PRESETS:
+        raise unknown_name("preset", preset_name, PRESETS)
+    return preset(preset_name or "laptop")  # type: ignore[arg-type]
+
+
+def _settings_of_run(path: Path) -> SearchConfig:
+    """Returns the settings in a file; a time limit becomes the budget that repeats the run, if it has ended."""
+    path = path / "config.json" if path.is_dir() else path
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInput(f"{path}: this is no JSON ({error}).") from error
+    require(isinstance(values, dict), f"{path}: settings are a JSON object.")
+    config = from_dict(SearchConfig, values, str(path))
+    outcome = path.parent / "outcome.json"
+    if config.minutes is None or not outcome.exists():
+        return config
+    budget = json.loads(outcome.read_text(encoding="utf-8")).get("repeats_with_budget")
+    return config if budget is None else dataclasses.replace(config, minutes=None, budget=budget)

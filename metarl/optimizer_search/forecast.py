@@ -1,0 +1,90 @@
+"""forecast: what a search will train, how long that takes here, and how much memory it needs.
+
+Time is measured, not guessed: a few warm steps of Adam on each problem, times the steps that the settings ask for. The
+figure is an upper bound for the search, since hopeless rules stop early.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metarl.problems import Problem
+
+from .comparison import comparison_size
+from .config import SearchConfig
+from .contest import Contest
+from .entrants import BASELINE, references
+from .pipeline import check
+from .search_job import DEFAULT_BUDGET, search_trial
+
+# A rule through the interpreter over the same steps of hard-coded Adam, measured by `metarl bench search`.
+_INTERPRETER = 1.4
+_COMPILE_SECONDS = 60.0
+
+
+def estimate(config: SearchConfig) -> dict[str, Any]:
+    """Returns what a search would do; writes nothing.
+
+    Returns:
+      "problems": by name, runs and steps of one rule and the measured microseconds a step; "rules"; "networks",
+      trained at most in the search; "search_seconds" at most; "comparison_networks"; "comparison_seconds"; "threads";
+      "memory_mb", a rough bound for the process.
+
+    Raises:
+      InvalidInput: the settings cannot be used.
+    """
+    suite = check(config)
+    threads = jax.local_device_count()
+    costs = {problem.name: _cost(problem, config) for problem in suite}
+    rules = config.budget or DEFAULT_BUDGET
+    twice = 2 if config.final.random_baseline and config.strategy != "random" else 1
+    per_rule = sum(c["steps_per_rule"] * c["microseconds_per_step"] for c in costs.values())
+    seconds = rules * twice * per_rule * 1e-6 * _INTERPRETER / threads
+    runs = sum(cost["runs_per_rule"] for cost in costs.values())
+    networks = comparison_size(config.finalists + 1, config.final)
+    step = max(cost["microseconds_per_step"] for cost in costs.values())
+    steps = max(cost["full_steps"] for cost in costs.values())
+    return {
+        "problems": costs,
+        "held_out": list(config.final.held_out),
+        "rules": rules if config.minutes is None else None,
+        "networks": rules * runs * twice,
+        "search_seconds": 60 * config.minutes * twice if config.minutes else seconds,
+        "comparison_networks": networks * (1 + len(config.final.held_out)),
+        "comparison_seconds": networks * steps * step * 1e-6 / threads + _COMPILE_SECONDS,
+        "threads": threads,
+        "memory_mb": round(_resident_mb() + 300),
+    }
+
+
+def _cost(problem: Problem, config: SearchConfig) -> dict[str, Any]:
+    trial = search_trial(problem, config)
+    sweep = trial.num_rates * trial.sweep_replicates
+    return {
+        "runs_per_rule": sweep + trial.full_replicates,
+        "steps_per_rule": sweep * trial.sweep_steps + trial.full_replicates * trial.full_steps,
+        "full_steps": trial.full_steps,
+        "microseconds_per_step": _microseconds(problem, trial.full_steps),
+    }
+
+
+def _microseconds(problem: Problem, steps: int) -> float:
+    """Returns the time of one warm step of Adam."""
+    contest = Contest(problem, steps, [0], [1])
+    adam = next(entrant for entrant in references() if entrant.label == BASELINE)
+    device = jax.local_devices()[0]
+    runs = [contest.seconds(adam, 1e-3, device) for _ in range(4)][1:]
+    return float(np.median(runs)) / (3 * steps) * 1e6
+
+
+def _resident_mb() -> float:
+    """Returns the peak memory of this process so far; Linux counts kilobytes, macOS bytes."""
+    jnp.zeros(1).block_until_ready()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 if sys.platform != "darwin" else 1024**2)
