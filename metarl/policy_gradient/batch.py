@@ -32,12 +32,12 @@ class TrainablePolicy(Protocol):
     """The part of a policy that an algorithm needs."""
 
     @property
-    def apply(self) -> Callable[[Any, Any], tuple[Any, jax.Array]]:
+    def apply(self) -> Callable[..., tuple[Any, jax.Array]]:
         """params, inputs [B, T, ...] -> distribution parameters [B, T, ...], values [B, T]."""
         ...
 
     @property
-    def value_parameters(self) -> Callable[[Any], Any]:
+    def value_parameters(self) -> Callable[..., Any]:
         """Params -> the same tree of bool: True where a parameter moves the value alone."""
         ...
 
