@@ -1,4 +1,5 @@
 from .archive import Archive as Archive
+from .benchmark import measure_search as measure_search
 from .choice import Choice as Choice
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
@@ -49,6 +50,7 @@ __all__ = [
     "finalists_document",
     "finalists_table",
     "from_dict",
+    "measure_search",
     "preset",
     "problem_table",
     "references",

@@ -11,7 +11,6 @@ import sys
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from metarl.problems import Problem
@@ -59,7 +58,7 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
         "comparison_networks": networks * (1 + len(config.final.held_out)),
         "comparison_seconds": networks * steps * step * 1e-6 / threads + _COMPILE_SECONDS,
         "threads": threads,
-        "memory_mb": round(_resident_mb() + 300),
+        "memory_mb": round(peak_memory_mb() + 300),
     }
 
 
@@ -83,8 +82,7 @@ def _microseconds(problem: Problem, steps: int) -> float:
     return float(np.median(runs)) / (3 * steps) * 1e6
 
 
-def _resident_mb() -> float:
+def peak_memory_mb() -> float:
     """Returns the peak memory of this process so far; Linux counts kilobytes, macOS bytes."""
-    jnp.zeros(1).block_until_ready()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 if sys.platform != "darwin" else 1024**2)
