@@ -13,11 +13,14 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.choice import Choice
 from metarl.optimizer_search.comparison import Comparison, Entry, ProblemResult
 from metarl.optimizer_search.config import FinalistConfig, SearchConfig, to_dict
+from metarl.optimizer_search.finished import read_finished
 from metarl.optimizer_search.protocol import repeat_command
-from metarl.optimizer_search.report import write_figures, write_report
+from metarl.optimizer_search.report import _letters, _usage, write_figures, write_report
 from metarl.optimizer_search.result import RANDOM_PREFIX, SearchResult, finalists_document
+from metarl.reporting import formula_svg
 from metarl.runs import RunDirectory
 from metarl.statistics import Interval, bootstrap_interval, paired_difference
+from metarl.update_rules import BINARY, OPERANDS, UNARY, parse
 
 RULES = [
     "(1 + sign(g) * sign(m)) * adam",
@@ -49,7 +52,7 @@ def entry(name: str, factor: float, adam: np.ndarray, rng, metric: bool, diverge
     final = curves[:, -1]
     place = 6 + hash_free(name) % 4
     tuning = 0.13 * factor * (1 + 0.4 * np.abs(np.arange(len(RATES)) - place) ** 1.5)
-    tuning[place + 4 :] = np.inf
+    tuning[place + 4 if diverged < len(adam) else 0 :] = np.inf
     accuracy = np.where(np.isfinite(final), 1 - np.minimum(final, 1) / 4, 0.1)
     return Entry(
         learning_rate=float(RATES[place]),
@@ -81,7 +84,7 @@ def problem(entrants: list[str], shift: float, metric: str | None, seed: int) ->
     entries = {}
     for name in entrants:
         factor = RELATIVE[name] * (1.0 if name in REFERENCES else shift)
-        lost = 2 if name == RULES[4] else 0
+        lost = 0 if name != RULES[4] else 2 if metric else len(adam)
         entries[name] = entry(name, factor, adam, rng, metric is not None, lost)
     return ProblemResult(metric, 300, POINTS, RATES, 12, 1275, ("lion",), entries)
 
@@ -190,16 +193,13 @@ def test_the_page_says_how_to_take_the_winner_home(page, run_dir):
     assert "to_optax(&quot;(1 + sign(g) * sign(m)) * adam&quot;, learning_rate=" in page
 
 
-def test_the_snippet_of_the_winner_builds_an_optimizer(tmp_path):
-    from metarl.optimizer_search import report
-    from metarl.update_rules import parse
-
-    finished = report.read_finished(finished_run(tmp_path / "decays", RULES[1:2], None))
+def test_the_snippet_of_a_rule_that_decays_gives_the_total_steps(tmp_path):
+    finished = read_finished(finished_run(tmp_path / "decays", RULES[1:2], None))
     winner = finished.result.winner
     assert winner is not None
-    snippet = report._usage(finished, winner, parse(winner.rule))
+    snippet = _usage(finished, winner, parse(winner.rule))
     assert snippet.endswith("total_steps=300)")  # the rule decays, so it has to know
-    assert "p: share of the run" in report._letters(parse(winner.rule))
+    assert "p: share of the run" in _letters(parse(winner.rule))
 
 
 def test_every_finalist_and_every_optimizer_is_on_the_page(page):
@@ -207,6 +207,14 @@ def test_every_finalist_and_every_optimizer_is_on_the_page(page):
         assert page.count(f"<code>{rule}</code>") == 1
     for reference in REFERENCES:
         assert page.count(f'<th scope="row">{reference}</th>') == 3  # problems
+
+
+@pytest.mark.parametrize("name", [*OPERANDS, *UNARY, *BINARY])
+def test_every_primitive_can_be_set_as_a_formula(name):
+    constants = {"clip": ", 1e-4", "drop": ", 0.3"}
+    text = name if name in OPERANDS else f"g {name} m" if name in BINARY else None
+    rule = parse(text or f"{name}(m{constants.get(name, '')})")
+    assert 'd="M' in formula_svg(rule.to_latex(), str(rule))
 
 
 def test_counts_are_given_with_the_reasons_of_the_filters(page):
