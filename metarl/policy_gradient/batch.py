@@ -50,6 +50,10 @@ class TrainablePolicy(Protocol):
 class Algorithm(NamedTuple):
     """An outer algorithm: a pair of pure functions, to be jitted by who uses it.
 
+    The metrics of an update are scalars, among them always `policy_loss`, `value_loss`, `entropy`,
+    `kl` (mean, old to new), `gradient_norm` (before clipping), `mean_return` (of whole sequences)
+    and `explained_variance` (of the returns by the recorded values).
+
     Laws: the same key gives the same bits; a state that was stored and restored goes on as if never
     stopped.
     """

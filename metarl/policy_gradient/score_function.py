@@ -1,10 +1,9 @@
-"""REINFORCE: one step along the score function, weighted by how much better than a baseline it
-went.
+"""REINFORCE: one step along the score function, weighted by the return less a baseline.
 
   ∇ E[G] = E[ Σ_t ∇ log π(a_t) (G_t - b_t) ]
 
 The sum over t is taken as a mean, as everywhere in this package, so sequences of any length have
-the same scale.
+the same scale. Where discounts are below 1 the factor γ^t is left out, as is usual.
 
 Reference: Williams (1992), Simple statistical gradient-following algorithms for connectionist
 reinforcement learning.

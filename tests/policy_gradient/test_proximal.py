@@ -67,20 +67,23 @@ def test_without_a_guard_the_same_steps_go_further(linear_policy, make_batch, st
     assert mean_divergence(linear_policy, batch, start, state.params) > 0.05
 
 
-def test_a_guard_that_every_epoch_passes_keeps_the_one_with_the_largest_surrogate(
-    linear_policy, make_batch, start
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_the_guard_keeps_the_last_epoch_within_the_bound_while_the_surrogate_grows(
+    kept, linear_policy, make_batch, start
 ):
     batch = make_batch(0, start)
 
-    def after(epochs, max_kl):
-        config = PPOConfig(epochs=epochs, minibatches=2, learning_rate=0.01, max_kl=max_kl)
+    def after(epochs, max_kl=None):
+        config = PPOConfig(learning_rate=0.02, epochs=epochs, minibatches=1, max_kl=max_kl)
         algorithm = ppo(linear_policy, config)
-        return algorithm.update(jax.random.key(0), algorithm.init(start), batch)[0].params
+        update = jax.jit(algorithm.update)
+        return update(jax.random.key(0), algorithm.init(start), batch)[0].params
 
-    # Small steps on one batch: the surrogate grows from epoch to epoch, so the last is kept.
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), after(3, 10.0), after(3, None)
-    )
+    divergences = [
+        mean_divergence(linear_policy, batch, start, after(epochs)) for epochs in (kept, kept + 1)
+    ]
+    guarded = after(4, max_kl=float(sum(divergences) / 2))  # between this epoch and the next
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), guarded, after(kept))
 
 
 def test_another_key_shuffles_otherwise(linear_policy, make_batch, algorithms, start):
