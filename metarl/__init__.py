@@ -13,6 +13,7 @@ the controller's reward; the best are compared with tuned optimizers and leave a
     runs              A run on disk: directory, provenance, metric log, checkpoints, the loop that drives a job.
     reporting         Rows in, files out: tables, figures, HTML (the only importer of matplotlib).
     cli               The command line: one verb a file.
+    user_code         A user's own problem, strategy or optimizer, named as my_module:factory.
     errors            Errors a user can cause: one class, one wording.
 
 Every name is imported when it is first used, so `import metarl` is quick.

@@ -9,6 +9,7 @@ from . import reporting as reporting
 from . import runs as runs
 from . import statistics as statistics
 from . import update_rules as update_rules
+from . import user_code as user_code
 
 __version__: str
 
@@ -24,4 +25,5 @@ __all__ = [
     "runs",
     "statistics",
     "update_rules",
+    "user_code",
 ]

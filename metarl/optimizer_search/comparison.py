@@ -85,9 +85,10 @@ class Comparison(NamedTuple):
         """Returns everything that tables and figures need, as plain values.
 
         By problem: metric, steps, points [C], learning_rates [R], report_seeds, runs_spent, on_edge, and by label
-        the entry of `to_json` with `curve` (median, low, high: quartiles over seeds, [C]) and `tuning_losses` [R].
+        the entry of `to_json` with `curve` (median, low, high: quartiles over seeds, [C]), `final_losses` [S] and
+        `tuning_losses` [R]. Infinities are the texts "inf" and "-inf", so that JSON keeps their sign.
         """
-        return {name: _problem_document(result) for name, result in self.problems.items()}
+        return {name: _spelled(_problem_document(r)) for name, r in self.problems.items()}
 
 
 def compare(
@@ -312,6 +313,15 @@ def _problem_document(result: ProblemResult) -> dict[str, Any]:
         "on_edge": list(result.on_edge),
         "entries": entries,
     }
+
+
+def _spelled(value: Any) -> Any:
+    """Returns nested plain values with infinities spelled out."""
+    if isinstance(value, dict):
+        return {key: _spelled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_spelled(item) for item in value]
+    return str(value) if isinstance(value, float) and np.isinf(value) else value
 
 
 def _interval_json(interval: Interval | None) -> dict[str, float] | None:

@@ -71,19 +71,15 @@ def sensitivity_table(document: Mapping[str, Any]) -> Table:
 
 
 def interval(value: Mapping[str, Any] | None, estimate: str = "iqm") -> Interval | None:
-    """Returns an interval from its JSON form; a bound that JSON lost is infinite on its side."""
+    """Returns an interval from its plain form, see `Comparison.to_document`."""
     if value is None:
         return None
-    low, high = value["low"], value["high"]
-    middle = value[estimate]
-    return Interval(
-        inf if middle is None else middle, inf if low is None else low, inf if high is None else high
-    )
+    return Interval(number(value[estimate]), number(value["low"]), number(value["high"]))
 
 
-def number(value: float | None) -> float:
-    """Returns a loss from its JSON form, where null stands for a run that diverged."""
-    return inf if value is None else value
+def number(value: float | str | None) -> float:
+    """Returns a number from its plain form: infinities are texts; null, where JSON lost one, is a diverged loss."""
+    return inf if value is None else float(value)
 
 
 def _row(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:

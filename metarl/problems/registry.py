@@ -8,10 +8,9 @@ a shape error deep in a compiled loop.
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 
-from metarl.errors import InvalidInput, require, unknown_name
+from metarl.errors import require, unknown_name
+from metarl.user_code import call_own
 
 from .catalogue import CARDS, FACTORIES
 from .problem import Card, Problem
@@ -78,64 +77,7 @@ def _build(name: str) -> Problem:
         module, _, factory = FACTORIES[name].partition(":")
         return getattr(importlib.import_module(module), factory)()
     if ":" in name:
-        return _build_own(name)
+        from .validation import check_problem
+
+        return check_problem(call_own("problem", name, Problem))
     raise unknown_name("problem", name, [*names(), "my_module:factory"])
-
-
-def _build_own(name: str) -> Problem:
-    """Returns the checked problem of a user's "module:factory"."""
-    from .validation import check_problem
-
-    module_name, _, attribute = name.partition(":")
-    require(
-        all(part.isidentifier() for part in (*module_name.split("."), attribute)),
-        f"Problem {name[:100]!r} is not of the form my_module:factory.",
-    )
-    factory = _attribute(_import(module_name, name), attribute, name)
-    if isinstance(factory, Problem):
-        return check_problem(factory)
-    require(
-        callable(factory), f"Problem {name!r}: {attribute} is not a function, class or Problem."
-    )
-    try:
-        problem = factory()
-    except InvalidInput:
-        raise
-    except Exception as error:
-        raise InvalidInput(
-            f"Problem {name!r}: {attribute}() raised {type(error).__name__}: {error}."
-        ) from error
-    require(
-        isinstance(problem, Problem),
-        f"Problem {name!r}: {attribute}() gave {type(problem).__name__}; "
-        "it must give a metarl.problems.Problem.",
-    )
-    return check_problem(problem)
-
-
-def _import(module_name: str, name: str):
-    """Imports a user's module, which may lie in the working directory, as for `python -m`."""
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())  # last: it must not shadow what is installed
-        importlib.invalidate_caches()
-    try:
-        return importlib.import_module(module_name)
-    except Exception as error:
-        raise InvalidInput(
-            f"Problem {name!r}: module {module_name!r} cannot be imported "
-            f"({type(error).__name__}: {error}). "
-            "It must be installed or lie in the working directory."
-        ) from error
-
-
-def _attribute(module, attribute: str, name: str):
-    """Returns what the user's module calls `attribute`."""
-    try:
-        return getattr(module, attribute)
-    except AttributeError:
-        own = [
-            known
-            for known, value in vars(module).items()
-            if isinstance(value, Problem) or getattr(value, "__module__", None) == module.__name__
-        ]
-        raise unknown_name(f"factory of module {module.__name__}", attribute, own) from None

@@ -11,6 +11,7 @@ import metarl
 
 FLOORS = (
     ("errors",),
+    ("user_code",),
     (
         *("controller", "policy_gradient", "problems", "update_rules"),
         *("statistics", "runs", "reporting", "environments"),

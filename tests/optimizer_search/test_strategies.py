@@ -289,8 +289,8 @@ def test_a_users_own_strategy_is_found_and_runs(own):
         ("talks", "tell: metric 'a' is 'b'; every metric has a text for a name and one number"),
         ("broken", r"broken\(grammar, config\) raised KeyError: 'oh'"),
         ("nothing", "gave NoneType; it must give a metarl.optimizer_search.strategies.Strategy"),
-        ("number", "number is not a function or class"),
-        ("zero", "Unknown factory in module 'own_strategies': 'zero'. Did you mean 'zeros'"),
+        ("number", "number is not a function, class or Strategy"),
+        ("zero", "Unknown factory of module own_strategies 'zero'. Did you mean 'zeros'"),
     ],
 )
 def test_a_malformed_strategy_is_refused_in_one_clear_message(own, name, message):
