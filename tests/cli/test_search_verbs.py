@@ -1,0 +1,188 @@
+"""search, resume, compare and report from the command line: what is refused, in which words, and what is printed."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pytest
+
+from metarl.cli import main
+from metarl.optimizer_search import SearchConfig, from_dict
+from metarl.runs import RunDirectory
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Runs each test in an empty directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal(words, capsys) -> str:
+    """Returns the one message of a command that must end with exit code 2 and print nothing else."""
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--problem", "digit-mlp"], "Unknown problem 'digit-mlp'. Did you mean 'digits-mlp'?"),
+        (["--strategy", "pppo"], "Unknown strategy 'pppo'. Did you mean 'ppo'?"),
+        (["--space", "arxive"], "Did you mean 'arxiv'?"),
+        (["--depth", "5"], "depth must be 1, 2, 3 or 4, not 5."),
+        (["--depth", "0"], "depth must be at least 1, not 0."),
+        (["--budget", "0"], "budget must be at least 1 rule, not 0."),
+        (["--minutes", "-1"], "minutes must be positive, not -1.0."),
+        (["--budget", "5", "--minutes", "1"], "Give either a budget or minutes, not both."),
+        (["--preset", "lap"], "Unknown preset 'lap'."),
+        (["--final.held-out", "wine"], "Unknown problem 'wine'. Did you mean 'wine-mlp'?"),
+        (["--problem", "no_such_module:make"], "module 'no_such_module' cannot be imported"),
+        (["--init-from", "nowhere"], "nowhere"),
+        (["--config", "nowhere.json"], "No such file or directory: nowhere.json"),
+        (["--problem", "rosenbrock", "--reward", "accuracy"], "has no metric"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused_and_nothing_is_written(
+    words, message, capsys, elsewhere
+):
+    assert message in refusal(["search", *words, "--json"], capsys)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_problem_whose_loss_is_nan_at_the_start_is_refused(capsys, elsewhere):
+    (elsewhere / "broken_problem.py").write_text(
+        textwrap.dedent(
+            """
+            import jax.numpy as jnp
+            import numpy as np
+            from metarl.problems import SPLITS, Problem
+
+            def make():
+                return Problem(
+                    name="broken",
+                    init=lambda key: ({"w": jnp.zeros(3)}, ()),
+                    loss=lambda params, state, batch, key: (jnp.nan * jnp.sum(params["w"]), state),
+                    evaluate=lambda params, state, batch: {"loss": jnp.sum(params["w"])},
+                    examples=lambda split: {"x": np.arange(4.0) + 10 * SPLITS.index(split)},
+                    batch_size=2,
+                )
+            """
+        )
+    )
+    words = ["search", "--problem", "broken_problem:make", "--run-dir", "r"]
+    assert "'broken': the loss is nan before the first step" in refusal(words, capsys)
+    assert not (elsewhere / "r").exists()
+
+
+def test_an_existing_run_is_never_overwritten(capsys, elsewhere):
+    RunDirectory.create("taken", "search", {"seed": 0}, ["metarl"])
+    before = (elsewhere / "taken" / "config.json").read_bytes()
+    message = refusal(["search", "--run-dir", "taken"], capsys)
+    assert "taken" in message and "resume" in message
+    assert (elsewhere / "taken" / "config.json").read_bytes() == before
+
+
+def test_a_run_directory_that_cannot_be_written_is_one_line(capsys, monkeypatch):
+    def full(*arguments, **settings):
+        raise OSError(28, "No space left on device", "r")
+
+    monkeypatch.setattr(RunDirectory, "create", full)
+    words = ["search", "--problem", "beale", "--run-dir", "r"]
+    assert refusal(words, capsys) == "metarl: error: No space left on device: r\n"
+
+
+@pytest.mark.parametrize("verb", ["resume", "report"])
+def test_what_is_no_run_is_refused(verb, capsys, elsewhere):
+    (elsewhere / "letters").mkdir()
+    assert "letters" in refusal([verb, "letters"], capsys)
+    assert "nowhere" in refusal([verb, "nowhere"], capsys)
+
+
+def test_a_run_in_use_is_not_resumed(capsys):
+    run = RunDirectory.create("busy", "search", {"problem": ["beale"], "seed": 0}, ["metarl"])
+    with run.lock():
+        assert "in use" in refusal(["resume", "busy"], capsys)
+
+
+def test_an_unfinished_run_has_no_report(capsys):
+    RunDirectory.create("begun", "search", {"seed": 0}, ["metarl"])
+    assert "metarl resume begun" in refusal(["report", "begun"], capsys)
+
+
+def test_damaged_settings_are_refused_by_name(capsys, elsewhere):
+    (elsewhere / "config.json").write_text('{"depht": 3}')
+    assert "Unknown setting 'depht'. Did you mean 'depth'?" in refusal(
+        ["search", "--config", "config.json"], capsys
+    )
+    (elsewhere / "config.json").write_text('{"depth": "deep"}')
+    assert "depth must be int, not 'deep'" in refusal(["search", "--config", "config.json"], capsys)
+    (elsewhere / "config.json").write_text("{")
+    assert "this is no JSON" in refusal(["search", "--config", "config.json"], capsys)
+
+
+def test_printed_settings_are_those_of_the_preset_with_changes(capsys, elsewhere):
+    assert main(["search", "--preset", "smoke", "--seed", "7", "--print-config"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["budget"] == 48 and printed["seed"] == 7
+    (elsewhere / "config.json").write_text(json.dumps(printed))
+    assert main(["search", "--config", "config.json", "--depth", "3", "--print-config"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again == {**printed, "depth": 3}
+    assert from_dict(SearchConfig, again, "here").depth == 3
+
+
+def test_a_run_that_was_limited_by_time_is_repeated_with_its_budget(capsys, elsewhere):
+    run = RunDirectory.create("timed", "search", {"minutes": 2.0, "seed": 0}, ["metarl"])
+    run.write_outcome({"outcome": "finished", "repeats_with_budget": 123})
+    assert main(["search", "--config", "timed/config.json", "--print-config"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["budget"] == 123 and printed["minutes"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["powersing"], "Did you mean 'powersign'?"),
+        (["g ** 2"], "^"),
+        (["exp(g"], "exp(g"),
+        (["adam", "--problem", "wine"], "Did you mean 'wine-mlp'?"),
+        (["adam", "--seeds", "1"], "seeds must be at least 2"),
+        (["adam", "--steps", "0"], "steps must be at least 1, not 0."),
+        (["nowhere#1"], "nowhere"),
+        (["adam", "adam"], "The same optimizer was named twice."),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_is_refused(words, message, capsys):
+    assert message in refusal(["compare", *words], capsys)
+
+
+def test_compare_prints_one_document_with_the_texts_typed_as_keys(capsys):
+    rules = ["2 * g", "adam"]
+    words = ["--problem", "beale", "--steps", "30", "--seeds", "4", "--tuning-seeds", "2", "--json"]
+    assert main(["compare", *rules, *words]) == 0
+    document = json.loads(capsys.readouterr().out)
+    entries = document["problems"]["beale"]
+    assert list(entries) == rules
+    assert entries["adam"]["difference_to_adam"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    assert entries["adam"]["state_bytes_per_parameter"] == 8.0
+    assert entries["2 * g"]["state_bytes_per_parameter"] == 0.0
+    assert entries["adam"]["metric"] is None
+    assert set(entries["2 * g"]) >= {
+        *("learning_rate", "final_loss", "metric", "steps_to_target", "difference_to_adam"),
+        *("state_bytes_per_parameter", "step_time_relative_to_adam", "diverged"),
+    }
+
+
+def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhere):
+    words = ["search", "--problem", "beale", "--budget", "10", "--dry-run", "--json"]
+    assert main(words) == 0
+    estimate = json.loads(capsys.readouterr().out)["dry_run"]
+    assert estimate["rules"] == 10
+    assert estimate["problems"]["beale"]["runs_per_rule"] == 11
+    assert estimate["networks"] == 10 * 11 * 2
+    assert estimate["search_seconds"] > 0 and estimate["memory_mb"] > 0
+    assert list(elsewhere.iterdir()) == []
