@@ -1,0 +1,78 @@
+"""A problem whose steps cost nothing and which uses all of the contract: logistic regression on two inputs.
+
+Its loss draws random numbers, its model state is a running mean that `evaluate` needs, and its starts differ by seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metarl.problems import Problem
+
+SIZES = {"train": 40, "search": 24, "choice": 24, "test": 32}
+
+
+def examples(split):
+    """Examples numbered through all splits, so that a test can tell where one came from."""
+    first = sum(SIZES[s] for s in SIZES if list(SIZES).index(s) < list(SIZES).index(split))
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((sum(SIZES.values()), 2)).astype(np.float32)
+    label = (x @ [1.5, -1.0] + 0.6 * rng.standard_normal(len(x)) > 0).astype(np.float32)
+    number = np.arange(len(x), dtype=np.int32)
+    rows = slice(first, first + SIZES[split])
+    return {"x": x[rows], "label": label[rows], "number": number[rows]}
+
+
+def init(key):
+    return {"w": 0.1 * jax.random.normal(key, (2,)), "b": jnp.zeros((1,))}, {"mean": jnp.zeros(2)}
+
+
+def _loss(params, x, label):
+    logits = x @ params["w"] + params["b"]
+    signs = 2.0 * label - 1.0
+    return jnp.mean(jax.nn.softplus(-signs * logits)), jnp.mean(signs * logits > 0)
+
+
+def loss(params, model_state, batch, key):
+    x = batch["x"] + 0.1 * jax.random.normal(key, batch["x"].shape)
+    mean = 0.9 * model_state["mean"] + 0.1 * x.mean(axis=0)
+    return _loss(params, x - x.mean(axis=0, keepdims=True), batch["label"])[0], {"mean": mean}
+
+
+def evaluate(params, model_state, batch):
+    value, accuracy = _loss(params, batch["x"] - model_state["mean"][None], batch["label"])
+    return {"loss": value, "accuracy": accuracy}
+
+
+def logistic():
+    """Loaded by tests as "toy_problem:logistic"."""
+    return Problem(
+        name="toy",
+        metric="accuracy",
+        chance=0.5,
+        steps=12,
+        batch_size=8,
+        init=init,
+        loss=loss,
+        evaluate=evaluate,
+        examples=examples,
+    )
+
+
+def broken():
+    """Its loss is NaN before the first step."""
+
+    def nan_loss(params, model_state, batch, key):
+        value, model_state = loss(params, model_state, batch, key)
+        return value * jnp.nan, model_state
+
+    return dataclasses.replace(logistic(), name="broken", loss=nan_loss)
+
+
+def without_metric():
+    """All there is of it is the loss."""
+    return dataclasses.replace(logistic(), name="without-metric", metric=None, chance=None)
