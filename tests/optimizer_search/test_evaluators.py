@@ -1,0 +1,129 @@
+"""Where candidates are trained: order, chunks and devices change nothing."""
+
+from __future__ import annotations
+
+import threading
+
+import jax
+import numpy as np
+import pytest
+
+from metarl.optimizer_search.candidates import Trial, Verdicts, make_judgement
+from metarl.optimizer_search.evaluators import LocalEvaluator
+from metarl.update_rules import Grammar, Space
+
+SPACE = Space("few", ("g", "m", "sign(g)", "adam"), ("x", "-x"), ("*", "+"), "quick to compile")
+GRAMMAR = Grammar(SPACE, depth=1)
+TRIAL = Trial(sweep_steps=2, full_steps=3, sweep_replicates=1, full_replicates=2, num_rates=2)
+WIDTH = 3
+RULES = 8  # two full chunks and one padded
+
+
+@pytest.fixture(scope="module")
+def judgements(toy):
+    """The same problem under two names, on other replicates."""
+    return {
+        name: make_judgement(toy, GRAMMAR, TRIAL, "search", seeds)
+        for name, seeds in (("one", [1, 2, 3]), ("two", [4, 5, 6]))
+    }
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """Tokens [K, L], and rates [K, R] that differ by rule."""
+    tokens = GRAMMAR.sample(np.random.default_rng(0), RULES)
+    return tokens, np.float32([[0.01 * (i + 1), 0.1] for i in range(RULES)])
+
+
+@pytest.fixture(scope="module")
+def evaluator(judgements):
+    evaluator = LocalEvaluator(judgements, WIDTH)
+    yield evaluator
+    evaluator.close()
+
+
+@pytest.fixture(scope="module")
+def verdicts(evaluator, asked):
+    return evaluator.evaluate(*asked)
+
+
+def assert_same(one: Verdicts, other: Verdicts, rows=slice(None)):
+    for ours, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(ours, theirs[rows])
+
+
+def test_all_candidates_are_judged_on_all_problems_in_their_order(evaluator, verdicts, asked):
+    assert evaluator.problems == ("one", "two") == tuple(verdicts)
+    for name, found in verdicts.items():
+        assert found.sweep.shape == (RULES, 2) and found.losses.shape == (RULES, 2), name
+        assert found.rate.shape == found.steps.shape == (RULES,)
+        chosen = asked[1][np.arange(RULES), np.argmin(found.sweep, axis=1)]
+        np.testing.assert_array_equal(found.rate, chosen)
+    assert (verdicts["one"].sweep != verdicts["two"].sweep).any()
+
+
+def test_a_rule_has_the_same_bits_alone_and_among_others(evaluator, verdicts, asked):
+    tokens, rates = asked
+    for rows in (slice(4, 5), slice(2, 7), slice(None, None, -1)):
+        found = evaluator.evaluate(tokens[rows], rates[rows])
+        for name in verdicts:
+            assert_same(found[name], verdicts[name], rows)
+
+
+def test_one_device_gives_the_bits_of_two(judgements, verdicts, asked):
+    for device in jax.local_devices():
+        alone = LocalEvaluator(judgements, WIDTH, [device])
+        found = alone.evaluate(*asked)
+        alone.close()
+        for name in verdicts:
+            assert_same(found[name], verdicts[name])
+
+
+def test_results_come_as_completed_and_each_rule_once(evaluator, verdicts, asked):
+    seen = {name: [] for name in verdicts}
+    for result in evaluator.as_completed(*asked):
+        rows = slice(result.first, result.first + len(result.verdicts.rate))
+        assert_same(result.verdicts, verdicts[result.problem], rows)
+        seen[result.problem] += list(range(rows.start, rows.stop))
+    assert {name: sorted(places) for name, places in seen.items()} == {
+        name: list(range(RULES)) for name in verdicts
+    }
+
+
+def test_both_devices_work(judgements, asked):
+    used = set()
+
+    class Spy:
+        data = judgements["one"].data
+
+        @staticmethod
+        def program(data, chunk):
+            used.add(next(iter(chunk.tokens.devices())))
+            together.wait(timeout=60)  # nobody goes on before both are at work
+            return judgements["one"].program(data, chunk)
+
+    together = threading.Barrier(2)
+    evaluator = LocalEvaluator({"spy": Spy}, width=RULES // 2)
+    evaluator.evaluate(*asked)
+    evaluator.close()
+    assert used == set(jax.local_devices())
+
+
+def test_a_failure_in_a_thread_reaches_the_caller_and_leaves_the_devices_free(judgements, asked):
+    class Broken:
+        data = judgements["one"].data
+        calls = 0
+
+        @classmethod
+        def program(cls, data, chunk):
+            cls.calls += 1
+            if cls.calls <= 3:
+                raise RuntimeError("out of memory")
+            return judgements["one"].program(data, chunk)
+
+    evaluator = LocalEvaluator({"broken": Broken}, WIDTH)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        evaluator.evaluate(*asked)
+    Broken.calls = 99
+    assert evaluator.evaluate(*asked)["broken"].rate.shape == (RULES,)
+    evaluator.close()
