@@ -1,11 +1,12 @@
 """candidates: the program that judges rules, many through one compilation.
 
-For one candidate rule, `R Q` short runs sweep R learning rates on Q replicates each; the best rate is then run in full on
-S further replicates. All these runs are lanes of one scan over the same inner loop, so the program holds one copy of the
+For one candidate rule, short runs sweep R learning rates on Q replicates each; the best rate, and if asked the half-decade
+below it, is run in full on S further replicates. All these runs are lanes of one scan over the same inner loop, so the program holds one copy of the
 interpreter whatever R, Q and S are. W candidates go through one call; how many is fixed, missing ones are padding that
 costs nothing, and a candidate's bits depend neither on its neighbours nor on its place.
 
-Letters: W candidates a call, L tokens, R learning rates, Q sweep replicates, S full replicates, Z = R Q + S lanes.
+Letters: W candidates a call, L tokens, R learning rates, Q sweep replicates, S full replicates,
+F full rates (1 or 2), Z = R Q + F S lanes.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from .inner_training import (
 
 Executor = Literal["switch", "select"]
 
+_HALF_DECADE_BELOW = 10.0**-0.5
+
 
 class Candidates(NamedTuple):
     """Rules to judge; a NumPy or jax batch."""
@@ -47,9 +50,9 @@ class Candidates(NamedTuple):
 class Verdicts(NamedTuple):
     """What training said of each candidate."""
 
-    sweep: np.ndarray  # [W, R], mean held-out loss of the short runs; +inf where one diverged
-    rate: np.ndarray  # [W], the rate of the lowest sweep loss
-    losses: np.ndarray  # [W, S], held-out losses of the full runs; +inf where diverged or not run
+    sweep: np.ndarray  # [W, R], mean held-out losses of the short runs; +inf where one diverged
+    rate: np.ndarray  # [W], the rate of the full runs that are reported
+    losses: np.ndarray  # [W, S], held-out losses of these runs; +inf where diverged or not run
     metrics: np.ndarray  # [W, S], the problem's metric of the same runs; NaN where there is none
     steps: np.ndarray  # [W] int32, optimizer steps executed
 
@@ -64,6 +67,9 @@ class Trial:
       sweep_replicates: Q.
       full_replicates: S.
       num_rates: R.
+      refine: whether the half-decade below the best rate is run in full as well, and the better of the two reported.
+        Short runs favour large steps, and on whole decades some rules would by luck meet their best rate and others
+        miss it by a factor of 3.
       give_up: the full runs are skipped when the best sweep loss exceeds this multiple of the loss before training.
       early_stopping: whether hopeless and diverged runs stop; off only to measure speed.
     """
@@ -73,8 +79,19 @@ class Trial:
     sweep_replicates: int
     full_replicates: int
     num_rates: int
+    refine: bool = False
     give_up: float = 1.0
     early_stopping: bool = True
+
+    @property
+    def short_lanes(self) -> int:
+        """Short runs of a candidate, R Q."""
+        return self.num_rates * self.sweep_replicates
+
+    @property
+    def full_lanes(self) -> int:
+        """Full runs of a candidate, F S."""
+        return (1 + self.refine) * self.full_replicates
 
     @property
     def replicates(self) -> int:
@@ -169,30 +186,33 @@ class _Lane(NamedTuple):
 
 
 def _judge_one(lane: _Lane, trial: Trial, baseline: float, rates: jax.Array, active: jax.Array):
-    """Scans the lanes of one candidate: R Q short runs, then S full ones at the best rate."""
-    num_rates, sweep = trial.num_rates, trial.num_rates * trial.sweep_replicates
+    """Scans the lanes of one candidate: R Q short runs, then F S full ones at the best rates."""
+    short_lanes, full, repeats = trial.short_lanes, trial.full_replicates, trial.sweep_replicates
+    # a problem whose loss starts at or below zero has no scale to give up by
+    limit = trial.give_up * baseline * repeats if baseline > 0 else jnp.inf
 
     def next_lane(totals: jax.Array, index: jax.Array):
-        short = index < sweep
-        which = index // trial.sweep_replicates
+        short, which = index < short_lanes, index // repeats
         best = jnp.argmin(totals)
         hopeless = trial.early_stopping & ~(totals[best] < limit)
         steps = jnp.where(short, trial.sweep_steps, jnp.where(hopeless, 0, trial.full_steps))
-        rate = rates[jnp.where(short, which, best)]
-        replicate = jnp.where(short, index % trial.sweep_replicates, index - sweep + trial.sweep_replicates)
+        refined = index >= short_lanes + full
+        rate = rates[jnp.where(short, which, best)] * jnp.where(refined, _HALF_DECADE_BELOW, 1.0)
+        replicate = jnp.where(short, index % repeats, repeats + (index - short_lanes) % full)
         loss, metric, taken = lane.run(rate, replicate, jnp.where(active, steps, 0))
         totals = totals.at[which].add(jnp.where(short, loss, 0.0), mode="drop")
         return totals, (loss, metric, taken)
 
-    # a problem whose loss starts at or below zero has no scale to give up by
-    limit = trial.give_up * baseline * trial.sweep_replicates if baseline > 0 else jnp.inf
-    lanes = jnp.arange(sweep + trial.full_replicates)
-    totals, (losses, metrics, taken) = lax.scan(next_lane, jnp.zeros(num_rates), lanes)
+    lanes = jnp.arange(short_lanes + trial.full_lanes)
+    totals, (losses, metrics, taken) = lax.scan(next_lane, jnp.zeros(trial.num_rates), lanes)
+    losses = losses[short_lanes:].reshape(-1, full)  # [F, S]
+    better = jnp.argmin(losses.mean(axis=1))
+    below = jnp.where(better == 1, _HALF_DECADE_BELOW, 1.0)
     return Verdicts(
-        totals / trial.sweep_replicates,
-        rates[jnp.argmin(totals)],
-        losses[sweep:],
-        metrics[sweep:],
+        totals / repeats,
+        rates[jnp.argmin(totals)] * below,
+        losses[better],
+        metrics[short_lanes:].reshape(-1, full)[better],
         taken.sum(),
     )
 

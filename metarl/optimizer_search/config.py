@@ -78,6 +78,8 @@ class TrainingConfig:
     """Length of the learning-rate sweep as a share of the full run."""
     learning_rates: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
     """Learning rates tried for every rule."""
+    refine: bool = True
+    """Run the half-decade below the best learning rate in full as well, and keep the better."""
     seeds: int = 4
     """Full runs at the best learning rate, each with its own start and its own split of the data."""
     give_up: float = 1.0
@@ -332,7 +334,7 @@ _PRESETS: dict[str, SearchConfig] = {
         batch_size=5,
         controller=ControllerConfig(hidden=150, learning_rate=1e-5, entropy_weight=0.0015),
         filters=FilterConfig(min_cosine=-1.0, min_oddness=-1.0, both_signs=False),
-        training=TrainingConfig(sweep_fraction=0.2, seeds=1),
+        training=TrainingConfig(sweep_fraction=0.2, refine=False, seeds=1),
     ),
     "smoke": SearchConfig(
         budget=48,

@@ -64,10 +64,10 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
 
 def _cost(problem: Problem, config: SearchConfig) -> dict[str, Any]:
     trial = search_trial(problem, config)
-    sweep = trial.num_rates * trial.sweep_replicates
+    sweep = trial.short_lanes
     return {
-        "runs_per_rule": sweep + trial.full_replicates,
-        "steps_per_rule": sweep * trial.sweep_steps + trial.full_replicates * trial.full_steps,
+        "runs_per_rule": sweep + trial.full_lanes,
+        "steps_per_rule": sweep * trial.sweep_steps + trial.full_lanes * trial.full_steps,
         "full_steps": trial.full_steps,
         "microseconds_per_step": _microseconds(problem, trial.full_steps),
     }

@@ -310,6 +310,7 @@ def search_trial(problem: Problem, config: SearchConfig) -> Trial:
         sweep_replicates=1,
         full_replicates=training.seeds,
         num_rates=len(training.learning_rates),
+        refine=training.refine,
         give_up=training.give_up,
     )
 
