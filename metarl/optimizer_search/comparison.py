@@ -1,9 +1,10 @@
 """comparison: equal tuning for everybody, then fresh paired seeds.
 
-On every problem, each entrant tries the same learning rates on the same tuning seeds, judged on a split that each seed
-draws for itself; the rate of the lowest mean loss is taken. If the best rate of any entrant lies on the grid's edge, the
-grid is widened for all. Then every entrant runs at its rate on fresh seeds, the same for all, and is judged on test data
-that neither tuning nor search has seen. Differences to tuned Adam are paired by seed.
+On every problem, each entrant tries the same learning rates on the same tuning seeds, judged on a split that
+each seed draws for itself; the rate of the lowest mean loss is taken. If the best rate of any entrant lies on
+the grid's edge, the grid is widened for all. Then every entrant runs at its rate on fresh seeds, the same for
+all, and is judged on test data that neither tuning nor search has seen. Differences to tuned Adam are paired
+by seed.
 
 Letters: E entrants, R learning rates, S seeds, C points of a curve.
 """
@@ -24,6 +25,7 @@ from metarl.statistics import Interval, bootstrap_interval, paired_difference
 from .config import CompareConfig, FinalistConfig
 from .contest import Contest, Crew, Curves, Runs
 from .entrants import BASELINE, Entrant, references
+from .evaluators import Device
 from .seeding import replicate_seeds
 
 # Half-decades: exponent i stands for the learning rate 10^(i/2).
@@ -92,7 +94,11 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    entrants: Sequence[Entrant], config: CompareConfig, say: Say = lambda text: None
+    entrants: Sequence[Entrant],
+    config: CompareConfig,
+    say: Say = lambda text: None,
+    *,
+    refuse_divergence: bool = True,
 ) -> Comparison:
     """Returns how entrants, Adam and (if the settings say so) the other references do on each problem.
 
@@ -100,6 +106,8 @@ def compare(
       entrants: who is compared; a reference named here is not entered twice.
       config: problems, steps, seeds.
       say: called with a line about what is done next.
+      refuse_divergence: whether an entrant that diverges at every learning rate on some problem is an error; if not, it
+        is reported as diverged.
 
     Raises:
       InvalidInput: bad settings, an unknown problem, or a rule whose loss is finite at no learning rate.
@@ -107,7 +115,7 @@ def compare(
     config.validate()
     field = _field(entrants, config.references)
     suite = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
-    wanted = {entrant.label for entrant in entrants}
+    wanted = {entrant.label for entrant in entrants} if refuse_divergence else set()
     return Comparison({p.name: _compare_on(p, field, wanted, config, say) for p in suite})
 
 
@@ -121,7 +129,16 @@ def _field(entrants: Sequence[Entrant], with_references: bool) -> list[Entrant]:
     standard = [r for r in references() if with_references or r.label == BASELINE]
     field = {entrant.label: entrant for entrant in entrants}
     require(len(field) == len(entrants), "The same optimizer was named twice.")
-    return [*field.values(), *(r for r in standard if r.label not in field)]
+    for reference in standard:
+        namesake = field.get(reference.label)
+        if namesake is None:
+            field[reference.label] = reference
+        elif (
+            namesake.rule is not None
+        ):  # a rule whose text is the reference's name, such as `rmsprop`
+            label = f"optax {reference.label}"
+            field[label] = reference._replace(label=label)
+    return list(field.values())
 
 
 def _compare_on(
@@ -141,7 +158,7 @@ def _compare_on(
         say(f"{problem.name}: {seeds} fresh runs of each")
         report = contest.report[:seeds]
 
-        def measure(entrant: Entrant, device: jax.Device) -> Curves:
+        def measure(entrant: Entrant, device: Device) -> Curves:
             runs = Runs(np.full(seeds, best[entrant.label]), report)
             return contest.measure(entrant, runs, device)
 
@@ -155,10 +172,12 @@ def _compare_on(
         )
         for e in field
     }  # fmt: skip
-    edge = tuple(label for label, rate in best.items() if rate in (rates[0], rates[-1]))
-    return ProblemResult(
-        problem.metric, steps, contest.points, rates, seeds, spent, edge, entries
+    edge = tuple(
+        label
+        for label, rate in best.items()
+        if rate in (rates[0], rates[-1]) and np.isfinite(losses[label]).any()
     )
+    return ProblemResult(problem.metric, steps, contest.points, rates, seeds, spent, edge, entries)
 
 
 def _tune(
@@ -173,7 +192,9 @@ def _tune(
             found[entrant.label].update(zip(todo, losses, strict=True))
         best = {min(row, key=lambda i: (row[i], i)) for row in found.values() if _any_finite(row)}
         below = range(exponents[0] - _WIDENING, exponents[0]) if exponents[0] in best else ()
-        above = range(exponents[-1] + 1, exponents[-1] + 1 + _WIDENING) if exponents[-1] in best else ()
+        above = (
+            range(exponents[-1] + 1, exponents[-1] + 1 + _WIDENING) if exponents[-1] in best else ()
+        )
         todo = [*below, *above]
         if not todo or len(exponents) >= len(_GRID) + _MOST_WIDENINGS * _WIDENING:
             break
@@ -182,11 +203,11 @@ def _tune(
     return exponents, rows, len(field) * len(exponents) * len(contest.tuning)
 
 
-def _sweep(contest: Contest, exponents: list[int]) -> Callable[[Entrant, jax.Device], np.ndarray]:
+def _sweep(contest: Contest, exponents: list[int]) -> Callable[[Entrant, Device], np.ndarray]:
     rates = np.repeat(10.0 ** (np.array(exponents) / 2.0), len(contest.tuning))
     runs = Runs(rates, np.tile(contest.tuning, len(exponents)))
 
-    def sweep(entrant: Entrant, device: jax.Device) -> np.ndarray:
+    def sweep(entrant: Entrant, device: Device) -> np.ndarray:
         losses = contest.tune(entrant, runs, device)
         return losses.reshape(len(exponents), -1).mean(axis=1)
 

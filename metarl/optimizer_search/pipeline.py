@@ -1,7 +1,7 @@
 """pipeline: from settings to a result; search, random search beside it, choice, comparison, report.
 
-`search` starts a run and `resume` goes on with one, and both do the same: whatever stage is complete on disk is not done
-again.
+`search` starts a run and `resume` goes on with one, and both do the same: whatever stage is complete on disk
+is not done again.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require
 from metarl.problems import Problem
 from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr
+from metarl.update_rules import parse
 
 from . import strategies
 from .choice import Choice, choose
 from .comparison import compare
 from .config import CompareConfig, SearchConfig, from_dict, to_dict
-from .entrants import references, rule_entrant
+from .entrants import BASELINE, Entrant, rule_entrant
 from .inner_training import check_start
 from .result import RANDOM_PREFIX, SearchResult, finalists_document
 from .search_job import SearchJob, SearchState, describe, grammar_of
 
 JOB = "search"
 _RANDOM_RUN = "random-search"
+# Six in seven random rules are filtered out; this many leave enough to keep all threads busy.
+_RANDOM_BATCH = 512
 _CHECKPOINT_SECONDS = 10.0
 
 
@@ -58,7 +61,7 @@ def search(
       KeyboardInterrupt: a signal came; everything is kept, and `resume` goes on.
     """
     check(config)
-    precision = jax.config.jax_default_matmul_precision
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     run = RunDirectory.create(
         run_dir, JOB, to_dict(config), command or sys.argv, matmul_precision=precision
     )
@@ -111,7 +114,10 @@ def _conduct(run: RunDirectory, config: SearchConfig, progress: Progress) -> Sea
         progress.message("Choosing: re-tuning the best rules on fresh seeds and choice data.")
         best = choose(state.archive, job.grammar, job.problems, config)[: config.finalists]
         comparison = compare(
-            _entrants(best, rivals, job), comparison_config(config), progress.message
+            _entrants(best, rivals),
+            comparison_config(config),
+            progress.message,
+            refuse_divergence=False,
         )
         result = SearchResult(
             run_dir=str(run.path),
@@ -149,7 +155,11 @@ def _job(config: SearchConfig) -> SearchJob:
 
 
 def _drive(
-    job: SearchJob, run: RunDirectory, progress: Progress, minutes: float | None, owner: RunDirectory
+    job: SearchJob,
+    run: RunDirectory,
+    progress: Progress,
+    minutes: float | None,
+    owner: RunDirectory,
 ) -> SearchState:
     try:
         state, outcome = drive(
@@ -176,7 +186,12 @@ def _random_winner(
     if not config.final.random_baseline or config.strategy == "random" or budget == 0:
         return None
     settings = dataclasses.replace(
-        config, strategy="random", budget=budget, minutes=None, init_from=None
+        config,
+        strategy="random",
+        budget=budget,
+        minutes=None,
+        init_from=None,
+        batch_size=_RANDOM_BATCH,
     )
     place = run.path / _RANDOM_RUN
     beside = (
@@ -190,17 +205,14 @@ def _random_winner(
     return next(iter(choose(state.archive, job.grammar, job.problems, settings)), None)
 
 
-def _entrants(best: list[Choice], rival: Choice | None, job: SearchJob) -> list[Any]:
-    entrants = [rule_entrant(choice.rule, _rule(choice)) for choice in best]
+def _entrants(best: list[Choice], rival: Choice | None) -> list[Entrant]:
+    # Adam found again is the baseline that stands in the comparison anyway
+    entrants = [
+        rule_entrant(choice.rule, parse(choice.rule)) for choice in best if choice.rule != BASELINE
+    ]
     if rival is not None:
-        entrants.append(rule_entrant(RANDOM_PREFIX + rival.rule, _rule(rival)))
-    return [*entrants, *references()]
-
-
-def _rule(choice: Choice):
-    from metarl.update_rules import parse
-
-    return parse(choice.rule)
+        entrants.append(rule_entrant(RANDOM_PREFIX + rival.rule, parse(rival.rule)))
+    return entrants
 
 
 def _earlier(config: SearchConfig) -> tuple[SearchConfig, dict[str, Any]]:
@@ -216,8 +228,8 @@ def _earlier(config: SearchConfig) -> tuple[SearchConfig, dict[str, Any]]:
         ours, theirs = getattr(config, name), getattr(before, name)
         require(
             ours == theirs,
-            f"--init-from {config.init_from}: that run has {name} {theirs!r}, this search {ours!r}; its controller does "
-            f"not fit. Take the same {name}, for example with --config {config.init_from}/config.json.",
+            f"--init-from {config.init_from}: that run has {name} {theirs!r}, not {ours!r}; "
+            f"its controller does not fit. Take the same {name}, for example with --config {config.init_from}/config.json.",
         )
     saved = run.checkpoints.load_newest()
     if saved is None:
