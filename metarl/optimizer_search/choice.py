@@ -43,7 +43,8 @@ def choose(
 ) -> list[Choice]:
     """Returns the archive's best rules in the order of their score on choice data, best first.
 
-    At most `config.final.candidates` rules enter, one of each group of near-duplicates.
+    At most `config.final.candidates` rules enter, one of each group of near-duplicates. Rules that draw their random
+    numbers in other slots may be one text; its best score counts.
     """
     best = archive.best(config.final.candidates)
     if not best:
@@ -60,16 +61,16 @@ def choose(
         verdicts[problem.name] = evaluator.evaluate(tokens, grid)[problem.name]
         evaluator.close()
         adam[problem.name] = tuned_adam(problem, judgement, trial).losses
-    if config.reward == "accuracy":
-        scores = metric_rewards(verdicts, problems)
-    else:
-        scores = loss_rewards(verdicts, adam)
+    by_metric = config.reward == "accuracy"
+    scores = metric_rewards(verdicts, problems) if by_metric else loss_rewards(verdicts, adam)
     tuned = verdicts[problems[0].name].rate
     texts = [str(grammar.to_rule(entry.tokens).canonical()) for entry in best]
     order = np.argsort(-scores, kind="stable")
-    return [
-        Choice(texts[i], float(best[i].reward), float(scores[i]), float(tuned[i])) for i in order
-    ]
+    choices: dict[str, Choice] = {}
+    for i in order:
+        choice = Choice(texts[i], float(best[i].reward), float(scores[i]), float(tuned[i]))
+        choices.setdefault(choice.rule, choice)
+    return list(choices.values())
 
 
 def choice_trial(problem: Problem, config: SearchConfig) -> Trial:
