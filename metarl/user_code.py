@@ -16,12 +16,13 @@ from metarl.errors import InvalidInput, require, unknown_name
 Kind = TypeVar("Kind")
 
 
-def find_own(kind: str, name: str, expected: type = type(None)) -> Any:
+def find_own(kind: str, name: str, expected: type) -> Any:
     """Returns the object that "my_module:factory" names.
 
     Args:
       kind: what it is to be, in the singular ("problem"); for the messages.
       name: module and attribute with a colon between them.
+      expected: the class wanted; its objects are offered when the name is wrong, beside functions and classes.
 
     Raises:
       InvalidInput: the name is not of that form, the module cannot be imported, or it has no such attribute.
@@ -87,6 +88,6 @@ def _import(kind: str, name: str, module_name: str) -> Any:
         return importlib.import_module(module_name)
     except Exception as error:
         raise InvalidInput(
-            f"{kind.capitalize()} {name!r}: module {module_name!r} cannot be imported ({type(error).__name__}: {error}). "
-            "It must be installed or lie in the working directory."
+            f"{kind.capitalize()} {name!r}: module {module_name!r} cannot be imported "
+            f"({type(error).__name__}: {error}). It must be installed or lie in the working directory."
         ) from error

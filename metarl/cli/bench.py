@@ -57,7 +57,9 @@ def show(document: dict[str, Any]) -> None:
     ]
     columns = [Column("figure"), Column("value"), Column("meaning")]
     title = f"{document['problem']}: {document['rules']} rules, {document['threads']} threads"
-    seconds = ", ".join(f"{name} {number_text(value)}" for name, value in document["seconds"].items())
+    seconds = ", ".join(
+        f"{name} {number_text(value)}" for name, value in document["seconds"].items()
+    )
     notes = [
         f"Median seconds: {seconds}.",
         "Compiling one rule: " + document["extrapolated"]["compile_one_rule"] + ".",

@@ -20,9 +20,7 @@ class Arguments:
     The names of standard optimizers (adam, momentum, lion ...) mean optax's own.
     """
 
-    rules: Annotated[
-        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RULE_OR_NAME")
-    ]
+    rules: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RULE_OR_NAME")]
     """Names, rules' texts, or RUN_DIR#rank."""
     compare: Annotated[CompareConfig, tyro.conf.arg(name="")] = field(default_factory=CompareConfig)
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None

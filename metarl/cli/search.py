@@ -100,8 +100,8 @@ def _closing_lines(result: Any) -> list[str]:
 
     counts = (
         f"{result.rules_sampled:,} rules sampled: {result.rules_trained:,} trained, {result.filtered:,} filtered out, "
-        f"{result.duplicates:,} met before; {result.failed:,} of the trained failed. {result.rules_per_second:.0f} rules "
-        "trained a second."
+        f"{result.duplicates:,} met before; {result.failed:,} of the trained failed. "
+        f"{result.rules_per_second:.3g} rules trained a second."
     )
     if result.winner is None:
         return [counts, "No rule learnt anything; try a larger --budget.", f"Run: {result.run_dir}"]
@@ -129,7 +129,9 @@ def _show_estimate(estimate: dict[str, Any]) -> None:
         f"comparison: {estimate['comparison_networks']:,} networks, about "
         f"{_duration(estimate['comparison_seconds'])}"
     )
-    print(f"threads: {estimate['threads']}; memory: about {estimate['memory_mb']} MB; nothing was written")
+    print(
+        f"threads: {estimate['threads']}; memory: about {estimate['memory_mb']} MB; nothing was written"
+    )
 
 
 def _duration(seconds: float) -> str:

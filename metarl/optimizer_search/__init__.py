@@ -1,7 +1,8 @@
 """The first job: search for update rules that train networks well.
 
-A strategy proposes rules of a grammar; cheap filters drop the hopeless; evaluators train real networks with the rest, at
-several learning rates, through one compiled interpreter; the best are tuned against standard optimizers and reported.
+A strategy proposes rules of a grammar; cheap filters drop the hopeless; evaluators train real networks with
+the rest, at several learning rates, through one compiled interpreter; the best are tuned against standard
+optimizers and reported.
 
 Names: config, strategies, filters, inner_training, candidates, evaluators, rewards, archive, search_job, comparison,
 report, in the order of the data's flow.

@@ -17,9 +17,9 @@ from .entrants import Entrant as Entrant
 from .entrants import entrant as entrant
 from .entrants import references as references
 from .entrants import rule_entrant as rule_entrant
-from .forecast import estimate as estimate
 from .evaluators import Evaluator as Evaluator
 from .evaluators import LocalEvaluator as LocalEvaluator
+from .forecast import estimate as estimate
 from .pipeline import resume as resume
 from .pipeline import search as search
 from .report import write_report as write_report

@@ -1,4 +1,4 @@
-"""benchmark: what it costs to train many different rules, beside one hard-coded optimizer and beside compiling each rule.
+"""benchmark: the cost of training many different rules, beside hard-coded Adam and beside compiling each.
 
     a  K random valid rules through the whole inner training, by the interpreter, early stopping off
     b  as many runs and steps with optax's Adam hard-coded: one after another, vmapped, and one thread per device
@@ -32,7 +32,7 @@ from . import filters
 from .candidates import Candidates, Judgement, Trial, make_judgement
 from .config import SearchConfig, TrainingConfig
 from .contest import Crew
-from .evaluators import DEFAULT_WIDTH, LocalEvaluator
+from .evaluators import DEFAULT_WIDTH, Device, LocalEvaluator
 from .forecast import peak_memory_mb
 from .inner_training import Layout, judge, optax_learner, start, train
 from .probes import Probes
@@ -79,7 +79,9 @@ def measure_search(
     say("compiling the interpreter")
     compile_seconds = _interpreter_compile_seconds(judgement, tokens, rates)
     say(f"compiling {_SAMPLE} rules one by one")
-    alone = [_rule_seconds(problem, grammar, judgement, trial, rates, row) for row in tokens[:_SAMPLE]]
+    alone = [
+        _rule_seconds(problem, grammar, judgement, trial, rates, row) for row in tokens[:_SAMPLE]
+    ]
     say(f"{rules} rules, {repeats} rounds")
     seconds, steps = _rounds(problem, judgement, trial, tokens, rates, repeats, say)
 
@@ -93,7 +95,8 @@ def measure_search(
         "threads": threads,
         "ratio_to_fixed_adam": seconds["interpreter"] / fixed,
         "compile_speedup": _MANY * compile_each / compile_seconds,
-        "speedup_over_compiling": (rules * each / threads) / (compile_seconds + seconds["interpreter"]),
+        "speedup_over_compiling": (rules * each / threads)
+        / (compile_seconds + seconds["interpreter"]),
         "rules_per_second": rules / seconds["interpreter"],
         "compile_seconds": compile_seconds,
         "peak_memory_mb": peak_memory_mb(),
@@ -171,7 +174,7 @@ def _rounds(
 
     with Crew() as crew:
 
-        def on_device(lanes: tuple, device: jax.Device) -> None:
+        def on_device(lanes: tuple, device: Device) -> None:
             jax.block_until_ready(fixed(placed[device], *jax.device_put(lanes, device)))
 
         ways: dict[str, Callable[[], Any]] = {
@@ -239,7 +242,9 @@ def _lanes(trial: Trial, rates: np.ndarray, rules: int) -> tuple[np.ndarray, ...
     full = trial.full_replicates
     lane_rates = np.concatenate([rates, np.full(full, rates[len(rates) // 2])])
     replicates = np.concatenate([np.zeros(len(rates)), 1 + np.arange(full)])
-    steps = np.concatenate([np.full(len(rates), trial.sweep_steps), np.full(full, trial.full_steps)])
+    steps = np.concatenate(
+        [np.full(len(rates), trial.sweep_steps), np.full(full, trial.full_steps)]
+    )
     return (
         np.tile(lane_rates, rules).astype(np.float32),
         np.tile(replicates, rules).astype(np.int32),
@@ -261,4 +266,3 @@ def _compile(program: Any, *arguments: Any) -> tuple[Any, float]:
         return compiled, time.perf_counter() - began
     finally:
         jax.config.update("jax_enable_compilation_cache", cached)
-

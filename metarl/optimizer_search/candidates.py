@@ -1,9 +1,10 @@
 """candidates: the program that judges rules, many through one compilation.
 
-For one candidate rule, short runs sweep R learning rates on Q replicates each; the best rate, and if asked the half-decade
-below it, is run in full on S further replicates. All these runs are lanes of one scan over the same inner loop, so the program holds one copy of the
-interpreter whatever R, Q and S are. W candidates go through one call; how many is fixed, missing ones are padding that
-costs nothing, and a candidate's bits depend neither on its neighbours nor on its place.
+For one candidate rule, short runs sweep R learning rates on Q replicates each; the best rate, and if asked
+the half-decade below it, is run in full on S further replicates. All these runs are lanes of one scan over
+the same inner loop, so the program holds one copy of the interpreter whatever R, Q and S are. W candidates go
+through one call; how many is fixed, missing ones are padding that costs nothing, and a candidate's bits
+depend neither on its neighbours nor on its place.
 
 Letters: W candidates a call, L tokens, R learning rates, Q sweep replicates, S full replicates,
 F full rates (1 or 2), Z = R Q + F S lanes.
@@ -12,7 +13,7 @@ F full rates (1 or 2), Z = R Q + F S lanes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,13 +49,13 @@ class Candidates(NamedTuple):
 
 
 class Verdicts(NamedTuple):
-    """What training said of each candidate."""
+    """What training said of each candidate; numpy outside of programs."""
 
-    sweep: np.ndarray  # [W, R], mean held-out losses of the short runs; +inf where one diverged
-    rate: np.ndarray  # [W], the rate of the full runs that are reported
-    losses: np.ndarray  # [W, S], held-out losses of these runs; +inf where diverged or not run
-    metrics: np.ndarray  # [W, S], the problem's metric of the same runs; NaN where there is none
-    steps: np.ndarray  # [W] int32, optimizer steps executed
+    sweep: Any  # [W, R], mean held-out losses of the short runs; +inf where one diverged
+    rate: Any  # [W], the rate of the full runs that are reported
+    losses: Any  # [W, S], held-out losses of these runs; +inf where diverged or not run
+    metrics: Any  # [W, S], the problem's metric of the same runs; NaN where there is none
+    steps: Any  # [W] int32, optimizer steps executed
 
 
 @dataclass(frozen=True)

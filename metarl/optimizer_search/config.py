@@ -153,7 +153,10 @@ class SearchConfig:
         Raises:
           InvalidInput: says which field, what it is and what it may be.
         """
-        require(len(self.problem) > 0, "A search needs at least one problem; see `metarl list problems`.")
+        require(
+            len(self.problem) > 0,
+            "A search needs at least one problem; see `metarl list problems`.",
+        )
         _at_least(1, depth=self.depth, batch_size=self.batch_size, finalists=self.finalists)
         require(self.depth <= 4, f"depth must be 1, 2, 3 or 4, not {self.depth}.")
         require(
@@ -213,7 +216,9 @@ class CompareConfig:
           InvalidInput: says which field, what it is and what it may be.
         """
         require(len(self.problem) > 0, "A comparison needs at least one problem.")
-        require(self.steps is None or self.steps >= 1, f"steps must be at least 1, not {self.steps}.")
+        require(
+            self.steps is None or self.steps >= 1, f"steps must be at least 1, not {self.steps}."
+        )
         require(
             self.seeds is None or self.seeds >= 2,
             f"seeds must be at least 2 (an interval needs them), not {self.seeds}.",
@@ -248,14 +253,16 @@ def from_dict(kind: type[Config], values: Mapping[str, Any], where: str) -> Conf
     Raises:
       InvalidInput: a field that does not exist, or a value of the wrong type.
     """
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     hints = get_type_hints(kind)
     given: dict[str, Any] = {}
     for name, value in values.items():
         if name not in fields:
             raise InvalidInput(f"{where}: {unknown_name('setting', name, fields)}")
         if dataclasses.is_dataclass(hints[name]):
-            require(isinstance(value, Mapping), f"{where}: {name} must be an object, not {value!r}.")
+            require(
+                isinstance(value, Mapping), f"{where}: {name} must be an object, not {value!r}."
+            )
             value = from_dict(hints[name], value, where)  # type: ignore[arg-type]
         given[name] = tuple(value) if isinstance(value, list) else value
         _check_type(name, given[name], hints[name], where)

@@ -24,6 +24,7 @@ from jax import lax
 from metarl.problems import Problem
 
 from .entrants import Entrant
+from .evaluators import Device
 from .inner_training import Fixture, Layout, draw_fixture, judge, optax_learner, start, train
 
 # Runs a call; the last call of a batch is padded with runs of no steps.
@@ -79,19 +80,19 @@ class Contest:
         self._judge_test = jax.jit(self._judging(self._layout._replace(held=rows, shared=True)))
         self._tests = {device: jax.device_put(test, device) for device in self._devices}
 
-    def tune(self, entrant: Entrant, runs: Runs, device: jax.Device) -> np.ndarray:
+    def tune(self, entrant: Entrant, runs: Runs, device: Device) -> np.ndarray:
         """Returns the final loss of each run on its seed's own "search" split, [J]."""
         fixture = self._fixtures[device]
         end = np.full_like(self.points, self.steps)
         return self._run(entrant, runs, end, fixture, self._judge_search, 1, device).losses[:, -1]
 
-    def measure(self, entrant: Entrant, runs: Runs, device: jax.Device) -> Curves:
+    def measure(self, entrant: Entrant, runs: Runs, device: Device) -> Curves:
         """Returns the curves of each run on "test", [J, C]."""
         fixture = self._fixtures[device]._replace(held=self._tests[device])
         count = len(self.points)
         return self._run(entrant, runs, self.points, fixture, self._judge_test, count, device)
 
-    def seconds(self, entrant: Entrant, rate: float, device: jax.Device) -> float:
+    def seconds(self, entrant: Entrant, rate: float, device: Device) -> float:
         """Returns the wall-clock seconds of a few warm runs."""
         runs = Runs(np.full(3, rate), np.full(3, self.report[0]))
         end = np.full_like(self.points, self.steps)
@@ -122,7 +123,7 @@ class Contest:
         fixture: Fixture,
         judging: Callable,
         last: int,
-        device: jax.Device,
+        device: Device,
     ) -> Curves:
         """Runs in calls of a fixed width and judges the last `last` points of each run."""
         program, parts = self._program(entrant), []
@@ -181,7 +182,7 @@ class Crew:
 
     def __init__(self) -> None:
         """Starts the threads."""
-        self._idle: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[Device] = queue.SimpleQueue()
         for device in jax.local_devices():
             self._idle.put(device)
         self._threads = ThreadPoolExecutor(len(jax.local_devices()), thread_name_prefix="contest")
@@ -194,7 +195,7 @@ class Crew:
         """Ends the threads; work not yet begun is dropped."""
         self._threads.shutdown(cancel_futures=True)
 
-    def map(self, work: Callable[[Any, jax.Device], Any], items: Sequence[Any]) -> list[Any]:
+    def map(self, work: Callable[[Any, Device], Any], items: Sequence[Any]) -> list[Any]:
         """Returns work(item, device) for each item, in the items' order."""
 
         def on_idle_device(item: Any) -> Any:

@@ -1,9 +1,9 @@
 """evaluators: where candidates are trained.
 
-An evaluator takes any number of candidates, cuts them into chunks of a fixed width, and has every chunk judged on every
-problem. `LocalEvaluator` keeps one thread per JAX device busy; all threads run the same single-device program, so the
-bits of a verdict do not depend on the device, on the order of completion or on the neighbours. (Sharding one program over
-devices would be no faster and would change last bits.)
+An evaluator takes any number of candidates, cuts them into chunks of a fixed width, and has every chunk
+judged on every problem. `LocalEvaluator` keeps one thread per JAX device busy; all threads run the same
+single-device program, so the bits of a verdict do not depend on the device, on the order of completion or on
+the neighbours. (Sharding one program over devices would be no faster and would change last bits.)
 
 Letters: K candidates, W candidates a chunk, R learning rates, P problems, S replicates.
 """
@@ -13,12 +13,14 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
 from .candidates import Candidates, Judgement, Verdicts
+
+Device = Any  # a jax.Device, which type checkers take for a variable
 
 # Small enough that the last chunks of a generation keep all threads busy; a call costs microseconds.
 DEFAULT_WIDTH = 8
@@ -37,9 +39,11 @@ class Evaluator(Protocol):
 
     def as_completed(self, tokens: np.ndarray, rates: np.ndarray) -> Iterator[Result]:
         """Yields results as they are there, in any order."""
+        ...
 
     def evaluate(self, tokens: np.ndarray, rates: np.ndarray) -> dict[str, Verdicts]:
         """Returns the verdicts of all candidates in their order, by problem."""
+        ...
 
     def close(self) -> None:
         """Frees threads and devices; the evaluator cannot be used afterwards."""
@@ -58,7 +62,7 @@ class LocalEvaluator:
         self,
         judgements: Mapping[str, Judgement],
         width: int = DEFAULT_WIDTH,
-        devices: Sequence[jax.Device] | None = None,
+        devices: Sequence[Device] | None = None,
     ):
         """Places every problem's data on every device."""
         self._judgements = dict(judgements)
@@ -69,7 +73,7 @@ class LocalEvaluator:
             for name, judgement in self._judgements.items()
             for device in self._devices
         }
-        self._idle: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[Device] = queue.SimpleQueue()
         for device in self._devices:
             self._idle.put(device)
         self._threads = ThreadPoolExecutor(len(self._devices), thread_name_prefix="evaluator")
@@ -109,7 +113,9 @@ class LocalEvaluator:
         for result in self.as_completed(tokens, rates):
             parts[result.problem][result.first] = result.verdicts
         return {
-            name: jax.tree.map(lambda *leaves: np.concatenate(leaves), *(found[i] for i in sorted(found)))
+            name: jax.tree.map(
+                lambda *leaves: np.concatenate(leaves), *(found[i] for i in sorted(found))
+            )
             for name, found in parts.items()
         }
 
@@ -129,14 +135,15 @@ class LocalEvaluator:
             self._idle.put(device)
 
 
-def _chunks(
-    tokens: np.ndarray, rates: np.ndarray, width: int
-) -> Iterator[tuple[int, Candidates]]:
+def _chunks(tokens: np.ndarray, rates: np.ndarray, width: int) -> Iterator[tuple[int, Candidates]]:
     """Yields pieces of `width` candidates, the last one padded, each with its first candidate's place."""
     for first in range(0, len(tokens), width):
         rows = np.arange(first, first + width)
         active = rows < len(tokens)
         rows = np.where(active, rows, first)
-        yield first, Candidates(
-            np.asarray(tokens, np.int32)[rows], np.asarray(rates, np.float32)[rows], active
+        yield (
+            first,
+            Candidates(
+                np.asarray(tokens, np.int32)[rows], np.asarray(rates, np.float32)[rows], active
+            ),
         )

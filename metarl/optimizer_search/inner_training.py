@@ -1,9 +1,10 @@
 """inner training: one network, one optimizer, a fixed number of steps; and many of them in one compiled program.
 
-`train` is the loop itself, written for one run. An optimizer inside it is a `Learner`: rules of the interpreter work on a
-flat vector of parameters, optax transforms on the tree. What a run starts from and which examples it sees is its
-*replicate*: a seed draws the starting parameters, the split of the data and the order of the batches, so runs of
-different optimizers on one replicate are paired. A `Fixture` holds the arrays of S replicates.
+`train` is the loop itself, written for one run. An optimizer inside it is a `Learner`: rules of the
+interpreter work on a flat vector of parameters, optax transforms on the tree. What a run starts from and
+which examples it sees is its *replicate*: a seed draws the starting parameters, the split of the data and the
+order of the batches, so runs of different optimizers on one replicate are paired. A `Fixture` holds the
+arrays of S replicates.
 
 The loop leaves as soon as a run has diverged; a diverged run has the loss +inf, never NaN.
 
@@ -157,7 +158,9 @@ def train(
 
 def start(learner: Learner, fixture: Fixture, replicate: jax.Array) -> Run:
     """Returns the beginning of a run on one replicate."""
-    params, model_state = jax.tree.map(lambda x: x[replicate], (fixture.params, fixture.model_state))
+    params, model_state = jax.tree.map(
+        lambda x: x[replicate], (fixture.params, fixture.model_state)
+    )
     packed = learner.pack(params)
     return Run(
         jnp.int32(0), packed, learner.init(packed), model_state, jnp.float32(0), jnp.bool_(True)

@@ -1,7 +1,8 @@
 """reference: tuned Adam on the replicates of a search, what every rule's loss is measured against.
 
-optax's own Adam takes the best of fifteen half-decades by its mean loss on the very replicates that it is then the yardstick
-on: a little better than any fair tuning would make it, so that a positive reward means something.
+optax's own Adam takes the best of fifteen half-decades by its mean loss on the very replicates that it is
+then the yardstick on: a little better than any fair tuning would make it, so that a positive reward means
+something.
 
 Letters: R learning rates, S replicates.
 """

@@ -1,7 +1,7 @@
 """result: what a search found, and the files that hold it.
 
-`result.json` is the document of `metarl search --json`; `comparison.json` holds the curves behind it, and the two CSV files
-the same for a spreadsheet. All four are written once, at the end.
+`result.json` is the document of `metarl search --json`; `comparison.json` holds the curves behind it, and the
+two CSV files the same for a spreadsheet. All four are written once, at the end.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """rewards: from the losses of a rule's runs to one finite number; more is better.
 
-"loss": minus the mean log of the rule's loss relative to tuned Adam's on the same replicate, over replicates and problems:
-0 is as good as Adam, 0.1 is 10 % less loss. "accuracy": the mean metric, as in the paper, where a diverged run counts as
-chance.
+"loss": minus the mean log of the rule's loss relative to tuned Adam's on the same replicate, over replicates
+and problems: 0 is as good as Adam, 0.1 is 10 % less loss. "accuracy": the mean metric, as in the paper, where
+a diverged run counts as chance.
 
 Letters: K rules, P problems, S replicates.
 """
@@ -46,9 +46,7 @@ def loss_rewards(
     return np.nan_to_num(np.mean(ratios, axis=0), neginf=FLOOR).astype(np.float32)
 
 
-def metric_rewards(
-    verdicts: Mapping[str, Verdicts], problems: Sequence[Problem]
-) -> np.ndarray:
+def metric_rewards(verdicts: Mapping[str, Verdicts], problems: Sequence[Problem]) -> np.ndarray:
     """Returns the mean metric, [K]; diverged runs count as chance, metrics that fall with quality are negated."""
     scores = []
     for problem in problems:

@@ -40,7 +40,11 @@ from .seeding import replicate_seeds
 
 DEFAULT_BUDGET = 2_000
 _ACCELERATOR_WIDTH = 64
-_DECIDES_REWARDS = ("problem", "reward", "training", "filters", "seed")
+# What two searches must share for rules and rewards of one to stand in the archive of the other.
+_SHARED_WITH_ARCHIVE = (
+    *("problem", "reward", "training", "filters", "seed"),
+    *("different_operands", "no_final_addition", "reuse_values"),
+)
 
 Earlier = tuple[SearchConfig, dict[str, np.ndarray]]
 
@@ -126,7 +130,7 @@ class SearchJob:
         before, arrays = self._earlier
         taken = self.load(arrays, {"counts": {}})
         # rewards are comparable only where the same replicates judged in the same way
-        same = all(getattr(self.config, n) == getattr(before, n) for n in _DECIDES_REWARDS)
+        same = all(getattr(self.config, n) == getattr(before, n) for n in _SHARED_WITH_ARCHIVE)
         return taken if same else replace(fresh, strategy=taken.strategy)
 
     def update(self, state: SearchState) -> tuple[SearchState, dict[str, Any]]:
@@ -158,7 +162,9 @@ class SearchJob:
             "cache": state.cache.to_arrays(),
         }
         arrays = {
-            f"{part}|{name}": array for part, found in parts.items() for name, array in found.items()
+            f"{part}|{name}": array
+            for part, found in parts.items()
+            for name, array in found.items()
         }
         return arrays, {"counts": asdict(state.counts)}
 
@@ -211,7 +217,9 @@ class SearchJob:
         """Trains the new rules, remembers them, and returns the rewards of all, [K], and the steps executed."""
         rewards, steps, new = np.full(len(tokens), self._floor, np.float32), 0, sorting.new
         if len(new):
-            grid = np.tile(np.float32(self.config.training.learning_rates), (len(new), 1))
+            grid = np.tile(
+                np.asarray(self.config.training.learning_rates, np.float32), (len(new), 1)
+            )
             verdicts = self._evaluator.evaluate(tokens[new], grid)
             rewards[new] = earned = self._reward(verdicts)
             rates = np.stack([v.rate for v in verdicts.values()], axis=1)  # [K, P]
@@ -234,9 +242,7 @@ class SearchJob:
             return metric_rewards(verdicts, self.problems)
         return loss_rewards(verdicts, {name: r.losses for name, r in self.references.items()})
 
-    def _count(
-        self, before: Counts, sorting: Sorting, rewards: np.ndarray, steps: int
-    ) -> Counts:
+    def _count(self, before: Counts, sorting: Sorting, rewards: np.ndarray, steps: int) -> Counts:
         here = filters.counts(sorting.reasons)
         del here[str(filters.Verdict.PASSES)]
         filtered = {name: before.filtered.get(name, 0) + count for name, count in here.items()}
@@ -257,7 +263,9 @@ class SearchJob:
     ) -> dict[str, Any]:
         counts, best = state.counts, state.archive.best(1)
         trained = rewards[sorting.new]
-        distinct = len({p for p, good in zip(sorting.fingerprints, sorting.passes, strict=True) if good})
+        distinct = len(
+            {p for p, good in zip(sorting.fingerprints, sorting.passes, strict=True) if good}
+        )
         return {
             "sampled": counts.sampled,
             "trained": counts.trained,

@@ -1,7 +1,7 @@
 """seeding: which replicate seeds each stage of an experiment uses.
 
-Searching, choosing, tuning and reporting never share a seed, so nothing is reported on the starts and splits that it was
-selected on. Paired comparisons use the same seeds for every competitor.
+Searching, choosing, tuning and reporting never share a seed, so nothing is reported on the starts and splits
+that it was selected on. Paired comparisons use the same seeds for every competitor.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ _STAGES: dict[Stage, int] = {"search": 0, "reference": 1, "choice": 2, "tuning":
 
 
 def replicate_seeds(root: int, stage: Stage, count: int) -> list[int]:
-    """Returns `count` seeds in [0, 2^28) of a stage; stages never share a seed, longer lists begin like shorter ones."""
+    """Returns `count` seeds of a stage, in [0, 2^28).
+
+    Stages never share a seed; a longer list begins like a shorter one.
+    """
     words = np.random.SeedSequence([root, _STAGES[stage]]).generate_state(2 * count + 16)
     distinct = dict.fromkeys(int(word) >> 7 for word in words)
     return [seed * 8 + _STAGES[stage] for seed in list(distinct)[:count]]

@@ -131,8 +131,9 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     Returns:
       The mean [].
     """
-    # The peak is taken out first. In logsumexp(logits) - logits[label] two huge numbers cancel, so that ten equal logits
-    # of 1e9 would have loss 0 and not log 10; a search for update rules finds such rounding within minutes.
+    # The peak is taken out first. In logsumexp(logits) - logits[label] two huge numbers cancel, so that ten
+    # equal logits of 1e9 would have loss 0 and not log 10; a search for update rules finds such rounding
+    # within minutes.
     peaks = jax.lax.stop_gradient(jnp.max(logits, axis=1, keepdims=True))
     shifted = logits - peaks
     # A product with one-hot rows: the gradient of indexing is a scatter, which is slow on a CPU.

@@ -132,7 +132,9 @@ def drive(
         _save(job, run, snapshot)
         outcome = _record_outcome(job, run, snapshot, reason)
     if outcome == "interrupted":
-        progress.message(f"Interrupted. Everything is saved; go on with: {resume_command(owner or run)}")
+        progress.message(
+            f"Interrupted. Everything is saved; go on with: {resume_command(owner or run)}"
+        )
     return snapshot.state, outcome
 
 
@@ -253,7 +255,9 @@ def _displayed(progress: Progress, run: RunDirectory, unit: str, owner: RunDirec
         raise  # nothing has begun
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, OSError)):
-            progress.message(f"Stopped. Go on from the last checkpoint with: {resume_command(owner)}")
+            progress.message(
+                f"Stopped. Go on from the last checkpoint with: {resume_command(owner)}"
+            )
         raise
     finally:
         run.metrics.close()

@@ -1,9 +1,9 @@
 """The interpreter: rules as data, so that one compiled program runs any number of different rules.
 
-A rule arrives as tokens of a `Grammar`. For every slot of a group the program holds all choices and takes one with
-`lax.switch`. Rules that run one after another on a CPU thread (`lax.map`) take real branches and pay only for what the
-rule uses; under `vmap`, on a GPU or TPU, JAX turns the same switches into "compute all, select one". The semantics is one,
-and bits are promised for each of the two ways, not between them.
+A rule arrives as tokens of a `Grammar`. For every slot of a group the program holds all choices and takes one
+with `lax.switch`. Rules that run one after another on a CPU thread (`lax.map`) take real branches and pay
+only for what the rule uses; under `vmap`, on a GPU or TPU, JAX turns the same switches into "compute all,
+select one". The semantics is one, and bits are promised for each of the two ways, not between them.
 
 Everything works on flat vectors [P] of parameters. Random primitives read a fixed table at an offset hashed from seed,
 step and slot, which costs a slice where a generator would cost more than the rest of the step.
@@ -117,7 +117,7 @@ class Interpreter:
         scope = _scope(self, moments, g, w, t, total_steps)
         draw = _Draw(randomness, seed, t, g.size)
         operands = self.grammar.operand_expressions
-        values: tuple[jax.Array, ...] = ()
+        values: list[jax.Array] = []
         for group in range(self.grammar.depth):
             slots = tokens[5 * group : 5 * group + 5]
             arguments = []
@@ -128,7 +128,8 @@ class Interpreter:
                 argument = lax.switch(slots[side], choices)
                 functions = _unary_branches(self.grammar, scope, draw.at(4 * group + 2 + side))
                 arguments.append(lax.switch(slots[2 + side], functions, argument))
-            values += (lax.switch(slots[4], _binary_branches(self.grammar, scope), *arguments),)
+            combine = _binary_branches(self.grammar, scope)
+            values.append(lax.switch(slots[4], combine, *arguments))
         return values[-1]
 
 

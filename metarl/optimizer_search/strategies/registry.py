@@ -46,5 +46,7 @@ def make(name: str, grammar: Grammar, config: SearchConfig) -> Strategy:
         module, factory = _FACTORIES[name]
         return getattr(importlib.import_module(f"{__package__}.{module}"), factory)(grammar, config)
     if ":" in name:
-        return checked(call_own("strategy", name, Strategy, grammar=grammar, config=config), grammar, name)
+        return checked(
+            call_own("strategy", name, Strategy, grammar=grammar, config=config), grammar, name
+        )
     raise unknown_name("strategy", name, [*names(), "my_module:factory"])
