@@ -125,6 +125,26 @@ def test_without_early_stopping_every_lane_runs_to_its_end(toy):
     assert np.isfinite(found.losses[1]).all()  # it climbs, but does not diverge
 
 
+def test_refinement_runs_the_half_decade_below_too_and_keeps_the_better(
+    toy, verdicts, run_by_optax
+):
+    refining = dataclasses.replace(TRIAL, refine=True)
+    found = run(make_judgement(toy, GRAMMAR, refining, "search", SEEDS), candidates(*TEXTS))
+    np.testing.assert_array_equal(found.sweep, verdicts.sweep)
+    lower = verdicts.rate / np.float32(10.0**0.5)
+    full = [[run_by_optax(rate, r, TRIAL.full_steps) for r in range(2, 5)] for rate in lower]
+    adam, climber = TEXTS.index("adam"), TEXTS.index("-adam")
+    both = [verdicts.losses[adam], [loss for loss, _, _ in full[adam]]]
+    better = int(np.argmin(np.mean(both, axis=1)))
+    np.testing.assert_allclose(found.losses[adam], both[better], rtol=1e-4)
+    np.testing.assert_allclose(found.rate[adam], (verdicts.rate, lower)[better][adam], rtol=1e-6)
+    assert (found.losses.mean(axis=1) <= verdicts.losses.mean(axis=1)).all()
+    changed = found.rate != verdicts.rate
+    assert changed.any() and not changed.all(), "the rules no longer show both outcomes"
+    assert found.steps[adam] == verdicts.steps[adam] + TRIAL.full_replicates * TRIAL.full_steps
+    assert found.steps[climber] == verdicts.steps[climber] and not changed[climber]
+
+
 def test_padding_costs_no_step_and_changes_no_bit(judgement, verdicts):
     padded = run(judgement, candidates(*TEXTS, active=[True, False, True, False]))
     assert padded.steps[1] == padded.steps[3] == 0
