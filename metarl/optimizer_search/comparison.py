@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from metarl import problems as problem_suite
@@ -154,7 +153,7 @@ def _compare_on(
         exponents, losses, spent = _tune(contest, field, crew)
         rates = 10.0 ** (np.array(exponents) / 2.0)
         best = {label: _best_rate(label, rates, row, wanted) for label, row in losses.items()}
-        seeds = config.seeds or _report_seeds(contest, field, best)
+        seeds = config.seeds or _report_seeds(contest, field, best, crew)
         say(f"{problem.name}: {seeds} fresh runs of each")
         report = contest.report[:seeds]
 
@@ -163,7 +162,7 @@ def _compare_on(
             return contest.measure(entrant, runs, device)
 
         curves = dict(zip(best, crew.map(measure, field), strict=True))
-    times = _relative_times(contest, field, best)
+        times = _relative_times(contest, field, best, crew)
     adam = curves[BASELINE].losses
     entries = {
         e.label: _entry(
@@ -227,25 +226,25 @@ def _best_rate(label: str, rates: np.ndarray, losses: np.ndarray, wanted: set[st
     return float(rates[np.argmin(losses)])
 
 
-def _report_seeds(contest: Contest, field: list[Entrant], best: dict[str, float]) -> int:
+def _report_seeds(
+    contest: Contest, field: list[Entrant], best: dict[str, float], crew: Crew
+) -> int:
     """Returns 60 where a run of Adam takes under a second, else 10."""
-    adam = next(entrant for entrant in field if entrant.label == BASELINE)
-    device = jax.local_devices()[0]
-    contest.seconds(adam, best[BASELINE], device)
-    three_runs = contest.seconds(adam, best[BASELINE], device)
+    place = next(i for i, entrant in enumerate(field) if entrant.label == BASELINE)
+    three_runs = contest.seconds(field[place], best[BASELINE], crew.device(place))
     return _MANY_SEEDS if three_runs < 3 * _QUICK_RUN_SECONDS else _FEW_SEEDS
 
 
 def _relative_times(
-    contest: Contest, field: list[Entrant], best: dict[str, float]
+    contest: Contest, field: list[Entrant], best: dict[str, float], crew: Crew
 ) -> dict[str, float]:
     """Returns the median time of each entrant's runs over Adam's, measured in turns with nothing else running."""
-    device = jax.local_devices()[0]
     seconds: dict[str, list[float]] = {entrant.label: [] for entrant in field}
-    for _ in range(_TIMINGS + 1):  # the first round compiles for this device
-        for entrant in field:
-            seconds[entrant.label].append(contest.seconds(entrant, best[entrant.label], device))
-    medians = {label: float(np.median(values[1:])) for label, values in seconds.items()}
+    for _ in range(_TIMINGS):
+        for place, entrant in enumerate(field):
+            found = contest.seconds(entrant, best[entrant.label], crew.device(place))
+            seconds[entrant.label].append(found)
+    medians = {label: float(np.median(values)) for label, values in seconds.items()}
     return {label: median / medians[BASELINE] for label, median in medians.items()}
 
 

@@ -9,7 +9,6 @@ Letters: E entrants, J runs, C points of a run, S replicates.
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -178,14 +177,12 @@ class Contest:
 
 
 class Crew:
-    """One thread per device; work is done by whichever is free, results come in order."""
+    """One thread per device. The n-th item always goes to the same device, so its program is compiled once."""
 
     def __init__(self) -> None:
         """Starts the threads."""
-        self._idle: queue.SimpleQueue[Device] = queue.SimpleQueue()
-        for device in jax.local_devices():
-            self._idle.put(device)
-        self._threads = ThreadPoolExecutor(len(jax.local_devices()), thread_name_prefix="contest")
+        self._devices = jax.local_devices()
+        self._threads = [ThreadPoolExecutor(1, thread_name_prefix="contest") for _ in self._devices]
 
     def __enter__(self) -> Crew:
         """Returns self."""
@@ -193,19 +190,20 @@ class Crew:
 
     def __exit__(self, *_: object) -> None:
         """Ends the threads; work not yet begun is dropped."""
-        self._threads.shutdown(cancel_futures=True)
+        for thread in self._threads:
+            thread.shutdown(cancel_futures=True)
+
+    def device(self, place: int) -> Device:
+        """Returns the device of the item at `place`."""
+        return self._devices[place % len(self._devices)]
 
     def map(self, work: Callable[[Any, Device], Any], items: Sequence[Any]) -> list[Any]:
         """Returns work(item, device) for each item, in the items' order."""
-
-        def on_idle_device(item: Any) -> Any:
-            device = self._idle.get()
-            try:
-                return work(item, device)
-            finally:
-                self._idle.put(device)
-
-        return list(self._threads.map(on_idle_device, items))
+        running = [
+            self._threads[place % len(self._threads)].submit(work, item, self.device(place))
+            for place, item in enumerate(items)
+        ]
+        return [one.result() for one in running]
 
 
 def _padded(runs: Runs, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ from .candidates import Candidates, Judgement, Verdicts
 Device = Any  # a jax.Device, which type checkers take for a variable
 
 # Small enough that the last chunks of a generation keep all threads busy; a call costs microseconds.
-DEFAULT_WIDTH = 8
+DEFAULT_WIDTH = 4
 
 
 class Result(NamedTuple):

@@ -229,7 +229,8 @@ def _earlier(config: SearchConfig) -> tuple[SearchConfig, dict[str, Any]]:
         require(
             ours == theirs,
             f"--init-from {config.init_from}: that run has {name} {theirs!r}, not {ours!r}; "
-            f"its controller does not fit. Take the same {name}, for example with --config {config.init_from}/config.json.",
+            f"its controller does not fit. Take the same {name}, for example with "
+            f"--config {config.init_from}/config.json.",
         )
     saved = run.checkpoints.load_newest()
     if saved is None:

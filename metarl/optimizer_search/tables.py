@@ -14,7 +14,7 @@ _COLUMNS = (
     Column("learning_rate", "learning rate", essential=False),
     Column("final_loss", "test loss, IQM"),
     Column("difference_to_adam", "difference to Adam", better="lower"),
-    Column("metric"),
+    Column("metric", essential=False),
     Column("steps_to_target", "steps to Adam's loss", essential=False),
     Column("state_bytes_per_parameter", "state, bytes/parameter", essential=False),
     Column("step_time_relative_to_adam", "time/step, Adam = 1", essential=False),
@@ -32,7 +32,9 @@ def problem_table(name: str, result: Mapping[str, Any], highlighted: Sequence[st
     """
     entries = sorted(result["entries"].items(), key=lambda item: _order(item[1]))
     columns = [
-        Column("metric", result["metric"] or "metric") if column.name == "metric" else column
+        Column("metric", result["metric"] or "metric", essential=False)
+        if column.name == "metric"
+        else column
         for column in _COLUMNS
         if column.name != "metric" or result["metric"]
     ]
