@@ -95,10 +95,11 @@ class Contest:
         """Returns the wall-clock seconds of a few warm runs."""
         runs = Runs(np.full(3, rate), np.full(3, self.report[0]))
         end = np.full_like(self.points, self.steps)
-        rates, replicates, stops = _padded(runs, end)
+        # placed as in `_run`, or the program would be compiled anew for arguments that lie elsewhere
+        placed = jax.device_put(_padded(runs, end), device)
         program = self._program(entrant)
         began = time.perf_counter()
-        jax.block_until_ready(program(self._fixtures[device], rates, replicates, stops))
+        jax.block_until_ready(program(self._fixtures[device], *placed))
         return time.perf_counter() - began
 
     def state_bytes_per_parameter(self, entrant: Entrant) -> float:
