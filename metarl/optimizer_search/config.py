@@ -171,7 +171,7 @@ class SearchConfig:
             self.budget is None or self.minutes is None,
             "Give either a budget or minutes, not both.",
         )
-        require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
+        _validate_seed(self.seed)
         _validate_training(self.training)
         _validate_controller(self.controller)
         _at_least(2, "evolution.", population=self.evolution.population)
@@ -224,7 +224,7 @@ class CompareConfig:
             f"seeds must be at least 2 (an interval needs them), not {self.seeds}.",
         )
         _at_least(1, tuning_seeds=self.tuning_seeds)
-        require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
+        _validate_seed(self.seed)
         return self
 
 
@@ -325,6 +325,11 @@ def _validate_controller(controller: ControllerConfig) -> None:
     require(
         0 <= weight < math.inf, f"controller.entropy_weight must not be negative, not {weight}."
     )
+
+
+def _validate_seed(seed: int) -> None:
+    # jax would silently drop the higher bits
+    require(0 <= seed < 2**32, f"seed must be from 0 to 2^32 - 1, not {seed}.")
 
 
 def _at_least(least: int, prefix: str = "", /, **values: int) -> None:

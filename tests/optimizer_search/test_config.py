@@ -37,7 +37,8 @@ REFUSED = [
     ({"minutes": 0.0}, "minutes must be positive, not 0.0."),
     ({"minutes": float("nan")}, "minutes must be positive, not nan."),
     ({"budget": 5, "minutes": 1.0}, "Give either a budget or minutes, not both."),
-    ({"seed": -1}, "seed must not be negative, not -1."),
+    ({"seed": -1}, "seed must be from 0 to 2^32 - 1, not -1."),
+    ({"seed": 2**32}, "seed must be from 0 to 2^32 - 1, not 4294967296."),
     (training(steps=0), "training.steps must be at least 1, not 0."),
     (training(seeds=0), "training.seeds must be at least 1, not 0."),
     (training(sweep_fraction=0.0), "training.sweep_fraction must be in (0, 1], not 0.0."),
@@ -81,7 +82,7 @@ def test_a_search_refuses_numbers_that_make_no_sense(fields, text):
         ({"steps": 0}, "steps must be at least 1, not 0."),
         ({"seeds": 1}, "seeds must be at least 2 (an interval needs them), not 1."),
         ({"tuning_seeds": 0}, "tuning_seeds must be at least 1, not 0."),
-        ({"seed": -1}, "seed must not be negative, not -1."),
+        ({"seed": -1}, "seed must be from 0 to 2^32 - 1, not -1."),
     ],
 )
 def test_a_comparison_refuses_numbers_that_make_no_sense(fields, text):
