@@ -76,11 +76,9 @@ def reports(told):
 DEATHS = {
     "before the first generation": lambda told: len(reports(told)) == 1,
     "in the search": lambda told: len(reports(told)) == 2,
-    "before the random search": lambda told: told[-1][1].startswith("Random search beside it"),
     "in the random search": lambda told: (
         told[-1][0] == "report" and "Random search" in str(told) and not told[-1][1].startswith("0")
     ),
-    "before the choice": lambda told: told[-1][1].startswith("Choosing"),
     "before the comparison": lambda told: told[-1][1].startswith("toy: tuning"),
 }
 
