@@ -24,7 +24,7 @@ help:
 install: $(VENV)/core
 
 demo: $(VENV)/core
-	$(BIN)/metarl search --problem digits-mlp --space arxiv --strategy ppo --run-dir runs/demo-$(STAMP)
+	$(BIN)/metarl search --problem digits-mlp --space arxiv --strategy ppo --budget 1500 --run-dir runs/demo-$(STAMP)
 
 test: $(VENV)/dev
 	$(PYTEST) -m "not slow and not extras" $(SPREAD)
