@@ -24,7 +24,7 @@ SPACE = Space(
 )
 GRAMMAR = Grammar(SPACE, depth=1)
 SEEDS = [5, 6, 7, 8, 9]
-RATES = np.float32([1e-3, 1e-1, 1.0, 1e3])
+RATES = np.array([1e-3, 1e-1, 1.0, 1e3], np.float32)
 TRIAL = Trial(sweep_steps=4, full_steps=9, sweep_replicates=2, full_replicates=3, num_rates=4)
 WIDTH = 4
 TEXTS = ("g", "adam", "-adam", "sign(g) * exp(m)")
@@ -34,7 +34,7 @@ def tokens_of(*texts):
     return np.stack([GRAMMAR.to_tokens(parse(text)) for text in texts])
 
 
-def candidates(*texts, active=True, rates=RATES):
+def candidates(*texts, active: bool | list[bool] = True, rates=RATES):
     rows = len(texts)
     return Candidates(
         tokens_of(*texts), np.tile(rates, (rows, 1)), np.broadcast_to(np.asarray(active), rows)

@@ -23,7 +23,8 @@ from metarl.update_rules import parse
 POWERSIGN, NEVER_FINITE = "exp(sign(g) * sign(m)) * g", "g^0.5"
 TYPED = {"toy": ("sgd", POWERSIGN, NEVER_FINITE), "gentle": ("sgd",)}
 LOADED = {"toy": "toy_problem:logistic", "gentle": "toy_problem:gentle"}
-CONFIG = CompareConfig(problem=(), steps=12, seeds=5, tuning_seeds=2, seed=3)
+SEEDS = 5
+CONFIG = CompareConfig(problem=(), steps=12, seeds=SEEDS, tuning_seeds=2, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_differences_to_adam_are_paired_by_seed(result):
 @pytest.mark.parametrize("label", ["sgd", POWERSIGN])
 def test_reported_losses_are_those_of_runs_on_fresh_seeds_and_test_data(toy, comparison, label):
     entry = comparison.problems["toy"].entries[label]
-    seeds = replicate_seeds(CONFIG.seed, "report", CONFIG.seeds)
+    seeds = replicate_seeds(CONFIG.seed, "report", SEEDS)
     fixture, layout = draw_fixture(toy, "test", seeds)
 
     @jax.jit
@@ -146,7 +147,7 @@ def test_a_rule_that_is_never_finite_is_refused_by_its_text(toy):
 def test_or_its_divergence_is_reported_where_that_is_asked_for(comparison):
     result = comparison.problems["toy"]
     entry = result.entries[NEVER_FINITE]
-    assert entry.diverged == CONFIG.seeds and np.isposinf(entry.curves[:, -1]).all()
+    assert entry.diverged == SEEDS and np.isposinf(entry.curves[:, -1]).all()
     assert np.isposinf(entry.final_loss.estimate) and np.isposinf(entry.difference_to_adam.estimate)
     assert entry.steps_to_target is None and entry.reached_target == 0.0
     for label in ("sgd", "adam"):

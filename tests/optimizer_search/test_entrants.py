@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,14 +11,15 @@ import optax
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.optimizer_search.entrants import BASELINE, entrant, references, rule_entrant
+from metarl.optimizer_search.entrants import BASELINE, entrant, references
 from metarl.update_rules import NAMED_RULES, parse, to_optax
 
 PARAMS = {"w": jnp.array([0.5, -1.0, 2.0])}
 
 
 def three_steps(transform):
-    params, state = PARAMS, transform.init(PARAMS)
+    params: Any = PARAMS
+    state = transform.init(PARAMS)
     for t in range(3):
         grads = jax.tree.map(lambda w, t=t: 2.0 * w + 0.3 * t, params)
         updates, state = transform.update(grads, state, params)
@@ -75,15 +78,9 @@ def test_random_rules_draw_by_the_key_of_the_run():
 
 def test_the_learning_rate_may_be_traced():
     def final(rate):
-        return (
-            rule_entrant("g", parse("g"))
-            .make(rate, 10, jax.random.key(0))
-            .update(
-                PARAMS,
-                rule_entrant("g", parse("g")).make(rate, 10, jax.random.key(0)).init(PARAMS),
-                PARAMS,
-            )[0]["w"]
-        )
+        transform = entrant("g").make(rate, 10, jax.random.key(0))
+        updates: Any = transform.update(PARAMS, transform.init(PARAMS), PARAMS)[0]
+        return updates["w"]
 
     np.testing.assert_allclose(jax.jit(final)(0.5), -0.5 * PARAMS["w"])
 

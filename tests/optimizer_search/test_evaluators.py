@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
-from metarl.optimizer_search.candidates import Trial, Verdicts, make_judgement
+from metarl.optimizer_search.candidates import Judgement, Trial, Verdicts, make_judgement
 from metarl.optimizer_search.evaluators import LocalEvaluator
 from metarl.update_rules import Grammar, Space
 
@@ -32,7 +34,7 @@ def judgements(toy):
 def asked():
     """Tokens [K, L], and rates [K, R] that differ by rule."""
     tokens = GRAMMAR.sample(np.random.default_rng(0), RULES)
-    return tokens, np.float32([[0.01 * (i + 1), 0.1] for i in range(RULES)])
+    return tokens, np.array([[0.01 * (i + 1), 0.1] for i in range(RULES)], np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,10 @@ def evaluator(judgements):
 @pytest.fixture(scope="module")
 def verdicts(evaluator, asked):
     return evaluator.evaluate(*asked)
+
+
+def with_program(judgement: Judgement, program: Any) -> Judgement:
+    return dataclasses.replace(judgement, program=program)
 
 
 def assert_same(one: Verdicts, other: Verdicts, rows=slice(None)):
@@ -92,38 +98,32 @@ def test_results_come_as_completed_and_each_rule_once(evaluator, verdicts, asked
 
 def test_both_devices_work(judgements, asked):
     used = set()
-
-    class Spy:
-        data = judgements["one"].data
-
-        @staticmethod
-        def program(data, chunk):
-            used.add(next(iter(chunk.tokens.devices())))
-            together.wait(timeout=60)  # nobody goes on before both are at work
-            return judgements["one"].program(data, chunk)
-
     together = threading.Barrier(2)
-    evaluator = LocalEvaluator({"spy": Spy}, width=RULES // 2)
+    judge = judgements["one"].program
+
+    def spy(data, chunk):
+        used.add(next(iter(chunk.tokens.devices())))
+        together.wait(timeout=60)  # nobody goes on before both are at work
+        return judge(data, chunk)
+
+    evaluator = LocalEvaluator({"spy": with_program(judgements["one"], spy)}, width=RULES // 2)
     evaluator.evaluate(*asked)
     evaluator.close()
     assert used == set(jax.local_devices())
 
 
 def test_a_failure_in_a_thread_reaches_the_caller_and_leaves_the_devices_free(judgements, asked):
-    class Broken:
-        data = judgements["one"].data
-        calls = 0
+    broken = True
+    judge = judgements["one"].program
 
-        @classmethod
-        def program(cls, data, chunk):
-            cls.calls += 1
-            if cls.calls <= 3:
-                raise RuntimeError("out of memory")
-            return judgements["one"].program(data, chunk)
+    def program(data, chunk):
+        if broken:
+            raise RuntimeError("out of memory")
+        return judge(data, chunk)
 
-    evaluator = LocalEvaluator({"broken": Broken}, WIDTH)
+    evaluator = LocalEvaluator({"one": with_program(judgements["one"], program)}, WIDTH)
     with pytest.raises(RuntimeError, match="out of memory"):
         evaluator.evaluate(*asked)
-    Broken.calls = 99
-    assert evaluator.evaluate(*asked)["broken"].rate.shape == (RULES,)
+    broken = False
+    assert evaluator.evaluate(*asked)["one"].rate.shape == (RULES,)
     evaluator.close()

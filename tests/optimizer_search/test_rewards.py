@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,12 @@ def verdicts(losses, metrics=None):
     )
 
 
-def problem(name="one", metric="accuracy", higher_is_better=True, chance=0.1):
+def problem(
+    name="one",
+    metric: str | None = "accuracy",
+    higher_is_better=True,
+    chance: float | None = 0.1,
+) -> Any:
     return SimpleNamespace(
         name=name, metric=metric, higher_is_better=higher_is_better, chance=chance
     )

@@ -6,6 +6,7 @@ One step from random states is compared, never long curves of arbitrary rules: r
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +51,7 @@ def tiny():
 def history(seed=0, size=P, steps=STEP + 1):
     rng = np.random.default_rng(seed)
     lasting = rng.standard_normal(size)
-    return np.float32(lasting + 0.5 * rng.standard_normal((steps, size)))  # [N, P]
+    return (lasting + 0.5 * rng.standard_normal((steps, size))).astype(np.float32)  # [N, P]
 
 
 def averaged(interpreter, gradients):
@@ -78,13 +79,13 @@ def compiled(rule, gradients, w):
     """The compiler's update at step STEP, from averages as a loop of numpy makes them."""
     rates = {"mu": (0.9, 1), "nu": (0.999, 2), "xi": (0.999, 3)}
     transform = scale_by_rule(rule, total_steps=T)
-    state = transform.init(jnp.asarray(w))
+    state: Any = transform.init(jnp.asarray(w))
     averages = {}
     for name, (rate, order) in rates.items():
         if getattr(state, name) is not None:
             average = np.zeros(len(w))
             for g in gradients[:-1]:
-                average = rate * average + (1 - rate) * np.float64(g) ** order
+                average = rate * average + (1 - rate) * g.astype(float) ** order
             averages[name] = jnp.asarray(average, jnp.float32)
     state = state._replace(count=jnp.int32(STEP), **averages)
     return np.asarray(transform.update(jnp.asarray(gradients[-1]), state, jnp.asarray(w))[0])
@@ -96,10 +97,10 @@ def in_double_precision(rule, gradients, w):
     for name, rate, order in (("m", 0.9, 1), ("v", 0.999, 2), ("y", 0.999, 3)):
         average = np.zeros(len(w))
         for g in gradients:
-            average = rate * average + (1 - rate) * np.float64(g) ** order
+            average = rate * average + (1 - rate) * g.astype(float) ** order
         corrected[name] = average / (1 - rate ** len(gradients))
     return reference_update(
-        rule, np.float64(gradients[-1]), w=np.float64(w), t=STEP, progress=STEP / T, **corrected
+        rule, gradients[-1].astype(float), w=w.astype(float), t=STEP, progress=STEP / T, **corrected
     )
 
 
@@ -118,7 +119,7 @@ def test_one_step_of_a_random_rule_equals_the_compilers(depth):
     grammar = Grammar("deterministic", depth)
     tokens = grammar.sample(np.random.default_rng(depth), RULES_PER_DEPTH)
     gradients = history(depth)
-    w = np.float32(0.1 * np.random.default_rng(9).standard_normal(P))
+    w = 0.1 * np.random.default_rng(9).standard_normal(P, np.float32)
     moments = averaged(Interpreter(grammar), gradients)
     ours = interpreted(grammar, tokens, moments, jnp.asarray(gradients[-1]), jnp.asarray(w))
     told_apart = failed = 0
@@ -168,7 +169,8 @@ def test_both_executors_give_the_same_numbers_but_for_rounding(name):
 def test_twenty_steps_equal_optax(tiny, text, reference):
     interpreter, step = tiny
     tokens = jnp.asarray(interpreter.grammar.to_tokens(parse(text)))
-    ours = theirs = jnp.asarray(history(2)[0])
+    ours: Any = jnp.asarray(history(2)[0])
+    theirs: Any = ours
     scale = jnp.exp(jnp.linspace(-2.0, 2.0, P))
     moments, state = interpreter.init(P), reference.init(theirs)
     for t in range(20):
@@ -235,8 +237,8 @@ def test_random_numbers_depend_on_seed_step_and_place_and_on_nothing_else(tiny):
     assert (product < 0).mean() > 0.4
 
 
-X = np.float32([-3.0, -2.5, -1.0, -0.5, -0.0, 0.0, 1e-3, 0.5, 1.0, 2.0, 7.3, 1e4])
-Y = np.float32([-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.7, 2.0, 3.0, 4.0, 5.0])
+X = np.array([-3.0, -2.5, -1.0, -0.5, -0.0, 0.0, 1e-3, 0.5, 1.0, 2.0, 7.3, 1e4], np.float32)
+Y = np.array([-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.7, 2.0, 3.0, 4.0, 5.0], np.float32)
 
 
 def test_power_agrees_with_jax_over_signs_zeros_and_fractions():
