@@ -110,10 +110,21 @@ def _closing_lines(result: Any) -> list[str]:
         "",
         f"Winner (rank 1 on choice data): {result.winner.rule}",
         *(f"  {line}" for line in verdicts(result)),
+        *_beside(result),
         "",
         f"Take it home: metarl export {result.run_dir} --to optax -o found_rule.py",
         f"  or: from metarl.update_rules import to_optax; to_optax({result.winner.rule!r}, learning_rate)",
         f"Report: {Path(result.run_dir) / 'report.html'}",
+    ]
+
+
+def _beside(result: Any) -> list[str]:
+    """Returns what random search found, if it ran."""
+    if result.random_best is None:
+        return []
+    return [
+        f"Random search at as many rules: {result.random_best.rule}; choice score "
+        f"{result.random_best.choice_score:+.3f}, the winner's {result.winner.choice_score:+.3f}."
     ]
 
 

@@ -120,7 +120,7 @@ def compare(
 
 def comparison_size(rules: int, settings: FinalistConfig) -> int:
     """Returns the networks trained on one problem to compare so many rules with all references, grid not widened."""
-    runs = len(_GRID) * settings.tuning_seeds + settings.report_seeds
+    runs = len(_GRID) * settings.tuning_seeds + (settings.report_seeds or _MANY_SEEDS)
     return (rules + len(references())) * runs
 
 

@@ -18,7 +18,14 @@ import jax
 from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require
 from metarl.problems import Problem
-from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr
+from metarl.runs import (
+    Progress,
+    RunDirectory,
+    collect_provenance,
+    differing_bits,
+    drive,
+    progress_on_stderr,
+)
 from metarl.update_rules import parse
 
 from . import strategies
@@ -77,10 +84,19 @@ def resume(run_dir: str | Path, *, progress: Progress | None = None) -> SearchRe
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a search.")
     finished = SearchResult.read(run.path)
+    progress = progress or progress_on_stderr()
     if finished is not None:
+        if not (run.path / "report.html").exists():  # killed between the two
+            _write_report(run.path, progress)
         return finished
     config = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
-    return _conduct(run, config, progress or progress_on_stderr())
+    changed = differing_bits(run.provenance, collect_provenance(sys.argv))
+    if changed:
+        progress.message(
+            f"Since the run began these have changed: {', '.join(changed)}. Its last bits may "
+            "differ from those of an uninterrupted run."
+        )
+    return _conduct(run, config, progress)
 
 
 def check(config: SearchConfig) -> list[Problem]:
@@ -92,10 +108,16 @@ def check(config: SearchConfig) -> list[Problem]:
     config.validate()
     strategies.make(config.strategy, grammar_of(config), config)
     suite = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
-    for name in config.final.held_out:
-        problem_suite.load(name)
-    for problem in suite:
+    held_out = [problem_suite.load(name) for name in dict.fromkeys(config.final.held_out)]
+    everything = {id(problem): problem for problem in (*suite, *held_out)}.values()
+    names = [problem.name for problem in everything]
+    require(
+        len(set(names)) == len(names),
+        f"Two different problems have the same name; received {', '.join(names)}. Rename one.",
+    )
+    for problem in everything:
         check_start(problem)
+    for problem in suite:
         require(
             config.reward == "loss" or problem.metric is not None,
             f"Problem {problem.name!r} has no metric, so `--reward accuracy` cannot judge on it. Use `--reward loss`.",
@@ -107,7 +129,7 @@ def check(config: SearchConfig) -> list[Problem]:
 
 def _conduct(run: RunDirectory, config: SearchConfig, progress: Progress) -> SearchResult:
     with run.lock(), _saying_how_to_resume(run, progress):
-        job = _job(config)
+        job = _job(run, config)
         state = _drive(job, run, progress, config.minutes, run)
         progress.message(f"Searched: {state.counts.trained:,} distinct rules trained.")
         rivals = _random_winner(run, config, state.counts.trained, progress)
@@ -149,9 +171,10 @@ def comparison_config(config: SearchConfig) -> CompareConfig:
     )
 
 
-def _job(config: SearchConfig) -> SearchJob:
-    earlier = None if config.init_from is None else _earlier(config)
-    return SearchJob(config, earlier)
+def _job(run: RunDirectory, config: SearchConfig) -> SearchJob:
+    """Returns the job; the run that it starts from is read only while it has no checkpoint of its own."""
+    begins = config.init_from is not None and run.checkpoints.newest() is None
+    return SearchJob(config, _earlier(config) if begins else None)
 
 
 def _drive(

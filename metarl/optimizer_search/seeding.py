@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-Stage = Literal["search", "reference", "choice", "tuning", "report"]
+Stage = Literal["search", "choice", "tuning", "report"]
 
-_STAGES: dict[Stage, int] = {"search": 0, "reference": 1, "choice": 2, "tuning": 3, "report": 4}
+_STAGES: dict[Stage, int] = {"search": 0, "choice": 1, "tuning": 2, "report": 3}
 
 
 def replicate_seeds(root: int, stage: Stage, count: int) -> list[int]:
@@ -21,5 +21,5 @@ def replicate_seeds(root: int, stage: Stage, count: int) -> list[int]:
     Stages never share a seed; a longer list begins like a shorter one.
     """
     words = np.random.SeedSequence([root, _STAGES[stage]]).generate_state(2 * count + 16)
-    distinct = dict.fromkeys(int(word) >> 7 for word in words)
-    return [seed * 8 + _STAGES[stage] for seed in list(distinct)[:count]]
+    distinct = dict.fromkeys(int(word) >> 6 for word in words)
+    return [seed * 4 + _STAGES[stage] for seed in list(distinct)[:count]]

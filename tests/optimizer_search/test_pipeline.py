@@ -23,6 +23,7 @@ from metarl.optimizer_search.pipeline import check, resume, search
 from metarl.optimizer_search.probes import Probes
 from metarl.optimizer_search.result import RANDOM_PREFIX, SearchResult
 from metarl.reporting import to_json
+from metarl.runs import RunDirectory
 from metarl.update_rules import Grammar, Interpreter, Space
 
 CONFIG = SearchConfig(
@@ -237,11 +238,12 @@ def test_a_good_configuration_passes_the_check(toy):
     assert check(CONFIG) == [toy]
 
 
-def test_an_earlier_run_hands_over_controller_and_archive(complete, few_references):
+def test_an_earlier_run_hands_over_controller_and_archive(complete, few_references, tmp_path):
     place = complete[0]
+    new = RunDirectory.create(tmp_path / "new", "search", {"seed": 0}, ["metarl"])
     config = dataclasses.replace(CONFIG, init_from=str(place), budget=3)
     check(config)
-    job = pipeline._job(config)
+    job = pipeline._job(new, config)
     assert len(job.init().archive) > 0
     for change, text in (
         ({"depth": 2}, "that run has depth 1"),

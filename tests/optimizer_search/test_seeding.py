@@ -8,7 +8,7 @@ import pytest
 
 from metarl.optimizer_search.seeding import replicate_seeds
 
-STAGES = ("search", "reference", "choice", "tuning", "report")
+STAGES = ("search", "choice", "tuning", "report")
 
 
 def test_stages_share_no_seed():
