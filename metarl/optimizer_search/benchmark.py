@@ -104,6 +104,8 @@ def measure_search(
         "seconds": {**seconds, "compile_one_rule": compile_each, "one_rule_compiled_and_run": each},
         "extrapolated": {
             "compile_one_rule": f"mean of {len(alone)} rules, times {_MANY:,} or {rules}, over {threads} threads",
+            "adam_vmap": "the runs of one rule side by side, once, times the rules; if that would take longer than "
+            f"{_VMAP_PATIENCE_SECONDS:.0f} s, one step of them, times the steps",
         },
     }
 
