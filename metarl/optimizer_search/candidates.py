@@ -1,13 +1,14 @@
 """candidates: the program that judges rules, many through one compilation.
 
-For one candidate rule, short runs sweep R learning rates on Q replicates each; the best rate, and if asked
-the half-decade below it, is run in full on S further replicates. All these runs are lanes of one scan over
+For one candidate rule, short runs sweep R learning rates on Q replicates each and, if asked, the two
+half-decades beside the best; the best rate, and then the second best as well, is run in full on S further
+replicates. All these runs are lanes of one scan over
 the same inner loop, so the program holds one copy of the interpreter whatever R, Q and S are. W candidates go
 through one call; how many is fixed, missing ones are padding that costs nothing, and a candidate's bits
 depend neither on its neighbours nor on its place.
 
-Letters: W candidates a call, L tokens, R learning rates, Q sweep replicates, S full replicates,
-F full rates (1 or 2), Z = R Q + F S lanes.
+Letters: W candidates a call, L tokens, R learning rates (R' = R + 2 with the half-decades), Q sweep replicates,
+S full replicates, F full rates (1, or 2 with the half-decades), Z = R' Q + F S lanes.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from .inner_training import (
 
 Executor = Literal["switch", "select"]
 
-_HALF_DECADE_BELOW = 10.0**-0.5
+_HALF_DECADES = np.float32([10.0**-0.5, 10.0**0.5])
 
 
 class Candidates(NamedTuple):
@@ -51,7 +52,8 @@ class Candidates(NamedTuple):
 class Verdicts(NamedTuple):
     """What training said of each candidate; numpy outside of programs."""
 
-    sweep: Any  # [W, R], mean held-out losses of the short runs; +inf where one diverged
+    rates: Any  # [W, R'], learning rates of the short runs
+    sweep: Any  # [W, R'], mean held-out losses of the short runs; +inf where one diverged
     rate: Any  # [W], the rate of the full runs that are reported
     losses: Any  # [W, S], held-out losses of these runs; +inf where diverged or not run
     metrics: Any  # [W, S], the problem's metric of the same runs; NaN where there is none
@@ -68,9 +70,9 @@ class Trial:
       sweep_replicates: Q.
       full_replicates: S.
       num_rates: R.
-      refine: whether the half-decade below the best rate is run in full as well, and the better of the two reported.
-        Short runs favour large steps, and on whole decades some rules would by luck meet their best rate and others
-        miss it by a factor of 3.
+      refine: whether the half-decades beside the best rate are swept too, and the two best rates run in full, the
+        better of them reported. Rules differ in scale, so on whole decades some would by luck meet their best rate
+        and others miss it by a factor of 3; and one short run is a noisy judge.
       give_up: the full runs are skipped when the best sweep loss exceeds this multiple of the loss before training.
       early_stopping: whether hopeless and diverged runs stop; off only to measure speed.
     """
@@ -86,8 +88,8 @@ class Trial:
 
     @property
     def short_lanes(self) -> int:
-        """Short runs of a candidate, R Q."""
-        return self.num_rates * self.sweep_replicates
+        """Short runs of a candidate, R' Q."""
+        return (self.num_rates + 2 * self.refine) * self.sweep_replicates
 
     @property
     def full_lanes(self) -> int:
@@ -186,36 +188,50 @@ class _Lane(NamedTuple):
         return loss, metric, run.t
 
 
-def _judge_one(lane: _Lane, trial: Trial, baseline: float, rates: jax.Array, active: jax.Array):
-    """Scans the lanes of one candidate: R Q short runs, then F S full ones at the best rates."""
+def _judge_one(lane: _Lane, trial: Trial, baseline: float, grid: jax.Array, active: jax.Array):
+    """Scans the lanes of one candidate: R' Q short runs, then F S full ones at the best rates."""
     short_lanes, full, repeats = trial.short_lanes, trial.full_replicates, trial.sweep_replicates
+    decades = trial.num_rates
     # a problem whose loss starts at or below zero has no scale to give up by
     limit = trial.give_up * baseline * repeats if baseline > 0 else jnp.inf
 
-    def next_lane(totals: jax.Array, index: jax.Array):
+    def next_lane(sweep: tuple[jax.Array, jax.Array], index: jax.Array):
+        rates, totals = sweep
         short, which = index < short_lanes, index // repeats
-        best = jnp.argmin(totals)
+        if trial.refine:
+            beside = rates[jnp.argmin(totals[:decades])] * _HALF_DECADES
+            begins = index == decades * repeats
+            rates = rates.at[decades:].set(jnp.where(begins, beside, rates[decades:]))
+        best, second = _two_lowest(totals)
         hopeless = trial.early_stopping & ~(totals[best] < limit)
         steps = jnp.where(short, trial.sweep_steps, jnp.where(hopeless, 0, trial.full_steps))
-        refined = index >= short_lanes + full
-        rate = rates[jnp.where(short, which, best)] * jnp.where(refined, _HALF_DECADE_BELOW, 1.0)
+        chosen = jnp.where(index < short_lanes + full, best, second)
+        rate = rates[jnp.where(short, which, chosen)]
         replicate = jnp.where(short, index % repeats, repeats + (index - short_lanes) % full)
         loss, metric, taken = lane.run(rate, replicate, jnp.where(active, steps, 0))
         totals = totals.at[which].add(jnp.where(short, loss, 0.0), mode="drop")
-        return totals, (loss, metric, taken)
+        return (rates, totals), (loss, metric, taken)
 
+    extra = 2 * trial.refine
+    begin = jnp.pad(grid, (0, extra)), jnp.zeros(decades + extra)
     lanes = jnp.arange(short_lanes + trial.full_lanes)
-    totals, (losses, metrics, taken) = lax.scan(next_lane, jnp.zeros(trial.num_rates), lanes)
+    (rates, totals), (losses, metrics, taken) = lax.scan(next_lane, begin, lanes)
     losses = losses[short_lanes:].reshape(-1, full)  # [F, S]
     better = jnp.argmin(losses.mean(axis=1))
-    below = jnp.where(better == 1, _HALF_DECADE_BELOW, 1.0)
     return Verdicts(
+        rates,
         totals / repeats,
-        rates[jnp.argmin(totals)] * below,
+        rates[jnp.stack(_two_lowest(totals))[better]],
         losses[better],
         metrics[short_lanes:].reshape(-1, full)[better],
         taken.sum(),
     )
+
+
+def _two_lowest(totals: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the places of the lowest and of the second lowest entry."""
+    best = jnp.argmin(totals)
+    return best, jnp.argmin(totals.at[best].set(jnp.inf))
 
 
 def _untrained(problem: Problem, layout: Layout, fixture: Fixture, replicates: int) -> float:

@@ -26,7 +26,7 @@ from .seeding import replicate_seeds
 
 # Half-decades around the rate of the search, whose grid has whole decades.
 _REFINEMENT = 10.0 ** np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-_TUNING_SEEDS = 4
+_TUNING_SEEDS = 6
 
 
 class Choice(NamedTuple):

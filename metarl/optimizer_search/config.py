@@ -79,7 +79,7 @@ class TrainingConfig:
     learning_rates: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
     """Learning rates tried for every rule."""
     refine: bool = True
-    """Run the half-decade below the best learning rate in full as well, and keep the better."""
+    """Sweep the half-decades beside the best learning rate too, and run the two best rates in full."""
     seeds: int = 4
     """Full runs at the best learning rate, each with its own start and its own split of the data."""
     give_up: float = 1.0
@@ -90,9 +90,9 @@ class TrainingConfig:
 class FinalistConfig:
     """How the best rules are chosen, tuned and reported."""
 
-    candidates: int = 24
+    candidates: int = 32
     """Rules of the archive that are re-tuned on choice data."""
-    choice_seeds: int = 24
+    choice_seeds: int = 48
     """Fresh seeds of the ranking on choice data."""
     tuning_seeds: int = 5
     """Seeds at each learning rate of the comparison's grid."""

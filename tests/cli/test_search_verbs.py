@@ -182,7 +182,7 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhe
     assert main(words) == 0
     estimate = json.loads(capsys.readouterr().out)["dry_run"]
     assert estimate["rules"] == 10
-    assert estimate["problems"]["beale"]["runs_per_rule"] == 15
-    assert estimate["networks"] == 10 * 15 * 2
+    assert estimate["problems"]["beale"]["runs_per_rule"] == 17
+    assert estimate["networks"] == 10 * 17 * 2
     assert estimate["search_seconds"] > 0 and estimate["memory_mb"] > 0
     assert list(elsewhere.iterdir()) == []

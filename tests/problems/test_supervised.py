@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
 from metarl.problems import SPLITS, Card, classification, linear, load, mlp, regression
 from metarl.problems.splits import stratified_indices
+from metarl.problems.supervised import cross_entropy
 
 
 def arrays(count=40, classes=2):
@@ -100,3 +102,10 @@ def test_data_that_do_not_fit_together_are_refused(data, message):
     problem = classification(Card("odd"), mlp(3, 2), lambda: data)
     with pytest.raises(InvalidInput, match=message):
         problem.examples("train")
+
+
+@pytest.mark.parametrize("size", [0.0, 1e4, 1e9, 1e30])
+def test_equal_logits_of_any_size_cost_the_log_of_the_number_of_classes(size):
+    """In logsumexp(x) - x[label] two huge numbers would cancel to 0, which a search would exploit."""
+    logits, labels = jnp.full((4, 10), size), jnp.arange(4)
+    np.testing.assert_allclose(cross_entropy(logits, labels), np.log(10.0), rtol=1e-6)
