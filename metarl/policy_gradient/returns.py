@@ -20,7 +20,7 @@ from .batch import Batch
 
 @jax.vmap
 def discounted_returns(rewards: jax.Array, discounts: jax.Array) -> jax.Array:
-    """Returns G_t = r_t + γ_t G_{t+1}, with G_T = 0.
+    """Returns G[t] = r[t] + γ[t] G[t+1], with G[T] = 0.
 
     Args:
       rewards: [B, T].
@@ -36,7 +36,7 @@ def discounted_returns(rewards: jax.Array, discounts: jax.Array) -> jax.Array:
 def generalised_advantages(
     rewards: jax.Array, discounts: jax.Array, values: jax.Array, gae_lambda: float
 ) -> jax.Array:
-    """Returns A_t = δ_t + γ_t λ A_{t+1}, where δ_t = r_t + γ_t v_{t+1} - v_t and v_T = 0.
+    """Returns A[t] = δ[t] + γ[t] λ A[t+1], where δ[t] = r[t] + γ[t] v[t+1] - v[t] and v[T] = 0.
 
     λ = 0 is the error of one step; λ = 1 is G_t - v_t.
 
@@ -57,7 +57,7 @@ def generalised_advantages(
 
 
 def _discounted_sums(terms: jax.Array, discounts: jax.Array) -> jax.Array:
-    """Returns s_t = x_t + γ_t s_{t+1}, with s_T = 0, of one sequence [T]."""
+    """Returns s[t] = x[t] + γ[t] s[t+1], with s[T] = 0, of one sequence [T]."""
     chex.assert_rank([terms, discounts], 1)
 
     def accumulate(later: jax.Array, now: tuple[jax.Array, jax.Array]):
