@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import signal
 import subprocess
@@ -75,7 +76,7 @@ def test_the_winner_can_be_taken_home_and_takes_a_step(document, place):
     constructors = [
         value
         for name, value in vars(module).items()
-        if callable(value) and not name.startswith("_") and value.__module__ == "found"
+        if inspect.isfunction(value) and not name.startswith("_") and value.__module__ == "found"
     ]
     assert len(constructors) == 1
     settings = {"total_steps": 10} if "total_steps" in constructors[0].__code__.co_varnames else {}
