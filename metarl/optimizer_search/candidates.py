@@ -38,7 +38,7 @@ from .inner_training import (
 
 Executor = Literal["switch", "select"]
 
-_HALF_DECADES = np.float32([10.0**-0.5, 10.0**0.5])
+_HALF_DECADES = np.array([10.0**-0.5, 10.0**0.5], np.float32)
 
 
 class Candidates(NamedTuple):

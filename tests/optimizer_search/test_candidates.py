@@ -133,7 +133,7 @@ def test_refinement_sweeps_the_half_decades_and_runs_the_two_best_rates_in_full(
     decades = len(RATES)
     np.testing.assert_array_equal(found.sweep[:, :decades], verdicts.sweep)
     np.testing.assert_array_equal(found.rates[:, :decades], verdicts.rates)
-    beside = verdicts.rate[:, None] * np.float32([10.0**-0.5, 10.0**0.5])
+    beside = verdicts.rate[:, None] * np.array([10.0**-0.5, 10.0**0.5], np.float32)
     np.testing.assert_allclose(found.rates[:, decades:], beside, rtol=1e-6)
 
     adam, climber = TEXTS.index("adam"), TEXTS.index("-adam")

@@ -21,7 +21,8 @@ def verdicts(losses, metrics=None):
     metrics = np.full_like(losses, np.nan) if metrics is None else np.asarray(metrics, np.float32)
     rules = len(losses)
     return Verdicts(
-        *(np.zeros((rules, 1)) for _ in range(2)),
+        np.zeros((rules, 1)),
+        np.zeros((rules, 1)),
         np.zeros(rules),
         losses,
         metrics,
