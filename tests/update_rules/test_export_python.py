@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
-import shutil
 import subprocess
+import sys
 from typing import Any
 
 import jax
@@ -213,7 +213,7 @@ def test_the_formula_is_written_as_a_person_would():
     assert "cd10 = 0.5 * (1.0 + jnp.cos(20.0 * jnp.pi * progress))" in to_python("cd10 * g")
 
 
-@pytest.mark.skipif(shutil.which("ruff") is None, reason="ruff is not installed")
+@pytest.mark.skipif(importlib.util.find_spec("ruff") is None, reason="ruff is not installed")
 def test_files_are_formatted_and_the_same_every_time(tmp_path):
     rules = [*random_rules(40), *map(parse, AWKWARD), parse("drop(m, 0.3) * noise + w / cd10")]
     for number, rule in enumerate(rules):
@@ -221,7 +221,7 @@ def test_files_are_formatted_and_the_same_every_time(tmp_path):
             (tmp_path / f"{language}_{number}.py").write_text(export(rule), encoding="utf-8")
         assert to_python(rule) == to_python(parse(str(rule)))
     done = subprocess.run(
-        ["ruff", "format", "--isolated", "--diff", str(tmp_path)],
+        [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
