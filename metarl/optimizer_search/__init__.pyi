@@ -22,6 +22,7 @@ from .evaluators import LocalEvaluator as LocalEvaluator
 from .forecast import estimate as estimate
 from .pipeline import resume as resume
 from .pipeline import search as search
+from .report import write_figures as write_figures
 from .report import write_report as write_report
 from .result import SearchResult as SearchResult
 from .result import finalists_document as finalists_document
@@ -59,5 +60,6 @@ __all__ = [
     "search",
     "to_dict",
     "verdicts",
+    "write_figures",
     "write_report",
 ]
