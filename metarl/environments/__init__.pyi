@@ -1,0 +1,51 @@
+from .agent import Agent as Agent
+from .agent import make_agent as make_agent
+from .bandit import Bandit as Bandit
+from .environment import SPLITS as SPLITS
+from .environment import Environment as Environment
+from .environment import Split as Split
+from .environment import Step as Step
+from .encoding import feature_size as feature_size
+from .encoding import features as features
+from .mdp import MDPState as MDPState
+from .mdp import TabularMDP as TabularMDP
+from .playing import Played as Played
+from .playing import Recording as Recording
+from .playing import play as play
+from .playing import play_split as play_split
+from .playing import record as record
+from .registry import load as load
+from .registry import names as names
+from .registry import setting_names as setting_names
+from .solvers import Plan as Plan
+from .solvers import plan as plan
+from .trials import Transition as Transition
+from .trials import Trial as Trial
+from .trials import TrialState as TrialState
+
+__all__ = [
+    "SPLITS",
+    "Agent",
+    "Bandit",
+    "Environment",
+    "MDPState",
+    "Plan",
+    "Played",
+    "Recording",
+    "Split",
+    "Step",
+    "TabularMDP",
+    "Transition",
+    "Trial",
+    "TrialState",
+    "feature_size",
+    "features",
+    "load",
+    "make_agent",
+    "names",
+    "plan",
+    "play",
+    "play_split",
+    "record",
+    "setting_names",
+]

@@ -1,0 +1,103 @@
+"""An environment: a family of tasks, and pure functions that act in any one of them.
+
+A *task* is one member of the family: the means of a bandit's arms, the tables of an MDP, the goal of
+a grid. It is a PyTree that every function takes as an argument, so a batch of tasks is a batch of
+arrays, and `vmap` over tasks is the loop over tasks. Nothing resets by itself: an episode ends with
+`terminated` (the task says so; nothing is to be had afterwards) or `truncated` (the clock says so),
+and a trial (`trials.py`) decides what follows.
+
+Letters: N tasks; H steps of an episode at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import jax
+from gymnasium import spaces
+
+from metarl.errors import require
+
+Task = Any
+State = Any
+Observation = Any
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+class Step(NamedTuple):
+    """What one action leads to."""
+
+    observation: Observation
+    state: State
+    reward: jax.Array  # [] float32
+    terminated: jax.Array  # [] bool
+    truncated: jax.Array  # [] bool
+    info: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Environment:
+    """A family of tasks and its dynamics; every function is for one world, to be vmapped.
+
+    Laws: `vmap` over tasks is the loop over tasks; the same key gives the same bits; no split holds
+    a task of another.
+    """
+
+    name: str
+    """Under which `load` finds it: "bandit", "mdp" ..., or "my_module:factory"."""
+
+    settings: Mapping[str, Any]
+    """With which `load(name, **settings)` gives it again; what JSON can hold."""
+
+    observation_space: spaces.Space
+    action_space: spaces.Space
+
+    horizon: int
+    """H: every episode ends, terminated or truncated, after at most so many steps."""
+
+    draw_task: Callable[[jax.Array, Split], Task]
+    """key, split -> task; use `sample_task`"""
+
+    reset: Callable[[jax.Array, Task], tuple[Observation, State]]
+    """key, task -> observation, state"""
+
+    step: Callable[[jax.Array, State, jax.Array, Task], Step]
+    """key, state, action, task -> Step"""
+
+    fixed_length: bool = False
+    """Every episode has exactly H steps."""
+
+    optimal_return: Callable[[Task], jax.Array] | None = None
+    """task -> expected return of an episode of who knows the task and plays it best"""
+
+    task_features: Callable[[Task], jax.Array] | None = None
+    """task -> [F] numbers of size one, for a value network that may see the task in training"""
+
+    description: str = ""
+    """One line for lists: what is to be learnt in it, and where it comes from."""
+
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Anything else a reader of this family may want (for gymnasium: `render_modes`)."""
+
+    def sample_task(self, key: jax.Array, split: Split = "train") -> Task:
+        """Draws a task.
+
+        The same key gives another task in another split. Families with countably many tasks deal
+        them out to the splits; where tasks are real numbers, streams that never meet do it.
+
+        Args:
+          key: consumed.
+          split: "train", "validation" or "test".
+
+        Raises:
+          InvalidInput: there is no such split.
+        """
+        require(split in SPLITS, f"split is {split!r}; it must be one of {', '.join(SPLITS)}.")
+        return self.draw_task(jax.random.fold_in(key, SPLITS.index(split)), split)
+
+    def sample_tasks(self, key: jax.Array, count: int, split: Split = "train") -> Task:
+        """Draws `count` tasks, independently: a task with leading axis [N]."""
+        return jax.vmap(lambda key: self.sample_task(key, split))(jax.random.split(key, count))

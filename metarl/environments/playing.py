@@ -1,0 +1,157 @@
+"""Playing: one agent in many tasks, one compiled program, the same for every agent.
+
+The world's keys come from the trial's key alone, so all agents that are played with the same keys
+meet the same tasks and, step by step, the same luck: differences between agents are paired.
+
+Letters: N tasks; T steps; E episodes.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .agent import Agent
+from .environment import Split, Task
+from .trials import Transition, Trial, TrialState
+
+
+class Played(NamedTuple):
+    """What came of N trials."""
+
+    returns: jax.Array  # [N, E] undiscounted, of each episode; 0 where none began
+    lengths: jax.Array  # [N, E] int32, steps of each episode
+
+    @property
+    def totals(self) -> jax.Array:
+        """The return of each whole trial [N]."""
+        return jnp.sum(self.returns, axis=-1)
+
+
+class Recording(NamedTuple):
+    """Trials step by step."""
+
+    observations: Any  # [N, T, ...] what the agent acted upon
+    actions: Any  # [N, T, ...]
+    transitions: Transition  # [N, T, ...]
+
+
+def play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Played:
+    """Plays one trial in each task.
+
+    Args:
+      agent: who acts.
+      trial: the environment and the budget.
+      key: of the world's luck and the agent's; trial i uses `fold_in(key, i)`.
+      tasks: with a leading axis [N].
+
+    Returns:
+      The return of each episode.
+    """
+    return _play(agent, trial, key, tasks)
+
+
+def record(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Recording:
+    """Plays as `play` does, with the same luck, and keeps every step."""
+    return _record(agent, trial, key, tasks)
+
+
+def play_split(
+    agent: Agent, trial: Trial, seed: int, count: int, split: Split, chunk: int = 10_000
+) -> Played:
+    """Plays one trial in each of the first `count` tasks of a split.
+
+    Args:
+      agent: who acts.
+      trial: the environment and the budget.
+      seed: of tasks and luck; the same for all agents that are to be compared.
+      count: N.
+      split: "train", "validation" or "test".
+      chunk: how many tasks are played in one call; memory, not results, depend on it.
+
+    Returns:
+      The return of each episode, N rows, as numpy arrays.
+    """
+    task_key, key = jax.random.split(jax.random.key(seed))
+    played = []
+    for first in range(0, count, chunk):
+        indices = jnp.arange(first, min(first + chunk, count))
+        tasks = _tasks(trial, split, task_key, indices)
+        played.append(jax.device_get(_play(agent, trial, key, tasks, first)))
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *played)
+
+
+@functools.partial(jax.jit, static_argnames=("trial", "split"))
+def _tasks(trial: Trial, split: Split, key: jax.Array, indices: jax.Array) -> Task:
+    def draw(index: jax.Array) -> Task:
+        return trial.environment.sample_task(jax.random.fold_in(key, index), split)
+
+    return jax.vmap(draw)(indices)
+
+
+@functools.partial(jax.jit, static_argnames="trial")
+def _play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task, first: int = 0) -> Played:
+    def play_one(index: jax.Array, task: Task) -> Played:
+        nothing = Played(jnp.zeros(trial.max_episodes), jnp.zeros(trial.max_episodes, jnp.int32))
+
+        def tally(played: Played, state: TrialState, action: Any, transition: Transition):
+            del state, action
+            episode = transition.episode
+            returns = played.returns.at[episode].add(transition.reward)
+            lengths = played.lengths.at[episode].add(transition.valid.astype(jnp.int32))
+            return Played(returns, lengths), None
+
+        return _one_trial(agent, trial, jax.random.fold_in(key, index), task, tally, nothing)[0]
+
+    return jax.vmap(play_one)(first + jnp.arange(_count(tasks)), tasks)
+
+
+@functools.partial(jax.jit, static_argnames="trial")
+def _record(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Recording:
+    def record_one(index: jax.Array, task: Task) -> Recording:
+        def keep(nothing: tuple[()], state: TrialState, action: Any, transition: Transition):
+            return nothing, Recording(state.observation, action, transition)
+
+        return _one_trial(agent, trial, jax.random.fold_in(key, index), task, keep, ())[1]
+
+    return jax.vmap(record_one)(jnp.arange(_count(tasks)), tasks)
+
+
+def _one_trial(
+    agent: Agent, trial: Trial, key: jax.Array, task: Task, visit: Any, account: Any
+) -> tuple[Any, Any]:
+    """Runs one trial; `visit(account, state, action, transition)` sees each step."""
+    world_key, agent_key = jax.random.split(key)
+    reset_key, steps_key = jax.random.split(world_key)
+    init_key, acts_key = jax.random.split(agent_key)
+    shown = task if agent.sees_task else None
+
+    def advance(carry: Any, index: jax.Array):
+        state, memory, account = carry
+        action, memory = agent.act(jax.random.fold_in(acts_key, index), memory, state.observation)
+        following, transition = trial.step(
+            jax.random.fold_in(steps_key, index), state, action, task
+        )
+        memory = agent.observe(
+            memory,
+            state.observation,
+            action,
+            transition.reward,
+            transition.terminated,
+            transition.truncated,
+            transition.next_observation,
+        )
+        account, kept = visit(account, state, action, transition)
+        return (following, memory, account), kept
+
+    start = (trial.reset(reset_key, task), agent.init(init_key, trial, shown), account)
+    (_, _, account), kept = jax.lax.scan(advance, start, jnp.arange(trial.length))
+    return account, kept
+
+
+def _count(tasks: Task) -> int:
+    return jax.tree.leaves(tasks)[0].shape[0]
