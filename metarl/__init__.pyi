@@ -1,3 +1,4 @@
+from . import classical_agents as classical_agents
 from . import cli as cli
 from . import controller as controller
 from . import errors as errors
@@ -14,6 +15,7 @@ from . import user_code as user_code
 __version__: str
 
 __all__ = [
+    "classical_agents",
     "cli",
     "controller",
     "errors",

@@ -1,0 +1,76 @@
+"""The table of agents: one row for each name and world."""
+
+from __future__ import annotations
+
+from metarl.environments import Environment
+from metarl.errors import InvalidInput, unknown_name
+
+from .bandit_table import BANDIT_ROWS
+from .mdp_table import MDP_ROWS
+from .row import Row, World
+
+ROWS: tuple[Row, ...] = (*BANDIT_ROWS, *MDP_ROWS)
+
+_WORLDS: dict[World, str] = {
+    "bandit": "bandits with Bernoulli rewards",
+    "gaussian-bandit": "bandits with Gaussian rewards",
+    "mdp": "MDPs with finitely many states and actions",
+    "any": "environments of other kinds",
+}
+
+
+def rows(world: World | None = None) -> tuple[Row, ...]:
+    """Returns the rows, or those of agents that can act in a world.
+
+    Args:
+      world: "bandit", "gaussian-bandit", "mdp", "any" (what acts everywhere), or None for all.
+
+    Raises:
+      InvalidInput: there is no such world.
+    """
+    if world is None:
+        return ROWS
+    if world not in _WORLDS:
+        raise unknown_name("world", world, _WORLDS)
+    return tuple(row for row in ROWS if row.world in (world, "any"))
+
+
+def names(world: World | None = None) -> tuple[str, ...]:
+    """Returns the names of the agents that can act in a world, or of all; see `rows`."""
+    return tuple(dict.fromkeys(row.name for row in rows(world)))
+
+
+def world_of(environment: Environment) -> World:
+    """Returns the world that an environment belongs to, as can be seen from its spaces.
+
+    A bandit's episodes last one step and show nothing; its rewards are Bernoulli unless its
+    `metadata["rewards"]` say "gaussian". With finitely many observations and actions it is an MDP.
+    """
+    observations, actions = (
+        getattr(space, "n", 0) if space.shape == () else 0
+        for space in (environment.observation_space, environment.action_space)
+    )
+    if not (observations and actions):
+        return "any"
+    if environment.horizon == 1 and observations == 1:
+        gaussian = environment.metadata.get("rewards") == "gaussian"
+        return "gaussian-bandit" if gaussian else "bandit"
+    return "mdp"
+
+
+def find_row(name: str, world: World) -> Row:
+    """Returns the row of that name for a world; one made for it comes before one for any.
+
+    Raises:
+      InvalidInput: there is no agent of that name, or it is for other worlds.
+    """
+    fitting = {row.world: row for row in rows(world) if row.name == name}
+    if fitting:
+        return fitting.get(world) or fitting["any"]
+    elsewhere = [_WORLDS[row.world] for row in ROWS if row.name == name]
+    if not elsewhere:
+        raise unknown_name("agent", name, names())
+    raise InvalidInput(
+        f"Agent {name!r} is for {' and '.join(elsewhere)}, not for {_WORLDS[world]}; "
+        f"agents for those: {', '.join(names(world))}."
+    )
