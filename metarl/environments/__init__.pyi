@@ -1,12 +1,15 @@
 from .agent import Agent as Agent
 from .agent import make_agent as make_agent
 from .bandit import Bandit as Bandit
+from .bandit_beliefs import BayesOptimal as BayesOptimal
+from .bandit_beliefs import bayes_optimal_table as bayes_optimal_table
+from .bandit_beliefs import bayes_optimal_value as bayes_optimal_value
+from .encoding import feature_size as feature_size
+from .encoding import features as features
 from .environment import SPLITS as SPLITS
 from .environment import Environment as Environment
 from .environment import Split as Split
 from .environment import Step as Step
-from .encoding import feature_size as feature_size
-from .encoding import features as features
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
 from .playing import Played as Played
@@ -27,6 +30,7 @@ __all__ = [
     "SPLITS",
     "Agent",
     "Bandit",
+    "BayesOptimal",
     "Environment",
     "MDPState",
     "Plan",
@@ -38,6 +42,8 @@ __all__ = [
     "Transition",
     "Trial",
     "TrialState",
+    "bayes_optimal_table",
+    "bayes_optimal_value",
     "feature_size",
     "features",
     "load",
