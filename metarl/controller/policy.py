@@ -68,6 +68,7 @@ def recurrent_policy(
     head: Head,
     *,
     value: Literal["shared", "separate", "none"] = "shared",
+    value_encoder: Encoder | None = None,
     initial_range: float | None = None,
 ) -> Policy:
     """Builds a policy: encoder, then core, then head.
@@ -81,6 +82,8 @@ def recurrent_policy(
       head: gives the distribution.
       value: "shared" reads the value off the policy's core, "separate" gives it an encoder and a
         core of its own, "none" makes it 0.
+      value_encoder: the encoder of a separate value, where it is shown other inputs than the policy;
+        None takes `encoder`.
       initial_range: a, to draw all parameters from U(-a, a); None keeps the initial values that
         modules ask for.
 
@@ -90,6 +93,7 @@ def recurrent_policy(
     transform = functools.partial(_transform, initial_range=initial_range)
     recur = transform(lambda features, state: core()(features, state))
     trunk = _Trunk(transform(encoder), recur, core)
+    value_trunk = _Trunk(transform(value_encoder or encoder), recur, core)
     read_action, read_value = transform(head.parameters), transform(_read_value)
 
     def init(key: jax.Array) -> Params:
@@ -99,12 +103,14 @@ def recurrent_policy(
         params["head"] = read_action.init(head_key, hidden, inputs)
         if value == "none":
             return {"policy": params}
-        value_params = trunk.init(value_trunk_key, inputs)[0] if value == "separate" else {}
+        value_params = {}
+        if value == "separate":
+            value_params, hidden = value_trunk.init(value_trunk_key, inputs)
         value_params["head"] = read_value.init(value_head_key, hidden)
         return {"policy": params, "value": value_params}
 
     def initial_state(batch_size: int) -> CoreStates:
-        value_state = trunk.initial_state(batch_size) if value == "separate" else ()
+        value_state = value_trunk.initial_state(batch_size) if value == "separate" else ()
         return CoreStates(trunk.initial_state(batch_size), value_state)
 
     def value_of(params: Params, hidden: jax.Array) -> jax.Array:
@@ -119,7 +125,7 @@ def recurrent_policy(
         parameters = read_action.apply(params["policy"]["head"], hidden, inputs)
         value_hidden, value_state = hidden, state.value
         if value == "separate":
-            value_hidden, value_state = trunk.step(params["value"], state.value, inputs)
+            value_hidden, value_state = value_trunk.step(params["value"], state.value, inputs)
         return CoreStates(policy_state, value_state), parameters, value_of(params, value_hidden)
 
     def apply(params: Params, inputs: Inputs) -> tuple[Any, jax.Array]:
@@ -129,7 +135,7 @@ def recurrent_policy(
         parameters = read_action.apply(params["policy"]["head"], hidden, folded)
         value_hidden = hidden
         if value == "separate":
-            value_hidden = trunk.sequence(params["value"], folded, batch_size)
+            value_hidden = value_trunk.sequence(params["value"], folded, batch_size)
         values = value_of(params, value_hidden)
         return _unfold_time((parameters, values), steps)
 

@@ -10,6 +10,7 @@ from .environment import SPLITS as SPLITS
 from .environment import Environment as Environment
 from .environment import Split as Split
 from .environment import Step as Step
+from .environment import Task as Task
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
 from .playing import Played as Played
@@ -39,6 +40,7 @@ __all__ = [
     "Split",
     "Step",
     "TabularMDP",
+    "Task",
     "Transition",
     "Trial",
     "TrialState",

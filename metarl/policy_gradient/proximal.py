@@ -62,7 +62,7 @@ def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
       `kl` is that of the policy that was kept.
     """
     config = config or PPOConfig()
-    optimizer = clipped_adam(config.learning_rate, config.max_gradient_norm)
+    optimizer = clipped_adam(_learning_rate(config), config.max_gradient_norm)
 
     def init(params: Any) -> PPOState:
         return PPOState(params, optimizer.init(params), no_moments())
@@ -90,6 +90,13 @@ def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
         return PPOState(params, optimizer_state, credit.moments), metrics | credit.metrics
 
     return Algorithm(init, update)
+
+
+def _learning_rate(config: PPOConfig) -> float | optax.Schedule:
+    if config.decay_updates is None:
+        return config.learning_rate
+    steps = config.decay_updates * config.epochs * config.minibatches
+    return optax.cosine_decay_schedule(config.learning_rate, steps)
 
 
 def _descend(

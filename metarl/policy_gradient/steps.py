@@ -11,7 +11,7 @@ import optax
 
 
 def clipped_adam(
-    learning_rate: float, max_gradient_norm: float | None
+    learning_rate: float | optax.Schedule, max_gradient_norm: float | None
 ) -> optax.GradientTransformation:
     """Returns Adam, behind a clip of the gradient's global norm unless that is None."""
     if max_gradient_norm is None:

@@ -1,0 +1,316 @@
+"""Settings of a training, free of jax.
+
+Letters: B trials of an update; T steps of a trial.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from metarl.errors import InvalidInput, require, unknown_name
+from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
+
+AlgorithmName = Literal["ppo", "trpo", "reinforce"]
+PresetName = Literal["laptop", "paper", "smoke"]
+ALGORITHMS = ("ppo", "trpo", "reinforce")
+DEFAULT_ENV_STEPS = 5_000_000
+
+
+def _require_member(name: str, received: Any, accepted: tuple[str, ...]) -> None:
+    require(
+        received in accepted, f"{name} is {received!r}; it must be one of {', '.join(accepted)}."
+    )
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """What is to be learnt: an environment, its settings, and the budget of a trial."""
+
+    environment: str = "bandit"
+    """A family (`metarl list environments`), or a factory of your own as my_module:factory."""
+
+    arms: int | None = None
+    """Of a bandit."""
+
+    states: int | None = None
+    """Of an MDP."""
+
+    actions: int | None = None
+    """Of an MDP."""
+
+    horizon: int | None = None
+    """Steps of an episode, where the family lets one choose."""
+
+    size: int | None = None
+    """Cells along one side of a grid."""
+
+    setting: tuple[str, ...] = ()
+    """Other settings of the family, as name=value."""
+
+    episodes: int | None = None
+    """Episodes of a trial; 10 if neither this nor --trial-steps is given."""
+
+    trial_steps: int | None = None
+    """Steps of a trial, instead of a number of episodes."""
+
+    def settings(self) -> dict[str, Any]:
+        """Returns the settings of the family that were given.
+
+        Raises:
+          InvalidInput: one of `setting` is not of the form name=value.
+        """
+        named = {name: getattr(self, name) for name in _FAMILY_SETTINGS}
+        return {k: v for k, v in named.items() if v is not None} | dict(map(_pair, self.setting))
+
+
+_FAMILY_SETTINGS = ("arms", "states", "actions", "horizon", "size")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The recurrent network."""
+
+    core: Literal["gru", "lstm", "outer-product"] = "gru"
+    """The recurrent layer; "outer-product" is a fast-weight memory with learnt keys."""
+
+    hidden: int = 64
+    """Its units."""
+
+    activation: Literal["tanh", "relu"] = "tanh"
+    """Of the GRU's candidate."""
+
+    normalise_weights: bool = False
+    """Weight normalisation of the GRU's matrices."""
+
+    value: Literal["separate", "shared"] = "separate"
+    """Whether the value has a network of its own."""
+
+    privileged_value: bool = True
+    """Let a separate value network see the task in training; as a baseline it stays unbiased."""
+
+    pairs: bool = False
+    """Show the previous observation and action as one pair too, alone and times the reward; only
+    where both are discrete."""
+
+    def __post_init__(self) -> None:
+        _require_member("core", self.core, ("gru", "lstm", "outer-product"))
+        _require_member("activation", self.activation, ("tanh", "relu"))
+        _require_member("value", self.value, ("separate", "shared"))
+        require(self.hidden >= 1, f"hidden is {self.hidden}; it must be at least 1.")
+
+
+@dataclass(frozen=True)
+class ImitationConfig:
+    """How a warm start learns from its teacher."""
+
+    env_steps: int = 10_000_000
+    """Environment steps of imitation."""
+
+    batch_steps: int = 25_600
+    """Environment steps of an update."""
+
+    learning_rate: float = 3e-3
+    """Of Adam, after a short rise; it falls to 0 along a cosine."""
+
+    teacher_share: float = 0.3
+    """In how many trials the teacher acts; in the others the student does, and is told what the
+    teacher would have done."""
+
+    max_gradient_norm: float = 1.0
+    """Clip the global norm of the gradient to this."""
+
+    value_warm_up: int = 20
+    """Updates of the reinforcement that follows in which the value learns alone."""
+
+    def __post_init__(self) -> None:
+        require(self.env_steps >= 0, f"env_steps is {self.env_steps}; it must not be negative.")
+        require(self.batch_steps >= 1, f"batch_steps is {self.batch_steps}; it must be positive.")
+        require(
+            self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be positive."
+        )
+        require(
+            0 <= self.teacher_share <= 1,
+            f"teacher_share is {self.teacher_share}; it must lie between 0 and 1.",
+        )
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything a training depends on."""
+
+    world: WorldConfig = field(default_factory=WorldConfig)
+    algorithm: AlgorithmName = "ppo"
+    """The outer loop."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=lambda: PPOConfig(entropy_weight=0.0))
+    trpo: TRPOConfig = field(default_factory=TRPOConfig)
+    reinforce: ReinforceConfig = field(
+        default_factory=lambda: ReinforceConfig(
+            baseline="value", standardise_advantages=True, entropy_weight=0.0
+        )
+    )
+
+    discount: float = 0.99
+    """Of the whole trial: it runs through the ends of inner episodes."""
+
+    batch_steps: int = 25_600
+    """Environment steps of an update, in whole trials."""
+
+    learning_rate_decay: bool = True
+    """Let PPO's learning rate fall to 0 along a cosine over --env-steps."""
+
+    env_steps: int | None = None
+    """The budget in environment steps; five million if there is no time limit either."""
+
+    minutes: float | None = None
+    """The budget as a time limit; the run stores the number of steps that repeats it."""
+
+    seed: int = 0
+    """Of everything random."""
+
+    seeds: int = 1
+    """Agents trained side by side, from seeds of their own; the best on validation tasks is kept."""
+
+    warm_start: str | None = None
+    """A classical agent to imitate first, with its settings ("gittins", "ucb1:c=0.2")."""
+
+    imitation: ImitationConfig = field(default_factory=ImitationConfig)
+
+    init_from: str | None = None
+    """A trained agent to start from: a file, a run or a name."""
+
+    validation_tasks: int = 1_000
+    """On how many validation tasks the agent is tried in between."""
+
+    validation_every: int = 1_000_000
+    """Environment steps from one trial on validation tasks to the next."""
+
+    patience: int | None = None
+    """Stop after so many trials on validation tasks without a new best; None never does."""
+
+    def __post_init__(self) -> None:
+        _require_member("algorithm", self.algorithm, ALGORITHMS)
+        for name in ("batch_steps", "seeds", "validation_tasks", "validation_every"):
+            count = getattr(self, name)
+            require(count >= 1, f"{name} is {count}; it must be at least 1.")
+        for name in ("env_steps", "minutes", "patience"):
+            number = getattr(self, name)
+            require(number is None or number > 0, f"{name} is {number}; it must be above 0.")
+        require(
+            0 < self.discount <= 1,
+            f"discount is {self.discount}; it must be above 0 and at most 1.",
+        )
+
+    @property
+    def budget(self) -> int | None:
+        """Environment steps of reinforcement; None if the clock alone ends the run."""
+        if self.env_steps is None and self.minutes is None:
+            return DEFAULT_ENV_STEPS
+        return self.env_steps
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings as JSON can hold them; `train_config` is the inverse."""
+        return dataclasses.asdict(self)
+
+
+def preset(name: PresetName, world: WorldConfig | None = None) -> TrainConfig:
+    """Returns a named set of settings.
+
+    Args:
+      name: "laptop" (GRU of 64, minutes on two cores), "paper" (the settings of Duan et al.) or
+        "smoke" (seconds; to see whether everything works).
+      world: what is to be learnt; the five-armed bandit if None.
+
+    Raises:
+      InvalidInput: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    return dataclasses.replace(PRESETS[name], world=world or WorldConfig())
+
+
+PRESETS: dict[str, TrainConfig] = {
+    "laptop": TrainConfig(),
+    "paper": TrainConfig(
+        network=NetworkConfig(
+            hidden=256, activation="relu", normalise_weights=True, privileged_value=False
+        ),
+        ppo=PPOConfig(
+            learning_rate=1e-3,
+            epochs=5,
+            minibatches=16,
+            clip=0.1,
+            max_kl=0.01,
+            gae_lambda=0.3,
+            value_target="monte_carlo",
+            entropy_weight=0.0,
+            max_gradient_norm=None,
+        ),
+        trpo=TRPOConfig(max_kl=0.01, gae_lambda=0.3, value_target="monte_carlo"),
+        batch_steps=250_000,
+        learning_rate_decay=False,
+        env_steps=75_000_000,
+    ),
+    "smoke": TrainConfig(
+        network=NetworkConfig(hidden=16),
+        batch_steps=2_000,
+        env_steps=20_000,
+        imitation=ImitationConfig(env_steps=20_000, batch_steps=2_000, value_warm_up=1),
+        validation_tasks=100,
+        validation_every=10_000,
+    ),
+}
+
+
+def train_config(values: dict[str, Any], source: str = "the configuration") -> TrainConfig:
+    """Returns the settings that `TrainConfig.to_json` gave.
+
+    Raises:
+      InvalidInput: a name is unknown or a value cannot be used; `source` names the file.
+    """
+    return _from_dict(TrainConfig, values, source)
+
+
+_GROUPS: dict[str, type] = {
+    "world": WorldConfig,
+    "network": NetworkConfig,
+    "ppo": PPOConfig,
+    "trpo": TRPOConfig,
+    "reinforce": ReinforceConfig,
+    "imitation": ImitationConfig,
+}
+
+
+def _from_dict(kind: type, values: Any, source: str) -> Any:
+    require(isinstance(values, dict), f"{source}: {kind.__name__} must be an object of settings.")
+    known = [field.name for field in dataclasses.fields(kind)]
+    for name in values:
+        if name not in known:
+            raise InvalidInput(f"{source}: {unknown_name('setting', name, known)}")
+    grouped = {
+        name: _from_dict(_GROUPS[name], value, source) if name in _GROUPS else value
+        for name, value in values.items()
+    }
+    if "setting" in grouped:
+        grouped["setting"] = tuple(grouped["setting"])
+    try:
+        return kind(**grouped)
+    except InvalidInput as error:
+        raise InvalidInput(f"{source}: {error}") from error
+    except TypeError as error:
+        raise InvalidInput(f"{source}: a value of {kind.__name__} has a wrong type.") from error
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    """Returns the name and the value of "name=value"; what looks like a number is one."""
+    name, equals, value = text.partition("=")
+    require(bool(name and equals and value), f"--setting {text!r} is not of the form name=value.")
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, {"true": True, "false": False}.get(value.casefold(), value)

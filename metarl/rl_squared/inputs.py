@@ -1,0 +1,106 @@
+"""What the network is shown at each step: observation, previous action, previous reward, flag.
+
+  x[t] = [φ(o[t]), φ(a[t-1]), r[t-1], d[t-1]]
+
+φ is the one-hot vector of a discrete space and the numbers of any other; the reward is raw; the
+flag d is 1 where an inner episode has just ended, and at the first step of a trial, where action
+and reward are 0. Nothing says where a trial begins but that.
+
+With `pairs` the previous observation and action come once more as one pair, alone and times the
+reward, which an agent could compute from what it saw:
+
+  [φ(o[t-1], a[t-1]), r[t-1] φ(o[t-1], a[t-1])]
+
+Reference: Duan et al. (2016), arXiv:1611.02779, section 2.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from metarl.environments import Environment, feature_size, features
+from metarl.errors import require
+
+
+class Inputs(NamedTuple):
+    """The inputs of the policy; the part that only a privileged value network reads is apart."""
+
+    seen: jax.Array  # [..., F]
+    task: jax.Array  # [..., F'] features of the task; F' = 0 unless the value is privileged
+
+
+class Previous(NamedTuple):
+    """What the last step left behind."""
+
+    observation: Any
+    action: jax.Array
+    reward: jax.Array  # [] float32
+    ended: jax.Array  # [] bool, the flag
+    begun: jax.Array  # [] bool, False before the first step, when there was no action
+
+
+class Encoder(NamedTuple):
+    """How an environment's observations and actions are written for the network.
+
+    Attributes:
+      environment: whose spaces these are.
+      pairs: whether the pair of previous observation and action is shown too.
+    """
+
+    environment: Environment
+    pairs: bool = False
+
+    @property
+    def size(self) -> int:
+        """F."""
+        observation = feature_size(self.environment.observation_space)
+        action = feature_size(self.environment.action_space)
+        return observation + action + 2 + (2 * observation * action if self.pairs else 0)
+
+    def first(self) -> Previous:
+        """Returns what there is before the first step of a trial."""
+        space = self.environment.action_space
+        return Previous(
+            observation=_zeros(self.environment.observation_space),
+            action=_zeros(space),
+            reward=jnp.zeros(()),
+            ended=jnp.ones((), bool),
+            begun=jnp.zeros((), bool),
+        )
+
+    def __call__(self, observation: Any, previous: Previous) -> jax.Array:
+        """Returns the inputs [F] of one step of one world."""
+        seen = features(self.environment.observation_space, observation)
+        action = features(self.environment.action_space, previous.action) * previous.begun
+        flag = previous.ended.astype(jnp.float32)
+        parts = [seen, action, previous.reward[None], flag[None]]
+        if self.pairs:
+            before = features(self.environment.observation_space, previous.observation)
+            pair = jnp.outer(before, action).ravel()
+            parts += [pair, previous.reward * pair]
+        return jnp.concatenate(parts)
+
+
+def make_encoder(environment: Environment, pairs: bool) -> Encoder:
+    """Returns the encoder of an environment.
+
+    Raises:
+      InvalidInput: a space is not supported, or pairs are asked for where it is not discrete.
+    """
+    encoder = Encoder(environment, pairs)
+    spaces = (environment.observation_space, environment.action_space)
+    require(
+        not pairs or all(hasattr(space, "n") for space in spaces),
+        f"--network.pairs needs discrete observations and actions, which {environment.name!r} "
+        "has not.",
+    )
+    assert encoder.size > 0
+    return encoder
+
+
+def _zeros(space: Any) -> jax.Array:
+    start = int(getattr(space, "start", 0))
+    return jnp.full(space.shape, start, jax.dtypes.canonicalize_dtype(space.dtype))

@@ -1,0 +1,111 @@
+"""The network of an agent: the controller, built for an environment's inputs and actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from metarl.controller import (
+    Core,
+    Head,
+    Policy,
+    categorical_head,
+    gaussian_head,
+    gru,
+    lstm,
+    recurrent_policy,
+)
+from metarl.environments import Environment, feature_size
+from metarl.errors import InvalidInput
+
+from .config import NetworkConfig
+from .inputs import Inputs, make_encoder
+
+_ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+def make_policy(environment: Environment, config: NetworkConfig) -> Policy:
+    """Returns the recurrent policy for an environment.
+
+    Args:
+      environment: gives the sizes of inputs and actions.
+      config: the network.
+
+    Raises:
+      InvalidInput: a space is not supported.
+    """
+    encoder = make_encoder(environment, config.pairs)
+    example = Inputs(
+        jax.ShapeDtypeStruct((encoder.size,), jnp.float32),
+        jax.ShapeDtypeStruct((task_size(environment, config),), jnp.float32),
+    )
+    return recurrent_policy(
+        example,
+        _what_is_seen,
+        make_core(config),
+        make_head(environment),
+        value=config.value,
+        value_encoder=_everything if is_privileged(environment, config) else None,
+    )
+
+
+def is_privileged(environment: Environment, config: NetworkConfig) -> bool:
+    """Tells whether the value network sees the task in training."""
+    return (
+        config.privileged_value
+        and config.value == "separate"
+        and environment.task_features is not None
+    )
+
+
+def task_size(environment: Environment, config: NetworkConfig) -> int:
+    """Returns how many numbers about the task the inputs hold."""
+    if not is_privileged(environment, config):
+        return 0
+    assert environment.task_features is not None
+
+    def features_of(key: jax.Array) -> Any:
+        return environment.task_features(environment.sample_task(key))  # type: ignore[misc]
+
+    return jax.eval_shape(features_of, jax.random.key(0)).shape[0]
+
+
+def make_core(config: NetworkConfig) -> Core:
+    """Returns the recurrent core."""
+    if config.core == "lstm":
+        return lstm(config.hidden)
+    return gru(config.hidden, _ACTIVATIONS[config.activation], config.normalise_weights)
+
+
+def make_head(environment: Environment) -> Head:
+    """Returns the head for an environment's actions.
+
+    Raises:
+      InvalidInput: the actions are neither one of a finite set nor a vector.
+    """
+    space = environment.action_space
+    kind = type(space).__name__
+    if kind == "Discrete":
+        return categorical_head(feature_size(space))
+    if kind == "Box":
+        return gaussian_head(feature_size(space))
+    raise InvalidInput(
+        f"Actions of {environment.name!r} are {kind}; an agent here acts in Discrete or Box."
+    )
+
+
+def _what_is_seen(inputs: Inputs) -> jax.Array:
+    return inputs.seen
+
+
+def _everything(inputs: Inputs) -> jax.Array:
+    return jnp.concatenate([inputs.seen, inputs.task], axis=-1)
+
+
+def initial_parameters(policy: Policy, key: jax.Array, seeds: int) -> Any:
+    """Returns parameters with a leading axis of seeds."""
+    return jax.vmap(policy.init)(jax.random.split(key, seeds))
+
+

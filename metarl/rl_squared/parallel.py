@@ -1,0 +1,61 @@
+"""Several devices, one program: the trials are dealt out, the gradients are summed.
+
+The heavy parts, acting and the network over recorded sequences, run under `shard_map` on each
+device's own trials; what lies between them is small. The outer algorithms know nothing of it.
+Numbers depend on the number of devices in their last bits, which a run's provenance tells.
+
+Letters: B trials.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.sharding import AxisType, Mesh
+from jax.sharding import PartitionSpec as P
+
+from metarl.controller import Policy
+
+AXIS = "trials"
+
+
+def make_mesh(devices: int | None = None) -> Mesh:
+    """Returns a mesh of the first devices of the default backend; of all of them if None."""
+    present = jax.devices()
+    count = len(present) if devices is None else min(devices, len(present))
+    return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=present[:count])
+
+
+def spread_policy(policy: Policy, mesh: Mesh) -> Policy:
+    """Returns the policy whose `apply` deals the trials [B, ...] out to the devices of a mesh.
+
+    B must be a multiple of the number of devices. The gradient with respect to the parameters,
+    which every device holds, is the sum over devices.
+    """
+    if mesh.size == 1:
+        return policy
+    return dataclasses.replace(policy, apply=spread(policy.apply, mesh, replicated=1))
+
+
+def spread(function: Callable[..., Any], mesh: Mesh, replicated: int) -> Callable[..., Any]:
+    """Returns `function` run on each device with its share of the arguments' leading axis.
+
+    Args:
+      function: its results have the same leading axis.
+      mesh: of the devices; with one of them `function` is returned as it is.
+      replicated: how many of the first arguments every device is given whole.
+    """
+    if mesh.size == 1:
+        return function
+
+    def spread_function(*arguments: Any) -> Any:
+        in_specs = (P(),) * replicated + (P(AXIS),) * (len(arguments) - replicated)
+        run = jax.shard_map(
+            function, mesh=mesh, in_specs=in_specs, out_specs=P(AXIS), check_vma=False
+        )
+        return run(*arguments)
+
+    return spread_function
