@@ -23,6 +23,7 @@ from .registry import names as names
 from .registry import setting_names as setting_names
 from .solvers import Plan as Plan
 from .solvers import plan as plan
+from .solvers import plan_backwards as plan_backwards
 from .trials import Transition as Transition
 from .trials import Trial as Trial
 from .trials import TrialState as TrialState
@@ -52,6 +53,7 @@ __all__ = [
     "make_agent",
     "names",
     "plan",
+    "plan_backwards",
     "play",
     "play_split",
     "record",

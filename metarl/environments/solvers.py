@@ -5,6 +5,7 @@ Letters: S states; A actions; H horizon.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -25,18 +26,39 @@ def plan(transitions: jax.Array, mean_rewards: jax.Array, horizon: int) -> Plan:
 
     Args:
       transitions: P [S, A, S].
-      mean_rewards: r [S, A].
+      mean_rewards: r [S, A], or [H, S, A] where they depend on the time.
       horizon: H.
 
     Returns:
       Values and action values at every time.
     """
+    rewards = jnp.broadcast_to(mean_rewards, (horizon, *mean_rewards.shape[-2:]))  # [H, S, A]
 
-    def back_up(later: jax.Array, _: None):
-        action_values = mean_rewards + transitions @ later  # [S, A]
+    def back_up(later: jax.Array, time: jax.Array) -> jax.Array:
+        return rewards[time] + transitions @ later
+
+    return plan_backwards(back_up, horizon, mean_rewards.shape[-2])
+
+
+def plan_backwards(
+    back_up: Callable[[jax.Array, jax.Array], jax.Array], horizon: int, states: int
+) -> Plan:
+    """Solves any problem whose action values follow from the values one step later.
+
+    Args:
+      back_up: V[t+1] [S], t [] int32 -> Q[t] [S, A].
+      horizon: H.
+      states: S.
+
+    Returns:
+      Values and action values at every time.
+    """
+
+    def step_back(later: jax.Array, time: jax.Array):
+        action_values = back_up(later, time)  # [S, A]
         values = jnp.max(action_values, axis=-1)
         return values, (values, action_values)
 
-    last = jnp.zeros(mean_rewards.shape[0], mean_rewards.dtype)
-    _, (values, action_values) = jax.lax.scan(back_up, last, None, length=horizon, reverse=True)
+    last, times = jnp.zeros(states), jnp.arange(horizon)
+    _, (values, action_values) = jax.lax.scan(step_back, last, times, reverse=True)
     return Plan(jnp.concatenate([values, last[None]]), action_values)
