@@ -22,6 +22,10 @@ Every name is imported when it is first used, so `import metarl` is quick.
 
 import lazy_loader as _lazy
 
+from metarl.environments import register_with_gymnasium as _register_with_gymnasium
+
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+
+_register_with_gymnasium()  # at once, or when gymnasium is imported; it imports nothing heavy

@@ -11,6 +11,9 @@ from .environment import Environment as Environment
 from .environment import Split as Split
 from .environment import Step as Step
 from .environment import Task as Task
+from .gymnasium_environment import GymnasiumEnvironment as GymnasiumEnvironment
+from .gymnasium_registration import register_with_gymnasium as register_with_gymnasium
+from .gymnasium_vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
 from .playing import Played as Played
@@ -34,6 +37,8 @@ __all__ = [
     "Bandit",
     "BayesOptimal",
     "Environment",
+    "GymnasiumEnvironment",
+    "GymnasiumVectorEnvironment",
     "MDPState",
     "Plan",
     "Played",
@@ -57,5 +62,6 @@ __all__ = [
     "play",
     "play_split",
     "record",
+    "register_with_gymnasium",
     "setting_names",
 ]
