@@ -121,9 +121,6 @@ class ImitationConfig:
     max_gradient_norm: float = 1.0
     """Clip the global norm of the gradient to this."""
 
-    value_warm_up: int = 20
-    """Updates of the reinforcement that follows in which the value learns alone."""
-
     def __post_init__(self) -> None:
         require(self.env_steps >= 0, f"env_steps is {self.env_steps}; it must not be negative.")
         require(self.batch_steps >= 1, f"batch_steps is {self.batch_steps}; it must be positive.")
@@ -181,6 +178,9 @@ class TrainConfig:
 
     init_from: str | None = None
     """A trained agent to start from: a file, a run or a name."""
+
+    value_warm_up: int = 20
+    """Updates of reinforcement in which the value learns alone, where the policy has learnt before."""
 
     validation_tasks: int = 1_000
     """On how many validation tasks the agent is tried in between."""
@@ -258,7 +258,8 @@ PRESETS: dict[str, TrainConfig] = {
         network=NetworkConfig(hidden=16),
         batch_steps=2_000,
         env_steps=20_000,
-        imitation=ImitationConfig(env_steps=20_000, batch_steps=2_000, value_warm_up=1),
+        imitation=ImitationConfig(env_steps=20_000, batch_steps=2_000),
+        value_warm_up=1,
         validation_tasks=100,
         validation_every=10_000,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -23,15 +24,18 @@ from metarl.errors import InvalidInput
 from .config import NetworkConfig
 from .inputs import Inputs, make_encoder
 
+POLICY = "policy"  # the branch of the parameters that acts
 _ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
-def make_policy(environment: Environment, config: NetworkConfig) -> Policy:
-    """Returns the recurrent policy for an environment.
+@functools.cache
+def make_policy(environment: Environment, config: NetworkConfig, acting: bool = False) -> Policy:
+    """Returns the recurrent policy for an environment; the same object for the same arguments.
 
     Args:
       environment: gives the sizes of inputs and actions.
       config: the network.
+      acting: without the value, which only learning needs.
 
     Raises:
       InvalidInput: a space is not supported.
@@ -46,7 +50,7 @@ def make_policy(environment: Environment, config: NetworkConfig) -> Policy:
         _what_is_seen,
         make_core(config),
         make_head(environment),
-        value=config.value,
+        value="none" if acting else config.value,
         value_encoder=_everything if is_privileged(environment, config) else None,
     )
 
@@ -102,10 +106,3 @@ def _what_is_seen(inputs: Inputs) -> jax.Array:
 
 def _everything(inputs: Inputs) -> jax.Array:
     return jnp.concatenate([inputs.seen, inputs.task], axis=-1)
-
-
-def initial_parameters(policy: Policy, key: jax.Array, seeds: int) -> Any:
-    """Returns parameters with a leading axis of seeds."""
-    return jax.vmap(policy.init)(jax.random.split(key, seeds))
-
-

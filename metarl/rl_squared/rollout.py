@@ -95,9 +95,7 @@ def collect(
     return Rollout(batch, carry.returns)
 
 
-def begin(
-    policy: Policy, encoder: Encoder, trial: Trial, keys: jax.Array, tasks: Task
-) -> _Carry:
+def begin(policy: Policy, encoder: Encoder, trial: Trial, keys: jax.Array, tasks: Task) -> _Carry:
     """Returns the state of B trials before their first step."""
     count = keys.shape[0]
     return _Carry(

@@ -6,6 +6,7 @@ from .directory import RunDirectory as RunDirectory
 from .driver import Job as Job
 from .driver import Outcome as Outcome
 from .driver import drive as drive
+from .durable import write_durably as write_durably
 from .interruption import Interruption as Interruption
 from .metric_log import MetricLog as MetricLog
 from .progress import PlainProgress as PlainProgress
@@ -36,4 +37,5 @@ __all__ = [
     "progress_on_stderr",
     "restore_tree",
     "save_checkpoint",
+    "write_durably",
 ]

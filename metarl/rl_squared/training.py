@@ -1,0 +1,139 @@
+"""Training: from settings to an agent on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from metarl.errors import require
+from metarl.runs import (
+    Progress,
+    RunDirectory,
+    collect_provenance,
+    differing_bits,
+    drive,
+    progress_on_stderr,
+)
+
+from .agent import TrainedAgent
+from .agent_files import AGENT_FILE, load_agent, save_agent
+from .config import TrainConfig, train_config
+from .train_job import TrainJob, TrainState, describe
+
+JOB = "train"
+
+
+def train(
+    config: TrainConfig,
+    run_dir: str | Path | None = None,
+    *,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> TrainedAgent:
+    """Trains an agent.
+
+    Args:
+      config: what to learn, and how.
+      run_dir: a new directory; `runs/train-...` if None.
+      command: the command line to record; that of the process if empty.
+      progress: where progress is shown; standard error if None.
+
+    Returns:
+      The agent that was best on validation tasks; it is also on disk, as `agent.npz` in the run.
+
+    Raises:
+      InvalidInput: the settings cannot be used; nothing has been written then.
+      OSError: the run could not be written.
+      KeyboardInterrupt: a signal came; everything is kept, and `resume_training` goes on.
+    """
+    job = make_job(config)
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+    run = RunDirectory.create(
+        run_dir, JOB, config.to_json(), command or sys.argv, matmul_precision=precision
+    )
+    return _conduct(run, job, progress or progress_on_stderr())
+
+
+def resume_training(run_dir: str | Path, *, progress: Progress | None = None) -> TrainedAgent:
+    """Goes on with a training where it stopped; the agent of a finished one is read.
+
+    Raises:
+      InvalidInput: there is no training to resume, it is in use, or its checkpoint is damaged.
+    """
+    run = RunDirectory.open(run_dir)
+    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a training.")
+    finished = (run.outcome or {}).get("outcome") == "finished"
+    if finished and (run.path / AGENT_FILE).is_file():
+        return load_agent(run.path)
+    progress = progress or progress_on_stderr()
+    config = train_config(run.config, str(run.path / "config.json"))
+    changed = differing_bits(run.provenance, collect_provenance(sys.argv))
+    if changed:
+        progress.message(
+            f"Since the run began these have changed: {', '.join(changed)}. Its last bits may "
+            "differ from those of an uninterrupted run."
+        )
+    return _conduct(run, make_job(config), progress)
+
+
+def make_job(config: TrainConfig) -> TrainJob:
+    """Returns the job of a configuration, and so checks it.
+
+    Raises:
+      InvalidInput: says what is wrong.
+    """
+    if config.init_from is None:
+        return TrainJob(config)
+    ancestor = load_agent(config.init_from)
+    job = TrainJob(config, ancestor.params)
+    ancestor.require_fits(job.trial.environment)
+    require(
+        ancestor.config.network.core == config.network.core
+        and ancestor.config.network.hidden == config.network.hidden
+        and ancestor.config.network.pairs == config.network.pairs,
+        f"Agent {config.init_from!r} has another network than asked for: "
+        f"{_network(ancestor.config)}, not {_network(config)}. Give the same --network settings.",
+    )
+    return job
+
+
+def _conduct(run: RunDirectory, job: TrainJob, progress: Progress) -> TrainedAgent:
+    state, outcome = drive(
+        job,
+        run,
+        progress,
+        minutes=job.config.minutes,
+        unit="environment steps",
+        describe=describe,
+    )
+    agent = _agent(run, job, state)
+    save_agent(agent, run.path / AGENT_FILE)
+    if outcome == "interrupted":
+        raise KeyboardInterrupt
+    return agent
+
+
+def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
+    """Returns the best agent so far."""
+    progress = state.progress
+    scores: dict[str, Any] = {
+        "validation_return": progress.best_score if progress.tried_at >= 0 else None,
+        "validation_tasks": job.config.validation_tasks,
+        "env_steps": progress.env_steps,
+        "best_at": progress.best_at,
+    }
+    if job.config.init_from is not None:
+        ancestor = load_agent(job.config.init_from)
+        scores["ancestor_warm_started"] = ancestor.warm_started
+        scores["ancestor_env_steps"] = ancestor.scores.get("env_steps")
+    return TrainedAgent(state.best, dataclasses.replace(job.config), scores, run.provenance)
+
+
+def _network(config: TrainConfig) -> str:
+    network = config.network
+    return f"{network.core}-{network.hidden}" + (" with pairs" if network.pairs else "")
