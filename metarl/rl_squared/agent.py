@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from metarl.controller import Policy
 from metarl.environments import Agent, Environment, Trial, load, make_agent
 from metarl.errors import require
 
@@ -118,10 +119,8 @@ def _functions(environment: Environment, network: NetworkConfig, greedy: bool) -
         inputs = repeat(Inputs(encoder(observation, memory.previous), jnp.zeros(0)), 1)
         recurrent, parameters, _ = policy.step({POLICY: params}, memory.recurrent, inputs)
         parameters = jax.tree.map(lambda x: x[0], parameters)
-        if greedy:
-            action = policy.distribution.mode(parameters)
-        else:
-            action = policy.distribution.sample(key, parameters)
+        choose = policy.distribution.mode if greedy else functools.partial(_sample, policy, key)
+        action = choose(parameters)
         return action, memory._replace(recurrent=recurrent)
 
     def observe(
@@ -141,6 +140,10 @@ def _functions(environment: Environment, network: NetworkConfig, greedy: bool) -
         )
 
     return init, act, observe
+
+
+def _sample(policy: Policy, key: jax.Array, parameters: Any) -> jax.Array:
+    return policy.distribution.sample(key, parameters)
 
 
 def _described(environment: Environment) -> str:
