@@ -207,7 +207,11 @@ def _value_parameters(params: Params) -> Any:
 
 def _fold_time(tree: Any) -> Any:
     """[B, T, ...] -> [T B, ...], time first, since that is what a scan wants."""
-    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:]), tree)
+
+    def fold(x: jax.Array) -> jax.Array:  # not reshape(-1, ...): inputs may hold no numbers
+        return jnp.swapaxes(x, 0, 1).reshape(x.shape[0] * x.shape[1], *x.shape[2:])
+
+    return jax.tree.map(fold, tree)
 
 
 def _unfold_time(tree: Any, steps: int) -> Any:
