@@ -1,0 +1,63 @@
+"""Means with normal intervals, and ratios of means over the same tasks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from metarl.errors import InvalidInput
+from metarl.statistics import Mean, mean_interval, ratio_interval
+
+
+def test_the_interval_is_the_textbooks():
+    numbers = np.array([1.0, 2.0, 4.0, 7.0])
+    error = math.sqrt(sum((x - 3.5) ** 2 for x in numbers) / 3 / 4)
+    found = mean_interval(numbers)
+    assert found.mean == 3.5
+    assert found.standard_error == pytest.approx(error)
+    assert (found.low, found.high) == pytest.approx((3.5 - 1.96 * error, 3.5 + 1.96 * error), 1e-4)
+
+
+def test_a_single_number_says_nothing_of_its_spread():
+    assert mean_interval([2.0]) == Mean(2.0, math.inf, -math.inf, math.inf)
+
+
+def test_intervals_of_means_and_ratios_cover_as_often_as_they_say():
+    generator = np.random.default_rng(0)
+    covered_mean = covered_ratio = 0
+    for _ in range(1000):
+        below = generator.exponential(2.0, 200) + 1.0
+        above = 0.7 * below + generator.normal(0.3, 1.0, 200)
+        mean, ratio = mean_interval(below), ratio_interval(above, below)
+        covered_mean += mean.low <= 3.0 <= mean.high
+        covered_ratio += ratio.low <= 0.8 <= ratio.high
+    assert 0.92 <= covered_mean / 1000 <= 0.97
+    assert 0.92 <= covered_ratio / 1000 <= 0.97
+
+
+def test_a_ratio_keeps_what_both_sides_share():
+    below = np.random.default_rng(1).normal(5.0, 2.0, 100)
+    found = ratio_interval(0.5 * below, below)
+    assert found.mean == pytest.approx(0.5)
+    assert found.standard_error == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([1.0, 2.0], [1.0]), "equally many numbers on both sides; received 2 and 1"),
+        (([1.0, 2.0], [1.0, -1.0]), "there is no ratio"),
+        (([1.0, float("nan")], [1.0, 2.0]), "NaN"),
+        (([[1.0]], [[1.0]]), r"vector of numbers; received shape \(1, 1\)"),
+    ],
+)
+def test_what_has_no_ratio_is_refused(arguments, message):
+    with pytest.raises(InvalidInput, match=message):
+        ratio_interval(*arguments)
+
+
+def test_a_confidence_out_of_range_is_refused():
+    with pytest.raises(InvalidInput, match="between 0 and 1"):
+        mean_interval([1.0, 2.0], confidence=95)
