@@ -4,6 +4,8 @@ from .bandit import Bandit as Bandit
 from .bandit_beliefs import BayesOptimal as BayesOptimal
 from .bandit_beliefs import bayes_optimal_table as bayes_optimal_table
 from .bandit_beliefs import bayes_optimal_value as bayes_optimal_value
+from .cartpole import CartPole as CartPole
+from .encoding import draw_member as draw_member
 from .encoding import feature_size as feature_size
 from .encoding import features as features
 from .environment import SPLITS as SPLITS
@@ -11,35 +13,46 @@ from .environment import Environment as Environment
 from .environment import Split as Split
 from .environment import Step as Step
 from .environment import Task as Task
+from .gridworld import GridTask as GridTask
 from .gymnasium_environment import GymnasiumEnvironment as GymnasiumEnvironment
 from .gymnasium_registration import register_with_gymnasium as register_with_gymnasium
 from .gymnasium_vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
+from .pendulum import Pendulum as Pendulum
 from .playing import Played as Played
 from .playing import Recording as Recording
 from .playing import play as play
 from .playing import play_split as play_split
 from .playing import record as record
+from .registry import EnvironmentCard as EnvironmentCard
+from .registry import cards as cards
 from .registry import load as load
 from .registry import names as names
 from .registry import setting_names as setting_names
 from .solvers import Plan as Plan
+from .solvers import best_arm as best_arm
 from .solvers import plan as plan
 from .solvers import plan_backwards as plan_backwards
+from .task_checks import check_task as check_task
 from .trials import Transition as Transition
 from .trials import Trial as Trial
 from .trials import TrialState as TrialState
+from .validation import check_environment as check_environment
 
 __all__ = [
     "SPLITS",
     "Agent",
     "Bandit",
     "BayesOptimal",
+    "CartPole",
     "Environment",
+    "EnvironmentCard",
+    "GridTask",
     "GymnasiumEnvironment",
     "GymnasiumVectorEnvironment",
     "MDPState",
+    "Pendulum",
     "Plan",
     "Played",
     "Recording",
@@ -52,6 +65,11 @@ __all__ = [
     "TrialState",
     "bayes_optimal_table",
     "bayes_optimal_value",
+    "best_arm",
+    "cards",
+    "check_environment",
+    "check_task",
+    "draw_member",
     "feature_size",
     "features",
     "load",

@@ -20,6 +20,8 @@ from gymnasium import spaces
 
 from metarl.errors import require
 
+from .setting_checks import whole_number
+
 Task = Any
 State = Any
 Observation = Any
@@ -99,5 +101,10 @@ class Environment:
         return self.draw_task(jax.random.fold_in(key, SPLITS.index(split)), split)
 
     def sample_tasks(self, key: jax.Array, count: int, split: Split = "train") -> Task:
-        """Draws `count` tasks, independently: a task with leading axis [N]."""
+        """Draws `count` tasks, independently: a task with leading axis [N].
+
+        Raises:
+          InvalidInput: `count` is not positive, or there is no such split.
+        """
+        whole_number("count", count)
         return jax.vmap(lambda key: self.sample_task(key, split))(jax.random.split(key, count))

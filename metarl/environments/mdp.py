@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 from gymnasium import spaces
 
-from metarl.errors import require
-
 from .environment import Environment, Split, Step
+from .setting_checks import refuse_huge, whole_number
+from .solvers import plan
 
 
 class TabularMDP(NamedTuple):
@@ -28,8 +28,8 @@ class TabularMDP(NamedTuple):
 class MDPState(NamedTuple):
     """Where an episode stands."""
 
-    place: jax.Array  # [] int32
-    time: jax.Array  # [] int32
+    place: jax.Array  # [] int32, a state of the MDP
+    time: jax.Array  # [] int32, steps taken
 
 
 def mdp(states: int = 10, actions: int = 5, horizon: int = 10) -> Environment:
@@ -43,10 +43,11 @@ def mdp(states: int = 10, actions: int = 5, horizon: int = 10) -> Environment:
       horizon: H.
 
     Raises:
-      InvalidInput: one of them is not positive.
+      InvalidInput: one of them is not positive, or a task would be huge.
     """
-    for name, count in {"states": states, "actions": actions, "horizon": horizon}.items():
-        require(count >= 1, f"{name} is {count}; it must be at least 1.")
+    states, actions = whole_number("states", states), whole_number("actions", actions)
+    horizon = whole_number("horizon", horizon)
+    refuse_huge("mdp", states * actions * states)
 
     def draw_task(key: jax.Array, split: Split) -> TabularMDP:
         del split
@@ -72,8 +73,6 @@ def mdp(states: int = 10, actions: int = 5, horizon: int = 10) -> Environment:
         return Step(place, MDPState(place, time), reward, time >= horizon, jnp.zeros((), bool), {})
 
     def optimal_return(task: TabularMDP) -> jax.Array:
-        from .solvers import plan
-
         return plan(task.transitions, task.mean_rewards, horizon).values[0, 0]
 
     def task_features(task: TabularMDP) -> jax.Array:

@@ -14,9 +14,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
+
+from metarl.errors import require
 
 from .agent import Agent
 from .environment import Split, Task
+from .setting_checks import whole_number
+from .task_checks import check_task
 from .trials import Transition, Trial, TrialState
 
 
@@ -51,13 +56,16 @@ def play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Played:
 
     Returns:
       The return of each episode.
+
+    Raises:
+      InvalidInput: the tasks are not of this family, or hold NaN.
     """
-    return _play(agent, trial, key, tasks)
+    return _play(agent, trial, key, _checked(trial, tasks))
 
 
 def record(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Recording:
     """Plays as `play` does, with the same luck, and keeps every step."""
-    return _record(agent, trial, key, tasks)
+    return _record(agent, trial, key, _checked(trial, tasks))
 
 
 def play_split(
@@ -75,7 +83,14 @@ def play_split(
 
     Returns:
       The return of each episode, N rows, as numpy arrays.
+
+    Raises:
+      InvalidInput: a number is not positive, the seed not from 0 to 2^32 - 1, or there is no such
+        split.
     """
+    count, chunk = whole_number("count", count), whole_number("chunk", chunk)
+    # jax cuts larger seeds to 32 bits without a word.
+    require(0 <= whole_number("seed", seed, 0) < 2**32, f"seed is {seed}; it must be below 2^32.")
     task_key, key = jax.random.split(jax.random.key(seed))
     played = []
     for first in range(0, count, chunk):
@@ -151,6 +166,16 @@ def _one_trial(
     start = (trial.reset(reset_key, task), agent.init(init_key, trial, shown), account)
     (_, _, account), kept = jax.lax.scan(advance, start, jnp.arange(trial.length))
     return account, kept
+
+
+def _checked(trial: Trial, tasks: Task) -> Task:
+    """Refuses tasks that are not of the family; in a caller's compiled program it cannot."""
+    leaves = jax.tree.leaves(tasks)
+    if any(isinstance(leaf, Tracer) for leaf in leaves):
+        return tasks
+    count = np.shape(leaves[0])[:1] if leaves else ()
+    require(len(count) == 1 and count[0] >= 1, "Tasks must have a leading axis of at least one.")
+    return check_task(trial.environment, tasks, count)
 
 
 def _count(tasks: Task) -> int:

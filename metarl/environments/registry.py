@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import importlib
 import inspect
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from metarl.errors import require, unknown_name
-from metarl.user_code import call_own
+from gymnasium import spaces
+
+from metarl.errors import InvalidInput, nearest_name, require, unknown_name
+from metarl.user_code import find_own
 
 from .environment import Environment
+from .signatures import check_signatures
 
 # name -> module and factory
 FAMILIES = {
     "bandit": "metarl.environments.bandit:bandit",
     "mdp": "metarl.environments.mdp:mdp",
+    "gridworld": "metarl.environments.gridworld:gridworld",
+    "cartpole": "metarl.environments.cartpole:cartpole",
+    "pendulum": "metarl.environments.pendulum:pendulum",
 }
+
+_loaded: dict[tuple[str, str], Environment] = {}
+
+
+class EnvironmentCard(NamedTuple):
+    """What one needs to know to choose a family."""
+
+    name: str
+    description: str
+    settings: dict[str, Any]  # with their defaults; None: its meaning depends on the others
+    observation: str
+    action: str
+    horizon: int
 
 
 def names() -> tuple[str, ...]:
@@ -24,9 +45,21 @@ def names() -> tuple[str, ...]:
     return tuple(FAMILIES)
 
 
+def cards() -> tuple[EnvironmentCard, ...]:
+    """Returns a card for each built-in family, at its default settings."""
+    return tuple(_card(load(name)) for name in FAMILIES)
+
+
 def setting_names(name: str) -> tuple[str, ...]:
-    """Returns the settings that a built-in family takes."""
-    return tuple(inspect.signature(_factory(name)).parameters)
+    """Returns the settings that a family takes, a user's own too.
+
+    Raises:
+      InvalidInput: no family has the name.
+    """
+    factory = _factory(name)
+    if isinstance(factory, Environment):
+        return ()
+    return tuple(inspect.signature(factory).parameters)
 
 
 def load(name: str, **settings: Any) -> Environment:
@@ -34,31 +67,116 @@ def load(name: str, **settings: Any) -> Environment:
 
     Args:
       name: a name of `names()`, or "my_module:factory": a function of the user's that takes the
-        settings and gives an `Environment`.
+        settings by name and gives an `Environment`, or the environment itself. Its functions are
+        tried on abstract values; `check_environment` does more.
       **settings: of the family; those not given, or None, have the family's defaults.
 
     Raises:
-      InvalidInput: no family has the name, or it has no such setting, or cannot take its value.
+      InvalidInput: no family has the name, or it has no such setting, or cannot take its value; or
+        a user's module cannot be imported, its factory fails, or what it gives is malformed.
     """
     given = {key: value for key, value in settings.items() if value is not None}
-    return _load(name, tuple(sorted(given.items())))
+    call = (name, _as_text(name, given))
+    if call not in _loaded:
+        environment = _build(name, given)
+        # Two ways to write the same settings give one object, so programs are compiled once.
+        canonical = (name, _as_text(name, environment.settings))
+        _loaded[call] = _loaded.setdefault(canonical, environment)
+    return _loaded[call]
 
 
-@functools.cache
-def _load(name: str, settings: tuple[tuple[str, Any], ...]) -> Environment:
-    if ":" in name:
-        return call_own("environment", name, Environment, **dict(settings))
-    factory, accepted = _factory(name), setting_names(name)
-    for setting, _ in settings:
-        require(
-            setting in accepted,
-            f"Environment {name!r} has no setting {setting!r}; it takes {', '.join(accepted)}.",
-        )
-    return factory(**dict(settings))
+def _build(name: str, settings: dict[str, Any]) -> Environment:
+    factory = _factory(name)
+    _check_names(name, factory, settings)
+    if ":" not in name:
+        return factory(**settings)
+    made = factory if isinstance(factory, Environment) else _call(name, factory, settings)
+    # Under this name, with these settings, a saved agent finds its environment again.
+    return check_signatures(dataclasses.replace(made, name=name, settings=settings))
 
 
 def _factory(name: str) -> Any:
+    if ":" in name:
+        return find_own("environment", name, Environment)
     if name not in FAMILIES:
         raise unknown_name("environment", name, [*names(), "my_module:factory"])
     module, _, factory = FAMILIES[name].partition(":")
     return getattr(importlib.import_module(module), factory)
+
+
+def _check_names(name: str, factory: Any, settings: dict[str, Any]) -> None:
+    """Refuses settings that the family does not take."""
+    require(
+        isinstance(factory, Environment) or callable(factory),
+        f"Environment {name!r} is a {type(factory).__name__}; it must be a function that gives a "
+        "metarl.environments.Environment, or one itself.",
+    )
+    accepted = setting_names(name)
+    if _takes_any(factory):
+        return
+    for setting in settings:
+        nearest = nearest_name(setting, accepted)
+        hint = f" Did you mean {nearest!r}?" if nearest else ""
+        require(
+            setting in accepted,
+            f"Environment {name!r} has no setting {setting!r}.{hint} "
+            f"It takes {', '.join(accepted) or 'none'}.",
+        )
+
+
+def _takes_any(factory: Any) -> bool:
+    if isinstance(factory, Environment):
+        return False
+    parameters = inspect.signature(factory).parameters.values()
+    return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def _call(name: str, factory: Callable[..., Any], settings: dict[str, Any]) -> Environment:
+    """Calls a user's factory; what goes wrong in it is told as the user's."""
+    about = f"Environment {name!r}"
+    try:
+        made = factory(**settings)
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            f"{about}: its factory raised {type(error).__name__}: {error}."
+        ) from error
+    require(
+        isinstance(made, Environment),
+        f"{about} gave {type(made).__name__}; it must give a metarl.environments.Environment.",
+    )
+    return made
+
+
+def _as_text(name: str, settings: Mapping[str, Any]) -> str:
+    """Returns settings as JSON, in which 5, 5.0 and True differ."""
+
+    def plain(value: Any) -> Any:
+        if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:  # a numpy number
+            return value.item()
+        raise TypeError(f"{type(value).__name__} is not JSON")
+
+    try:
+        return json.dumps(dict(settings), sort_keys=True, default=plain)
+    except TypeError as error:
+        raise InvalidInput(
+            f"Environment {name!r}: settings must be numbers, texts or lists of them ({error})."
+        ) from error
+
+
+def _card(environment: Environment) -> EnvironmentCard:
+    settings = dict.fromkeys(setting_names(environment.name)) | dict(environment.settings)
+    return EnvironmentCard(
+        environment.name,
+        environment.description,
+        settings,
+        _written(environment.observation_space),
+        _written(environment.action_space),
+        environment.horizon,
+    )
+
+
+def _written(space: spaces.Space) -> str:
+    """Returns a space in a few characters; the bounds of a `Box` would fill the line."""
+    return f"Box{space.shape}" if isinstance(space, spaces.Box) else str(space)

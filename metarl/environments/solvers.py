@@ -1,6 +1,8 @@
 """Exact solutions of small problems.
 
-Letters: S states; A actions; H horizon.
+Those of bandits whose means are unknown are in `bandit_beliefs.py`.
+
+Letters: K arms; S states; A actions; H horizon.
 """
 
 from __future__ import annotations
@@ -10,6 +12,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+
+def best_arm(means: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns which of the arms [K] has the greatest mean, the first of several, and that mean."""
+    return jnp.argmax(means).astype(jnp.int32), jnp.max(means)
 
 
 class Plan(NamedTuple):

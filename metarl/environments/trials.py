@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from metarl.errors import require
 
 from .environment import Environment, Observation, Task
+from .setting_checks import whole_number
 
 
 class TrialState(NamedTuple):
@@ -76,7 +77,8 @@ class Trial:
         )
         for name in ("episodes", "steps"):
             count = getattr(self, name)
-            require(count is None or count >= 1, f"{name} is {count}; it must be at least 1.")
+            if count is not None:
+                whole_number(name, count)
 
     @property
     def length(self) -> int:
@@ -119,6 +121,8 @@ class Trial:
         observation, environment, reward, terminated, truncated, info = self.environment.step(
             step_key, state.environment, action, task
         )
+        # A user's step may say True and False, of which `~` would make -2 and -1.
+        terminated, truncated = jnp.asarray(terminated), jnp.asarray(truncated)
         first_observation, fresh = self.environment.reset(reset_key, task)
         steps = state.steps + 1
         trial_truncated = steps >= self.steps if self.steps is not None else jnp.zeros((), bool)
