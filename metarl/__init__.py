@@ -9,6 +9,7 @@ the controller's reward; the best are compared with tuned optimizers and leave a
     problems          What an optimizer trains: digits, text, tabular data, quadratics, landscapes.
     controller        The recurrent controller, GRU or LSTM, policy and value heads, in haiku.
     policy_gradient   Outer-loop algorithms over a Policy and a Batch: REINFORCE, PPO, TRPO; returns; losses.
+    environments      What an agent acts in: bandits, tabular MDPs, grids, control; task distributions; trials.
     classical_agents  Hand-made reference agents, each with its paper: Gittins, UCB1, Thompson, PSRL, UCRL2 ...
     statistics        Numbers in, numbers out: intervals, aggregates, paired comparisons.
     runs              A run on disk: directory, provenance, metric log, checkpoints, the loop that drives a job.

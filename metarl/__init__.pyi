@@ -1,6 +1,7 @@
 from . import classical_agents as classical_agents
 from . import cli as cli
 from . import controller as controller
+from . import environments as environments
 from . import errors as errors
 from . import optimizer_search as optimizer_search
 from . import optimizers as optimizers
@@ -18,6 +19,7 @@ __all__ = [
     "classical_agents",
     "cli",
     "controller",
+    "environments",
     "errors",
     "optimizer_search",
     "optimizers",
