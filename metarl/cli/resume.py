@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from metarl.errors import InvalidInput
+
 from .machine import Machine
 
 
@@ -23,18 +25,33 @@ class Arguments:
 
 
 def run(arguments: Arguments) -> dict[str, Any]:
-    """Finishes the run and returns its document, that of `metarl search --json`."""
+    """Finishes the run and returns its document: that of the verb that began it."""
     from metarl.runs import RunDirectory
 
-    RunDirectory.open(arguments.run_dir)  # before jax starts, which takes a second
+    job = RunDirectory.open(arguments.run_dir).job  # before jax starts, which takes a second
     arguments.machine.start()
-    from metarl.optimizer_search import resume
+    match job:
+        case "search":
+            from metarl.optimizer_search import resume
 
-    return resume(arguments.run_dir).to_json()
+            return resume(arguments.run_dir).to_json()
+        case "train":
+            from .train import finish
+
+            return finish(arguments.run_dir)
+        case _:
+            raise InvalidInput(
+                f"Run {str(arguments.run_dir)!r} is a {job}; search and train can be resumed."
+            )
 
 
 def show(document: dict[str, Any]) -> None:
     """Prints what the run found."""
-    from .search import show_result
+    if "evaluation" in document:
+        from . import train
 
-    show_result(Path(document["run_dir"]))
+        train.show(document)
+    else:
+        from .search import show_result
+
+        show_result(Path(document["run_dir"]))

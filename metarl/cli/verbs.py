@@ -35,6 +35,8 @@ class Verb:
 
 VERBS = (
     Verb("search", "search", "search for update rules, compare the best, report"),
+    Verb("train", "train", "train a recurrent agent to learn, compare it with classical agents"),
+    Verb("evaluate", "evaluate", "trained and classical agents on the same test tasks"),
     Verb("resume", "resume", "go on with a run where it stopped"),
     Verb("compare", "compare", "rules beside tuned optimizers, under one protocol"),
     Verb("export", "export", "write a rule as a file: optax, torch, LaTeX or JSON"),

@@ -11,13 +11,22 @@ from .config import TrainConfig as TrainConfig
 from .config import WorldConfig as WorldConfig
 from .config import preset as preset
 from .config import train_config as train_config
+from .evaluation import AgentScore as AgentScore
+from .evaluation import Evaluation as Evaluation
+from .evaluation import evaluate as evaluate
+from .result import conclude as conclude
+from .rival_agents import rivals as rivals
+from .tables import evaluation_table as evaluation_table
 from .train_job import TrainJob as TrainJob
+from .training import begin_training as begin_training
 from .training import make_job as make_job
 from .training import resume_training as resume_training
 from .training import train as train
 
 __all__ = [
     "PRESETS",
+    "AgentScore",
+    "Evaluation",
     "ImitationConfig",
     "NetworkConfig",
     "TrainConfig",
@@ -26,11 +35,16 @@ __all__ = [
     "WorldConfig",
     "acting_agent",
     "agent_names",
+    "begin_training",
+    "conclude",
+    "evaluate",
+    "evaluation_table",
     "load",
     "make_job",
     "make_trial",
     "preset",
     "resume_training",
+    "rivals",
     "save",
     "train",
     "train_config",

@@ -193,6 +193,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _require_member("algorithm", self.algorithm, ALGORITHMS)
+        # jax cuts larger seeds to 32 bits without a word.
+        require(0 <= self.seed < 2**32, f"seed is {self.seed}; it must be from 0 to 4294967295.")
         for name in ("batch_steps", "seeds", "validation_tasks", "validation_every"):
             count = getattr(self, name)
             require(count >= 1, f"{name} is {count}; it must be at least 1.")

@@ -51,12 +51,24 @@ def train(
       OSError: the run could not be written.
       KeyboardInterrupt: a signal came; everything is kept, and `resume_training` goes on.
     """
-    job = make_job(config)
+    run = begin_training(config, run_dir, command=command)
+    return _conduct(run, make_job(config), progress or progress_on_stderr())
+
+
+def begin_training(
+    config: TrainConfig, run_dir: str | Path | None = None, *, command: Sequence[str] = ()
+) -> RunDirectory:
+    """Checks the settings and makes the run's directory; `resume_training` does the rest.
+
+    Raises:
+      InvalidInput: the settings cannot be used; nothing has been written then.
+      OSError: the run could not be written.
+    """
+    make_job(config)
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
-    run = RunDirectory.create(
+    return RunDirectory.create(
         run_dir, JOB, config.to_json(), command or sys.argv, matmul_precision=precision
     )
-    return _conduct(run, job, progress or progress_on_stderr())
 
 
 def resume_training(run_dir: str | Path, *, progress: Progress | None = None) -> TrainedAgent:

@@ -1,0 +1,72 @@
+"""evaluate: trained and classical agents on the same test tasks, in one table."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from metarl.rl_squared import WorldConfig
+
+from .machine import Machine
+
+
+@dataclass(frozen=True)
+class World(WorldConfig):
+    """Where agents are played, as far as no trained one tells."""
+
+    environment: str | None = None  # type: ignore[assignment]
+    """A family (`metarl list environments`), or my_module:factory; needed for classical agents alone."""
+
+    episodes: int | None = None
+    """Episodes of a trial; those of the training, or 10, if neither this nor --trial-steps is given."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Plays trained and classical agents in the same test tasks, with the same luck."""
+
+    agents: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="AGENT_OR_RUN")]
+    """Run directories, files or names of trained agents; classical agents with settings (ucb1:c=0.2)."""
+    against: tuple[str, ...] = ()
+    """More agents; the same as if they stood among the first."""
+    world: Annotated[World, tyro.conf.arg(name="")] = field(default_factory=World)
+    tasks: int = 1000
+    """Tasks of the test split."""
+    seed: int = 0
+    """Of tasks and luck."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    """Also write the table as CSV."""
+    machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    json: bool = False
+    """Print one JSON document on standard output, and nothing else there."""
+
+
+def run(arguments: Arguments) -> dict[str, Any]:
+    """Evaluates, and returns the document of `metarl.rl_squared.Evaluation`."""
+    arguments.machine.start()
+    from metarl.reporting import write_csv
+    from metarl.rl_squared import evaluate, evaluation_table
+    from metarl.runs import progress_on_stderr
+
+    document = evaluate(
+        [*arguments.agents, *arguments.against],
+        world=dataclasses.asdict(arguments.world),
+        tasks=arguments.tasks,
+        seed=arguments.seed,
+        say=progress_on_stderr().message,
+    ).to_json()
+    if arguments.output is not None:
+        write_csv(arguments.output, evaluation_table(document))
+    return document
+
+
+def show(document: dict[str, Any]) -> None:
+    """Prints the table."""
+    from metarl.reporting import print_table
+    from metarl.rl_squared import evaluation_table
+
+    print_table(evaluation_table(document))

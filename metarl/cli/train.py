@@ -1,0 +1,170 @@
+"""train: from settings to a recurrent agent on disk, and what it is worth."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from metarl.errors import InvalidInput, require
+from metarl.rl_squared import PRESETS, TrainConfig, WorldConfig, preset, train_config
+
+from .machine import Machine
+from .parsing import parse_arguments
+
+
+@dataclass(frozen=True)
+class Settings(TrainConfig):
+    """A `TrainConfig` whose world has flags without a prefix."""
+
+    world: Annotated[WorldConfig, tyro.conf.arg(name="")] = field(default_factory=WorldConfig)
+
+    def config(self) -> TrainConfig:
+        """Returns the settings themselves."""
+        names = [setting.name for setting in dataclasses.fields(TrainConfig)]
+        return TrainConfig(**{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Trains a recurrent agent to learn, and compares it with classical agents on test tasks."""
+
+    train: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
+    preset: str | None = None
+    """Defaults for all settings: laptop (if not given), paper (Duan et al. 2016) or smoke (seconds)."""
+    config: str | None = None
+    """Take all settings from an earlier run's config.json; other flags change them."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """A new directory for the run; runs/train-DATE-TIME-... if not given."""
+    print_config: bool = False
+    """Print the settings as JSON and end."""
+    machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    json: bool = False
+    """Print one JSON document on standard output, and nothing else there."""
+
+
+def parse(words: Sequence[str], program: str) -> Arguments:
+    """Returns the arguments; --preset and --config say what the flags that are not given mean."""
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scout.add_argument("--preset")
+    scout.add_argument("--config")
+    try:
+        chosen = scout.parse_known_args(list(words))[0]
+    except argparse.ArgumentError as error:
+        raise InvalidInput(str(error)) from error
+    require(not (chosen.preset and chosen.config), "Give either --preset or --config, not both.")
+    config = settings_of_run(Path(chosen.config)) if chosen.config else _preset(chosen.preset)
+    default = Arguments(train=Settings(**{f.name: getattr(config, f.name) for f in _FIELDS}))
+    return parse_arguments(Arguments, words, program=program, default=default)
+
+
+_FIELDS = dataclasses.fields(TrainConfig)
+
+
+def run(arguments: Arguments) -> dict[str, Any]:
+    """Trains, evaluates, and returns the result of `metarl.rl_squared.conclude`."""
+    config = arguments.train.config()
+    if arguments.print_config:
+        return config.to_json()
+    arguments.machine.start()
+    from metarl.rl_squared import begin_training
+
+    begun = begin_training(config, arguments.run_dir, command=["metarl", *sys.argv[1:]])
+    return finish(begun.path)
+
+
+def finish(run_dir: Path) -> dict[str, Any]:
+    """Goes on with a training, then evaluates its agent; what is done already is read.
+
+    Raises:
+      KeyboardInterrupt: a signal came; it has been said how to go on.
+    """
+    from metarl.rl_squared import conclude, resume_training
+    from metarl.runs import RunDirectory, progress_on_stderr
+
+    progress = progress_on_stderr()
+    try:
+        resume_training(run_dir, progress=progress)
+        return conclude(run_dir, say=progress.message)
+    except KeyboardInterrupt:
+        if (RunDirectory.open(run_dir).outcome or {}).get("outcome") == "finished":
+            progress.message(f"Interrupted. Go on with: metarl resume {run_dir}")
+        raise
+
+
+def show(document: dict[str, Any]) -> None:
+    """Prints the table and how to use the agent; or the settings."""
+    if "evaluation" not in document:
+        print(json.dumps(document, indent=2))
+        return
+    from metarl.reporting import print_table
+    from metarl.rl_squared import evaluation_table
+
+    print_table(evaluation_table(document["evaluation"]))
+    print()
+    for line in _closing_lines(document):
+        print(line)
+
+
+def _closing_lines(document: dict[str, Any]) -> list[str]:
+    """Returns what the training took, and how its agent is used."""
+    run_dir = document["run_dir"]
+    first, *others = document["evaluation"]["agents"]
+    beside = f" --against {' '.join(others[:3])}" if others else ""
+    return [
+        f"Trained on {document['env_steps']:,} environment steps in {document['seconds']:.0f} s, "
+        f"{document['steps_per_second']:,.0f} a second.",
+        f"Evaluate it anew: metarl evaluate {first}{beside} --tasks 10000",
+        f"Use it: from metarl import rl_squared; agent = rl_squared.load({str(run_dir)!r}).as_agent()",
+        f"Go on from it: metarl train --init-from {run_dir} ...",
+    ]
+
+
+def _preset(name: str | None) -> TrainConfig:
+    if name is not None and name not in PRESETS:
+        from metarl.errors import unknown_name
+
+        raise unknown_name("preset", name, PRESETS)
+    return preset(name or "laptop")  # type: ignore[arg-type]
+
+
+def settings_of_run(path: Path) -> TrainConfig:
+    """Returns the settings in a file; a time limit becomes the budget that repeats the run, if it has ended."""
+    path = path / "config.json" if path.is_dir() else path
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInput(f"{path}: this is no JSON ({error}).") from error
+    require(isinstance(values, dict), f"{path}: settings are a JSON object.")
+    config = train_config(values, str(path))
+    outcome = path.parent / "outcome.json"
+    if config.minutes is None or not outcome.exists():
+        return config
+    budget = json.loads(outcome.read_text(encoding="utf-8")).get("repeats_with_budget")
+    return config if budget is None else _without_clock(config, budget, path.parent)
+
+
+def _without_clock(config: TrainConfig, position: int, run_dir: Path) -> TrainConfig:
+    """Returns settings that end after as many environment steps as a run did that had a time limit.
+
+    The budget counts reinforcement alone. Where only the clock was to end the run, the learning rate
+    did not decay.
+    """
+    imitated = 0
+    with (run_dir / "metrics.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            imitated = row["position"] if row.get("phase") == "imitation" else imitated
+    return dataclasses.replace(
+        config,
+        minutes=None,
+        env_steps=max(1, position - imitated),
+        learning_rate_decay=config.learning_rate_decay and config.env_steps is not None,
+    )

@@ -1,0 +1,237 @@
+"""Evaluation: learnt and hand-made agents in the same test tasks, with the same luck.
+
+Every agent is played by the same function with the same keys, so differences are paired by task.
+Learnt agents act twice: by sampling, which counts, and greedily. Two yardsticks are played beside
+them, who knows nothing and who knows the task; between them lies the normalised return,
+
+  (R - R_random) / (R_oracle - R_random)
+
+Intervals are normal, over tasks.
+
+Letters: N tasks; E episodes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl import classical_agents
+from metarl.environments import Agent, Trial, play_split
+from metarl.errors import InvalidInput, require
+from metarl.statistics import Mean, mean_interval, ratio_interval
+
+from .agent import TrainedAgent
+from .config import WorldConfig
+from .entrants import Entrant, find_entrants, find_trial
+
+DEFAULT_TASKS = 1_000
+RANDOM, ORACLE = "random", "oracle"  # the yardsticks
+
+
+@dataclass(frozen=True)
+class AgentScore:
+    """What one agent is worth.
+
+    Attributes:
+      returns: of whole trials.
+      per_episode: the mean return of each episode of a trial [E]; where trials have a budget of
+        steps, over those that came so far.
+      normalised: 0 is random, 1 who knows the task; None where nobody can know it.
+      greedy: the return with the likeliest actions instead of sampled ones; learnt agents only.
+      difference: to the first agent, paired by task; None for that itself.
+      learnt: whether it was trained here.
+      teacher: whom it imitated before it was reinforced, if it did.
+    """
+
+    returns: Mean
+    per_episode: tuple[float, ...]
+    normalised: Mean | None = None
+    greedy: Mean | None = None
+    difference: Mean | None = None
+    learnt: bool = False
+    teacher: str | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Agents in the same test tasks.
+
+    Attributes:
+      environment: its name, settings and the budget of a trial.
+      tasks: N.
+      seed: of tasks and luck.
+      agents: by the texts they were named with, in that order.
+      yardsticks: "random" and, where it can be had, "oracle".
+    """
+
+    environment: Mapping[str, Any]
+    tasks: int
+    seed: int
+    agents: Mapping[str, AgentScore]
+    yardsticks: Mapping[str, AgentScore]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the document of `metarl evaluate --json`; infinite bounds become null there."""
+        first = next(iter(self.agents))
+        differences = {
+            text: score.difference._asdict()
+            for text, score in self.agents.items()
+            if score.difference is not None
+        }
+        return {
+            "environment": dict(self.environment),
+            "tasks": self.tasks,
+            "agents": {text: _score_json(score) for text, score in self.agents.items()},
+            "seed": self.seed,
+            "yardsticks": {text: _score_json(score) for text, score in self.yardsticks.items()},
+            "differences": {"to": first, "agents": differences},
+            "warm_started": {
+                text: score.teacher for text, score in self.agents.items() if score.teacher
+            },
+        }
+
+
+def evaluate(
+    agents: Sequence[str | Path | TrainedAgent],
+    *,
+    world: WorldConfig | Mapping[str, Any] | None = None,
+    tasks: int = DEFAULT_TASKS,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda text: None,
+) -> Evaluation:
+    """Plays agents in the same test tasks.
+
+    Args:
+      agents: files, runs or names of trained agents, texts of classical ones ("ucb1:c=0.2"), or
+        trained agents themselves. One that is named twice is played once. A name comes before a
+        path of the same letters; write `./name` for the path.
+      world: where; some settings as a mapping are enough if a trained agent tells the others, and
+        none are needed then. Trained agents can be tried in longer or shorter trials than their
+        own.
+      tasks: N, of the test split.
+      seed: of tasks and luck.
+      say: called with a line about what is played next.
+
+    Raises:
+      InvalidInput: an agent is unknown, damaged, or does not fit; the world is not told, or
+        contradicts a trained agent's; a return is NaN.
+    """
+    require(len(agents) > 0, "There is nobody to evaluate; name at least one agent.")
+    require(tasks >= 1, f"tasks is {tasks}; it must be at least 1.")
+    require(0 <= seed < 2**32, f"seed is {seed}; it must be from 0 to 4294967295.")
+    entrants = find_entrants(agents)
+    trial = find_trial(entrants, world or {})
+    playing = {entrant.text: (entrant, entrant.make(trial)) for entrant in entrants}
+    stage = _Stage(trial, tasks, seed, say)
+    yardsticks = {name: stage.play(name, agent) for name, agent in _yardsticks(trial).items()}
+    plays = {
+        text: yardsticks[text] if text in yardsticks else stage.play(text, agent)
+        for text, (_, agent) in playing.items()
+    }
+    first = next(iter(plays.values()))
+    scores = {}
+    for text, (entrant, _) in playing.items():
+        greedy = None
+        if entrant.trained is not None:
+            greedy = stage.play(f"{text}, greedily", entrant.make(trial, greedy=True))
+        scores[text] = _score(entrant, plays[text], greedy, first, yardsticks)
+    return Evaluation(
+        environment=describe_trial(trial),
+        tasks=tasks,
+        seed=seed,
+        agents=scores,
+        yardsticks={
+            name: _score(Entrant(name), played, None, played, yardsticks)
+            for name, played in yardsticks.items()
+        },
+    )
+
+
+def describe_trial(trial: Trial) -> dict[str, Any]:
+    """Returns an environment's name and settings, and the budget of a trial in it, as JSON."""
+    budget = {"trial_steps": trial.steps} if trial.steps else {"episodes": trial.episodes}
+    return {"name": trial.environment.name, **trial.environment.settings, **budget}
+
+
+class _Play(NamedTuple):
+    """What came of N trials, no larger than it must be."""
+
+    totals: np.ndarray  # [N]
+    per_episode: tuple[float, ...]  # [E]
+
+
+class _Stage(NamedTuple):
+    """Where all agents are played."""
+
+    trial: Trial
+    tasks: int
+    seed: int
+    say: Callable[[str], None]
+
+    def play(self, text: str, agent: Agent) -> _Play:
+        self.say(f"{text}: {self.tasks:,} tasks")
+        played = play_split(agent, self.trial, self.seed, self.tasks, "test")
+        begun = np.asarray(played.lengths) > 0  # [N, E]
+        totals = np.sum(played.returns, axis=1, dtype=np.float64)
+        require(
+            bool(np.isfinite(totals).all()),
+            f"{text}: its return in test task {int(np.argmin(np.isfinite(totals)))} is not finite; "
+            "the environment gives rewards or observations that are NaN or infinite.",
+        )
+        reached = np.sum(begun, axis=0)  # [E]
+        sums = np.sum(played.returns, axis=0, dtype=np.float64)
+        return _Play(totals, tuple((sums[reached > 0] / reached[reached > 0]).tolist()))
+
+
+def _yardsticks(trial: Trial) -> dict[str, Agent]:
+    """Returns the agents that know nothing and everything, as far as there are such."""
+    found = {RANDOM: classical_agents.make(RANDOM, trial)}
+    with contextlib.suppress(InvalidInput):  # there is none for this family
+        found[ORACLE] = classical_agents.make(ORACLE, trial)
+    return found
+
+
+def _score(
+    entrant: Entrant,
+    played: _Play,
+    greedy: _Play | None,
+    first: _Play,
+    yardsticks: Mapping[str, _Play],
+) -> AgentScore:
+    return AgentScore(
+        returns=mean_interval(played.totals),
+        per_episode=played.per_episode,
+        normalised=_normalised(played, yardsticks),
+        greedy=None if greedy is None else mean_interval(greedy.totals),
+        difference=None if played is first else mean_interval(played.totals - first.totals),
+        learnt=entrant.trained is not None,
+        teacher=entrant.teacher,
+    )
+
+
+def _normalised(played: _Play, yardsticks: Mapping[str, _Play]) -> Mean | None:
+    """Returns (R - random) / (oracle - random); None if there is no oracle, or nothing to know."""
+    if ORACLE not in yardsticks:
+        return None
+    random = yardsticks[RANDOM].totals
+    span = yardsticks[ORACLE].totals - random
+    if np.mean(span) <= 0:
+        return None
+    return ratio_interval(played.totals - random, span)
+
+
+def _score_json(score: AgentScore) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "return": score.returns._asdict(),
+        "normalised": None if score.normalised is None else score.normalised._asdict(),
+        "per_episode": list(score.per_episode),
+    }
+    if score.greedy is not None:
+        document["greedy_actions"] = {"return": score.greedy._asdict()}
+    return document

@@ -1,0 +1,43 @@
+"""Rivals: the hand-made agents that a trained one is shown beside, without being asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from metarl import classical_agents
+from metarl.environments import Trial
+from metarl.errors import InvalidInput
+
+_OF_BANDITS = ("gittins", "thompson", "bayes-optimal")
+_TUNED_OF_BANDITS = ("ucb1",)
+# The paper believes in a mean reward of 0 where the true one is 1, so each stands here twice.
+_OF_MDPS = ("opsrl", "psrl", "beb", "greedy")
+
+
+def rivals(trial: Trial, say: Callable[[str], None] = lambda text: None) -> list[str]:
+    """Returns texts of the classical agents that fit an environment; see `metarl list agents`.
+
+    Settings that have to be tuned are tuned on validation tasks.
+
+    Args:
+      trial: environment and budget.
+      say: called with a line about what is tuned.
+    """
+    world = classical_agents.world_of(trial.environment)
+    if world == "mdp":
+        texts = [f"{name}:preset={preset}" for preset in ("matched", "paper") for name in _OF_MDPS]
+        return [text for text in texts if _fits(text, trial)]
+    texts = [text for text in _OF_BANDITS if _fits(text, trial)]
+    for name in _TUNED_OF_BANDITS:
+        if _fits(name, trial):
+            say(f"{name}: tuning on validation tasks")
+            texts.append(classical_agents.tune(name, trial))
+    return texts
+
+
+def _fits(text: str, trial: Trial) -> bool:
+    try:
+        classical_agents.make(text, trial)
+    except InvalidInput:
+        return False
+    return True

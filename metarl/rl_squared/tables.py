@@ -1,0 +1,82 @@
+"""Tables of evaluations, made from their documents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from metarl.reporting import Column, Table
+from metarl.statistics import Mean
+
+_BUDGETS = ("episodes", "trial_steps")
+
+
+def evaluation_table(document: Mapping[str, Any]) -> Table:
+    """Returns the agents of an evaluation, the best first; learnt ones are pointed out.
+
+    Args:
+      document: of `Evaluation.to_json`, or the same read from a file.
+    """
+    agents = {**document["yardsticks"], **document["agents"]}
+    ranked = sorted(agents, key=lambda text: -agents[text]["return"]["mean"])
+    learnt = [text for text in ranked if "greedy_actions" in agents[text]]
+    first = document["differences"]["to"]
+    rows = [_row(text, agents[text], document) for text in ranked]
+    columns = [
+        Column("agent"),
+        Column("return", "return of a trial"),
+        Column("difference", f"difference to {first}", better="higher"),
+        Column("normalised", "0 random, 1 oracle", essential=False),
+        Column("greedy", "by likeliest actions", essential=False),
+        Column("first_episode", "first episode", essential=False),
+        Column("last_episode", "last episode", essential=False),
+    ]
+    shown = [column for column in columns if any(row[column.name] is not None for row in rows)]
+    rows = [{column.name: row[column.name] for column in shown} for row in rows]
+    notes = ["Intervals: 95 %, normal, over tasks. Differences: by task, with the same luck."]
+    if document["warm_started"]:
+        notes.append("Warm start: it imitated that agent before it was reinforced.")
+    title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"
+    return Table(title, shown, rows, notes, [ranked.index(text) for text in learnt])
+
+
+def world_text(environment: Mapping[str, Any]) -> str:
+    """Returns an environment and the budget of a trial as people read it."""
+    settings = [
+        f"{name}={value}"
+        for name, value in environment.items()
+        if name != "name" and name not in _BUDGETS
+    ]
+    budget = next(name for name in _BUDGETS if name in environment)
+    unit = "episodes" if budget == "episodes" else "steps"
+    return f"{environment['name']}({', '.join(settings)}), trials of {environment[budget]} {unit}"
+
+
+def read_mean(value: Mapping[str, float | None] | None) -> Mean | None:
+    """Returns the interval that JSON holds; a bound that is null there is infinite."""
+    if value is None:
+        return None
+    mean, error, low, high = (value[name] for name in Mean._fields)
+    assert mean is not None
+    return Mean(
+        mean,
+        math.inf if error is None else error,
+        -math.inf if low is None else low,
+        math.inf if high is None else high,
+    )
+
+
+def _row(text: str, score: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    teacher = document["warm_started"].get(text)
+    episodes = score["per_episode"]
+    greedy = score.get("greedy_actions", {}).get("return")
+    return {
+        "agent": f"{text} (warm start: {teacher})" if teacher else text,
+        "return": read_mean(score["return"]),
+        "difference": read_mean(document["differences"]["agents"].get(text)),
+        "normalised": read_mean(score["normalised"]),
+        "greedy": read_mean(greedy),
+        "first_episode": episodes[0] if len(episodes) > 1 else None,
+        "last_episode": episodes[-1] if len(episodes) > 1 else None,
+    }
