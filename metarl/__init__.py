@@ -1,9 +1,11 @@
-"""One recurrent controller, trained by reinforcement learning, that writes update rules.
+"""One recurrent controller, trained by reinforcement learning: it writes update rules, or learns to learn.
 
-The controller proposes rules of a small language; networks are trained with them on real data; what they are worth is
-the controller's reward; the best are compared with tuned optimizers and leave as optax transforms.
+The first job: the controller proposes rules of a small language; networks are trained with them on real data; what they
+are worth is its reward; the best are compared with tuned optimizers and leave as optax transforms. The second: the
+controller is itself the learner, in a task it has never seen, and is held against the best hand-made agents.
 
     optimizer_search  The first job: search for update rules that train networks well.
+    rl_squared        The second job: a recurrent agent that learns to learn, RL², trained, evaluated and kept.
     optimizers        Named rules as optax transforms: powersign, addsign, found rules.
     update_rules      The rule language: primitives, parser, grammar, interpreter, optax compiler, exporters.
     problems          What an optimizer trains: digits, text, tabular data, quadratics, landscapes.

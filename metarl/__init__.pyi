@@ -8,6 +8,7 @@ from . import optimizers as optimizers
 from . import policy_gradient as policy_gradient
 from . import problems as problems
 from . import reporting as reporting
+from . import rl_squared as rl_squared
 from . import runs as runs
 from . import statistics as statistics
 from . import update_rules as update_rules
@@ -26,6 +27,7 @@ __all__ = [
     "policy_gradient",
     "problems",
     "reporting",
+    "rl_squared",
     "runs",
     "statistics",
     "update_rules",
