@@ -5,9 +5,7 @@ Letters: S states; A actions; H horizon; T steps of a trial; n rewards seen; w p
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp

@@ -1,0 +1,223 @@
+"""A table of a paper, reproduced: the paper's number, ours, and whether they agree, cell by cell.
+
+Each cell is an agent in a family of tasks with a budget. Its settings are chosen from the agent's
+grid on validation tasks, and what it earns is measured on test tasks; every mean that was measured
+stands in a file as soon as it is known, and is not measured again. A table is data, in JSON:
+
+    {"environment": "mdp",
+     "cells": {"10": {"episodes": 10}, ...},              settings of the environment beside the budget
+     "columns": {"PSRL": {"agent": "psrl", "preset": "paper", "anytime": true,
+                          "paper": {"10": 138.1, ...}}, ...},
+     "tasks": 10000, "paper_tasks": 1000, "validation_tasks": 1000}
+
+A cell is within reach of the paper if |ours - paper| <= 3 sqrt(SE² + SE_paper²) + 0.05, the last
+for rounding; SE_paper is ours for as many tasks as the paper had.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metarl.environments import Split, Trial, load
+from metarl.errors import require, unknown_name
+
+from .making import grid
+from .measurements import Ledger, Measured
+from .table import world_of
+
+ROUNDING = 0.05
+"""The paper prints one decimal."""
+
+
+@dataclass(frozen=True)
+class PaperColumn:
+    """One column: an agent, and what the paper says of it.
+
+    Attributes:
+      agent: its text, with the settings that are fixed.
+      preset: whose settings and grid it has, "paper" or "matched"; None for the text alone.
+      paper: the paper's numbers by cell; those missing are ours alone.
+      anytime: the agent does not ask how long the trial will be.
+      cells: the only cells it is played in; none for all.
+    """
+
+    agent: str
+    preset: str | None = "paper"
+    paper: Mapping[str, float] = field(default_factory=dict)
+    anytime: bool = False
+    cells: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """What to reproduce.
+
+    Attributes:
+      environment: a name that `metarl.environments.load` takes.
+      cells: by name, the settings of the environment, and the budget as "episodes".
+      columns: by heading.
+      tasks: of the test split.
+      paper_tasks: on how many the paper's numbers are means.
+      validation_tasks: on which settings are chosen.
+      seed: of tasks and luck.
+      chunk: tasks that are played at once.
+      others: the paper's numbers for agents that are not classical, by heading and cell.
+      source: where the paper's numbers are from.
+    """
+
+    environment: str
+    cells: Mapping[str, Mapping[str, Any]]
+    columns: Mapping[str, PaperColumn]
+    tasks: int = 10_000
+    paper_tasks: int = 1000
+    validation_tasks: int = 1000
+    seed: int = 0
+    chunk: int = 500
+    others: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class PaperCell:
+    """One line of the reproduced table; None where the paper has no number."""
+
+    cell: str
+    column: str
+    paper: float | None
+    ours: float
+    standard_error: float
+    low: float
+    high: float
+    difference: float | None
+    allowed: float | None
+    within: bool | None
+    agent: str
+
+
+def read_table(path: Path) -> PaperTable:
+    """Reads a table's settings; see the module for their form.
+
+    Raises:
+      InvalidInput: it holds a name that is not a setting of a table or of a column.
+    """
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    columns = {
+        heading: PaperColumn(**_checked(PaperColumn, column))
+        for heading, column in settings.pop("columns").items()
+    }
+    return PaperTable(columns=columns, **_checked(PaperTable, settings))
+
+
+def _checked(kind: type, settings: dict[str, Any]) -> dict[str, Any]:
+    for name in settings:
+        if name not in kind.__dataclass_fields__:
+            raise unknown_name("setting of a table", name, kind.__dataclass_fields__)
+    return settings
+
+
+def reproduce_table(
+    table: PaperTable,
+    folder: Path,
+    cells: Iterable[str] | None = None,
+    report: Callable[[PaperCell], None] = lambda line: None,
+) -> list[PaperCell]:
+    """Measures every cell that is not yet measured, and writes the table after each.
+
+    Args:
+      table: what to reproduce.
+      folder: where `measured.csv` (every mean so far, the grids' too) and `classical.csv` (the
+        table) are kept; what the former holds is not measured again.
+      cells: names of cells, or None for all.
+      report: is shown each line of the table when it is known.
+
+    Returns:
+      The lines, in the order of columns and cells.
+
+    Raises:
+      InvalidInput: there is no such cell, or an agent cannot act in the environment.
+    """
+    wanted = list(table.cells) if cells is None else list(cells)
+    for name in wanted:
+        if name not in table.cells:
+            raise unknown_name("cell", name, table.cells)
+    trials = {name: trial_of(table, name) for name in wanted}
+    ledger = Ledger(folder / "measured.csv", trials, table.seed, table.chunk)
+    lines = []
+    for heading, column in table.columns.items():
+        for name in (name for name in wanted if not column.cells or name in column.cells):
+            line = _line(table, heading, column, name, ledger)
+            report(line)
+            lines.append(line)
+            write_cells(lines, folder / "classical.csv")
+    return lines
+
+
+def _line(
+    table: PaperTable, heading: str, column: PaperColumn, cell: str, ledger: Ledger
+) -> PaperCell:
+    """Chooses an agent's settings for a cell, and measures it."""
+    world = world_of(ledger.trials[cell].environment)
+
+    def measured(split: Split, tasks: int, text: str) -> Measured:
+        return ledger.measure(split, cell, text, tasks, column.anytime)
+
+    texts = grid(column.agent, world, column.preset) if column.preset else [column.agent]
+    if len(texts) > 1:
+        means = [measured("validation", table.validation_tasks, text).mean for text in texts]
+        texts = [texts[int(np.argmax(means))]]
+    ours = measured("test", table.tasks, texts[0])
+    reach = 1.96 * ours.standard_error
+    paper = column.paper.get(cell)
+    difference = allowed = within = None
+    if paper is not None:
+        variance = ours.standard_error**2 * (1 + ours.tasks / table.paper_tasks)
+        difference, allowed = ours.mean - paper, 3 * math.sqrt(variance) + ROUNDING
+        within = abs(difference) <= allowed
+    return PaperCell(
+        cell=cell,
+        column=heading,
+        paper=paper,
+        ours=ours.mean,
+        standard_error=ours.standard_error,
+        low=ours.mean - reach,
+        high=ours.mean + reach,
+        difference=difference,
+        allowed=allowed,
+        within=within,
+        agent=texts[0],
+    )
+
+
+def trial_of(table: PaperTable, cell: str) -> Trial:
+    """Returns the trial of a cell.
+
+    Raises:
+      InvalidInput: it has no budget, or the environment is unknown.
+    """
+    settings = dict(table.cells[cell])
+    require("episodes" in settings, f"Cell {cell!r} of a table has no budget 'episodes'.")
+    episodes = settings.pop("episodes")
+    return Trial(load(table.environment, **settings), episodes=episodes)
+
+
+def write_cells(lines: Sequence[PaperCell], path: Path) -> None:
+    """Writes a reproduced table as CSV, nothing where the paper has no number."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(PaperCell.__dataclass_fields__)
+        for line in lines:
+            writer.writerow(_written(value) for value in vars(line).values())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: ""}[value]
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
