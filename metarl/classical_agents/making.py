@@ -27,7 +27,7 @@ def make(text: str | AgentText, trial: Trial) -> Agent:
     return row.build(row.values(understood.settings, understood.preset), trial)
 
 
-def grid(text: str, world: World, preset: str = "paper") -> list[str]:
+def grid(text: str, world: World, preset: str = "matched") -> list[str]:
     """Returns the texts of a preset's grid: every combination of its values.
 
     Args:

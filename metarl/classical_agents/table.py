@@ -43,8 +43,9 @@ def names(world: World | None = None) -> tuple[str, ...]:
 def world_of(environment: Environment) -> World:
     """Returns the world that an environment belongs to, as can be seen from its spaces.
 
-    A bandit's episodes last one step and show nothing; its rewards are Bernoulli unless its
-    `metadata["rewards"]` say "gaussian". With finitely many observations and actions it is an MDP.
+    A bandit shows nothing, and its `metadata["rewards"]` say of what kind its rewards are; one whose
+    episodes last one step is taken for a bandit with Bernoulli rewards if they say nothing. Anything
+    else with finitely many observations and actions is an MDP.
     """
     observations, actions = (
         getattr(space, "n", 0) if space.shape == () else 0
@@ -52,9 +53,9 @@ def world_of(environment: Environment) -> World:
     )
     if not (observations and actions):
         return "any"
-    if environment.horizon == 1 and observations == 1:
-        gaussian = environment.metadata.get("rewards") == "gaussian"
-        return "gaussian-bandit" if gaussian else "bandit"
+    rewards = environment.metadata.get("rewards")
+    if observations == 1 and (rewards or environment.horizon == 1):
+        return "gaussian-bandit" if rewards == "gaussian" else "bandit"
     return "mdp"
 
 

@@ -10,7 +10,7 @@ from .making import grid, make
 from .table import world_of
 
 
-def tune(text: str, trial: Trial, preset: str = "paper", tasks: int = 1000, seed: int = 0) -> str:
+def tune(text: str, trial: Trial, preset: str = "matched", tasks: int = 1000, seed: int = 0) -> str:
     """Returns the best text of a grid, by mean return over validation tasks.
 
     All members of the grid meet the same tasks with the same luck, and share one compiled program
