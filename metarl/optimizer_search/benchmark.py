@@ -26,6 +26,7 @@ from jax import lax
 from metarl import problems as problem_suite
 from metarl.errors import require
 from metarl.problems import Problem
+from metarl.runs import peak_memory_mb
 from metarl.update_rules import Grammar, Interpreter, to_optax
 
 from . import filters
@@ -33,7 +34,6 @@ from .candidates import Candidates, Judgement, Trial, make_judgement
 from .config import SearchConfig, TrainingConfig
 from .contest import Crew
 from .evaluators import DEFAULT_WIDTH, Device, LocalEvaluator
-from .forecast import peak_memory_mb
 from .inner_training import Layout, judge, optax_learner, start, train
 from .probes import Probes
 from .search_job import search_trial

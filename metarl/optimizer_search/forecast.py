@@ -6,14 +6,13 @@ figure is an upper bound for the search, since hopeless rules stop early.
 
 from __future__ import annotations
 
-import resource
-import sys
 from typing import Any
 
 import jax
 import numpy as np
 
 from metarl.problems import Problem
+from metarl.runs import peak_memory_mb
 
 from .comparison import comparison_size
 from .config import SearchConfig
@@ -80,9 +79,3 @@ def _microseconds(problem: Problem, steps: int) -> float:
     device = jax.local_devices()[0]
     runs = [contest.seconds(adam, 1e-3, device) for _ in range(4)][1:]
     return float(np.median(runs)) / (3 * steps) * 1e6
-
-
-def peak_memory_mb() -> float:
-    """Returns the peak memory of this process so far; Linux counts kilobytes, macOS bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 if sys.platform != "darwin" else 1024**2)

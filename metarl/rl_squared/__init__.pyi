@@ -4,6 +4,7 @@ from .agent import make_trial as make_trial
 from .agent_files import agent_names as agent_names
 from .agent_files import load_agent as load
 from .agent_files import save_agent as save
+from .benchmark import measure_training as measure_training
 from .config import PRESETS as PRESETS
 from .config import ImitationConfig as ImitationConfig
 from .config import NetworkConfig as NetworkConfig
@@ -42,6 +43,7 @@ __all__ = [
     "load",
     "make_job",
     "make_trial",
+    "measure_training",
     "preset",
     "resume_training",
     "rivals",

@@ -178,15 +178,16 @@ class _Stage(NamedTuple):
         self.say(f"{text}: {self.tasks:,} tasks")
         played = play_split(agent, self.trial, self.seed, self.tasks, "test")
         begun = np.asarray(played.lengths) > 0  # [N, E]
-        totals = np.sum(played.returns, axis=1, dtype=np.float64)
+        returns = np.asarray(played.returns, np.float64)
+        totals = returns.sum(axis=1)
         require(
             bool(np.isfinite(totals).all()),
             f"{text}: its return in test task {int(np.argmin(np.isfinite(totals)))} is not finite; "
             "the environment gives rewards or observations that are NaN or infinite.",
         )
-        reached = np.sum(begun, axis=0)  # [E]
-        sums = np.sum(played.returns, axis=0, dtype=np.float64)
-        return _Play(totals, tuple((sums[reached > 0] / reached[reached > 0]).tolist()))
+        reached = begun.sum(axis=0)  # [E]
+        means = returns.sum(axis=0)[reached > 0] / reached[reached > 0]
+        return _Play(totals, tuple(means.tolist()))
 
 
 def _yardsticks(trial: Trial) -> dict[str, Agent]:

@@ -218,15 +218,19 @@ class TrainJob:
         count = _chunk(steps)
         if self.reinforcement_updates is not None:
             count = min(count, self.reinforcement_updates - progress.reinforcement)
-        warm_up = self._learnt_before * self.config.value_warm_up
-        frozen = jnp.arange(progress.reinforcement, progress.reinforcement + count) < warm_up
-        keys = self._keys(_REINFORCE, progress.reinforcement, count)
-        learner, metrics = self._reinforcement_chunk(learner, keys, frozen)
+        rows = self.reinforcement_rows(progress.reinforcement, count)
+        learner, metrics = self.reinforcement_chunk(learner, *rows)
         progress = progress._replace(
             reinforcement=progress.reinforcement + count,
             env_steps=progress.env_steps + count * steps,
         )
         return learner, {"phase": self.config.algorithm, **_means(metrics)}, progress
+
+    def reinforcement_rows(self, first: int, count: int) -> tuple[jax.Array, jax.Array]:
+        """Returns, for updates from `first`, their keys and whether the policy stays as it is."""
+        warm_up = self._learnt_before * self.config.value_warm_up
+        frozen = jnp.arange(first, first + count) < warm_up
+        return self._keys(_REINFORCE, first, count), frozen
 
     @cached_property
     def _imitation_chunk(self) -> Callable[..., Any]:
@@ -235,7 +239,8 @@ class TrainJob:
         return _chunk_of(lambda learner, key: update(key, learner))
 
     @cached_property
-    def _reinforcement_chunk(self) -> Callable[..., Any]:
+    def reinforcement_chunk(self) -> Any:
+        """The compiled program of updates: learner, rows -> learner, metrics of each."""
         algorithm, trial, config = self._algorithm, self.trial, self.config
         privileged = is_privileged(trial.environment, config.network)
 

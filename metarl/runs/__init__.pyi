@@ -8,6 +8,7 @@ from .driver import Outcome as Outcome
 from .driver import drive as drive
 from .durable import write_durably as write_durably
 from .interruption import Interruption as Interruption
+from .memory import peak_memory_mb as peak_memory_mb
 from .metric_log import MetricLog as MetricLog
 from .progress import PlainProgress as PlainProgress
 from .progress import Progress as Progress
@@ -34,6 +35,7 @@ __all__ = [
     "drive",
     "flatten_tree",
     "load_checkpoint",
+    "peak_memory_mb",
     "progress_on_stderr",
     "restore_tree",
     "save_checkpoint",
