@@ -9,6 +9,8 @@ from .distributions import DiagonalGaussian as DiagonalGaussian
 from .distributions import Distribution as Distribution
 from .distributions import GaussianParameters as GaussianParameters
 from .distributions import mask_logits as mask_logits
+from .fast_weights import OuterProductMemory as OuterProductMemory
+from .fast_weights import outer_product_memory as outer_product_memory
 from .heads import Head as Head
 from .heads import categorical_head as categorical_head
 from .heads import gaussian_head as gaussian_head
@@ -33,6 +35,7 @@ __all__ = [
     "GatedRecurrentUnit",
     "GaussianParameters",
     "Head",
+    "OuterProductMemory",
     "Policy",
     "TokenInputs",
     "TokenPolicy",
@@ -44,6 +47,7 @@ __all__ = [
     "lstm",
     "mask_logits",
     "masked_categorical_head",
+    "outer_product_memory",
     "recurrent_policy",
     "sample_tokens",
     "token_inputs",

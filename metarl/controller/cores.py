@@ -17,7 +17,7 @@ import chex
 import haiku as hk
 import jax
 import jax.numpy as jnp
-from jax.nn.initializers import Initializer, orthogonal, xavier_uniform
+from jax.nn.initializers import Initializer, normal, orthogonal, xavier_uniform
 
 Core = Callable[[], hk.RNNCore]
 Activation = Callable[[jax.Array], jax.Array]
@@ -29,11 +29,19 @@ def lstm(hidden_size: int) -> Core:
 
 
 def gru(
-    hidden_size: int, activation: Activation = jnp.tanh, normalise_weights: bool = False
+    hidden_size: int,
+    activation: Activation = jnp.tanh,
+    normalise_weights: bool = False,
+    input_deviation: float | None = None,
 ) -> Core:
     """Returns the maker of a `GatedRecurrentUnit`."""
     return functools.partial(
-        GatedRecurrentUnit, hidden_size, activation, normalise_weights, name="gru"
+        GatedRecurrentUnit,
+        hidden_size,
+        activation,
+        normalise_weights,
+        input_deviation,
+        name="gru",
     )
 
 
@@ -42,7 +50,7 @@ class GatedRecurrentUnit(hk.RNNCore):
 
       r, z = σ(W x + U h + b),   c = f(W_c x + r ∘ (U_c h) + b_c),   h' = (1 - z) ∘ h + z ∘ c
 
-    Matrices from input to hidden start Xavier uniform, hidden to hidden orthogonal (each gate for
+    Matrices from input to hidden start Xavier uniform unless told otherwise, hidden to hidden orthogonal (each gate for
     itself), biases at 0.
 
     Reference: Cho et al. (2014), arXiv:1406.1078; the ReLU candidate and the normalised weights:
@@ -55,6 +63,7 @@ class GatedRecurrentUnit(hk.RNNCore):
         hidden_size: int,
         activation: Activation = jnp.tanh,
         normalise_weights: bool = False,
+        input_deviation: float | None = None,
         name: str | None = None,
     ):
         """Makes the core.
@@ -63,17 +72,22 @@ class GatedRecurrentUnit(hk.RNNCore):
           hidden_size: H.
           activation: f, of the candidate.
           normalise_weights: keep every column of W and U at a learnt length, which starts at 1.
+          input_deviation: of the first weights from the input, which are drawn from a normal
+            distribution; None draws them Xavier uniform, for which one-hot inputs are small.
           name: of the module.
         """
         super().__init__(name=name)
         self.hidden_size = hidden_size
         self.activation = activation
         self.normalise_weights = normalise_weights
+        self.input_deviation = input_deviation
 
     def __call__(self, inputs: jax.Array, prev_state: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Returns the output and the next state, which are the same [B, H], of inputs [B, F]."""
         chex.assert_rank([inputs, prev_state], 2)
-        from_input = inputs @ self._matrix("input_weights", inputs.shape[-1], _xavier)  # [B, 3H]
+        deviation = self.input_deviation
+        initial = _xavier if deviation is None else normal(deviation)
+        from_input = inputs @ self._matrix("input_weights", inputs.shape[-1], initial)  # [B, 3H]
         from_state = prev_state @ self._matrix("hidden_weights", self.hidden_size, _orthogonal)
         bias = hk.get_parameter("bias", (3 * self.hidden_size,), init=jnp.zeros)
         from_input = from_input + bias[None]

@@ -84,6 +84,16 @@ class NetworkConfig:
     normalise_weights: bool = False
     """Weight normalisation of the GRU's matrices."""
 
+    input_deviation: float | None = 0.5
+    """Of the GRU's first weights from the input; None draws them Xavier uniform, as the paper does,
+    for which one-hot inputs are small."""
+
+    memory_keys: int = 64
+    """Of the outer-product memory: its rows."""
+
+    memory_values: int = 16
+    """Of the outer-product memory: its columns."""
+
     value: Literal["separate", "shared"] = "separate"
     """Whether the value has a network of its own."""
 
@@ -98,7 +108,13 @@ class NetworkConfig:
         _require_member("core", self.core, ("gru", "lstm", "outer-product"))
         _require_member("activation", self.activation, ("tanh", "relu"))
         _require_member("value", self.value, ("separate", "shared"))
-        require(self.hidden >= 1, f"hidden is {self.hidden}; it must be at least 1.")
+        for name in ("hidden", "memory_keys", "memory_values"):
+            count = getattr(self, name)
+            require(count >= 1, f"{name} is {count}; it must be at least 1.")
+        require(
+            self.input_deviation is None or self.input_deviation > 0,
+            f"input_deviation is {self.input_deviation}; it must be positive, or None.",
+        )
 
 
 @dataclass(frozen=True)
@@ -108,10 +124,10 @@ class ImitationConfig:
     env_steps: int = 10_000_000
     """Environment steps of imitation."""
 
-    batch_steps: int = 25_600
+    batch_steps: int = 6_400
     """Environment steps of an update."""
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     """Of Adam, after a short rise; it falls to 0 along a cosine."""
 
     teacher_share: float = 0.3
@@ -238,7 +254,11 @@ PRESETS: dict[str, TrainConfig] = {
     "laptop": TrainConfig(),
     "paper": TrainConfig(
         network=NetworkConfig(
-            hidden=256, activation="relu", normalise_weights=True, privileged_value=False
+            hidden=256,
+            activation="relu",
+            normalise_weights=True,
+            input_deviation=None,
+            privileged_value=False,
         ),
         ppo=PPOConfig(
             learning_rate=1e-3,

@@ -16,6 +16,7 @@ from metarl.controller import (
     gaussian_head,
     gru,
     lstm,
+    outer_product_memory,
     recurrent_policy,
 )
 from metarl.environments import Environment, feature_size
@@ -80,7 +81,14 @@ def make_core(config: NetworkConfig) -> Core:
     """Returns the recurrent core."""
     if config.core == "lstm":
         return lstm(config.hidden)
-    return gru(config.hidden, _ACTIVATIONS[config.activation], config.normalise_weights)
+    if config.core == "outer-product":
+        return outer_product_memory(config.hidden, config.memory_keys, config.memory_values)
+    return gru(
+        config.hidden,
+        _ACTIVATIONS[config.activation],
+        config.normalise_weights,
+        config.input_deviation,
+    )
 
 
 def make_head(environment: Environment) -> Head:
