@@ -14,6 +14,7 @@ from .returns import discounted_returns as discounted_returns
 from .returns import generalised_advantages as generalised_advantages
 from .score_function import ReinforceState as ReinforceState
 from .score_function import reinforce as reinforce
+from .steps import global_norm as global_norm
 from .trust_region import TRPOState as TRPOState
 from .trust_region import fisher_vector_product as fisher_vector_product
 from .trust_region import trpo as trpo
@@ -33,6 +34,7 @@ __all__ = [
     "discounted_returns",
     "fisher_vector_product",
     "generalised_advantages",
+    "global_norm",
     "masked_mean",
     "ppo",
     "reinforce",

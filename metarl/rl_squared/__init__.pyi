@@ -2,8 +2,8 @@ from .agent import TrainedAgent as TrainedAgent
 from .agent import acting_agent as acting_agent
 from .agent import make_trial as make_trial
 from .agent_files import agent_names as agent_names
-from .agent_files import load_agent as load
-from .agent_files import save_agent as save
+from .agent_files import load as load
+from .agent_files import save as save
 from .benchmark import measure_training as measure_training
 from .config import PRESETS as PRESETS
 from .config import ImitationConfig as ImitationConfig

@@ -34,7 +34,7 @@ AGENT_FILE = "agent.npz"  # in a run directory
 _NAMED = "named_agents"  # the folder of those that come with the package
 
 
-def save_agent(
+def save(
     agent: TrainedAgent, path: str | Path, precision: Literal["float32", "float16"] = "float32"
 ) -> Path:
     """Writes an agent, replacing what was there.
@@ -71,7 +71,7 @@ def save_agent(
     return path
 
 
-def load_agent(path_or_name: str | Path) -> TrainedAgent:
+def load(path_or_name: str | Path) -> TrainedAgent:
     """Returns an agent.
 
     Args:

@@ -17,7 +17,7 @@ from metarl.environments import Agent, Environment, Trial
 from metarl.errors import InvalidInput, require, unknown_name
 
 from .agent import TrainedAgent, make_trial
-from .agent_files import agent_names, load_agent
+from .agent_files import agent_names, load
 from .config import WorldConfig
 
 _BUDGET = ("episodes", "trial_steps")
@@ -97,14 +97,14 @@ def find_trial(entrants: Sequence[Entrant], given: WorldConfig | Mapping[str, An
 def _find(text: str) -> Entrant:
     """Returns whom a text names: a name first, then a path."""
     if text in agent_names():
-        return Entrant(text, load_agent(text))
+        return Entrant(text, load(text))
     name = text.partition(":")[0]
     if name in classical_agents.names():
         classical_agents.parse(text)
         return Entrant(text)
     looks_like_path = text.endswith(".npz") or os.sep in text
     if looks_like_path or Path(text).expanduser().exists():
-        return Entrant(text, load_agent(text))
+        return Entrant(text, load(text))
     known = [*classical_agents.names(), *agent_names(), "AGENT.npz", "RUN_DIR"]
     raise unknown_name("agent", name, known)
 

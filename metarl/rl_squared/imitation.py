@@ -23,6 +23,7 @@ import optax
 
 from metarl.controller import Policy
 from metarl.environments import Agent, Trial
+from metarl.policy_gradient import global_norm
 
 from .config import ImitationConfig
 from .inputs import Encoder, Inputs, Previous
@@ -115,7 +116,7 @@ def imitation(
         lessons = gather(state.params, jax.random.split(key, trials))
         (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(state.params, lessons)
         change, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
-        metrics["gradient_norm"] = optax.global_norm(gradient)
+        metrics["gradient_norm"] = global_norm(gradient)
         metrics["return"] = jnp.sum(lessons.returns) / jnp.maximum(jnp.sum(lessons.own), 1)
         return ImitationState(optax.apply_updates(state.params, change), optimizer_state), metrics
 
@@ -142,8 +143,9 @@ def collect_lessons(
       keys: one for each trial [B].
       teacher_share: the probability with which the teacher acts in a trial.
     """
-    key_rows = jax.vmap(lambda key: jax.random.split(key, 5))(keys)
-    task_keys, world_keys, student_keys, teacher_keys, who_keys = jnp.moveaxis(key_rows, 1, 0)
+    task_keys, world_keys, student_keys, teacher_keys, who_keys = jax.vmap(
+        lambda key: tuple(jax.random.split(key, 5))
+    )(keys)
     tasks = jax.vmap(trial.environment.sample_task)(task_keys)
     own = jax.vmap(jax.random.uniform)(who_keys) >= teacher_share  # [B]
     fold = jax.vmap(jax.random.fold_in, in_axes=(0, None))

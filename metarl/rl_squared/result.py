@@ -11,7 +11,7 @@ from metarl.errors import require
 from metarl.reporting import write_json
 from metarl.runs import RunDirectory
 
-from .agent_files import AGENT_FILE, load_agent
+from .agent_files import AGENT_FILE, load
 from .evaluation import DEFAULT_TASKS, evaluate
 from .rival_agents import rivals
 
@@ -49,7 +49,7 @@ def conclude(
     path = run.path / RESULT_FILE
     if path.is_file():
         return {**json.loads(path.read_text(encoding="utf-8")), "run_dir": str(run_dir)}
-    agent = load_agent(run.path)
+    agent = load(run.path)
     beside = rivals(agent.trial, say)
     result = {
         "run_dir": str(run_dir),

@@ -58,7 +58,7 @@ def collect(
       The batch, and the return of each episode.
     """
     count = keys.shape[0]
-    task_keys, world_keys, action_keys = jnp.moveaxis(jax.vmap(_three)(keys), 1, 0)
+    task_keys, world_keys, action_keys = jax.vmap(lambda key: tuple(jax.random.split(key, 3)))(keys)
     tasks = jax.vmap(trial.environment.sample_task)(task_keys)
     task_features = _features_of(trial, tasks, count, privileged)
 
@@ -120,10 +120,6 @@ def remember(observation: Any, action: jax.Array, transition: Transition) -> Pre
 def repeat(tree: Any, count: int) -> Any:
     """Returns the tree with a leading axis on which it is repeated."""
     return jax.tree.map(lambda x: jnp.broadcast_to(x[None], (count, *x.shape)), tree)
-
-
-def _three(key: jax.Array) -> jax.Array:
-    return jax.random.split(key, 3)
 
 
 def _at(keys: jax.Array, time: jax.Array | int) -> jax.Array:

@@ -21,7 +21,7 @@ from metarl.runs import (
 )
 
 from .agent import TrainedAgent
-from .agent_files import AGENT_FILE, load_agent, save_agent
+from .agent_files import AGENT_FILE, load, save
 from .config import TrainConfig, train_config
 from .train_job import TrainJob, TrainState, describe
 
@@ -81,7 +81,7 @@ def resume_training(run_dir: str | Path, *, progress: Progress | None = None) ->
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a training.")
     finished = (run.outcome or {}).get("outcome") == "finished"
     if finished and (run.path / AGENT_FILE).is_file():
-        return load_agent(run.path)
+        return load(run.path)
     progress = progress or progress_on_stderr()
     config = train_config(run.config, str(run.path / "config.json"))
     changed = differing_bits(run.provenance, collect_provenance(sys.argv))
@@ -101,7 +101,7 @@ def make_job(config: TrainConfig) -> TrainJob:
     """
     if config.init_from is None:
         return TrainJob(config)
-    ancestor = load_agent(config.init_from)
+    ancestor = load(config.init_from)
     job = TrainJob(config, ancestor.params)
     ancestor.require_fits(job.trial.environment)
     require(
@@ -124,7 +124,7 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress) -> TrainedAge
         describe=describe,
     )
     agent = _agent(run, job, state)
-    save_agent(agent, run.path / AGENT_FILE)
+    save(agent, run.path / AGENT_FILE)
     if outcome == "interrupted":
         raise KeyboardInterrupt
     return agent
@@ -140,7 +140,7 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
         "best_at": progress.best_at,
     }
     if job.config.init_from is not None:
-        ancestor = load_agent(job.config.init_from)
+        ancestor = load(job.config.init_from)
         scores["ancestor_warm_started"] = ancestor.warm_started
         scores["ancestor_env_steps"] = ancestor.scores.get("env_steps")
     return TrainedAgent(state.best, dataclasses.replace(job.config), scores, run.provenance)
