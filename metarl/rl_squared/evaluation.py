@@ -81,7 +81,7 @@ class Evaluation:
         first = next(iter(self.agents))
         differences = {
             text: score.difference._asdict()
-            for text, score in self.agents.items()
+            for text, score in {**self.yardsticks, **self.agents}.items()
             if score.difference is not None
         }
         return {
@@ -147,7 +147,7 @@ def evaluate(
         seed=seed,
         agents=scores,
         yardsticks={
-            name: _score(Entrant(name), played, None, played, yardsticks)
+            name: _score(Entrant(name), played, None, first, yardsticks)
             for name, played in yardsticks.items()
         },
     )
