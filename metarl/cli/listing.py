@@ -1,4 +1,4 @@
-"""list: what there is: problems, named rules, primitives, strategies."""
+"""list: what there is: problems, named rules, primitives, strategies, environments, agents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-Kind = Literal["problems", "rules", "primitives", "strategies"]
+Kind = Literal["problems", "rules", "primitives", "strategies", "environments", "agents"]
 Facts = dict[str, dict[str, Any]]  # name -> what one needs to choose
 
 _STRATEGIES = {
@@ -30,7 +30,7 @@ class Arguments:
 
 
 def run(arguments: Arguments) -> dict[str, Facts]:
-    """Returns {kind: {name: facts}}; with the primitives come the spaces they form."""
+    """Returns {kind: {name: facts}}; with the primitives come the spaces they form, with agents the trained ones."""
     match arguments.kind:
         case "problems":
             return {"problems": _problems()}
@@ -40,6 +40,10 @@ def run(arguments: Arguments) -> dict[str, Facts]:
             return {"primitives": _primitives(), "spaces": _spaces()}
         case "strategies":
             return {"strategies": _strategies()}
+        case "environments":
+            return {"environments": _environments()}
+        case "agents":
+            return {"agents": _agents(), "trained_agents": _trained_agents()}
 
 
 def show(document: dict[str, Facts]) -> None:
@@ -47,9 +51,10 @@ def show(document: dict[str, Facts]) -> None:
     from metarl.reporting import Column, Table, print_table
 
     for kind, facts in document.items():
-        rows = [{"name": name, **_readable(row)} for name, row in facts.items()]
-        columns = [Column(name, name.replace("_", " ")) for name in rows[0]]
-        print_table(Table(kind, columns, rows))
+        rows = [row for name, fact in facts.items() for row in _table_rows(name, fact)]
+        if rows:
+            columns = [Column(name, name.replace("_", " ")) for name in rows[0]]
+            print_table(Table(kind.replace("_", " "), columns, rows))
 
 
 def _problems() -> Facts:
@@ -94,10 +99,79 @@ def _strategies() -> Facts:
     return {name: {"description": description} for name, description in _STRATEGIES.items()}
 
 
-def _readable(row: dict[str, Any]) -> dict[str, Any]:
-    """Returns the facts as a table shows them: no LaTeX, and of a list its length."""
+def _environments() -> Facts:
+    from metarl.environments import cards
+
+    facts = ("description", "settings", "observation", "action", "horizon")
+    return {card.name: {fact: getattr(card, fact) for fact in facts} for card in cards()}
+
+
+def _agents() -> Facts:
+    """Returns the classical agents; one that exists for several worlds has its facts from each."""
+    from metarl.classical_agents import names, rows
+
     return {
-        name: len(value) if isinstance(value, tuple) else value
-        for name, value in row.items()
-        if name != "latex"
+        name: {
+            "worlds": {
+                row.world: {
+                    "caption": row.caption,
+                    "formula": row.formula,
+                    "paper": row.paper,
+                    "settings": {
+                        setting: {
+                            "default": s.default,
+                            "accepted": s.accepted,
+                            "meaning": s.meaning,
+                        }
+                        for setting, s in row.settings.items()
+                    },
+                    "presets": {preset: dict(values) for preset, values in row.presets.items()},
+                }
+                for row in rows()
+                if row.name == name
+            }
+        }
+        for name in names()
     }
+
+
+def _trained_agents() -> Facts:
+    from metarl.rl_squared import agent_names, load
+
+    agents = {name: load(name) for name in agent_names()}
+    return {
+        name: {
+            "world": agent.trial.environment.name,
+            "settings": dict(agent.trial.environment.settings),
+            "episodes": agent.trial.episodes,
+            "warm_start": agent.config.warm_start,
+            "validation_return": agent.scores.get("validation_return"),
+            "env_steps": agent.scores.get("env_steps"),
+        }
+        for name, agent in agents.items()
+    }
+
+
+def _table_rows(name: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the facts as a table shows them: no LaTeX, of a list its length, of an agent its worlds."""
+    if "worlds" in facts:
+        return [
+            {
+                "name": name,
+                "world": world,
+                "caption": row["caption"],
+                "settings": _settings_text({k: v["default"] for k, v in row["settings"].items()}),
+            }
+            for world, row in facts["worlds"].items()
+        ]
+    return [{"name": name} | {k: _readable(v) for k, v in facts.items() if k != "latex"}]
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return len(value)
+    return _settings_text(value) if isinstance(value, dict) else value
+
+
+def _settings_text(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items() if value is not None)

@@ -42,7 +42,11 @@ VERBS = (
     Verb("export", "export", "write a rule as a file: optax, torch, LaTeX or JSON"),
     Verb("report", "report", "write the page of a finished run anew"),
     Verb("bench", "bench", "measure the speed of a search or a training on this machine"),
-    Verb("list", "listing", "what there is: problems, rules, primitives, strategies"),
+    Verb(
+        "list",
+        "listing",
+        "what there is: problems, rules, primitives, strategies, environments, agents",
+    ),
 )
 
 

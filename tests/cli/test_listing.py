@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from metarl import problems, update_rules
+from metarl import classical_agents, environments, problems, rl_squared, update_rules
 from metarl.cli import main
 from metarl.optimizer_search import strategies
 
@@ -44,7 +44,29 @@ def test_the_listed_strategies_are_those_that_can_be_chosen(capsys):
     assert set(listed(capsys, "strategies")["strategies"]) == set(strategies.names())
 
 
-@pytest.mark.parametrize("kind", ["problems", "rules", "primitives", "strategies"])
+def test_environments_are_listed_with_their_settings(capsys):
+    rows = listed(capsys, "environments")["environments"]
+    assert tuple(rows) == environments.names()
+    assert rows["mdp"]["settings"] == {"states": 10, "actions": 5, "horizon": 10}
+    assert rows["bandit"]["observation"] == "Discrete(1)"
+
+
+def test_agents_are_listed_for_each_world_with_what_can_be_set(capsys):
+    document = listed(capsys, "agents")
+    assert set(document) == {"agents", "trained_agents"}
+    agents = document["agents"]
+    assert tuple(agents) == classical_agents.names()
+    assert set(agents["greedy"]["worlds"]) >= {"bandit", "mdp"}
+    ucb = agents["ucb1"]["worlds"]["bandit"]
+    assert set(ucb) == {"caption", "formula", "paper", "settings", "presets"}
+    assert set(ucb["settings"]["c"]) == {"default", "accepted", "meaning"}
+    assert tuple(document["trained_agents"]) == rl_squared.agent_names()
+
+
+KINDS = ["problems", "rules", "primitives", "strategies", "environments", "agents"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_table_names_everything(capsys, kind):
     document = listed(capsys, kind)
     assert main(["list", kind]) == 0
