@@ -24,13 +24,13 @@ from .gymnasium_exchange import (
     checked_actions,
     checked_keys,
     checked_options,
-    checked_task,
     copied_info,
     copied_observation,
     make_game,
     seed_words,
 )
-from .gymnasium_session import Session, advance_one, begin_one, draw_one, seeded_luck
+from .gymnasium_session import Session, advance_one, begin_one, draw_one
+from .task_checks import check_task
 
 
 class GymnasiumEnvironment(gymnasium.Env):
@@ -73,7 +73,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         # Spaces have random generators of their own, so no two environments may share them.
         self.observation_space = copy.deepcopy(game.trial.environment.observation_space)
         self.action_space = copy.deepcopy(game.trial.environment.action_space)
-        self._luck: Any = None  # key, once seeded
+        self._luck: Any = None  # [2] uint32, once seeded
         self._resets: Any = np.int32(0)
         self._session: Session | None = None
         self._over = True
@@ -103,7 +103,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         super().reset(seed=seed)
         given = checked_options(options, ("task", "keep_task", "key"))
         if seed is not None or self._luck is None:
-            self._luck, self._resets = seeded_luck(seed_words(self.np_random)), np.int32(0)
+            self._luck, self._resets = seed_words(self.np_random), np.int32(0)
         task = self._next_task(given, seed)
         key = checked_keys(given["key"]) if given.get("key") is not None else None
         session = begin_one(self._game, self._luck, self._resets, task, key)
@@ -137,7 +137,7 @@ class GymnasiumEnvironment(gymnasium.Env):
     def _next_task(self, given: dict[str, Any], seed: int | None) -> Task:
         """The one handed in, or the last one, or one drawn."""
         if given.get("task") is not None:
-            return checked_task(self._game, given["task"])
+            return check_task(self._game.trial.environment, given["task"])
         keep = given.get("keep_task", self._game.keep_task and seed is None)
         if keep and self._session is not None:
             return self._session.task

@@ -6,20 +6,19 @@ is copied, since compiled programs hand out arrays that must not be written to.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
 
 from metarl.errors import InvalidInput, require, unknown_name
 
-from .environment import SPLITS, Environment, Split, Task
+from .environment import SPLITS, Environment, Split
 from .gymnasium_session import Game
 from .registry import load
+from .task_checks import all_finite
 from .trials import Trial
 
 
@@ -57,40 +56,9 @@ def checked_options(options: Mapping[str, Any] | None, known: tuple[str, ...]) -
     return given
 
 
-def checked_task(game: Game, task: Task, leading: tuple[int, ...] = ()) -> Task:
-    """Returns a task that a user handed in, as arrays of the family's types.
-
-    Args:
-      game: whose family the task is of.
-      task: a PyTree as `Environment.sample_task` gives it, of jax or numpy arrays.
-      leading: () for one task, (N,) for N.
-
-    Raises:
-      InvalidInput: it is another PyTree, or of other shapes, or holds NaN or infinity.
-    """
-    expected = _task_shapes(game)
-    family = game.trial.environment.name
-    require(
-        jax.tree.structure(task) == jax.tree.structure(expected),
-        f"options['task'] is a {type(task).__name__}; a task of {family!r} is needed, such as "
-        "Environment.sample_task gives (with a leading axis for a vector environment).",
-    )
-
-    def check(path: Any, like: jax.ShapeDtypeStruct, given: Any) -> Any:
-        place = f"options['task']{jax.tree_util.keystr(path)}"
-        if jnp.issubdtype(like.dtype, jax.dtypes.extended):
-            return given
-        array, shape = np.asarray(given), leading + like.shape
-        require(array.shape == shape, f"{place} has shape {array.shape}; it must be {shape}.")
-        refuse_nan(place, array)
-        return array.astype(like.dtype)
-
-    return jax.tree_util.tree_map_with_path(check, expected, task)
-
-
 def checked_keys(keys: Any, leading: tuple[int, ...] = ()) -> jax.Array:
     """Returns a random key, or N of them, that a user handed in."""
-    is_key = isinstance(keys, jax.Array) and jnp.issubdtype(keys.dtype, jax.dtypes.prng_key)
+    is_key = isinstance(keys, jax.Array) and keys.dtype == jax.random.key(0).dtype
     require(
         is_key and keys.shape == leading,
         f"options['key'] must be made by jax.random.key, of shape {leading}; received "
@@ -129,8 +97,7 @@ def checked_actions(space: spaces.Space, actions: Any, leading: tuple[int, ...] 
 
 def refuse_nan(name: str, array: np.ndarray) -> None:
     """Raises `InvalidInput` if an array holds NaN or infinity."""
-    finite = not np.issubdtype(array.dtype, np.floating) or np.isfinite(array).all()
-    require(bool(finite), f"{name} holds NaN or infinity; only finite numbers are accepted.")
+    require(all_finite(array), f"{name} holds NaN or infinity; only finite numbers are accepted.")
 
 
 def copied_observation(space: spaces.Space, observation: Any) -> Any:
@@ -179,9 +146,3 @@ def batched_info(info: Mapping[str, Any], present: np.ndarray) -> dict[str, Any]
 def seed_words(generator: np.random.Generator) -> np.ndarray:
     """Draws 64 bits [2] uint32."""
     return generator.integers(2**32, size=2, dtype=np.uint32)
-
-
-@functools.lru_cache(maxsize=64)
-def _task_shapes(game: Game) -> Any:
-    draw = functools.partial(game.trial.environment.sample_task, split=game.split)
-    return jax.eval_shape(draw, jax.random.key(0))

@@ -4,8 +4,9 @@ A `Session` is what `reset` makes and `step` carries on; both are pure functions
 the single environment compiles as they are and the vector environment vmaps. A gymnasium episode is
 an episode of the family or, if a budget is given, a whole trial.
 
-Luck: an environment's seed gives one key; reset number i uses `fold_in(key, i)`. Step number t of
-an episode uses the same keys as step t of `play`, so that both take the same course (see `begin`).
+Luck: an environment's seed gives 64 bits, the key of all resets; reset number i uses
+`fold_in(key, i)`. Step number t of an episode uses the same keys as step t of `play`, so that both
+take the same course (see `begin`). Keys are kept as their numbers, to be chosen among like any.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ class Game:
 class Session(NamedTuple):
     """Where an environment stands."""
 
-    luck: jax.Array  # key, of all resets since the seed was set
+    luck: Array  # [2] uint32, of all resets since the seed was set
     resets: Array  # [] int32, how many there were
-    steps_key: jax.Array  # key, of the world's luck in this episode
+    steps_luck: Array  # the numbers of the key of the world's luck in this episode
     task: Task
     trial: TrialState
 
@@ -57,20 +58,15 @@ class Outcome(NamedTuple):
     info: dict[str, Any]
 
 
-def seeded_luck(words: Array) -> jax.Array:
-    """Returns a key made of 64 bits [2] uint32."""
-    return jax.random.fold_in(jax.random.key(words[0]), words[1])
-
-
-def draw(game: Game, luck: jax.Array, resets: Array) -> Task:
+def draw(game: Game, luck: Array, resets: Array) -> Task:
     """Draws the task of the next episode, from the keys that `begin` takes."""
-    task_key, _ = jax.random.split(jax.random.fold_in(luck, resets))
+    task_key, _ = _reset_keys(luck, resets)
     return game.trial.environment.sample_task(task_key, game.split)
 
 
 def begin(
     game: Game,
-    luck: jax.Array,
+    luck: Array,
     resets: Array,
     task: Task,
     world_key: jax.Array | None = None,
@@ -79,15 +75,16 @@ def begin(
 
     Args:
       game: what an episode is.
-      luck: the key of all resets.
+      luck: of all resets [2] uint32.
       resets: how many there were before [] int32.
       task: in which to play.
       world_key: of the world's luck. What `play(agent, trial, key, tasks)` uses in trial i is
         `split(fold_in(key, i))[0]`. None: from `luck`.
     """
-    _, fresh_key = jax.random.split(jax.random.fold_in(luck, resets))
+    _, fresh_key = _reset_keys(luck, resets)
     reset_key, steps_key = jax.random.split(fresh_key if world_key is None else world_key)
-    return Session(luck, resets + 1, steps_key, task, game.trial.reset(reset_key, task))
+    steps_luck = jax.random.key_data(steps_key)
+    return Session(luck, resets + 1, steps_luck, task, game.trial.reset(reset_key, task))
 
 
 def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome]:
@@ -102,7 +99,8 @@ def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome
       The next session, and what happened. In a whole trial the observation is the one to act upon
       next, the first of the next episode where one ended; where the step itself led is in `info`.
     """
-    key = jax.random.fold_in(session.steps_key, session.trial.steps)
+    steps_key = jax.random.wrap_key_data(jnp.asarray(session.steps_luck))
+    key = jax.random.fold_in(steps_key, session.trial.steps)
     following, happened = game.trial.step(key, session.trial, action, session.task)
     session = session._replace(trial=following)
     if not game.whole_trial:
@@ -144,14 +142,14 @@ advance_one = jax.jit(advance, static_argnames="game")
 
 
 @functools.partial(jax.jit, static_argnames="game")
-def draw_all(game: Game, luck: jax.Array, resets: Array) -> Task:
-    """`draw` for N worlds: luck [N], resets [N]."""
+def draw_all(game: Game, luck: Array, resets: Array) -> Task:
+    """`draw` for N worlds: luck [N, 2], resets [N]."""
     return jax.vmap(functools.partial(draw, game))(luck, resets)
 
 
 @functools.partial(jax.jit, static_argnames="game")
 def begin_all(
-    game: Game, luck: jax.Array, resets: Array, tasks: Task, world_keys: jax.Array | None = None
+    game: Game, luck: Array, resets: Array, tasks: Task, world_keys: jax.Array | None = None
 ) -> Session:
     """`begin` for N worlds; every argument has a leading axis [N]."""
     return jax.vmap(functools.partial(begin, game))(luck, resets, tasks, world_keys)
@@ -213,7 +211,12 @@ def _begin_where(game: Game, chosen: Array, sessions: Session) -> Session:
     def begin_some() -> Session:
         luck, resets = sessions.luck, sessions.resets
         tasks = sessions.task if game.keep_task else draw_all(game, luck, resets)
-        begun = begin_all(game, luck, resets, tasks)
-        return select(chosen, begun, sessions)
+        return select(chosen, begin_all(game, luck, resets, tasks), sessions)
 
     return jax.lax.cond(jnp.any(chosen), begin_some, lambda: sessions)
+
+
+def _reset_keys(luck: Array, resets: Array) -> jax.Array:
+    """Returns the keys [2] of a reset: of the task, and of the world."""
+    key = jax.random.fold_in(jax.random.key(luck[0]), luck[1])
+    return jax.random.split(jax.random.fold_in(key, resets))

@@ -37,7 +37,6 @@ from .gymnasium_exchange import (
     checked_actions,
     checked_keys,
     checked_options,
-    checked_task,
     copied_observation,
     make_game,
     seed_words,
@@ -51,9 +50,9 @@ from .gymnasium_session import (
     begin_anew_next_step,
     begin_anew_same_step,
     draw_all,
-    seeded_luck,
     select,
 )
+from .task_checks import check_task
 
 Seeds = int | Sequence[int | None] | None
 
@@ -128,10 +127,10 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         worlds = (self.num_envs,)
         keys = checked_keys(given["key"], worlds) if given.get("key") is not None else None
         if given.get("task") is not None:
-            tasks = checked_task(self._game, given["task"], worlds)
-            luck, resets, _ = self._seed(seed)
+            tasks = check_task(self._game.trial.environment, given["task"], worlds)
+            luck, resets, _ = self._seed(seed, mask)
         else:
-            luck, resets, fresh = self._seed(seed)
+            luck, resets, fresh = self._seed(seed, mask)
             tasks = self._next_tasks(luck, resets, given.get("keep_task"), fresh)
         begun = begin_all(self._game, luck, resets, tasks, keys)
         if self._sessions is not None and not mask.all():
@@ -193,8 +192,11 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
             infos |= {"final_info": batched_info(outcome.info, ended), "_final_info": ended.copy()}
         return infos
 
-    def _seed(self, seed: Seeds) -> tuple[jax.Array, Array, np.ndarray]:
-        """Returns the keys of the worlds' resets, how many were used, and which keys are new."""
+    def _seed(self, seed: Seeds, mask: np.ndarray) -> tuple[Array, Array, np.ndarray]:
+        """Returns the luck of the worlds' resets, how many there were, and which luck is new.
+
+        A world outside the mask keeps its own.
+        """
         seeds = [None] * self.num_envs if seed is None else seed
         if isinstance(seeds, int | np.integer):
             super().reset(seed=int(seeds))
@@ -204,21 +206,19 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
             f"seed has {len(seeds)} members; there must be one for each of {self.num_envs} worlds.",
         )
         previous = self._sessions
-        fresh = np.array([previous is None or seed is not None for seed in seeds])
+        fresh = mask & [previous is None or seed is not None for seed in seeds]
         if previous is not None and not fresh.any():
             return previous.luck, previous.resets, fresh
         words = [
             seed_words(seeding.np_random(seed)[0]) if new else np.zeros(2, np.uint32)
             for seed, new in zip(seeds, fresh, strict=True)
         ]
-        luck, resets = jax.vmap(seeded_luck)(np.stack(words)), np.zeros(self.num_envs, np.int32)
+        luck, resets = np.stack(words), np.zeros(self.num_envs, np.int32)
         if previous is None:
             return luck, resets, fresh
         return *select(fresh, (luck, resets), (previous.luck, previous.resets)), fresh
 
-    def _next_tasks(
-        self, luck: jax.Array, resets: Array, keep: bool | None, fresh: np.ndarray
-    ) -> Task:
+    def _next_tasks(self, luck: Array, resets: Array, keep: bool | None, fresh: np.ndarray) -> Task:
         """Tasks drawn, or the last ones where they are kept; by themselves not where seeded anew."""
         drawn = draw_all(self._game, luck, resets)
         if self._sessions is None:
