@@ -15,14 +15,19 @@ from .environment import Step as Step
 from .environment import Task as Task
 from .gridworld import GridTask as GridTask
 from .gymnasium_environment import GymnasiumEnvironment as GymnasiumEnvironment
+from .gymnasium_playing import play_on_host as play_on_host
 from .gymnasium_registration import register_with_gymnasium as register_with_gymnasium
 from .gymnasium_vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
+from .gymnasium_trials import HostTrials as HostTrials
+from .gymnasium_worlds import HostEnvironment as HostEnvironment
+from .gymnasium_worlds import from_gymnasium as from_gymnasium
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
 from .pendulum import Pendulum as Pendulum
 from .playing import Played as Played
 from .playing import Recording as Recording
 from .playing import play as play
+from .playing import play_in_chunks as play_in_chunks
 from .playing import play_split as play_split
 from .playing import record as record
 from .registry import EnvironmentCard as EnvironmentCard
@@ -51,6 +56,8 @@ __all__ = [
     "GridTask",
     "GymnasiumEnvironment",
     "GymnasiumVectorEnvironment",
+    "HostEnvironment",
+    "HostTrials",
     "MDPState",
     "Pendulum",
     "Plan",
@@ -72,12 +79,15 @@ __all__ = [
     "draw_member",
     "feature_size",
     "features",
+    "from_gymnasium",
     "load",
     "make_agent",
     "names",
     "plan",
     "plan_backwards",
     "play",
+    "play_in_chunks",
+    "play_on_host",
     "play_split",
     "record",
     "register_with_gymnasium",

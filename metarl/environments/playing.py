@@ -9,12 +9,14 @@ Letters: N tasks; T steps; E episodes.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from metarl.errors import require
 
@@ -88,16 +90,43 @@ def play_split(
       InvalidInput: a number is not positive, the seed not from 0 to 2^32 - 1, or there is no such
         split.
     """
+    played = play_in_chunks(agent, trial, seed, count, split, chunk)
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *played)
+
+
+def play_in_chunks(
+    agent: Agent, trial: Trial, seed: int, count: int, split: Split, chunk: int = 10_000
+) -> Iterator[Played]:
+    """Plays as `play_split` does, and gives the results chunk by chunk, to be summed up on the way.
+
+    Args:
+      agent: see `play_split`, as the others.
+      trial: see there.
+      seed: see there.
+      count: see there.
+      split: see there.
+      chunk: rows of each result, but for the last.
+
+    Raises:
+      InvalidInput: see there.
+    """
     count, chunk = whole_number("count", count), whole_number("chunk", chunk)
     # jax cuts larger seeds to 32 bits without a word.
     require(0 <= whole_number("seed", seed, 0) < 2**32, f"seed is {seed}; it must be below 2^32.")
     task_key, key = jax.random.split(jax.random.key(seed))
-    played = []
     for first in range(0, count, chunk):
-        indices = jnp.arange(first, min(first + chunk, count))
+        indices = _spread(np.arange(first, min(first + chunk, count)))
         tasks = _tasks(trial, split, task_key, indices)
-        played.append(jax.device_get(_play(agent, trial, key, tasks, first)))
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *played)
+        yield jax.device_get(_play(agent, trial, key, tasks, first))
+
+
+def _spread(indices: np.ndarray) -> jax.Array:
+    """Returns the indices on all devices, each with its share, so that each plays its share."""
+    devices = jax.devices()
+    if len(indices) % len(devices):
+        return jnp.asarray(indices)
+    mesh = jax.make_mesh((len(devices),), ("tasks",), axis_types=(AxisType.Auto,), devices=devices)
+    return jax.device_put(indices, NamedSharding(mesh, PartitionSpec("tasks")))
 
 
 @functools.partial(jax.jit, static_argnames=("trial", "split"))

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl import classical_agents
-from metarl.environments import Agent, Trial, play_split
+from metarl.environments import Agent, Trial, play_in_chunks
 from metarl.errors import InvalidInput, require
 from metarl.statistics import Mean, mean_interval, ratio_interval
 
@@ -175,19 +175,21 @@ class _Stage(NamedTuple):
     say: Callable[[str], None]
 
     def play(self, text: str, agent: Agent) -> _Play:
+        """Plays one agent, chunk by chunk; of each chunk the totals and sums are kept."""
         self.say(f"{text}: {self.tasks:,} tasks")
-        played = play_split(agent, self.trial, self.seed, self.tasks, "test")
-        begun = np.asarray(played.lengths) > 0  # [N, E]
-        returns = np.asarray(played.returns, np.float64)
-        totals = returns.sum(axis=1)
+        totals, sums, begun = [], 0.0, 0
+        for played in play_in_chunks(agent, self.trial, self.seed, self.tasks, "test"):
+            returns = np.asarray(played.returns, np.float64)  # [n, E]
+            totals.append(returns.sum(axis=1))
+            sums, begun = sums + returns.sum(axis=0), begun + (played.lengths > 0).sum(axis=0)
+        every_total, reached = np.concatenate(totals), np.asarray(begun) > 0
         require(
-            bool(np.isfinite(totals).all()),
-            f"{text}: its return in test task {int(np.argmin(np.isfinite(totals)))} is not finite; "
-            "the environment gives rewards or observations that are NaN or infinite.",
+            bool(np.isfinite(every_total).all()),
+            f"{text}: its return in test task {int(np.argmin(np.isfinite(every_total)))} is not "
+            "finite; the environment gives rewards or observations that are NaN or infinite.",
         )
-        reached = begun.sum(axis=0)  # [E]
-        means = returns.sum(axis=0)[reached > 0] / reached[reached > 0]
-        return _Play(totals, tuple(means.tolist()))
+        means = np.asarray(sums)[reached] / np.asarray(begun)[reached]
+        return _Play(every_total, tuple(means.tolist()))
 
 
 def _yardsticks(trial: Trial) -> dict[str, Agent]:
