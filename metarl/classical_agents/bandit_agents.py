@@ -36,7 +36,7 @@ def greedy() -> Scoring:
 def epsilon_greedy(epsilon: float) -> Scoring:
     """Pulls any arm with probability ε, else the one of the highest posterior mean.
 
-    score = 0 if u < ε else μ, with u drawn once a pull
+    score = x if u < ε else μ, with x uniform for each arm, and u once a pull
 
     Args:
       epsilon: ε in [0, 1].
@@ -159,9 +159,7 @@ def bayes_optimal(prior: tuple[float, float], arms: int, pulls: int) -> Scoring:
 class IndexTable(NamedTuple):
     """Gittins indices and how to look them up."""
 
-    indices: (
-        jax.Array
-    )  # [...] in the order of `table_row`, behind `first_of_total` if it has an end
+    indices: jax.Array  # [...] by `table_row`, with an end behind `first_of_total`
     prior: jax.Array  # [2] a and b, which the table's counts do not include
     ends: jax.Array  # [] bool, whether the indices depend on the pulls left
 
@@ -172,7 +170,11 @@ def _mean_scores(numbers: tuple[()], key: jax.Array, memory: Memory) -> jax.Arra
 
 
 def _epsilon_greedy_scores(epsilon: jax.Array, key: jax.Array, memory: Memory) -> jax.Array:
-    return jnp.where(jax.random.uniform(key) < epsilon, 0.0, memory.arms.mean)
+    whether_key, which_key = jax.random.split(key)
+    mean = memory.arms.mean
+    # Random numbers rather than equal ones: equal ones would all go to the first arm if ties do.
+    explored = jax.random.uniform(which_key, mean.shape)
+    return jnp.where(jax.random.uniform(whether_key) < epsilon, explored, mean)
 
 
 def _ucb1_scores(c: jax.Array, key: jax.Array, memory: Memory) -> jax.Array:

@@ -112,7 +112,7 @@ def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, .
             "epsilon-greedy",
             world,
             "pulls any arm with probability ε, else the one of the highest posterior mean",
-            "0 if u < ε else μ",
+            "x if u < ε else μ, with x uniform for each arm",
             "Sutton, Barto (1998), section 2.2; " + DUAN,
             lambda values, trial: bandit_agents.epsilon_greedy(values["epsilon"]),
             prior,

@@ -27,6 +27,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -100,7 +101,7 @@ def table_row(n: jax.Array, s: jax.Array) -> jax.Array:
     return n * (n + 1) // 2 + s
 
 
-def first_of_total(total: jax.Array | int) -> jax.Array | int:
+def first_of_total(total: Any) -> Any:
     """Returns where the arms of T = n + m begin in a table that is ordered by T first."""
     return (total - 1) * total // 2 * (total + 1) // 3
 

@@ -1,0 +1,164 @@
+"""The table of agents, its texts, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarl.classical_agents import PRESETS, grid, make, names, parse, rows, tune, world_of
+from metarl.environments import Trial, load, play_split
+from metarl.errors import InvalidInput
+
+WORLDS = {
+    "bandit": lambda: Trial(load("bandit", arms=3), episodes=4),
+    "gaussian-bandit": lambda: Trial(load("bandit", arms=3, rewards="gaussian"), episodes=4),
+    "mdp": lambda: Trial(load("mdp", states=3, actions=2, horizon=3), episodes=2),
+    "any": lambda: Trial(load("pendulum"), steps=3),
+}
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_every_environment_has_its_world(world):
+    assert world_of(WORLDS[world]().environment) == world
+
+
+def test_a_restless_bandit_is_a_bandit_and_an_mdp_of_one_state_is_none():
+    assert world_of(load("bandit", rewards="restless", pulls=9)) == "bandit"
+    assert world_of(load("mdp", states=1)) == "mdp"
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_no_two_rows_of_a_world_share_a_name(world):
+    of_world = [row.name for row in rows() if row.world == world]
+    assert len(of_world) == len(set(of_world))
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row.name}-{row.world}")
+def test_every_row_says_what_it_is_and_accepts_its_own_values(row):
+    assert row.caption and row.formula
+    assert row.paper or row.name in ("random", "oracle")
+    for name, setting in row.settings.items():
+        assert setting.meaning
+        assert row.check(name, str(setting.default)) == setting.default
+    for preset, values in row.presets.items():
+        assert preset in PRESETS
+        assert row.values({}, preset) == row.values(values)
+    for preset, axes in row.grids.items():
+        assert preset in PRESETS
+        assert all(row.check(name, str(value)) == value for name in axes for value in axes[name])
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_every_agent_of_a_world_can_be_made_with_every_preset(world):
+    trial = WORLDS[world]()
+    for name in names(world):
+        if (world, name) != ("any", "oracle"):
+            for text in (name, *(f"{name}:preset={preset}" for preset in PRESETS)):
+                assert callable(make(text, trial).act), text
+
+
+def test_the_agents_of_the_bandit_worlds_are_those_promised():
+    assert set(names("bandit")) == {
+        *("random", "greedy", "epsilon-greedy", "ucb1", "kl-ucb", "thompson"),
+        *("optimistic-thompson", "gittins", "whittle", "bayes-optimal", "oracle"),
+    }
+    assert set(names("gaussian-bandit")) == {
+        *("random", "greedy", "epsilon-greedy", "ucb1", "thompson", "optimistic-thompson"),
+        "oracle",
+    }
+    assert names("any") == ("random",)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("thompson", "thompson"),
+        ("ucb1:c=.20", "ucb1:c=0.2"),
+        ("optimistic-thompson: samples=5", "optimistic-thompson:samples=5"),
+        ("greedy:preset=matched", "greedy:preset=matched"),
+        ("ucb1:c=1,preset=paper,ties=random", "ucb1:preset=paper,c=1,ties=random"),
+        ("greedy:prior_mean=1.5,prior_weight=1", "greedy:prior_mean=1.5,prior_weight=1"),
+    ],
+)
+def test_a_text_is_read_and_written(text, canonical):
+    assert str(parse(text)) == canonical
+    assert parse(canonical) == parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gitins", r"Unknown agent 'gitins'. Did you mean 'gittins'\?"),
+        ("ucb1:d=0.2", r"Unknown setting of agent 'ucb1' 'd'.*Known: c, "),
+        ("ucb1:prior_sucesses=2", r"Did you mean 'prior_successes'\?"),
+        ("ucb1:c=high", r"ucb1: c is 'high'; it must be a number, at least 0\."),
+        ("ucb1:c=-1", r"c is '-1'; it must be a number, at least 0\."),
+        ("ucb1:c=nan", r"c is 'nan'; it must be a number"),
+        ("ucb1:c=inf", r"c is 'inf'; it must be a number"),
+        ("epsilon-greedy:epsilon=1.5", r"it must be a number from 0 to 1\."),
+        ("optimistic-thompson:samples=2.5", r"it must be a whole number from 1 to 10000\."),
+        ("optimistic-thompson:samples=0", r"it must be a whole number from 1"),
+        ("greedy:ties=last", r"ties is 'last'; it must be random or first\."),
+        ("greedy:preset=papers", r"Unknown preset 'papers'. Did you mean 'paper'\?"),
+        ("ucb1:", r"after the colon settings are missing"),
+        ("ucb1:c", r"'c' is not of the form name=value"),
+        ("ucb1:c=1,c=2", r"'c' is given twice"),
+        ("", r"Unknown agent ''"),
+    ],
+)
+def test_a_wrong_text_is_answered_with_what_is_accepted(text, message):
+    with pytest.raises(InvalidInput, match=message):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "world", "message"),
+    [
+        ("gittins", "mdp", r"'gittins' is for bandits with Bernoulli rewards, not for MDPs"),
+        ("gittins", "gaussian-bandit", r"not for bandits with Gaussian rewards; agents for those:"),
+        ("psrl", "bandit", r"'psrl' is for MDPs .*, not for bandits with Bernoulli rewards"),
+        (
+            "greedy:prior_weight=1",
+            "bandit",
+            r"world 'bandit' has no setting 'prior_weight'; it has",
+        ),
+        ("gittins:horizon=infinite", "bandit", r"without a horizon it must be below 1"),
+        ("thompson", "any", r"not for environments of other kinds; agents for those: random\."),
+    ],
+)
+def test_an_agent_that_does_not_fit_is_refused(text, world, message):
+    with pytest.raises(InvalidInput, match=message):
+        make(text, WORLDS[world]())
+
+
+def test_agents_too_large_for_memory_are_refused_with_a_way_out():
+    trial = Trial(load("bandit", arms=10), episodes=1000)
+    with pytest.raises(InvalidInput, match="use a discount without a horizon"):
+        make("gittins", trial)
+    with pytest.raises(InvalidInput, match="does not fit into memory"):
+        make("bayes-optimal", trial)
+
+
+def test_the_oracle_refuses_a_bandit_whose_means_change():
+    trial = Trial(load("bandit", rewards="restless", pulls=5), episodes=1)
+    with pytest.raises(InvalidInput, match="a restless bandit's change"):
+        make("oracle", trial)
+
+
+def test_a_grid_holds_every_combination_and_keeps_what_is_fixed():
+    assert grid("ucb1", "bandit", "matched") == [f"ucb1:c={i / 10:g}" for i in range(11)]
+    assert grid("ucb1:c=0.3", "bandit", "matched") == ["ucb1:c=0.3"]
+    assert grid("greedy", "bandit", "paper") == ["greedy:preset=paper"]
+    assert grid("thompson", "bandit", "matched") == ["thompson"]
+    with pytest.raises(InvalidInput, match="Unknown preset 'best'"):
+        grid("ucb1", "bandit", "best")
+
+
+def test_tuning_chooses_the_best_of_the_grid_on_validation_tasks():
+    trial = Trial(load("bandit", arms=4), episodes=30)
+    chosen = tune("epsilon-greedy", trial, tasks=300, seed=3)
+    earned = {
+        text: play_split(make(text, trial), trial, 3, 300, "validation").totals.mean()
+        for text in grid("epsilon-greedy", "bandit", "matched")
+    }
+    assert chosen == max(earned, key=earned.__getitem__)
+    assert tune("thompson", trial) == "thompson"
