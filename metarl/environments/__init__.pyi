@@ -17,8 +17,8 @@ from .gridworld import GridTask as GridTask
 from .gymnasium_environment import GymnasiumEnvironment as GymnasiumEnvironment
 from .gymnasium_playing import play_on_host as play_on_host
 from .gymnasium_registration import register_with_gymnasium as register_with_gymnasium
-from .gymnasium_vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
 from .gymnasium_trials import HostTrials as HostTrials
+from .gymnasium_vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
 from .gymnasium_worlds import HostEnvironment as HostEnvironment
 from .gymnasium_worlds import from_gymnasium as from_gymnasium
 from .mdp import MDPState as MDPState

@@ -81,7 +81,7 @@ def checked_actions(space: spaces.Space, actions: Any, leading: tuple[int, ...] 
         case spaces.Discrete():
             low, high = int(space.start), int(space.start + space.n)
         case spaces.MultiDiscrete():
-            low, high = 0, space.nvec
+            low, high = space.start, space.start + space.nvec
         case spaces.MultiBinary():
             low, high = 0, 2
         case _:

@@ -15,6 +15,7 @@ from metarl.errors import InvalidInput, nearest_name, require, unknown_name
 from metarl.user_code import find_own
 
 from .environment import Environment
+from .gymnasium_worlds import HostEnvironment
 from .signatures import check_signatures
 
 # name -> module and factory
@@ -92,7 +93,8 @@ def _build(name: str, settings: dict[str, Any]) -> Environment:
         return factory(**settings)
     made = factory if isinstance(factory, Environment) else _call(name, factory, settings)
     # Under this name, with these settings, a saved agent finds its environment again.
-    return check_signatures(dataclasses.replace(made, name=name, settings=settings))
+    made = dataclasses.replace(made, name=name, settings=settings)
+    return made if isinstance(made, HostEnvironment) else check_signatures(made)
 
 
 def _factory(name: str) -> Any:

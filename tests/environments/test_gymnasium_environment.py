@@ -131,7 +131,7 @@ def test_an_option_has_the_last_word_on_keeping_the_task():
 
 def test_a_task_handed_in_is_played():
     env = GymnasiumEnvironment("bandit", arms=2, episodes=20)
-    env.reset(seed=0, options={"task": Bandit(np.array([0.0, 1.0]))})
+    env.reset(seed=0, options={"task": Bandit(jnp.array([0.0, 1.0]))})
     rewards = [env.step(t % 2)[1] for t in range(20)]
     assert rewards == [0.0, 1.0] * 10
 
@@ -169,8 +169,8 @@ def test_an_environment_takes_no_settings_beside_it():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"task": Bandit(np.array([0.1, np.nan]))}, "task.means holds NaN"),
-        ({"task": Bandit(np.zeros(3))}, r"shape \(3,\); it must be \(2,\)"),
+        ({"task": Bandit(jnp.array([0.1, jnp.nan]))}, "task.means holds NaN"),
+        ({"task": Bandit(jnp.zeros(3))}, r"shape \(3,\); it must be \(2,\)"),
         ({"task": [0.1, 0.2]}, "is a list of another structure; a task of 'bandit'"),
         ({"taks": None}, "Unknown reset option 'taks'. Did you mean 'task'"),
         ({"key": 3}, r"options\['key'\] must be made by jax.random.key"),

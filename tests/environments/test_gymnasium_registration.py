@@ -9,6 +9,7 @@ import warnings
 
 import gymnasium
 import pytest
+from gymnasium.envs.registration import EnvSpec
 
 from metarl.environments import names, register_with_gymnasium
 from metarl.environments.gymnasium_registration import IDS
@@ -70,7 +71,7 @@ def test_a_second_registration_changes_nothing():
 def test_entry_points_are_strings_that_a_file_can_hold():
     for name in IDS:
         spec = gymnasium.spec(name)
-        assert gymnasium.envs.registration.EnvSpec.from_json(spec.to_json()) == spec
+        assert EnvSpec.from_json(spec.to_json()) == spec
         for entry_point in (spec.entry_point, spec.vector_entry_point):
             assert isinstance(entry_point, str)
             assert importlib.util.find_spec(entry_point.partition(":")[0])

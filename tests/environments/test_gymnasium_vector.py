@@ -162,7 +162,7 @@ def test_the_step_after_an_episode_resets_it_whatever_the_action_is(worlds):
 def test_without_auto_reset_the_caller_resets_those_of_a_mask(worlds):
     ours, theirs = both(AutoresetMode.DISABLED, 3, worlds)
     assert data_equivalence(ours.reset(seed=7), theirs.reset(seed=7), exact=True)
-    ours.step([1, 0, 0]), theirs.step([1, 0, 0])
+    assert data_equivalence(ours.step([1, 0, 0]), theirs.step([1, 0, 0]), exact=True)
     with pytest.raises(ResetNeeded, match=r"Episodes of worlds \[0\] are over"):
         ours.step([0, 0, 0])
     mask = np.array([True, False, True])
