@@ -9,8 +9,10 @@ from .distributions import DiagonalGaussian as DiagonalGaussian
 from .distributions import Distribution as Distribution
 from .distributions import GaussianParameters as GaussianParameters
 from .distributions import mask_logits as mask_logits
+from .fast_weights import ActionLayout as ActionLayout
 from .fast_weights import OuterProductMemory as OuterProductMemory
 from .fast_weights import outer_product_memory as outer_product_memory
+from .fast_weights import scored_head as scored_head
 from .heads import Head as Head
 from .heads import categorical_head as categorical_head
 from .heads import gaussian_head as gaussian_head
@@ -27,6 +29,7 @@ from .tokens import token_policy as token_policy
 
 __all__ = [
     "TOKEN_POLICY_PRESETS",
+    "ActionLayout",
     "Categorical",
     "Core",
     "CoreStates",
@@ -50,6 +53,7 @@ __all__ = [
     "outer_product_memory",
     "recurrent_policy",
     "sample_tokens",
+    "scored_head",
     "token_inputs",
     "token_policy",
 ]

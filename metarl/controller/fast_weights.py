@@ -1,12 +1,16 @@
-"""A fast-weight memory: a sum of outer products whose keys and values are learnt.
+"""A fast-weight memory: a sum of outer products with learnt keys and values, asked about each action.
 
-  k = W_k x,   v = (W_v x) ∘ σ(W_g x),   M' = M + k vᵀ,   h = f(W_2 f(W_1 [x, M']))
+  k = W_k u,   v = (W_v x) ∘ σ(W_g x),   M' = M + k vᵀ                        what is remembered
+  r[a] = M'ᵀ W_k u[a],   s[a] = f(r[a], x, mean of all r)                     what is asked for
+  h = [s, g(x, M')]
 
-Nothing is forgotten within a sequence, so M' is a sum over all steps: of anything that the keys tell
-apart (a state with an action, say) it holds how often it came and what followed. A GRU of the same
-size has to learn such counters first.
+x are the inputs of a step; u is the part of them that says what was done (the previous action, or
+the pair of previous observation and action), and u[a] what it would be if action a were taken now.
+So keys are learnt embeddings of actions, or of states with actions, and r[a] is what was remembered
+of a: how often it was taken and what followed, once the values have learnt to say so. The network f
+is the same for all actions; g reads the memory as a whole. Nothing is forgotten within a sequence.
 
-Letters: B batch; F features; K keys; V values; H hidden units.
+Letters: B batch; F features; U of them in u; A actions; K keys; V values; H hidden units.
 
 Reference: Schmidhuber (1992), Learning to control fast-weight memories; Schlag et al. (2021),
 arXiv:2102.11174, equation 10, whose normalisation and forgetting are left out.
@@ -15,6 +19,7 @@ arXiv:2102.11174, equation 10, whose normalisation and forgetting are left out.
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import chex
 import haiku as hk
@@ -22,49 +27,120 @@ import jax
 import jax.numpy as jnp
 
 from .cores import Core
+from .distributions import Categorical
+from .heads import Head, Inputs
 
 
-def outer_product_memory(hidden_size: int, keys: int = 64, values: int = 16) -> Core:
+class ActionLayout(NamedTuple):
+    """Where the inputs say what was done.
+
+    Attributes:
+      done: the columns of u, one-hot: [A], or [S A] with the actions of a state side by side.
+      seen: the columns of the present observation, one-hot [S]; None if u is the action alone.
+      actions: A.
+    """
+
+    done: slice
+    seen: slice | None
+    actions: int
+
+
+def outer_product_memory(
+    hidden_size: int, layout: ActionLayout, keys: int = 64, values: int = 8
+) -> Core:
     """Returns the maker of an `OuterProductMemory`."""
     return functools.partial(
-        OuterProductMemory, hidden_size, keys, values, name="outer_product_memory"
+        OuterProductMemory, hidden_size, layout, keys, values, name="outer_product_memory"
     )
 
 
-class OuterProductMemory(hk.RNNCore):
-    """A sum of outer products, read as a whole by a network of two layers."""
+def scored_head(actions: int) -> Head:
+    """Returns the head that adds the memory's scores s to logits read off the rest of h."""
 
-    def __init__(self, hidden_size: int, keys: int, values: int, name: str | None = None):
+    def parameters(hidden: jax.Array, inputs: Inputs) -> jax.Array:
+        del inputs
+        scores, rest = hidden[:, :actions], hidden[:, actions:]
+        return scores + hk.Linear(actions, w_init=_SMALL, name="logits")(rest)  # [N, A]
+
+    return Head(Categorical(), parameters)
+
+
+class OuterProductMemory(hk.RNNCore):
+    """A sum of outer products, and two networks that read it."""
+
+    def __init__(
+        self,
+        hidden_size: int,
+        layout: ActionLayout,
+        keys: int,
+        values: int,
+        name: str | None = None,
+    ):
         """Makes the core.
 
         Args:
-          hidden_size: H.
-          keys: K.
+          hidden_size: H, of both networks.
+          layout: where the inputs say what was done.
+          keys: K; with at least U of them, no two things that can be done are confused at first.
           values: V.
           name: of the module.
         """
         super().__init__(name=name)
         self.hidden_size = hidden_size
+        self.layout = layout
         self.keys = keys
         self.values = values
 
     def __call__(self, inputs: jax.Array, prev_state: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Returns the output [B, H] and the next memory [B, K, V] of inputs [B, F]."""
+        """Returns the output [B, A + H] and the next memory [B, K, V] of inputs [B, F]."""
         chex.assert_rank([inputs, prev_state], [2, 3])
-        unit = hk.initializers.RandomNormal(self.keys**-0.5)
-        key = hk.Linear(self.keys, with_bias=False, w_init=unit, name="key")(inputs)  # [B, K]
+        embedding = self._embedding()  # [U, K]
+        key = inputs[:, self.layout.done] @ embedding  # [B, K]
         value = hk.Linear(self.values, w_init=_ORDER_ONE, name="value")(inputs)  # [B, V]
         gate = jax.nn.sigmoid(hk.Linear(self.values, name="gate")(inputs))
         memory = prev_state + key[:, :, None] * (value * gate)[:, None, :]
-        seen = jnp.concatenate([inputs, memory.reshape(memory.shape[0], -1)], axis=-1)
-        hidden = jax.nn.relu(hk.Linear(self.hidden_size, name="read")(seen))
-        return jax.nn.relu(hk.Linear(self.hidden_size, name="think")(hidden)), memory
+        scores = self._scores(embedding, inputs, memory)  # [B, A]
+        return jnp.concatenate([scores, self._gist(inputs, memory)], axis=-1), memory
 
     def initial_state(self, batch_size: int | None) -> jax.Array:
         """Returns zeros [B, K, V]."""
         leading = () if batch_size is None else (batch_size,)
         return jnp.zeros((*leading, self.keys, self.values))
 
+    def _embedding(self) -> jax.Array:
+        done = self.layout.done
+        shape = (done.stop - done.start, self.keys)
+        return hk.get_parameter("embedding", shape, init=hk.initializers.Orthogonal())
+
+    def _scores(self, embedding: jax.Array, inputs: jax.Array, memory: jax.Array) -> jax.Array:
+        """Returns s [B, A]."""
+        recalled = jnp.arcsinh(self._recall(embedding, inputs, memory))  # [B, A, V]
+        everything = jnp.mean(recalled, axis=1)  # [B, V]
+        shared = hk.Linear(self.hidden_size, name="context")(
+            jnp.concatenate([inputs, everything], axis=-1)
+        )
+        own = hk.Linear(self.hidden_size, with_bias=False, name="recall")(recalled)
+        hidden = jax.nn.relu(own + shared[:, None, :])  # [B, A, H]
+        hidden = jax.nn.relu(hk.Linear(self.hidden_size, name="judge")(hidden))
+        return hk.Linear(1, w_init=_SMALL, name="score")(hidden)[..., 0]
+
+    def _recall(self, embedding: jax.Array, inputs: jax.Array, memory: jax.Array) -> jax.Array:
+        """Returns r [B, A, V], what is remembered of each action."""
+        if self.layout.seen is None:
+            return jnp.einsum("ak,bkv->bav", embedding, memory)
+        by_state = embedding.reshape(-1, self.layout.actions, self.keys)  # [S, A, K]
+        queries = jnp.einsum("bs,sak->bak", inputs[:, self.layout.seen], by_state)
+        return jnp.einsum("bak,bkv->bav", queries, memory)
+
+    def _gist(self, inputs: jax.Array, memory: jax.Array) -> jax.Array:
+        """Returns g [B, H], of the memory as a whole."""
+        flat = memory.reshape(memory.shape[0], -1)
+        hidden = jnp.concatenate([inputs, flat], axis=-1)
+        hidden = jax.nn.relu(hk.Linear(self.hidden_size, name="read")(hidden))
+        return jax.nn.relu(hk.Linear(self.hidden_size, name="think")(hidden))
+
+
+_SMALL = hk.initializers.VarianceScaling(1e-4, "fan_in", "truncated_normal")
 
 # Inputs are mostly one-hot, so a value is a sum of few weights whatever their number.
 _ORDER_ONE = hk.initializers.RandomNormal(0.5)

@@ -91,7 +91,7 @@ class NetworkConfig:
     memory_keys: int = 64
     """Of the outer-product memory: its rows."""
 
-    memory_values: int = 16
+    memory_values: int = 8
     """Of the outer-product memory: its columns."""
 
     value: Literal["separate", "shared"] = "separate"

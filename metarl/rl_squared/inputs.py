@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from metarl.controller import ActionLayout
 from metarl.environments import Environment, feature_size, features
 from metarl.errors import require
 
@@ -59,6 +60,17 @@ class Encoder(NamedTuple):
         observation = feature_size(self.environment.observation_space)
         action = feature_size(self.environment.action_space)
         return observation + action + 2 + (2 * observation * action if self.pairs else 0)
+
+    @property
+    def layout(self) -> ActionLayout:
+        """Where the inputs say what was done: the pair if it is shown, else the action."""
+        observation = feature_size(self.environment.observation_space)
+        actions = feature_size(self.environment.action_space)
+        if not self.pairs:
+            return ActionLayout(slice(observation, observation + actions), None, actions)
+        first = observation + actions + 2
+        pair = slice(first, first + observation * actions)
+        return ActionLayout(pair, slice(0, observation), actions)
 
     def first(self) -> Previous:
         """Returns what there is before the first step of a trial."""

@@ -18,12 +18,13 @@ from metarl.controller import (
     lstm,
     outer_product_memory,
     recurrent_policy,
+    scored_head,
 )
 from metarl.environments import Environment, feature_size
-from metarl.errors import InvalidInput
+from metarl.errors import InvalidInput, require
 
 from .config import NetworkConfig
-from .inputs import Inputs, make_encoder
+from .inputs import Encoder, Inputs, make_encoder
 
 POLICY = "policy"  # the branch of the parameters that acts
 _ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
@@ -49,8 +50,8 @@ def make_policy(environment: Environment, config: NetworkConfig, acting: bool = 
     return recurrent_policy(
         example,
         _what_is_seen,
-        make_core(config),
-        make_head(environment),
+        make_core(encoder, config),
+        make_head(environment, config),
         value="none" if acting else config.value,
         value_encoder=_everything if is_privileged(environment, config) else None,
     )
@@ -77,12 +78,18 @@ def task_size(environment: Environment, config: NetworkConfig) -> int:
     return jax.eval_shape(features_of, jax.random.key(0)).shape[0]
 
 
-def make_core(config: NetworkConfig) -> Core:
-    """Returns the recurrent core."""
+def make_core(encoder: Encoder, config: NetworkConfig) -> Core:
+    """Returns the recurrent core.
+
+    Raises:
+      InvalidInput: the outer-product memory is asked for where actions are not discrete.
+    """
     if config.core == "lstm":
         return lstm(config.hidden)
     if config.core == "outer-product":
-        return outer_product_memory(config.hidden, config.memory_keys, config.memory_values)
+        return outer_product_memory(
+            config.hidden, encoder.layout, config.memory_keys, config.memory_values
+        )
     return gru(
         config.hidden,
         _ACTIVATIONS[config.activation],
@@ -91,7 +98,7 @@ def make_core(config: NetworkConfig) -> Core:
     )
 
 
-def make_head(environment: Environment) -> Head:
+def make_head(environment: Environment, config: NetworkConfig) -> Head:
     """Returns the head for an environment's actions.
 
     Raises:
@@ -99,8 +106,13 @@ def make_head(environment: Environment) -> Head:
     """
     space = environment.action_space
     kind = type(space).__name__
+    scored = config.core == "outer-product"
     if kind == "Discrete":
-        return categorical_head(feature_size(space))
+        return (scored_head if scored else categorical_head)(feature_size(space))
+    require(
+        not scored,
+        f"--network.core outer-product needs discrete actions; {environment.name!r} has {kind}.",
+    )
     if kind == "Box":
         return gaussian_head(feature_size(space))
     raise InvalidInput(

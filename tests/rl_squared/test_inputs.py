@@ -55,6 +55,6 @@ def test_every_family_can_be_shown(name):
 
 def test_pairs_of_what_is_not_discrete_are_refused():
     with pytest.raises(
-        InvalidInput, match="--network.pairs needs discrete observations and actions"
+        InvalidInput, match=r"--network\.pairs needs discrete observations and actions"
     ):
         make_encoder(environments.load("pendulum"), pairs=True)

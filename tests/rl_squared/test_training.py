@@ -50,7 +50,7 @@ def leaves(tree):
 def test_every_algorithm_trains_and_logs(tmp_path, algorithm):
     config = dataclasses.replace(TINY, algorithm=algorithm)
     agent = train(config, tmp_path / "run", progress=SilentProgress())
-    rows = RunDirectory.open(tmp_path / "run").metrics.read()
+    rows = RunDirectory.open(tmp_path / "run").metrics.rows()
     assert rows[-1]["position"] == agent.scores["env_steps"] == 1_600
     for name in ("return", "episode_returns", "kl", "entropy", "explained_variance"):
         assert np.all(np.isfinite(rows[-1][name])), name
@@ -137,15 +137,15 @@ def test_patience_ends_a_training(monkeypatch):
 
 
 def test_seeds_side_by_side_differ_and_the_best_is_kept(tmp_path):
-    agent = train(dataclasses.replace(TINY, seeds=2), tmp_path / "run", progress=SilentProgress())
-    rows = RunDirectory.open(tmp_path / "run").metrics.read()
+    # The check of keys takes the batched program of several devices for one that reuses keys.
+    with jax.debug_key_reuse(False):
+        config = dataclasses.replace(TINY, seeds=2)
+        agent = train(config, tmp_path / "run", progress=SilentProgress())
+    rows = list(RunDirectory.open(tmp_path / "run").metrics.rows())
     both = rows[-1]["validation_returns"]
-    assert len(both) == 2
+    assert len(set(both)) == 2
     assert max(both) == rows[-1]["validation_return"] <= agent.scores["validation_return"]
-    assert (
-        agent.params["head"]["linear" if "linear" in agent.params["head"] else "logits"]["w"].ndim
-        == 2
-    )
+    assert agent.params["head"]["logits"]["w"].shape == (8, 2)
 
 
 def test_an_agent_goes_on_from_another(tmp_path):
@@ -224,7 +224,7 @@ def test_bad_worlds_are_refused_before_anything_is_written(tmp_path):
         WorldConfig(environment="bandid"): "Did you mean 'bandit'",
         WorldConfig(arms=0): "arms is 0",
         WorldConfig(states=3): "has no setting 'states'",
-        WorldConfig(episodes=0): "episodes is 0; it must be at least 1",
+        WorldConfig(episodes=0): "episodes is 0; it must be a whole number",
         WorldConfig(episodes=1, trial_steps=5): "either of episodes or of steps",
         WorldConfig(setting=("rewards",)): "not of the form name=value",
     }.items():
