@@ -37,7 +37,6 @@ from .gymnasium_exchange import (
     checked_actions,
     checked_keys,
     checked_options,
-    copied_observation,
     make_game,
     seed_words,
 )
@@ -186,8 +185,8 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         infos = batched_info(outcome.info, ~ended)
         if ended.any():
             final = np.full(self.num_envs, None, dtype=object)
-            for world in np.flatnonzero(ended):
-                final[world] = copied_observation(self.single_observation_space, last[world])
+            for world, row in zip(np.flatnonzero(ended), self._batch(last)[ended], strict=True):
+                final[world] = row
             infos |= {"final_obs": final, "_final_obs": ended.copy()}
             infos |= {"final_info": batched_info(outcome.info, ended), "_final_info": ended.copy()}
         return infos
