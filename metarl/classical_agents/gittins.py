@@ -96,7 +96,7 @@ def indices_with_pulls_left(
     return table
 
 
-def table_row(n: jax.Array, s: jax.Array) -> jax.Array:
+def table_row(n: Any, s: Any) -> Any:
     """Returns the place of an arm in a table that is ordered by pulls n, then by successes s."""
     return n * (n + 1) // 2 + s
 
@@ -137,39 +137,37 @@ def _calibrate(
       prior: a and b.
       levels: of λ.
       keep: rows to yield.
-      endless: whether the arm may be pulled on after that for ever, or is gone.
+      endless: whether the arm may be pulled for ever after that, or is gone.
     """
     sure = np.sin(np.linspace(0, np.pi / 2, levels, dtype=np.float32)) ** 2  # λ [levels]
     sure[-1] = 1 + 1e-6  # above the index of an arm that never failed
-    means = _means(depth, prior)
-    value = np.maximum(means - sure[:, None], 0) / (1 - discount) if endless else 0 * sure[:, None]
-    value = np.broadcast_to(value, (levels, depth + 1))  # max(0, G) [levels, n + 1]
+    later, now = np.zeros((2, depth + 1, levels), np.float32)  # γ max(0, G) [n + 1, levels]
+    if endless:
+        later[:] = discount / (1 - discount) * np.maximum(_means(depth, prior) - sure, 0)
     for n in reversed(range(depth)):
-        means = _means(n, prior)
-        gain = value[:, 1:] - value[:, :-1]
-        gain *= means
-        gain += value[:, :-1]
-        gain *= discount
-        gain += means
-        gain -= sure[:, None]
+        # In place, for rows of G fill no cache otherwise: p (1 + γ G⁺) + (1 - p) γ G⁺ - λ.
+        failure, gain = later[: n + 1], now[: n + 1]
+        np.subtract(later[1 : n + 2], failure, out=gain)
+        gain += 1
+        gain *= _means(n, prior)
+        gain += failure
+        gain -= sure
         if n < keep:
             yield _zeros(gain, sure)
-        value = np.maximum(gain, 0, out=gain)
+        np.maximum(gain, 0, out=gain)
+        gain *= discount
+        later, now = now, later
 
 
 def _means(n: int, prior: tuple[float, float]) -> np.ndarray:
-    """Returns the posterior means [n + 1] after n pulls, by successes."""
-    return ((prior[0] + np.arange(n + 1)) / (sum(prior) + n)).astype(np.float32)
+    """Returns the posterior means [n + 1, 1] after n pulls, by successes."""
+    return ((prior[0] + np.arange(n + 1)) / (sum(prior) + n)).astype(np.float32)[:, None]
 
 
 def _zeros(gain: np.ndarray, sure: np.ndarray) -> np.ndarray:
-    """Returns where each column of `gain` [levels, n + 1], which falls with `sure`, passes zero."""
-    columns = np.arange(gain.shape[1])
-    low, high = np.zeros_like(columns), np.full_like(columns, len(sure) - 1)
-    for _ in range(len(sure).bit_length()):
-        middle = (low + high) // 2
-        positive = gain[middle, columns] >= 0
-        low, high = np.where(positive, middle, low), np.where(positive, high, middle)
-    high = np.minimum(low + 1, len(sure) - 1)
-    above, below = gain[low, columns], gain[high, columns]
-    return sure[low] + (sure[high] - sure[low]) * above / np.maximum(above - below, 1e-30)
+    """Returns where each row of `gain` [n + 1, levels], which falls with `sure`, passes zero."""
+    rows = np.arange(len(gain))
+    high = np.argmax(gain < 0, axis=1)  # λ = 0 is below every index, the last λ above
+    low = high - 1
+    above, below = gain[rows, low], gain[rows, high]
+    return sure[low] + (sure[high] - sure[low]) * above / (above - below)
