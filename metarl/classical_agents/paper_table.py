@@ -47,6 +47,7 @@ class PaperColumn:
       paper: the paper's numbers by cell; those missing are ours alone.
       anytime: the agent does not ask how long the trial will be.
       cells: the only cells it is played in; none for all.
+      validation_tasks: on which its settings are chosen; None for as many as the table says.
     """
 
     agent: str
@@ -54,6 +55,7 @@ class PaperColumn:
     paper: Mapping[str, float] = field(default_factory=dict)
     anytime: bool = False
     cells: Sequence[str] = ()
+    validation_tasks: int | None = None
 
 
 @dataclass(frozen=True)
@@ -166,14 +168,18 @@ def _line(
     """Chooses an agent's settings for a cell, and measures it."""
     world = world_of(ledger.trials[cell].environment)
 
-    def measured(split: Split, tasks: int, text: str) -> Measured:
-        return ledger.measure(split, cell, text, tasks, column.anytime)
+    def measured(split: Split, tasks: int, text: str, anytime: bool) -> Measured:
+        return ledger.measure(split, cell, text, tasks, anytime)
 
     texts = grid(column.agent, world, column.preset) if column.preset else [column.agent]
     if len(texts) > 1:
-        means = [measured("validation", table.validation_tasks, text).mean for text in texts]
+        tasks = column.validation_tasks or table.validation_tasks
+        means = [measured("validation", tasks, text, column.anytime).mean for text in texts]
         texts = [texts[int(np.argmax(means))]]
-    ours = measured("test", table.tasks, texts[0])
+        # Another cell may have chosen otherwise, so it does not gain from a longest trial.
+        ours = measured("test", table.tasks, texts[0], False)
+    else:
+        ours = measured("test", table.tasks, texts[0], column.anytime)
     reach = 1.96 * ours.standard_error
     paper = column.paper.get(cell)
     difference = allowed = within = None
