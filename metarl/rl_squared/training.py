@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from metarl.environments import check_environment
 from metarl.errors import require
 from metarl.runs import (
     Progress,
@@ -64,7 +65,9 @@ def begin_training(
       InvalidInput: the settings cannot be used; nothing has been written then.
       OSError: the run could not be written.
     """
-    make_job(config)
+    job = make_job(config)
+    if ":" in config.world.environment:
+        check_environment(job.trial.environment)
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     return RunDirectory.create(
         run_dir, JOB, config.to_json(), command or sys.argv, matmul_precision=precision

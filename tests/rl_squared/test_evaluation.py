@@ -1,0 +1,243 @@
+"""Evaluation: everybody in the same tasks with the same luck, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import textwrap
+
+import jax
+import numpy as np
+import pytest
+
+from metarl import classical_agents
+from metarl.environments import play_split
+from metarl.errors import InvalidInput
+from metarl.rl_squared import (
+    NetworkConfig,
+    TrainConfig,
+    TrainedAgent,
+    WorldConfig,
+    evaluate,
+    evaluation_table,
+    make_trial,
+    rivals,
+    save,
+)
+from metarl.rl_squared.network import POLICY, make_policy
+
+BANDIT = WorldConfig("bandit", arms=3, episodes=4)
+NETWORK = NetworkConfig(hidden=4)
+
+
+def untrained(world: WorldConfig = BANDIT, **settings) -> TrainedAgent:
+    """Returns an agent whose weights are as they were drawn."""
+    config = dataclasses.replace(TrainConfig(world=world, network=NETWORK), **settings)
+    policy = make_policy(make_trial(world).environment, NETWORK, acting=True)
+    return TrainedAgent(policy.init(jax.random.key(0))[POLICY], config)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def kept(elsewhere):
+    """The text of an agent on disk."""
+    return str(save(untrained(), elsewhere / "kept.npz"))
+
+
+def test_a_score_is_that_of_playing_the_agent_by_hand(kept):
+    found = evaluate([kept, "ucb1:c=0.2"], tasks=60, seed=3)
+    trial = make_trial(BANDIT)
+    by_hand = {
+        kept: untrained().as_agent(),
+        "ucb1:c=0.2": classical_agents.make("ucb1:c=0.2", trial),
+    }
+    totals = {}
+    for text, agent in by_hand.items():
+        played = play_split(agent, trial, 3, 60, "test")
+        totals[text] = np.asarray(played.totals)
+        assert found.agents[text].returns.mean == pytest.approx(played.totals.mean())
+        assert found.agents[text].per_episode == pytest.approx(played.returns.mean(axis=0))
+    difference = totals["ucb1:c=0.2"] - totals[kept]
+    error = difference.std(ddof=1) / np.sqrt(60)
+    measured = found.agents["ucb1:c=0.2"].difference
+    assert measured is not None
+    assert measured.mean == pytest.approx(difference.mean(), abs=1e-6)
+    assert measured.standard_error == pytest.approx(error)
+    assert found.agents[kept].difference is None
+
+
+def test_the_document_has_the_texts_typed_as_keys_in_their_order(kept):
+    document = evaluate(["gittins", kept, "greedy"], tasks=20).to_json()
+    assert list(document)[:3] == ["environment", "tasks", "agents"]
+    assert list(document["agents"]) == ["gittins", kept, "greedy"]
+    assert document["tasks"] == 20
+    assert document["environment"] == {
+        "name": "bandit",
+        "rewards": "bernoulli",
+        "arms": 3,
+        "episodes": 4,
+    }
+    interval = {"mean", "standard_error", "low", "high"}
+    for text, score in document["agents"].items():
+        assert set(score["return"]) == set(score["normalised"]) == interval
+        assert len(score["per_episode"]) == 4
+        assert ("greedy_actions" in score) == (text == kept)
+    assert set(document["agents"][kept]["greedy_actions"]["return"]) == interval
+
+
+def test_normalised_is_0_for_random_and_1_for_who_knows_the_task():
+    found = evaluate(["random", "oracle", "gittins"], world=BANDIT, tasks=200)
+    scores = [found.agents[text].normalised for text in ("random", "oracle", "gittins")]
+    means = [score.mean for score in scores if score]
+    assert means[:2] == [0.0, 1.0]
+    assert 0 < means[2] < 1
+    returns = {text: score.returns.mean for text, score in found.agents.items()}
+    span = returns["oracle"] - returns["random"]
+    assert means[2] == pytest.approx((returns["gittins"] - returns["random"]) / span)
+
+
+def test_where_nobody_can_know_the_task_nothing_is_normalised():
+    world = WorldConfig("pendulum", horizon=5, episodes=1)
+    found = evaluate(["random"], world=world, tasks=10)
+    assert found.agents["random"].normalised is None
+    assert set(found.yardsticks) == {"random"}
+
+
+def test_who_is_named_twice_is_played_once():
+    said = []
+    found = evaluate(["greedy", "greedy"], world=BANDIT, tasks=10, say=said.append)
+    assert list(found.agents) == ["greedy"]
+    assert sum(line.startswith("greedy") for line in said) == 1
+
+
+def test_a_name_comes_before_a_path_of_the_same_letters(elsewhere):
+    (elsewhere / "greedy").mkdir()
+    save(untrained(), elsewhere / "greedy" / "agent.npz")
+    found = evaluate(["greedy", "./greedy"], world={"arms": 3}, tasks=10)
+    assert not found.agents["greedy"].learnt
+    assert found.agents["./greedy"].learnt
+
+
+def test_greedy_actions_are_the_likeliest_ones(kept):
+    found = evaluate([kept], tasks=50)
+    greedy = play_split(untrained().as_agent(greedy=True), make_trial(BANDIT), 0, 50, "test")
+    assert found.agents[kept].greedy is not None
+    assert found.agents[kept].greedy.mean == pytest.approx(greedy.totals.mean())
+
+
+def test_a_trained_agent_can_be_tried_in_longer_trials_than_its_own(kept):
+    found = evaluate([kept], world={"episodes": 6}, tasks=10)
+    assert found.environment["episodes"] == 6
+    assert len(found.agents[kept].per_episode) == 6
+
+
+def test_the_table_marks_who_was_warm_started():
+    agents = [untrained(warm_start="gittins"), untrained()]
+    document = evaluate(agents, tasks=10).to_json()
+    table = evaluation_table(document)
+    names = [row["agent"] for row in table.rows]
+    assert "agent 1 (warm start: gittins)" in names and "agent 2" in names
+    assert {names[index] for index in table.highlighted} == {
+        "agent 1 (warm start: gittins)",
+        "agent 2",
+    }
+    assert any("Warm start" in note for note in table.notes)
+
+
+def test_rivals_fit_their_world():
+    bandit, mdp = rivals(make_trial(BANDIT)), rivals(make_trial(WorldConfig("mdp")))
+    assert "gittins" in bandit and any(text.startswith("ucb1:c=") for text in bandit)
+    assert {text.partition("=")[2] for text in mdp} == {"paper", "matched"}
+
+
+@pytest.mark.parametrize(
+    ("agents", "settings", "message"),
+    [
+        ([], {}, "nobody to evaluate"),
+        (["gittins"], {}, "give --environment"),
+        (["gitins"], {"world": BANDIT}, "Did you mean 'gittins'?"),
+        (["ucb:c=1"], {"world": BANDIT}, "Unknown agent 'ucb'. Did you mean 'ucb1'?"),
+        (["ucb1:d=1"], {"world": BANDIT}, "no setting 'd'|Unknown setting"),
+        (["gittins"], {"world": WorldConfig("mdp")}, "is for bandits"),
+        (["psrl"], {"world": BANDIT}, "is for MDPs"),
+        (["greedy"], {"world": WorldConfig("bandito")}, "Did you mean 'bandit'?"),
+        (["greedy"], {"world": WorldConfig("bandit", arms=0)}, "arms is 0"),
+        (["greedy"], {"world": WorldConfig("bandit", episodes=0)}, "episodes is 0"),
+        (["greedy"], {"world": WorldConfig("mdp", states=0)}, "states is 0"),
+        (["greedy"], {"world": BANDIT, "tasks": 0}, "tasks is 0"),
+        (["greedy"], {"world": BANDIT, "seed": -1}, "seed is -1"),
+        (["none.npz"], {}, "no such file"),
+        (["runs/none"], {}, "runs/none"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(agents, settings, message):
+    with pytest.raises(InvalidInput, match=message):
+        evaluate(agents, **settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"arms": 5},
+            r"trained in bandit\(rewards=bernoulli, arms=3\), which is not bandit.*arms=5",
+        ),
+        ({"environment": "mdp"}, "--environment mdp contradicts"),
+        ({"setting": ("rewards=gaussian",)}, "which is not bandit.*gaussian"),
+    ],
+)
+def test_flags_that_contradict_a_trained_agent_are_refused(kept, given, message):
+    with pytest.raises(InvalidInput, match=message):
+        evaluate([kept], world=given, tasks=10)
+
+
+def test_trained_agents_of_different_worlds_are_refused():
+    with pytest.raises(
+        InvalidInput, match=r"agent 2 was trained in .*arms=4.* which is not .*arms=3"
+    ):
+        evaluate([untrained(), untrained(dataclasses.replace(BANDIT, arms=4))])
+    longer = untrained(dataclasses.replace(BANDIT, episodes=9))
+    with pytest.raises(InvalidInput, match="trials of different lengths"):
+        evaluate([untrained(), longer])
+    found = evaluate([untrained(), longer], world={"episodes": 6}, tasks=10)
+    assert found.environment["episodes"] == 6
+
+
+def test_a_cut_and_a_foreign_file_are_refused(elsewhere, kept):
+    whole = (elsewhere / "kept.npz").read_bytes()
+    (elsewhere / "kept.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InvalidInput, match="damaged or was cut short"):
+        evaluate([kept])
+    np.savez(elsewhere / "foreign.npz", x=np.zeros(3))
+    with pytest.raises(InvalidInput, match=r"lacks foreign\.json"):
+        evaluate(["foreign.npz"])
+
+
+def test_a_world_whose_rewards_are_nan_is_refused(elsewhere, monkeypatch):
+    (elsewhere / "broken_world.py").write_text(
+        textwrap.dedent(
+            """
+            import dataclasses
+            import jax.numpy as jnp
+            from metarl.environments import load
+
+            def make():
+                sound = load("bandit", arms=2)
+
+                def step(key, state, action, task):
+                    step = sound.step(key, state, action, task)
+                    return step._replace(reward=step.reward + jnp.nan)
+
+                return dataclasses.replace(sound, step=step)
+            """
+        )
+    )
+    monkeypatch.setattr(sys, "path", [str(elsewhere), *sys.path])
+    world = WorldConfig("broken_world:make", episodes=2)
+    with pytest.raises(InvalidInput, match="random: its return in test task 0 is not finite"):
+        evaluate(["random"], world=world, tasks=10)
