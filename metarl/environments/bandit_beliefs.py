@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from math import comb
+from math import comb, inf
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metarl.errors import require
+
+from .setting_checks import whole_number
 
 MOST_STATES = 20_000_000  # a byte each in the end, some 30 while they are solved
 MOST_COUNTS = 60_000_000  # entries of the ranking table, 4 bytes each
@@ -87,10 +89,9 @@ def bayes_optimal_table(
     Raises:
       InvalidInput: a number is not positive, or the table would not fit into memory.
     """
-    require(arms >= 1, f"arms is {arms}; it must be at least 1.")
-    require(pulls >= 1, f"pulls is {pulls}; it must be at least 1.")
+    arms, pulls = whole_number("arms", arms), whole_number("pulls", pulls)
     require(
-        len(prior) == 2 and min(prior) > 0,
+        len(prior) == 2 and all(0 < x < inf for x in prior),
         f"prior is {prior}; it must be two positive numbers, a and b of Beta(a, b).",
     )
     require(_fits(arms, pulls), _too_large(arms, pulls))
