@@ -19,12 +19,14 @@ arXiv:2102.11174, equation 10, whose normalisation and forgetting are left out.
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import chex
 import haiku as hk
 import jax
 import jax.numpy as jnp
+from jax.nn.initializers import orthogonal
 
 from .cores import Core
 from .distributions import Categorical
@@ -110,7 +112,7 @@ class OuterProductMemory(hk.RNNCore):
     def _embedding(self) -> jax.Array:
         done = self.layout.done
         shape = (done.stop - done.start, self.keys)
-        return hk.get_parameter("embedding", shape, init=hk.initializers.Orthogonal())
+        return hk.get_parameter("embedding", shape, init=_orthogonal)
 
     def _scores(self, embedding: jax.Array, inputs: jax.Array, memory: jax.Array) -> jax.Array:
         """Returns s [B, A]."""
@@ -138,6 +140,10 @@ class OuterProductMemory(hk.RNNCore):
         hidden = jnp.concatenate([inputs, flat], axis=-1)
         hidden = jax.nn.relu(hk.Linear(self.hidden_size, name="read")(hidden))
         return jax.nn.relu(hk.Linear(self.hidden_size, name="think")(hidden))
+
+
+def _orthogonal(shape: Sequence[int], dtype: Any) -> jax.Array:
+    return orthogonal()(hk.next_rng_key(), shape, dtype)
 
 
 _SMALL = hk.initializers.VarianceScaling(1e-4, "fan_in", "truncated_normal")
