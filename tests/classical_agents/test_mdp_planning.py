@@ -188,8 +188,8 @@ def test_extended_value_iteration_is_that_of_loops(mdp, compounding):
             if compounding and not certain:
                 estimate[pair] = best
         values = expected[time].max(-1)
-    arrays = (jnp.asarray(leaf, jnp.float32) for leaf in (*mdp, widths))
-    planned = plan_in_the_best(*arrays, HORIZON, compounding)
+    centre, mean_rewards, reach = (jnp.asarray(leaf, jnp.float32) for leaf in (*mdp, widths))
+    planned = plan_in_the_best(centre, mean_rewards, reach, HORIZON, compounding)
     np.testing.assert_allclose(planned, expected, rtol=1e-4, atol=1e-5)
 
 
