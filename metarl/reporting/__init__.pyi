@@ -23,6 +23,7 @@ from .strict_json import write_json as write_json
 from .tables import Column as Column
 from .tables import Table as Table
 from .tables import to_csv as to_csv
+from .tables import to_markdown as to_markdown
 from .tables import write_csv as write_csv
 from .terminal import print_table as print_table
 from .terminal import table_text as table_text
@@ -53,6 +54,7 @@ __all__ = [
     "table_text",
     "to_csv",
     "to_json",
+    "to_markdown",
     "write_csv",
     "write_file",
     "write_json",

@@ -136,6 +136,19 @@ def write_csv(path: str | os.PathLike[str], table: Table) -> Path:
     return write_file(path, to_csv(table))
 
 
+def to_markdown(table: Table) -> str:
+    """Returns the table in Markdown, its title as a heading, its notes below; as people read it."""
+    columns = table.columns
+    rules = ["---:" if is_numeric(table, column) else "---" for column in columns]
+    rows = [[cell_text(column, row.get(column.name)) for column in columns] for row in table.rows]
+    lines = [[column.title for column in columns], rules, *rows]
+    grid = "".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
+    )
+    notes = "".join(f"\n{note}\n" for note in table.notes)
+    return f"### {table.title}\n\n{grid}{notes}"
+
+
 def _csv_names(name: str, interval: bool) -> list[str]:
     return [name, f"{name}_low", f"{name}_high"] if interval else [name]
 

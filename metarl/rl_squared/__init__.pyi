@@ -15,6 +15,9 @@ from .config import train_config as train_config
 from .evaluation import AgentScore as AgentScore
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
+from .reproduction import Plan as Plan
+from .reproduction import reproduce as reproduce
+from .reproduction_tables import cell_tables as cell_tables
 from .result import conclude as conclude
 from .rival_agents import rivals as rivals
 from .tables import evaluation_table as evaluation_table
@@ -30,6 +33,7 @@ __all__ = [
     "Evaluation",
     "ImitationConfig",
     "NetworkConfig",
+    "Plan",
     "TrainConfig",
     "TrainJob",
     "TrainedAgent",
@@ -37,6 +41,7 @@ __all__ = [
     "acting_agent",
     "agent_names",
     "begin_training",
+    "cell_tables",
     "conclude",
     "evaluate",
     "evaluation_table",
@@ -45,6 +50,7 @@ __all__ = [
     "make_trial",
     "measure_training",
     "preset",
+    "reproduce",
     "resume_training",
     "rivals",
     "save",

@@ -21,6 +21,7 @@ from metarl.reporting import (
     table_text,
     to_csv,
     to_json,
+    to_markdown,
     write_csv,
     write_file,
     write_json,
@@ -186,3 +187,16 @@ def test_rows_and_columns_must_match():
 def test_a_table_without_rows_is_still_a_table():
     empty = Table("Nothing", [Column("a")], [])
     assert table_text(empty).startswith("Nothing\n") and to_csv(empty) == "a\n"
+
+
+def test_markdown_has_one_line_a_row_and_no_stray_bars():
+    table = Table(
+        "Agents",
+        [Column("agent"), Column("return", "return of a trial")],
+        [{"agent": "a | b", "return": Interval(1.5, 1.0, 2.0)}, {"agent": "c", "return": None}],
+        notes=["A note."],
+    )
+    assert to_markdown(table) == (
+        "### Agents\n\n| agent | return of a trial |\n| --- | ---: |\n"
+        "| a \\| b | 1.5 [1.0, 2.0] |\n| c | – |\n\nA note.\n"
+    )

@@ -1,0 +1,348 @@
+"""Reproduction of the paper's tables and figures: theirs, ours, and the difference, cell by cell.
+
+    classical   every agent of the table, its settings chosen on validation tasks
+    trained     in each cell: train, or go on where it stopped; the best seed on validation tasks
+    evaluated   on the test tasks of the classical agents
+    written     table.csv, table.md, and the learning curves as a figure
+
+An experiment is a row below and data in `experiments/`. Whatever has been measured or trained lies in
+the run's directory and is not done again, so the same command goes on where it stopped; a figure
+and the table of the same cells share their trainings.
+
+Reference: Duan et al. (2016), arXiv:1611.02779, tables 1 and 2, figures 2 and 3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import metarl
+from metarl.classical_agents import PaperCell, PaperTable, read_table, reproduce_table
+from metarl.errors import require, unknown_name
+from metarl.reporting import write_json
+from metarl.runs import Progress, RunDirectory, progress_on_stderr
+
+from .agent_files import agent_names, load
+from .evaluation import evaluate
+from .learning_curves import write_curves
+from .reproduction_tables import write_tables
+from .scales import Learnt, Scale, read_scale
+from .training import begin_training, resume_training
+
+JOB = "reproduce"
+ROUNDING = 0.05  # the paper prints one decimal
+
+
+class Experiment(NamedTuple):
+    """A table or a figure of the paper.
+
+    Attributes:
+      folder: of its data, in `experiments/`.
+      reference: for a figure, the column that is 1 on its axis; None for a table.
+    """
+
+    folder: str
+    reference: str | None = None
+
+
+EXPERIMENTS = {
+    "rl2-table-1": Experiment("rl2_table_1"),
+    "rl2-table-2": Experiment("rl2_table_2"),
+    "rl2-figure-2": Experiment("rl2_table_1", reference="Gittins"),
+    "rl2-figure-3": Experiment("rl2_table_2", reference="OPSRL"),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one command reproduces.
+
+    Attributes:
+      experiment: a name of `EXPERIMENTS`.
+      scale: "smoke", "laptop" or "paper".
+      cells: names of the table's cells; none for all.
+      committed: take the agents that come with the package instead of training.
+      anew: measure the classical agents again, though their means lie in `experiments/`.
+    """
+
+    experiment: str
+    scale: str = "laptop"
+    cells: Sequence[str] = ()
+    committed: bool = False
+    anew: bool = False
+
+
+def reproduce(
+    plan: Plan,
+    run_dir: str | Path | None = None,
+    *,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Reproduces a table or a figure, or goes on with it.
+
+    Args:
+      plan: what.
+      run_dir: `runs/FOLDER-SCALE` if None.
+      command: the command line to record.
+      progress: where progress is shown; standard error if None.
+
+    Returns:
+      "experiment", "scale", "run_dir"; "cells", by cell and column "paper", "ours", "difference",
+      "allowed", "within" and "agent"; "files" that were written.
+
+    Raises:
+      InvalidInput: an unknown name, another reproduction in that directory, or no checkout.
+      KeyboardInterrupt: a signal came; the same command goes on.
+    """
+    if plan.experiment not in EXPERIMENTS:
+        raise unknown_name("experiment", plan.experiment, EXPERIMENTS)
+    experiment = EXPERIMENTS[plan.experiment]
+    folder = find_folder(experiment.folder)
+    scale = read_scale(folder, plan.scale)
+    table = _table(folder, scale, experiment.reference)
+    for cell in plan.cells:
+        if cell not in table.cells:
+            raise unknown_name("cell", cell, table.cells)
+    progress = progress or progress_on_stderr()
+    run = _open(plan, experiment, run_dir, command)
+    with run.lock(), _saying_how_to_go_on(progress):
+        if not plan.anew:
+            _take_known(folder, run.path)
+        return _Work(plan, experiment, table, scale, run, progress).do()
+
+
+def find_folder(name: str) -> Path:
+    """Returns the folder of an experiment.
+
+    Raises:
+      InvalidInput: there is none: metarl was installed without its checkout.
+    """
+    folder = Path(metarl.__file__).resolve().parents[1] / "experiments" / name
+    require(
+        (folder / "settings.json").is_file(),
+        f"The settings of a reproduction lie in experiments/{name} of metarl's checkout, which an "
+        "installed package has not. Clone the repository and run the command there.",
+    )
+    return folder
+
+
+class _Work(NamedTuple):
+    """One command at work."""
+
+    plan: Plan
+    experiment: Experiment
+    table: PaperTable
+    scale: Scale
+    run: RunDirectory
+    progress: Progress
+
+    def do(self) -> dict[str, Any]:
+        cells = list(self.plan.cells) or list(self.table.cells)
+        self.progress.message(f"Classical agents in {len(cells)} cells.")
+        classical = reproduce_table(self.table, self.run.path, cells, self._tell)
+        learnt = []
+        for cell in cells:
+            for heading, column in self.scale.learnt.items():
+                if not column.only or cell in column.only:
+                    learnt.append(self._learnt(heading, column, cell))
+                    self._tell(learnt[-1])
+        lines = [line for cell in cells for line in (*classical, *learnt) if line.cell == cell]
+        files = write_tables(self.run.path, self.plan.experiment, lines)
+        if self.experiment.reference is not None:
+            files += self._curves(cells, lines)
+        return {
+            "experiment": self.plan.experiment,
+            "scale": self.plan.scale,
+            "run_dir": str(self.run.path),
+            "cells": _by_cell(lines),
+            "files": [str(path) for path in files],
+        }
+
+    def _tell(self, line: PaperCell) -> None:
+        theirs = "" if line.paper is None else f", the paper's {line.paper:g}"
+        self.progress.message(f"{line.cell}, {line.column}: {line.ours:.2f}{theirs}")
+
+    def _learnt(self, heading: str, column: Learnt, cell: str) -> PaperCell:
+        """Trains a cell's agents, and returns the line of the best."""
+        kept = self._place("learnt", heading, cell).with_suffix(".json")
+        if not kept.is_file():
+            agent = self._committed(column, cell) if self.plan.committed else None
+            agent = agent or self._trained(heading, column, cell)
+            evaluation = evaluate(
+                [agent], tasks=self.table.tasks, seed=self.table.seed, say=self.progress.message
+            )
+            kept.parent.mkdir(exist_ok=True)
+            write_json(kept, {"agent": agent, "evaluation": evaluation.to_json()})
+        document = json.loads(kept.read_text(encoding="utf-8"))
+        score = document["evaluation"]["agents"][document["agent"]]["return"]
+        paper = self.table.others.get(column.paper or "", {}).get(cell)
+        return _line(cell, heading, paper, score, document, self.table)
+
+    def _committed(self, column: Learnt, cell: str) -> str:
+        name = column.agents.get(cell)
+        require(
+            name in agent_names(),
+            f"No agent for cell {cell} comes with the package; leave out --agents committed.",
+        )
+        assert name is not None
+        return name
+
+    def _trained(self, heading: str, column: Learnt, cell: str) -> str:
+        """Returns the run of the best of a cell's agents, all of them trained to the end."""
+        scores = {}
+        for seed in range(column.seeds):
+            place = self._place("trainings", heading, cell, seed)
+            self._train(column, cell, seed, place)
+            scores[place] = load(place).scores["validation_return"] or -math.inf
+        return str(max(scores, key=lambda place: scores[place]))
+
+    def _train(self, column: Learnt, cell: str, seed: int, place: Path) -> None:
+        config = column.config(self.table, cell, self.plan.scale, seed)
+        if place.exists():
+            asked = json.loads(json.dumps(config.to_json()))
+            require(
+                RunDirectory.open(place).config == asked,
+                f"{str(place)!r} was begun with other settings than training.json has now; choose "
+                "another --run-dir, or remove that directory.",
+            )
+        else:
+            place.parent.mkdir(exist_ok=True)
+            begin_training(config, place, command=self.run.provenance["command"])
+        self.progress.message(f"{cell}, seed {seed}: training in {place}")
+        resume_training(place, progress=self.progress)
+
+    def _curves(self, cells: Sequence[str], lines: Sequence[PaperCell]) -> list[Path]:
+        runs = {
+            (heading, cell): [
+                RunDirectory.open(self._place("trainings", heading, cell, seed))
+                for seed in range(column.seeds)
+            ]
+            for heading, column in self.scale.learnt.items()
+            for cell in cells
+            if (not column.only or cell in column.only) and not self.plan.committed
+        }
+        assert self.experiment.reference is not None
+        ones = {line.cell: line.ours for line in lines if line.column == self.experiment.reference}
+        return write_curves(
+            self.run.path, self.plan.experiment, self.table, runs, ones, self.experiment.reference
+        )
+
+    def _place(self, kind: str, heading: str, cell: str, seed: int | None = None) -> Path:
+        slug = re.sub(r"[^a-z0-9]+", "-", heading.lower().replace("²", "2")).strip("-")
+        name = f"{slug}-{cell}" + ("" if seed is None else f"-seed-{seed}")
+        return self.run.path / kind / (name + ("-committed" if self._other(kind) else ""))
+
+    def _other(self, kind: str) -> bool:
+        return kind == "learnt" and self.plan.committed
+
+
+def _table(folder: Path, scale: Scale, reference: str | None) -> PaperTable:
+    """Returns the table of a folder at a scale."""
+    table = read_table(folder / "settings.json")
+    wanted = list(scale.classical) or list(table.columns)
+    for heading in wanted:
+        if heading not in table.columns:
+            raise unknown_name("column", heading, table.columns)
+    columns = {
+        heading: column
+        for heading, column in table.columns.items()
+        if heading in wanted or heading == reference
+    }
+    tasks = scale.tasks or table.tasks
+    validation_tasks = scale.validation_tasks or table.validation_tasks
+    if scale.validation_tasks:
+        columns = {
+            heading: dataclasses.replace(column, validation_tasks=None)
+            for heading, column in columns.items()
+        }
+    return dataclasses.replace(
+        table, columns=columns, tasks=tasks, validation_tasks=validation_tasks
+    )
+
+
+def _open(
+    plan: Plan, experiment: Experiment, run_dir: str | Path | None, command: Sequence[str]
+) -> RunDirectory:
+    """Returns the run's directory, new or begun before."""
+    place = Path(run_dir or f"runs/{experiment.folder}-{plan.scale}")
+    config = {"table": experiment.folder, "scale": plan.scale}
+    if not (place / "run.json").exists():
+        return RunDirectory.create(place, JOB, config, command)
+    run = RunDirectory.open(place)
+    require(
+        run.job == JOB and run.config == config,
+        f"{str(place)!r} holds another run; choose another --run-dir.",
+    )
+    return run
+
+
+def _take_known(folder: Path, place: Path) -> None:
+    """Begins with the means of classical agents that lie beside the settings."""
+    known, own = folder / "measured.csv", place / "measured.csv"
+    if known.is_file() and not own.exists():
+        shutil.copyfile(known, own)
+
+
+def _line(
+    cell: str,
+    heading: str,
+    paper: float | None,
+    score: Mapping[str, float],
+    document: Mapping[str, Any],
+    table: PaperTable,
+) -> PaperCell:
+    """Returns the line of a trained agent; it is within the paper's reach as a classical one is."""
+    error = score["standard_error"]
+    difference = allowed = within = None
+    if paper is not None:
+        tasks = document["evaluation"]["tasks"]
+        difference = score["mean"] - paper
+        allowed = 3 * error * math.sqrt(1 + tasks / table.paper_tasks) + ROUNDING
+        within = abs(difference) <= allowed
+    teacher = document["evaluation"]["warm_started"].get(document["agent"])
+    return PaperCell(
+        cell=cell,
+        column=f"{heading} (warm start: {teacher})" if teacher else heading,
+        paper=paper,
+        ours=score["mean"],
+        standard_error=error,
+        low=score["low"],
+        high=score["high"],
+        difference=difference,
+        allowed=allowed,
+        within=within,
+        agent=document["agent"],
+    )
+
+
+def _by_cell(lines: Sequence[PaperCell]) -> dict[str, dict[str, Any]]:
+    cells: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        ours = {
+            "mean": line.ours,
+            "standard_error": line.standard_error,
+            "low": line.low,
+            "high": line.high,
+        }
+        rest = {name: getattr(line, name) for name in ("difference", "allowed", "within", "agent")}
+        cells.setdefault(line.cell, {})[line.column] = {"paper": line.paper, "ours": ours, **rest}
+    return cells
+
+
+@contextlib.contextmanager
+def _saying_how_to_go_on(progress: Progress) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        progress.message("Interrupted. The same command goes on with the whole reproduction.")
+        raise
