@@ -148,7 +148,7 @@ class _Work(NamedTuple):
 
     def do(self) -> dict[str, Any]:
         cells = list(self.plan.cells) or list(self.table.cells)
-        self.progress.message(f"Classical agents in {len(cells)} cells.")
+        self.progress.message(f"Classical agents in {', '.join(cells)}.")
         classical = reproduce_table(self.table, self.run.path, cells, self._tell)
         learnt = []
         for cell in cells:
