@@ -27,7 +27,8 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from metarl import classical_agents
-from metarl.environments import play
+from metarl.environments import HostEnvironment, play, play_on_host
+from metarl.errors import require
 from metarl.policy_gradient import Algorithm, ppo, reinforce, trpo
 from metarl.runs import flatten_tree, restore_tree
 
@@ -36,11 +37,10 @@ from .config import TrainConfig
 from .imitation import imitation
 from .inputs import make_encoder
 from .network import POLICY, is_privileged, make_policy
-from .parallel import make_mesh, spread, spread_policy
-from .rollout import collect
+from .parallel import make_mesh, spread_policy
+from .reinforcement import chunk_of, compiled_update, host_chunk
 
 CHUNK_STEPS = 200_000  # environment steps of a compiled chunk, about
-BLOCKS = 10  # of successive episodes, whose mean returns are logged
 _IMITATE, _REINFORCE, _VALIDATE, _START = range(4)  # streams of random numbers
 
 Params = Any
@@ -89,6 +89,12 @@ class TrainJob:
         self.acting = make_policy(environment, config.network, acting=True)
         self.teacher = (
             classical_agents.make(config.warm_start, self.trial) if config.warm_start else None
+        )
+        self.on_host = isinstance(environment, HostEnvironment)
+        require(
+            not self.on_host or (config.seeds == 1 and config.warm_start is None),
+            f"{environment.name!r} is stepped on the host, where one agent at a time is trained, "
+            "without a warm start; leave --seeds and --warm-start out.",
         )
         self.mesh = make_mesh()
         self._key = jax.random.key(config.seed)
@@ -215,7 +221,7 @@ class TrainJob:
 
     def _reinforce(self, learner: Any, progress: Progress) -> tuple[Any, Metrics, Progress]:
         steps = self.trials * self.trial.length
-        count = _chunk(steps)
+        count = 1 if self.on_host else _chunk(steps)
         if self.reinforcement_updates is not None:
             count = min(count, self.reinforcement_updates - progress.reinforcement)
         rows = self.reinforcement_rows(progress.reinforcement, count)
@@ -234,35 +240,17 @@ class TrainJob:
 
     @cached_property
     def _imitation_chunk(self) -> Callable[..., Any]:
-        teaching = self._imitation
-        update = self._over_seeds(teaching.update)
-        return _chunk_of(lambda learner, key: update(key, learner))
+        return chunk_of(self._over_seeds(self._imitation.update))
 
     @cached_property
-    def reinforcement_chunk(self) -> Any:
-        """The compiled program of updates: learner, rows -> learner, metrics of each."""
-        algorithm, trial, config = self._algorithm, self.trial, self.config
-        privileged = is_privileged(trial.environment, config.network)
-
-        def act(params: Params, keys: jax.Array) -> Any:
-            return collect(
-                self.policy, params, self.encoder, trial, keys, config.discount, privileged
-            )
-
-        gather = spread(act, self.mesh, replicated=1)
-
-        def update(key: jax.Array, learner: Any, frozen: jax.Array) -> Any:
-            act_key, update_key = jax.random.split(key)
-            batch, returns = gather(learner.params, jax.random.split(act_key, self.trials))
-            learnt, metrics = algorithm.update(update_key, learner, batch)
-            kept = functools.partial(jnp.where, frozen)
-            policy = jax.tree.map(kept, learner.params[POLICY], learnt.params[POLICY])
-            metrics["return"] = jnp.mean(jnp.sum(returns, axis=-1))
-            metrics["episode_returns"] = _in_blocks(jnp.mean(returns, axis=0))
-            return learnt._replace(params={**learnt.params, POLICY: policy}), metrics
-
-        updated = self._over_seeds(update, in_axes=(0, 0, None))
-        return _chunk_of(lambda learner, key, frozen: updated(key, learner, frozen))
+    def reinforcement_chunk(self) -> Callable[..., Any]:
+        """Several updates: (learner, keys, frozen) -> learner, metrics of each."""
+        world = (self.policy, self.encoder, self.trial, self._algorithm, self.config.discount)
+        if self.on_host:
+            return host_chunk(*world, self.trials)
+        privileged = is_privileged(self.trial.environment, self.config.network)
+        update = compiled_update(*world, privileged, self.trials, self.mesh)
+        return chunk_of(self._over_seeds(update, in_axes=(0, 0, None)))
 
     def _begin_reinforcement(self, learner: Any) -> Any:
         """Returns the learner of the second phase, whose policy is what the first has learnt."""
@@ -304,6 +292,9 @@ class TrainJob:
         """Returns the mean trial return on the validation tasks, by sampled actions."""
         task_key, key = jax.random.split(jax.random.fold_in(self._key, _VALIDATE))
         agent = acting_agent(self.trial.environment, self.config.network, jax.device_get(params))
+        if self.on_host:
+            seed, count = int(jax.random.bits(key)), self.config.validation_tasks
+            return float(np.mean(play_on_host(agent, self.trial, seed, count, "validation").totals))
         tasks = self.trial.environment.sample_tasks(
             task_key, self.config.validation_tasks, "validation"
         )
@@ -392,13 +383,6 @@ def describe(metrics: Mapping[str, Any]) -> str:
     return f"{metrics['phase']}: " + ", ".join(parts)
 
 
-def _chunk_of(update: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns the program of several updates, one for each row of the arguments after the first."""
-    return jax.jit(
-        lambda learner, *rows: jax.lax.scan(lambda x, row: update(x, *row), learner, rows)
-    )
-
-
 def _chunk(steps: int) -> int:
     """Returns how many updates of so many environment steps make a chunk."""
     return max(1, CHUNK_STEPS // steps)
@@ -407,12 +391,6 @@ def _chunk(steps: int) -> int:
 def _multiple(steps: int, length: int, parts: int) -> int:
     """Returns a number of trials, a multiple of `parts`, with about so many steps in all."""
     return max(1, round(steps / length / parts)) * parts
-
-
-def _in_blocks(returns: jax.Array) -> jax.Array:
-    """Returns the mean returns of at most `BLOCKS` blocks of successive episodes, from E of them."""
-    blocks = np.array_split(np.arange(returns.shape[0]), min(BLOCKS, returns.shape[0]))
-    return jnp.stack([jnp.mean(returns[block]) for block in blocks])
 
 
 def _means(metrics: Mapping[str, jax.Array]) -> Metrics:

@@ -66,7 +66,7 @@ def begin_training(
       OSError: the run could not be written.
     """
     job = make_job(config)
-    if ":" in config.world.environment:
+    if ":" in config.world.environment and not job.on_host:
         check_environment(job.trial.environment)
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     return RunDirectory.create(
@@ -107,12 +107,11 @@ def make_job(config: TrainConfig) -> TrainJob:
     ancestor = load(config.init_from)
     job = TrainJob(config, ancestor.params)
     ancestor.require_fits(job.trial.environment)
+    own, asked = _acting_network(ancestor.config), _acting_network(config)
     require(
-        ancestor.config.network.core == config.network.core
-        and ancestor.config.network.hidden == config.network.hidden
-        and ancestor.config.network.pairs == config.network.pairs,
-        f"Agent {config.init_from!r} has another network than asked for: "
-        f"{_network(ancestor.config)}, not {_network(config)}. Give the same --network settings.",
+        own == asked,
+        f"Agent {config.init_from!r} has another network than asked for: {own}, not {asked}. "
+        "Give the same --network settings.",
     )
     return job
 
@@ -149,6 +148,13 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
     return TrainedAgent(state.best, dataclasses.replace(job.config), scores, run.provenance)
 
 
-def _network(config: TrainConfig) -> str:
+def _acting_network(config: TrainConfig) -> str:
+    """Returns the settings of the network on which the shape of the acting weights depends."""
     network = config.network
-    return f"{network.core}-{network.hidden}" + (" with pairs" if network.pairs else "")
+    memory = f" of {network.memory_keys} x {network.memory_values}"
+    return (
+        f"{network.core}-{network.hidden}"
+        + (memory if network.core == "outer-product" else "")
+        + (" with normalised weights" if network.normalise_weights else "")
+        + (" with pairs" if network.pairs else "")
+    )
