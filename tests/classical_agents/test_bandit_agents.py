@@ -58,7 +58,7 @@ def expected_return(text: str, trial: Trial, discount: float = 1.0) -> float:
         left = jnp.int32(trial.length - taken)
         marks = np.asarray(scores(Memory(posterior, jnp.int32(taken), left)))
         best = np.flatnonzero(marks == marks.max())
-        return float(np.mean([pull(seen, arm) for arm in best]))
+        return float(np.mean([pull(seen, int(arm)) for arm in best]))
 
     def pull(seen: tuple[tuple[int, int], ...], arm: int) -> float:
         s, f = seen[arm]
