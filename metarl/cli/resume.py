@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from metarl.errors import InvalidInput
+from metarl.errors import InvalidInput, require
 
 from .machine import Machine
 
@@ -28,9 +29,13 @@ def run(arguments: Arguments) -> dict[str, Any]:
     """Finishes the run and returns its document: that of the verb that began it."""
     from metarl.runs import RunDirectory
 
-    job = RunDirectory.open(arguments.run_dir).job  # before jax starts, which takes a second
+    begun = RunDirectory.open(arguments.run_dir)  # before jax starts, which takes a second
+    require(
+        begun.job != "reproduce",
+        f"A reproduction is gone on with by its own command: {shlex.join(begun.provenance['command'])}",
+    )
     arguments.machine.start()
-    match job:
+    match begun.job:
         case "search":
             from metarl.optimizer_search import resume
 
@@ -39,9 +44,9 @@ def run(arguments: Arguments) -> dict[str, Any]:
             from .train import finish
 
             return finish(arguments.run_dir)
-        case _:
+        case job:
             raise InvalidInput(
-                f"Run {str(arguments.run_dir)!r} is a {job}; search and train can be resumed."
+                f"Run {str(arguments.run_dir)!r} is a {job}, which this metarl cannot go on with."
             )
 
 

@@ -68,6 +68,11 @@ def _is_directory(text: str) -> bool:
 def _rule_of_run(place: str, rank: int) -> FoundRule:
     """Returns the rule of that rank in a finished run."""
     run = RunDirectory.open(place)
+    require(
+        run.job == "search",
+        f"Run {str(run.path)!r} is a {run.job} and holds no rule. The agent of a training is a file "
+        "already: agent.npz, with agent.json beside it.",
+    )
     result = _result(run)
     best = result["best"]
     require(

@@ -124,6 +124,7 @@ def _closing_lines(document: dict[str, Any]) -> list[str]:
         f"Evaluate it anew: metarl evaluate {first}{beside} --tasks 10000",
         f"Use it: from metarl import rl_squared; agent = rl_squared.load({str(run_dir)!r}).as_agent()",
         f"Go on from it: metarl train --init-from {run_dir} ...",
+        f"Report: metarl report {run_dir}",
     ]
 
 

@@ -15,6 +15,7 @@ from .config import train_config as train_config
 from .evaluation import AgentScore as AgentScore
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
+from .report import write_training_report as write_training_report
 from .reproduction import Plan as Plan
 from .reproduction import reproduce as reproduce
 from .reproduction_tables import cell_tables as cell_tables
@@ -56,4 +57,5 @@ __all__ = [
     "save",
     "train",
     "train_config",
+    "write_training_report",
 ]
