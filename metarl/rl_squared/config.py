@@ -158,7 +158,9 @@ class TrainConfig:
     """The outer loop."""
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    ppo: PPOConfig = field(default_factory=lambda: PPOConfig(entropy_weight=0.0))
+    ppo: PPOConfig = field(
+        default_factory=lambda: PPOConfig(learning_rate=3e-3, entropy_weight=0.0)
+    )
     trpo: TRPOConfig = field(default_factory=TRPOConfig)
     reinforce: ReinforceConfig = field(
         default_factory=lambda: ReinforceConfig(
