@@ -6,7 +6,7 @@ Letters: N tasks; E episodes.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -52,7 +52,7 @@ class Ledger:
         self.known = {measured.key: measured for measured in _read(path)}
 
     def measure(
-        self, split: Split, cell: str, text: str, tasks: int, anytime: bool = False
+        self, split: Split, cell: str, text: str, tasks: int, beside: Iterable[str] = ()
     ) -> Measured:
         """Returns what an agent earns in a cell; plays if that is not known.
 
@@ -61,12 +61,13 @@ class Ledger:
           cell: a name of `trials`.
           text: of the agent.
           tasks: how many.
-          anytime: the agent does not ask how long the trial will be. All cells with the same tasks
-            are then measured in one longest trial, of which theirs are beginnings, to the bit.
+          beside: cells to be measured too, if the agent does not ask how long the trial will be.
+            Those with the same tasks are measured in one longest trial, of which theirs are
+            beginnings, to the bit.
         """
         key = (split, cell, text, tasks)
         if key not in self.known:
-            self._play(split, self._family(cell) if anytime else [cell], text, tasks)
+            self._play(split, [cell, *self._alike(cell, beside)], text, tasks)
         return self.known[key]
 
     def _play(self, split: Split, cells: list[str], text: str, tasks: int) -> None:
@@ -80,10 +81,14 @@ class Ledger:
         self.known |= {measured.key: measured for measured in fresh}
         _append(self.path, fresh)
 
-    def _family(self, cell: str) -> list[str]:
-        """Returns the cells that differ from this one in the budget alone."""
+    def _alike(self, cell: str, others: Iterable[str]) -> list[str]:
+        """Returns the other cells that differ from this one in the budget alone."""
         environment = self.trials[cell].environment
-        return [name for name, trial in self.trials.items() if trial.environment is environment]
+        return [
+            other
+            for other in others
+            if other != cell and self.trials[other].environment is environment
+        ]
 
 
 def _read(path: Path) -> list[Measured]:

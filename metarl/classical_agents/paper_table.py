@@ -17,6 +17,7 @@ for rounding; SE_paper is ours for as many tasks as the paper had.
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,9 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from metarl.environments import Split, Trial, load
+from metarl.environments import Trial, load
 from metarl.errors import require, unknown_name
 
 from .making import grid
@@ -152,43 +151,47 @@ def reproduce_table(
             raise unknown_name("cell", name, table.cells)
     trials = {name: trial_of(table, name) for name in wanted}
     ledger = Ledger(folder / "measured.csv", trials, table.seed, table.chunk)
-    lines = []
+    lines: list[PaperCell] = []
     for heading, column in table.columns.items():
-        for name in (name for name in wanted if not column.cells or name in column.cells):
-            line = _line(table, heading, column, name, ledger)
-            report(line)
-            lines.append(line)
+        played = [name for name in wanted if not column.cells or name in column.cells]
+        texts = _choose(table, column, played, ledger)
+        for name, text in texts.items():
+            same = [other for other in played if texts[other] == text] if column.anytime else ()
+            ours = ledger.measure("test", name, text, table.tasks, same)
+            lines.append(_line(heading, column.paper.get(name), ours, table.paper_tasks))
+            report(lines[-1])
             write_cells(lines, folder / "classical.csv")
     return lines
 
 
-def _line(
-    table: PaperTable, heading: str, column: PaperColumn, cell: str, ledger: Ledger
-) -> PaperCell:
-    """Chooses an agent's settings for a cell, and measures it."""
-    world = world_of(ledger.trials[cell].environment)
+def _choose(
+    table: PaperTable, column: PaperColumn, cells: Sequence[str], ledger: Ledger
+) -> dict[str, str]:
+    """Returns the best text of the agent's grid for each cell, by mean on validation tasks."""
+    if not cells or column.preset is None:
+        return dict.fromkeys(cells, column.agent)
+    texts = grid(column.agent, world_of(ledger.trials[cells[0]].environment), column.preset)
+    if len(texts) == 1:
+        return dict.fromkeys(cells, texts[0])
+    tasks = column.validation_tasks or table.validation_tasks
+    beside = cells if column.anytime else ()
 
-    def measured(split: Split, tasks: int, text: str, anytime: bool) -> Measured:
-        return ledger.measure(split, cell, text, tasks, anytime)
+    def earns(cell: str, text: str) -> float:
+        return ledger.measure("validation", cell, text, tasks, beside).mean
 
-    texts = grid(column.agent, world, column.preset) if column.preset else [column.agent]
-    if len(texts) > 1:
-        tasks = column.validation_tasks or table.validation_tasks
-        means = [measured("validation", tasks, text, column.anytime).mean for text in texts]
-        texts = [texts[int(np.argmax(means))]]
-        # Another cell may have chosen otherwise, so it does not gain from a longest trial.
-        ours = measured("test", table.tasks, texts[0], False)
-    else:
-        ours = measured("test", table.tasks, texts[0], column.anytime)
+    return {cell: max(texts, key=functools.partial(earns, cell)) for cell in cells}
+
+
+def _line(heading: str, paper: float | None, ours: Measured, paper_tasks: int) -> PaperCell:
+    """Holds what we measured against the paper's number."""
     reach = 1.96 * ours.standard_error
-    paper = column.paper.get(cell)
     difference = allowed = within = None
     if paper is not None:
-        variance = ours.standard_error**2 * (1 + ours.tasks / table.paper_tasks)
+        variance = ours.standard_error**2 * (1 + ours.tasks / paper_tasks)
         difference, allowed = ours.mean - paper, 3 * math.sqrt(variance) + ROUNDING
         within = abs(difference) <= allowed
     return PaperCell(
-        cell=cell,
+        cell=ours.cell,
         column=heading,
         paper=paper,
         ours=ours.mean,
@@ -198,7 +201,7 @@ def _line(
         difference=difference,
         allowed=allowed,
         within=within,
-        agent=texts[0],
+        agent=ours.agent,
     )
 
 
