@@ -23,6 +23,11 @@ Core = Callable[[], hk.RNNCore]
 Activation = Callable[[jax.Array], jax.Array]
 
 
+def takes_sequences(core: Core) -> bool:
+    """Tells whether the core takes inputs [T, B, F] too, and gives what T single steps would."""
+    return getattr(getattr(core, "func", core), "takes_sequences", False)
+
+
 def lstm(hidden_size: int) -> Core:
     """Returns the maker of an LSTM whose forget gate starts open."""
     return functools.partial(hk.LSTM, hidden_size, name="lstm")

@@ -10,7 +10,7 @@ So keys are learnt embeddings of actions, or of states with actions, and r[a] is
 of a: how often it was taken and what followed, once the values have learnt to say so. The network f
 is the same for all actions; g reads the memory as a whole. Nothing is forgotten within a sequence.
 
-Letters: B batch; F features; U of them in u; A actions; K keys; V values; H hidden units.
+Letters: T steps; B batch; F features; U of them in u; A actions; K keys; V values; H hidden units.
 
 Reference: Schmidhuber (1992), Learning to control fast-weight memories; Schlag et al. (2021),
 arXiv:2102.11174, equation 10, whose normalisation and forgetting are left out.
@@ -70,6 +70,8 @@ def scored_head(actions: int) -> Head:
 class OuterProductMemory(hk.RNNCore):
     """A sum of outer products, and two networks that read it."""
 
+    takes_sequences = True
+
     def __init__(
         self,
         hidden_size: int,
@@ -94,15 +96,27 @@ class OuterProductMemory(hk.RNNCore):
         self.values = values
 
     def __call__(self, inputs: jax.Array, prev_state: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Returns the output [B, A + H] and the next memory [B, K, V] of inputs [B, F]."""
-        chex.assert_rank([inputs, prev_state], [2, 3])
+        """Takes one step, or a whole sequence of them.
+
+        Args:
+          inputs: of a step [B, F], or of a sequence [T, B, F].
+          prev_state: the memory before it [B, K, V].
+
+        Returns:
+          The output [B, A + H], or [T, B, A + H]; and the memory after the last step [B, K, V].
+        """
+        chex.assert_rank([inputs, prev_state], [{2, 3}, 3])
+        steps = inputs if inputs.ndim == 3 else inputs[None]  # [T, B, F]
         embedding = self._embedding()  # [U, K]
-        key = inputs[:, self.layout.done] @ embedding  # [B, K]
-        value = hk.Linear(self.values, w_init=_ORDER_ONE, name="value")(inputs)  # [B, V]
-        gate = jax.nn.sigmoid(hk.Linear(self.values, name="gate")(inputs))
-        memory = prev_state + key[:, :, None] * (value * gate)[:, None, :]
-        scores = self._scores(embedding, inputs, memory)  # [B, A]
-        return jnp.concatenate([scores, self._gist(inputs, memory)], axis=-1), memory
+        keys = steps[..., self.layout.done] @ embedding  # [T, B, K]
+        values = hk.Linear(self.values, w_init=_ORDER_ONE, name="value")(steps)  # [T, B, V]
+        values *= jax.nn.sigmoid(hk.Linear(self.values, name="gate")(steps))
+        memories = _running_sums(prev_state, keys, values)  # [T, B, K, V]
+        # Only the sum looks back: all else is done for all steps at once.
+        flat, memory = (x.reshape(-1, *x.shape[2:]) for x in (steps, memories))  # [T B, ...]
+        scores = self._scores(embedding, flat, memory)  # [T B, A]
+        output = jnp.concatenate([scores, self._gist(flat, memory)], axis=-1)
+        return output.reshape(*inputs.shape[:-1], -1), memories[-1]
 
     def initial_state(self, batch_size: int | None) -> jax.Array:
         """Returns zeros [B, K, V]."""
@@ -140,6 +154,17 @@ class OuterProductMemory(hk.RNNCore):
         hidden = jnp.concatenate([inputs, flat], axis=-1)
         hidden = jax.nn.relu(hk.Linear(self.hidden_size, name="read")(hidden))
         return jax.nn.relu(hk.Linear(self.hidden_size, name="think")(hidden))
+
+
+def _running_sums(start: jax.Array, keys: jax.Array, values: jax.Array) -> jax.Array:
+    """Returns the memories [T, B, K, V] after each step."""
+
+    def add(memory: jax.Array, step: tuple[jax.Array, jax.Array]):
+        key, value = step
+        memory = memory + key[:, :, None] * value[:, None, :]
+        return memory, memory
+
+    return jax.lax.scan(add, start, (keys, values))[1]
 
 
 def _orthogonal(shape: Sequence[int], dtype: Any) -> jax.Array:

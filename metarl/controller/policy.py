@@ -19,7 +19,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from .cores import Core
+from .cores import Core, takes_sequences
 from .distributions import Distribution
 from .heads import Head, Inputs
 
@@ -168,6 +168,9 @@ class _Trunk(NamedTuple):
     def sequence(self, params: Params, folded: Inputs, batch_size: int) -> jax.Array:
         features = self.encode.apply(params["encoder"], folded)  # [T B, F]
         features = features.reshape(-1, batch_size, *features.shape[1:])  # [T, B, F]
+        if takes_sequences(self.core):
+            hidden, _ = self.recur.apply(params["core"], features, self.initial_state(batch_size))
+            return hidden.reshape(-1, *hidden.shape[2:])  # [T B, H]
 
         def advance(state: State, features: jax.Array) -> tuple[State, jax.Array]:
             hidden, state = self.recur.apply(params["core"], features, state)
