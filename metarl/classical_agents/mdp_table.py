@@ -91,7 +91,7 @@ MDP_ROWS: tuple[Row, ...] = (
             bonus=Setting(0.0, "b, of what is unknown, in rewards; falls to 0 over the trial", 0.0)
         ),
         presets=_presets(0.0, 1e-4),
-        grids={"matched": {"bonus": (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)}},
+        grids={"matched": {"bonus": (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)}},
     ),
     Row(
         name="epsilon-greedy",
