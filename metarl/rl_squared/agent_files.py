@@ -31,6 +31,7 @@ from .network import POLICY, make_policy
 
 FORMAT, VERSION = "metarl-agent", 1
 AGENT_FILE = "agent.npz"  # in a run directory
+_PACKAGE = "metarl.rl_squared"
 _NAMED = "named_agents"  # the folder of those that come with the package
 
 
@@ -99,7 +100,7 @@ def load(path_or_name: str | Path) -> TrainedAgent:
 
 def agent_names() -> tuple[str, ...]:
     """Returns the names of the agents that come with the package."""
-    folder = importlib.resources.files(__package__) / _NAMED
+    folder = importlib.resources.files(_PACKAGE) / _NAMED
     if not folder.is_dir():
         return ()
     files = (entry.name for entry in folder.iterdir())
@@ -109,7 +110,7 @@ def agent_names() -> tuple[str, ...]:
 def _find(path_or_name: str | Path) -> Path:
     text = str(path_or_name)
     if text in agent_names():
-        return Path(str(importlib.resources.files(__package__) / _NAMED / f"{text}.npz"))
+        return Path(str(importlib.resources.files(_PACKAGE) / _NAMED / f"{text}.npz"))
     path = Path(path_or_name).expanduser()
     if path.is_dir():
         inside = path / AGENT_FILE

@@ -73,7 +73,7 @@ def measure_training(
         "environment": _environment_program(job, updates),
         "rollout": _rollout_program(job, updates),
         "training": train,
-        "floor": _floor_program(job, updates),
+        "floor": _ready(*floor_program(job, updates)),
     }
     seconds = _rounds(programs, repeats, say)
     steps = updates * job.trials * job.trial.length
@@ -130,12 +130,12 @@ def _environment_program(job: TrainJob, updates: int) -> Program:
 
     act = spread(jax.vmap(act_in_one), job.mesh, replicated=0)
 
-    def program(key: jax.Array) -> jax.Array:
-        return _over_updates(lambda key: jnp.mean(act(jax.random.split(key, job.trials))))(
-            jax.random.split(key, updates)
+    def program(seed: jax.Array) -> jax.Array:
+        return jax.lax.map(
+            lambda key: jnp.mean(act(jax.random.split(key, job.trials))), _keys(seed, updates)
         )
 
-    return _ready(program, jax.random.key(0))
+    return _ready(program, (0,))
 
 
 def _rollout_program(job: TrainJob, updates: int) -> Program:
@@ -150,14 +150,14 @@ def _rollout_program(job: TrainJob, updates: int) -> Program:
         replicated=1,
     )
 
-    def program(params: Any, key: jax.Array) -> Any:
+    def program(params: Any, seed: jax.Array) -> Any:
         def one(key: jax.Array) -> Any:
             batch, _ = act(params, jax.random.split(key, job.trials))
             return jax.tree.map(lambda x: jnp.mean(x.astype(jnp.float32)), batch)
 
-        return _over_updates(one)(jax.random.split(key, updates))
+        return jax.lax.map(one, _keys(seed, updates))
 
-    return _ready(program, params, jax.random.key(0))
+    return _ready(program, (params, 0))
 
 
 def _training_program(job: TrainJob, updates: int) -> tuple[Program, float]:
@@ -175,8 +175,8 @@ def _training_program(job: TrainJob, updates: int) -> tuple[Program, float]:
     return lambda: compiled(*arguments), seconds
 
 
-def _floor_program(job: TrainJob, updates: int) -> Program:
-    """The network passes of training, over inputs that are given."""
+def floor_program(job: TrainJob, updates: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Returns the network passes of training, over inputs that are given, as function and arguments."""
     policy, spread_over = job.policy, spread_policy(job.policy, job.mesh)
     ppo = job.config.ppo
     minibatch = job.trials // ppo.minibatches
@@ -218,18 +218,18 @@ def _floor_program(job: TrainJob, updates: int) -> Program:
 
         return jax.lax.scan(again, params, None, length=updates)
 
-    return _ready(program, params, Inputs(seen, task))
+    return program, (params, Inputs(seen, task))
 
 
-def _over_updates(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns the function applied to each row of keys in turn."""
-    return lambda keys: jax.lax.map(function, keys)
+def _keys(seed: jax.Array, updates: int) -> jax.Array:
+    """Returns a key for each update [U]; made of a number, so that a program can be run again."""
+    return jax.random.split(jax.random.key(seed), updates)
 
 
 def _total(tree: Any) -> jax.Array:
     return sum((jnp.sum(leaf) for leaf in jax.tree.leaves(tree)), start=jnp.zeros(()))
 
 
-def _ready(program: Callable[..., Any], *arguments: Any) -> Program:
+def _ready(program: Callable[..., Any], arguments: tuple[Any, ...]) -> Program:
     jitted = jax.jit(program)
     return lambda: jitted(*arguments)

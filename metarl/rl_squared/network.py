@@ -43,12 +43,10 @@ def make_policy(environment: Environment, config: NetworkConfig, acting: bool = 
       InvalidInput: a space is not supported.
     """
     encoder = make_encoder(environment, config.pairs)
-    example = Inputs(
-        jax.ShapeDtypeStruct((encoder.size,), jnp.float32),
-        jax.ShapeDtypeStruct((task_size(environment, config),), jnp.float32),
-    )
+    sizes = (encoder.size, task_size(environment, config))
+    example: list[Any] = [jax.ShapeDtypeStruct((size,), jnp.float32) for size in sizes]
     return recurrent_policy(
-        example,
+        Inputs(*example),
         _what_is_seen,
         make_core(encoder, config),
         make_head(environment, config),

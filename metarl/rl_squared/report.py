@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from metarl.errors import require
 from metarl.reporting import (
     Code,
@@ -83,7 +85,8 @@ def _learning(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
     for name, label in _LOGGED.items():
         points = [(row["position"], row[name]) for row in rows if name in row]
         if points:
-            curves.append(Curve(label, *map(list, zip(*points, strict=True))))
+            steps, returns = np.array(points, dtype=float).T
+            curves.append(Curve(label, steps, returns))
     if not curves:
         return []
     drawing = curve_chart(curves, "environment steps", "mean return of a trial")
