@@ -136,14 +136,12 @@ def _agents() -> Facts:
 
 
 def _trained_agents() -> Facts:
-    from metarl.rl_squared import agent_names, load
+    from metarl.rl_squared import agent_names, describe_trial, load, world_text
 
     agents = {name: load(name) for name in agent_names()}
     return {
         name: {
-            "world": agent.trial.environment.name,
-            "settings": dict(agent.trial.environment.settings),
-            "episodes": agent.trial.episodes,
+            "world": world_text(describe_trial(agent.trial)),
             "warm_start": agent.config.warm_start,
             "validation_return": agent.scores.get("validation_return"),
             "env_steps": agent.scores.get("env_steps"),

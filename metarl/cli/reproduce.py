@@ -28,7 +28,7 @@ class Arguments:
     scale: Literal["smoke", "laptop", "paper"] = "laptop"
     """How thoroughly: smoke (a minute), laptop (hours), paper (its own budgets; days without a GPU)."""
     agents: Literal["train", "committed"] = "train"
-    """Train, or take the trained agents that come with the package."""
+    """Train, or take the trained agents that come with the package, as far as there are such."""
     anew: bool = False
     """Measure the classical agents again, though their means are known."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None

@@ -14,6 +14,7 @@ from .config import preset as preset
 from .config import train_config as train_config
 from .evaluation import AgentScore as AgentScore
 from .evaluation import Evaluation as Evaluation
+from .evaluation import describe_trial as describe_trial
 from .evaluation import evaluate as evaluate
 from .report import write_training_report as write_training_report
 from .reproduction import Plan as Plan
@@ -22,6 +23,7 @@ from .reproduction_tables import cell_tables as cell_tables
 from .result import conclude as conclude
 from .rival_agents import rivals as rivals
 from .tables import evaluation_table as evaluation_table
+from .tables import world_text as world_text
 from .train_job import TrainJob as TrainJob
 from .training import begin_training as begin_training
 from .training import make_job as make_job
@@ -44,6 +46,7 @@ __all__ = [
     "begin_training",
     "cell_tables",
     "conclude",
+    "describe_trial",
     "evaluate",
     "evaluation_table",
     "load",
@@ -57,5 +60,6 @@ __all__ = [
     "save",
     "train",
     "train_config",
+    "world_text",
     "write_training_report",
 ]

@@ -14,7 +14,7 @@ Letters: N tasks; E episodes.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl import classical_agents
-from metarl.environments import Agent, Trial, play_in_chunks
+from metarl.environments import (
+    Agent,
+    HostEnvironment,
+    Played,
+    Trial,
+    play_in_chunks,
+    play_on_host,
+)
 from metarl.errors import InvalidInput, require
 from metarl.statistics import Mean, mean_interval, ratio_interval
 
@@ -178,7 +185,7 @@ class _Stage(NamedTuple):
         """Plays one agent, chunk by chunk; of each chunk the totals and sums are kept."""
         self.say(f"{text}: {self.tasks:,} tasks")
         totals, sums, begun = [], 0.0, 0
-        for played in play_in_chunks(agent, self.trial, self.seed, self.tasks, "test"):
+        for played in self._chunks(agent):
             returns = np.asarray(played.returns, np.float64)  # [n, E]
             totals.append(returns.sum(axis=1))
             sums, begun = sums + returns.sum(axis=0), begun + (played.lengths > 0).sum(axis=0)
@@ -190,6 +197,11 @@ class _Stage(NamedTuple):
         )
         means = np.asarray(sums)[reached] / np.asarray(begun)[reached]
         return _Play(every_total, tuple(means.tolist()))
+
+    def _chunks(self, agent: Agent) -> Iterable[Played]:
+        if isinstance(self.trial.environment, HostEnvironment):
+            return [play_on_host(agent, self.trial, self.seed, self.tasks, "test")]
+        return play_in_chunks(agent, self.trial, self.seed, self.tasks, "test")
 
 
 def _yardsticks(trial: Trial) -> dict[str, Agent]:

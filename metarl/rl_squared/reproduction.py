@@ -70,7 +70,8 @@ class Plan:
       experiment: a name of `EXPERIMENTS`.
       scale: "smoke", "laptop" or "paper".
       cells: names of the table's cells; none for all.
-      committed: take the agents that come with the package instead of training.
+      committed: take the agents that come with the package instead of training; cells for which
+        there is none have the classical agents alone.
       anew: measure the classical agents again, though their means lie in `experiments/`.
     """
 
@@ -153,7 +154,7 @@ class _Work(NamedTuple):
         learnt = []
         for cell in cells:
             for heading, column in self.scale.learnt.items():
-                if not column.only or cell in column.only:
+                if self._is_learnt(column, cell):
                     learnt.append(self._learnt(heading, column, cell))
                     self._tell(learnt[-1])
         lines = [line for cell in cells for line in (*classical, *learnt) if line.cell == cell]
@@ -172,12 +173,18 @@ class _Work(NamedTuple):
         theirs = "" if line.paper is None else f", the paper's {line.paper:g}"
         self.progress.message(f"{line.cell}, {line.column}: {line.ours:.2f}{theirs}")
 
+    def _is_learnt(self, column: Learnt, cell: str) -> bool:
+        """Tells whether a cell has an agent in a column: one to be trained, or a committed one."""
+        if self.plan.committed:
+            return column.agents.get(cell) in agent_names()
+        return not column.only or cell in column.only
+
     def _learnt(self, heading: str, column: Learnt, cell: str) -> PaperCell:
         """Trains a cell's agents, and returns the line of the best."""
         kept = self._place("learnt", heading, cell).with_suffix(".json")
         if not kept.is_file():
-            agent = self._committed(column, cell) if self.plan.committed else None
-            agent = agent or self._trained(heading, column, cell)
+            committed = self.plan.committed
+            agent = column.agents[cell] if committed else self._trained(heading, column, cell)
             evaluation = evaluate(
                 [agent], tasks=self.table.tasks, seed=self.table.seed, say=self.progress.message
             )
@@ -187,15 +194,6 @@ class _Work(NamedTuple):
         score = document["evaluation"]["agents"][document["agent"]]["return"]
         paper = self.table.others.get(column.paper or "", {}).get(cell)
         return _line(cell, heading, paper, score, document, self.table)
-
-    def _committed(self, column: Learnt, cell: str) -> str:
-        name = column.agents.get(cell)
-        require(
-            name in agent_names(),
-            f"No agent for cell {cell} comes with the package; leave out --agents committed.",
-        )
-        assert name is not None
-        return name
 
     def _trained(self, heading: str, column: Learnt, cell: str) -> str:
         """Returns the run of the best of a cell's agents, all of them trained to the end."""
@@ -229,7 +227,7 @@ class _Work(NamedTuple):
             ]
             for heading, column in self.scale.learnt.items()
             for cell in cells
-            if (not column.only or cell in column.only) and not self.plan.committed
+            if self._is_learnt(column, cell) and not self.plan.committed
         }
         assert self.experiment.reference is not None
         ones = {line.cell: line.ours for line in lines if line.column == self.experiment.reference}

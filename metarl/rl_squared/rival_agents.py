@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metarl import classical_agents
-from metarl.environments import Trial
+from metarl.environments import HostEnvironment, Trial
 from metarl.errors import InvalidInput
 
 _OF_BANDITS = ("gittins", "thompson", "bayes-optimal")
@@ -22,7 +22,12 @@ def rivals(trial: Trial, say: Callable[[str], None] = lambda text: None) -> list
     Args:
       trial: environment and budget.
       say: called with a line about what is tuned.
+
+    Returns:
+      The texts; none where worlds are stepped on the host, which takes its time.
     """
+    if isinstance(trial.environment, HostEnvironment):
+        return []
     world = classical_agents.world_of(trial.environment)
     if world == "mdp":
         texts = [f"{name}:preset={preset}" for preset in ("matched", "paper") for name in _OF_MDPS]

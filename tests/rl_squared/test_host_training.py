@@ -9,9 +9,17 @@ import jax
 import numpy as np
 import pytest
 
-from metarl.environments import Trial, from_gymnasium
+from metarl.environments import Trial, from_gymnasium, play_on_host
 from metarl.errors import InvalidInput
-from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig, train
+from metarl.rl_squared import (
+    NetworkConfig,
+    TrainConfig,
+    WorldConfig,
+    conclude,
+    load,
+    make_trial,
+    train,
+)
 from metarl.rl_squared.inputs import make_encoder
 from metarl.rl_squared.network import make_policy
 from metarl.rl_squared.reinforcement import _HostActor
@@ -53,6 +61,19 @@ def test_an_agent_trains_in_a_gymnasium_world(lake, tmp_path):
     again = train(config, tmp_path / "again", progress=SilentProgress())
     for a, b in zip(jax.tree.leaves(agent.params), jax.tree.leaves(again.params), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_its_agent_is_evaluated_there_beside_random(lake, tmp_path):
+    train(dataclasses.replace(TINY, world=lake), tmp_path / "run", progress=SilentProgress())
+    document = conclude(tmp_path / "run", tasks=6)["evaluation"]
+    assert list(document["agents"]) == [str(tmp_path / "run")]
+    assert set(document["yardsticks"]) == {"random"}  # nobody is told a gymnasium world
+    assert document["environment"]["name"] == "my_lake:lake"
+    score = document["agents"][str(tmp_path / "run")]
+    trial = make_trial(lake)
+    played = play_on_host(load(tmp_path / "run").as_agent(), trial, 0, 6, "test")
+    assert score["return"]["mean"] == pytest.approx(float(np.mean(played.totals)))
+    assert len(score["per_episode"]) == 2 and score["normalised"] is None
 
 
 def test_a_warm_start_there_is_refused(lake, tmp_path):

@@ -142,6 +142,20 @@ def test_known_means_are_taken_unless_they_are_to_be_measured_anew(folder, tmp_p
     assert anew["cells"]["3x2"]["Random"]["ours"]["mean"] != 1.25
 
 
+def test_committed_agents_are_taken_where_there_are_such(folder, monkeypatch):
+    column = {"agents": {"10x5": "rl2-bandit-10x5"}}
+    training = {"smoke": {"classical": ["Random"], "learnt": {"RL²": column}, "tasks": 100}}
+    settings = {**SETTINGS, "cells": {**SETTINGS["cells"], "10x5": {"episodes": 10, "arms": 5}}}
+    (folder / "training.json").write_text(json.dumps(training))
+    (folder / "settings.json").write_text(json.dumps(settings))
+    monkeypatch.setattr(reproduction, "begin_training", never)
+    plan = Plan("rl2-table-1", "smoke", ["3x2", "10x5"], committed=True)
+    cells = again(plan)["cells"]
+    assert list(cells["3x2"]) == ["Random"]
+    assert cells["10x5"]["RL²"]["agent"] == "rl2-bandit-10x5"
+    assert cells["10x5"]["RL²"]["ours"]["mean"] > 6.0
+
+
 def test_trainings_of_other_settings_are_not_gone_on_with(folder):
     again(Plan("rl2-table-1", "smoke", ["3x2"]))
     changed = json.loads(json.dumps(TRAINING))
@@ -159,7 +173,6 @@ def test_trainings_of_other_settings_are_not_gone_on_with(folder):
         (Plan("rl2-tabel-1"), "Did you mean 'rl2-table-1'"),
         (Plan("rl2-table-1", "laptopp"), "Unknown scale 'laptopp'"),
         (Plan("rl2-table-1", "smoke", ["3x3"]), "Unknown cell '3x3'. Did you mean '3x2'"),
-        (Plan("rl2-table-1", "smoke", ["3x2"], committed=True), "leave out --agents committed"),
     ],
 )
 def test_what_cannot_be_reproduced_is_refused(folder, plan, message):
