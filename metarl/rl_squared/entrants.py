@@ -112,6 +112,8 @@ def _find(text: str) -> Entrant:
 def _world_of(trained: Sequence[Entrant], given: Mapping[str, Any]) -> WorldConfig:
     """Returns the world of the first trained entrant, if all have its trials or `given` tells them."""
     worlds = [entrant.trained.config.world for entrant in trained if entrant.trained]
+    for entrant in trained[1:]:
+        _require_same(entrant, make_trial(worlds[0]).environment)
     lengths = {(make_trial(world).episodes, make_trial(world).steps) for world in worlds}
     told = any(name in given for name in _BUDGET)
     require(

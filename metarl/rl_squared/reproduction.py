@@ -40,6 +40,7 @@ from .training import begin_training, resume_training
 
 JOB = "reproduce"
 ROUNDING = 0.05  # the paper prints one decimal
+WARM_START = "warm start"
 
 
 class Experiment(NamedTuple):
@@ -310,7 +311,7 @@ def _line(
     teacher = document["evaluation"]["warm_started"].get(document["agent"])
     return PaperCell(
         cell=cell,
-        column=f"{heading} (warm start: {teacher})" if teacher else heading,
+        column=_marked(heading, teacher),
         paper=paper,
         ours=score["mean"],
         standard_error=error,
@@ -321,6 +322,14 @@ def _line(
         within=within,
         agent=document["agent"],
     )
+
+
+def _marked(heading: str, teacher: str | None) -> str:
+    """Returns the heading of a column, which tells whom its agents imitated first."""
+    if teacher is None:
+        return heading
+    told = f"{WARM_START}: {teacher}"
+    return heading.replace(WARM_START, told) if WARM_START in heading else f"{heading}, {told}"
 
 
 def _by_cell(lines: Sequence[PaperCell]) -> dict[str, dict[str, Any]]:

@@ -123,8 +123,8 @@ def test_an_interrupted_reproduction_goes_on_and_warm_starts_are_marked(folder, 
         again(plan)
     cells = again(plan)["cells"]
     assert calls == 2 * ["rl2-taught-3x2-seed-0"]
-    assert list(cells["3x2"]) == ["Random", "RL², taught (warm start: gittins)"]
-    assert cells["3x2"]["RL², taught (warm start: gittins)"]["paper"] is None
+    assert list(cells["3x2"]) == ["Random", "RL², taught, warm start: gittins"]
+    assert cells["3x2"]["RL², taught, warm start: gittins"]["paper"] is None
     assert list(cells["4x2"]) == ["Random"]
 
 
