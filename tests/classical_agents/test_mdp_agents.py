@@ -108,6 +108,7 @@ def earn():
     return lambda text: play_split(make(text, trial), trial, 0, 300, "validation").totals
 
 
+@pytest.mark.slow
 def test_learning_agents_stand_between_random_and_the_oracle(earn):
     earned = {name: earn(name).mean() for name in ("random", *PLANNING, "oracle")}
     assert abs(earned["random"] - 100) < 8

@@ -18,6 +18,9 @@ TINY = [
 ]
 
 
+pytestmark = pytest.mark.extras  # whole small trainings from the command line
+
+
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """Runs a test in an empty directory of its own."""

@@ -52,6 +52,7 @@ def lake(tmp_path, monkeypatch):
     return WorldConfig(environment="my_lake:lake", episodes=2)
 
 
+@pytest.mark.extras
 def test_an_agent_trains_in_a_gymnasium_world(lake, tmp_path):
     config = dataclasses.replace(TINY, world=lake)
     agent = train(config, tmp_path / "run", progress=SilentProgress())

@@ -66,6 +66,7 @@ def never(*arguments, **settings):
     raise AssertionError("this was done already")
 
 
+@pytest.mark.extras
 def test_a_figure_has_all_columns_and_what_is_done_is_not_done_again(folder, tmp_path, monkeypatch):
     plan = Plan("rl2-figure-2", "smoke", ["3x2"])
     document = again(plan)
@@ -101,6 +102,7 @@ def test_a_figure_has_all_columns_and_what_is_done_is_not_done_again(folder, tmp
     assert float(rows[2]["ours"]) == ours["ours"]["mean"]
 
 
+@pytest.mark.extras
 def test_an_interrupted_reproduction_goes_on_and_warm_starts_are_marked(folder, monkeypatch):
     taught = {
         "every": {**TINY, "warm_start": "gittins"},

@@ -46,7 +46,10 @@ def leaves(tree):
     return [np.asarray(x) for x in jax.tree.leaves(tree)]
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "trpo", "reinforce"])
+@pytest.mark.parametrize(
+    "algorithm",
+    ["ppo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("trpo", "reinforce"))],
+)
 def test_every_algorithm_trains_and_logs(tmp_path, algorithm):
     config = dataclasses.replace(TINY, algorithm=algorithm)
     agent = train(config, tmp_path / "run", progress=SilentProgress())
@@ -68,7 +71,7 @@ def test_the_same_seed_gives_the_same_agent_and_another_does_not(tmp_path):
     )
 
 
-@pytest.mark.parametrize("stop_after", [1, 3])
+@pytest.mark.parametrize("stop_after", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
     tmp_path, monkeypatch, stop_after
 ):
@@ -136,6 +139,7 @@ def test_patience_ends_a_training(monkeypatch):
     assert state.progress.reinforcement == 3
 
 
+@pytest.mark.slow
 def test_seeds_side_by_side_differ_and_the_best_is_kept(tmp_path):
     # The check of keys takes the batched program of several devices for one that reuses keys.
     with jax.debug_key_reuse(False):
