@@ -26,7 +26,7 @@ from jax import lax
 from metarl import problems as problem_suite
 from metarl.errors import require
 from metarl.problems import Problem
-from metarl.runs import peak_memory_mb
+from metarl.runs import peak_memory_mb, without_compilation_cache
 from metarl.update_rules import Grammar, Interpreter, to_optax
 
 from . import filters
@@ -260,11 +260,7 @@ def _parts(tokens: np.ndarray) -> list[np.ndarray]:
 
 def _compile(program: Any, *arguments: Any) -> tuple[Any, float]:
     """Returns the compiled program and the seconds it took to trace and compile it, the cache off."""
-    cached = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
-    jax.config.update("jax_enable_compilation_cache", False)
-    try:
+    with without_compilation_cache():
         began = time.perf_counter()
         compiled = program.lower(*arguments).compile()
         return compiled, time.perf_counter() - began
-    finally:
-        jax.config.update("jax_enable_compilation_cache", cached)

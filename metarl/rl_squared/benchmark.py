@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 
 from metarl.errors import require
-from metarl.runs import peak_memory_mb
+from metarl.runs import peak_memory_mb, without_compilation_cache
 
 from .config import TrainConfig
 from .inputs import Inputs
@@ -164,14 +164,10 @@ def _training_program(job: TrainJob, updates: int) -> tuple[Program, float]:
     """Returns the program of a chunk of updates, and the seconds it took to compile."""
     learner = job.init().learner
     arguments = (learner, *job.reinforcement_rows(0, updates))
-    cached = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
-    jax.config.update("jax_enable_compilation_cache", False)
-    try:
+    with without_compilation_cache():
         began = time.perf_counter()
         compiled = job.reinforcement_chunk.lower(*arguments).compile()
         seconds = time.perf_counter() - began
-    finally:
-        jax.config.update("jax_enable_compilation_cache", cached)
     return lambda: compiled(*arguments), seconds
 
 

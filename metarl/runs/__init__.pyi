@@ -2,6 +2,7 @@ from .checkpoints import Checkpoints as Checkpoints
 from .checkpoints import UnusableCheckpoint as UnusableCheckpoint
 from .checkpoints import load_checkpoint as load_checkpoint
 from .checkpoints import save_checkpoint as save_checkpoint
+from .compilation import without_compilation_cache as without_compilation_cache
 from .directory import RunDirectory as RunDirectory
 from .driver import Job as Job
 from .driver import Outcome as Outcome
@@ -39,5 +40,6 @@ __all__ = [
     "progress_on_stderr",
     "restore_tree",
     "save_checkpoint",
+    "without_compilation_cache",
     "write_durably",
 ]
