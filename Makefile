@@ -16,7 +16,7 @@ help:
 	@echo "make test         the quick tests"
 	@echo "make test-extras  installs torch and ray; tests that need them, and smoke reproductions"
 	@echo "make test-all     every test, the slow ones too"
-	@echo "make bench        speed of the search on this machine"
+	@echo "make bench        speed of search and training on this machine"
 	@echo "make lint         ruff and pyright"
 	@echo "make clean        removes .venv and caches; runs/ is kept"
 	@echo "PYTHON=python3.13 make test    chooses the interpreter of a new .venv"
@@ -37,6 +37,7 @@ test-all: $(VENV)/extras
 
 bench: $(VENV)/core
 	$(BIN)/metarl bench search
+	$(BIN)/metarl bench train
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
