@@ -2,7 +2,7 @@
 
   k = W_k u,   v = (W_v x) ∘ σ(W_g x),   M' = M + k vᵀ                        what is remembered
   r[a] = M'ᵀ W_k u[a],   s[a] = f(r[a], x, mean of all r)                     what is asked for
-  h = [s, g(x, M')]
+  h = [s, g(x, M')], or g alone for a value, which asks nothing of single actions
 
 x are the inputs of a step; u is the part of them that says what was done (the previous action, or
 the pair of previous observation and action), and u[a] what it would be if action a were taken now.
@@ -48,11 +48,11 @@ class ActionLayout(NamedTuple):
 
 
 def outer_product_memory(
-    hidden_size: int, layout: ActionLayout, keys: int = 64, values: int = 8
+    hidden_size: int, layout: ActionLayout, keys: int = 64, values: int = 8, scored: bool = True
 ) -> Core:
     """Returns the maker of an `OuterProductMemory`."""
     return functools.partial(
-        OuterProductMemory, hidden_size, layout, keys, values, name="outer_product_memory"
+        OuterProductMemory, hidden_size, layout, keys, values, scored, name="outer_product_memory"
     )
 
 
@@ -78,6 +78,7 @@ class OuterProductMemory(hk.RNNCore):
         layout: ActionLayout,
         keys: int,
         values: int,
+        scored: bool = True,
         name: str | None = None,
     ):
         """Makes the core.
@@ -87,6 +88,7 @@ class OuterProductMemory(hk.RNNCore):
           layout: where the inputs say what was done.
           keys: K; with at least U of them, no two things that can be done are confused at first.
           values: V.
+          scored: whether the output begins with a score of each action, its dearest part.
           name: of the module.
         """
         super().__init__(name=name)
@@ -94,6 +96,7 @@ class OuterProductMemory(hk.RNNCore):
         self.layout = layout
         self.keys = keys
         self.values = values
+        self.scored = scored
 
     def __call__(self, inputs: jax.Array, prev_state: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Takes one step, or a whole sequence of them.
@@ -103,7 +106,8 @@ class OuterProductMemory(hk.RNNCore):
           prev_state: the memory before it [B, K, V].
 
         Returns:
-          The output [B, A + H], or [T, B, A + H]; and the memory after the last step [B, K, V].
+          The output [B, A + H], or [T, B, A + H], without A unless scored; and the memory after the
+          last step [B, K, V].
         """
         chex.assert_rank([inputs, prev_state], [{2, 3}, 3])
         steps = inputs if inputs.ndim == 3 else inputs[None]  # [T, B, F]
@@ -114,8 +118,10 @@ class OuterProductMemory(hk.RNNCore):
         memories = _running_sums(prev_state, keys, values)  # [T, B, K, V]
         # Only the sum looks back: all else is done for all steps at once.
         flat, memory = (x.reshape(-1, *x.shape[2:]) for x in (steps, memories))  # [T B, ...]
-        scores = self._scores(embedding, flat, memory)  # [T B, A]
-        output = jnp.concatenate([scores, self._gist(flat, memory)], axis=-1)
+        output = self._gist(flat, memory)  # [T B, H]
+        if self.scored:
+            scores = self._scores(embedding, flat, memory)  # [T B, A]
+            output = jnp.concatenate([scores, output], axis=-1)
         return output.reshape(*inputs.shape[:-1], -1), memories[-1]
 
     def initial_state(self, batch_size: int | None) -> jax.Array:

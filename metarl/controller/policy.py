@@ -69,6 +69,7 @@ def recurrent_policy(
     *,
     value: Literal["shared", "separate", "none"] = "shared",
     value_encoder: Encoder | None = None,
+    value_core: Core | None = None,
     initial_range: float | None = None,
 ) -> Policy:
     """Builds a policy: encoder, then core, then head.
@@ -84,6 +85,7 @@ def recurrent_policy(
         core of its own, "none" makes it 0.
       value_encoder: the encoder of a separate value, where it is shown other inputs than the policy;
         None takes `encoder`.
+      value_core: makes the core of a separate value; None takes `core`.
       initial_range: a, to draw all parameters from U(-a, a); None keeps the initial values that
         modules ask for.
 
@@ -91,9 +93,8 @@ def recurrent_policy(
       The policy.
     """
     transform = functools.partial(_transform, initial_range=initial_range)
-    recur = transform(lambda features, state: core()(features, state))
-    trunk = _Trunk(transform(encoder), recur, core)
-    value_trunk = _Trunk(transform(value_encoder or encoder), recur, core)
+    trunk = _Trunk.make(transform, encoder, core)
+    value_trunk = _Trunk.make(transform, value_encoder or encoder, value_core or core)
     read_action, read_value = transform(head.parameters), transform(_read_value)
 
     def init(key: jax.Array) -> Params:
@@ -148,6 +149,11 @@ class _Trunk(NamedTuple):
     encode: hk.Transformed
     recur: hk.Transformed
     core: Core
+
+    @classmethod
+    def make(cls, transform: Callable[..., Any], encoder: Encoder, core: Core) -> _Trunk:
+        recur = transform(lambda features, state: core()(features, state))
+        return cls(transform(encoder), recur, core)
 
     def init(self, key: jax.Array, inputs: Inputs) -> tuple[dict[str, Params], jax.Array]:
         encoder_key, core_key = jax.random.split(key)

@@ -52,6 +52,7 @@ def make_policy(environment: Environment, config: NetworkConfig, acting: bool = 
         make_head(environment, config),
         value="none" if acting else config.value,
         value_encoder=_everything if is_privileged(environment, config) else None,
+        value_core=make_core(encoder, config, scored=False),
     )
 
 
@@ -76,8 +77,8 @@ def task_size(environment: Environment, config: NetworkConfig) -> int:
     return jax.eval_shape(features_of, jax.random.key(0)).shape[0]
 
 
-def make_core(encoder: Encoder, config: NetworkConfig) -> Core:
-    """Returns the recurrent core.
+def make_core(encoder: Encoder, config: NetworkConfig, scored: bool = True) -> Core:
+    """Returns the recurrent core, that of a policy or, not `scored`, that of a value.
 
     Raises:
       InvalidInput: the outer-product memory is asked for where actions are not discrete.
@@ -86,7 +87,7 @@ def make_core(encoder: Encoder, config: NetworkConfig) -> Core:
         return lstm(config.hidden)
     if config.core == "outer-product":
         return outer_product_memory(
-            config.hidden, encoder.layout, config.memory_keys, config.memory_values
+            config.hidden, encoder.layout, config.memory_keys, config.memory_values, scored
         )
     return gru(
         config.hidden,

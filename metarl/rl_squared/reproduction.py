@@ -100,7 +100,8 @@ def reproduce(
 
     Returns:
       "experiment", "scale", "run_dir"; "cells", by cell and column "paper", "ours", "difference",
-      "allowed", "within" and "agent"; "files" that were written.
+      "allowed", "within" and "agent", all but the first None for what is only quoted; "files" that
+      were written.
 
     Raises:
       InvalidInput: an unknown name, another reproduction in that directory, or no checkout.
@@ -159,15 +160,30 @@ class _Work(NamedTuple):
                     learnt.append(self._learnt(heading, column, cell))
                     self._tell(learnt[-1])
         lines = [line for cell in cells for line in (*classical, *learnt) if line.cell == cell]
-        files = write_tables(self.run.path, self.plan.experiment, lines)
+        document = _by_cell(lines)
+        for cell in cells:
+            document[cell] |= self._quoted(cell, document[cell])
+        files = write_tables(self.run.path, self.plan.experiment, document)
         if self.experiment.reference is not None:
             files += self._curves(cells, lines)
         return {
             "experiment": self.plan.experiment,
             "scale": self.plan.scale,
             "run_dir": str(self.run.path),
-            "cells": _by_cell(lines),
+            "cells": document,
             "files": [str(path) for path in files],
+        }
+
+    def _quoted(self, cell: str, measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Returns the paper's numbers of a cell for learners of which none is measured here."""
+        shown = {
+            column.paper for heading, column in self.scale.learnt.items() if heading in measured
+        }
+        nothing = dict.fromkeys(("ours", "difference", "allowed", "within", "agent"))
+        return {
+            f"{heading} (published)": {"paper": numbers[cell], **nothing}
+            for heading, numbers in self.table.others.items()
+            if heading not in shown and cell in numbers
         }
 
     def _tell(self, line: PaperCell) -> None:

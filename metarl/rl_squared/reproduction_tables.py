@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metarl.classical_agents import PaperCell
 from metarl.reporting import Column, Table, to_markdown, write_csv, write_file
 
 from .tables import read_mean
@@ -39,18 +38,17 @@ def cell_tables(cells: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     ]
 
 
-def write_tables(place: Path, name: str, lines: Sequence[PaperCell]) -> list[Path]:
-    """Writes all cells as CSV and as Markdown; returns the paths."""
+def write_tables(place: Path, name: str, cells: Mapping[str, Mapping[str, Any]]) -> list[Path]:
+    """Writes all cells, as `reproduce` gives them, as CSV and as Markdown; returns the paths."""
     columns = [Column("cell"), *_COLUMNS]
-    rows = [{"cell": line.cell, "column": line.column, **_row(_document(line))} for line in lines]
+    rows = [
+        {"cell": cell, "column": column, **_row(line)}
+        for cell, lines in cells.items()
+        for column, line in lines.items()
+    ]
     table = Table(name, columns, rows)
     markdown = write_file(place / f"{name}.md", to_markdown(table))
     return [write_csv(place / f"{name}.csv", table), markdown]
-
-
-def _document(line: PaperCell) -> dict[str, Any]:
-    mean = {"mean": line.ours, "standard_error": line.standard_error}
-    return {**vars(line), "ours": {**mean, "low": line.low, "high": line.high}}
 
 
 def _row(line: Mapping[str, Any]) -> dict[str, Any]:

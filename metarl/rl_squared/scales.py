@@ -4,7 +4,7 @@ Beside the `settings.json` of a table (the paper's numbers and the classical col
 `training.json`, which says for each scale what is trained:
 
     {"laptop": {"tasks": 10000,
-                "learnt": {"RL²": {"paper": "RL2", "seeds": 1,
+                "learnt": {"RL²": {"paper": "RL²", "seeds": 1,
                                    "every": {"env_steps": 5000000},
                                    "cells": {"100x5": {"env_steps": 100000000}}}}}, ...}
 

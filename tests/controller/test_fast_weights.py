@@ -68,6 +68,23 @@ def test_with_pairs_it_recalls_what_followed_in_the_state_that_is_seen_now():
         np.testing.assert_allclose(recalled, expected, atol=1e-5)
 
 
+def test_without_scores_the_output_is_the_rest_of_it():
+    stepping, _ = memory(ALONE)
+    make = outer_product_memory(HIDDEN, ALONE, KEYS, VALUES, scored=False)
+    plain = hk.without_apply_rng(hk.transform(lambda x, state: make()(x, state)))
+    x = np.random.default_rng(1).normal(size=(2, 4)).astype(np.float32)
+    state = jnp.ones((2, KEYS, VALUES))
+    params = stepping.init(jax.random.key(0), x, state)
+    kept = plain.init(jax.random.key(1), x, state)
+    assert len(kept) < len(params)
+    params_of_both = {name: params[name] for name in kept}
+    output, after = plain.apply(params_of_both, x, state)
+    scored_output, scored_after = stepping.apply(params, x, state)
+    assert output.shape == (2, HIDDEN) and scored_output.shape == (2, ACTIONS + HIDDEN)
+    np.testing.assert_allclose(output, scored_output[:, ACTIONS:], rtol=1e-6)
+    np.testing.assert_array_equal(after, scored_after)
+
+
 @pytest.mark.parametrize("layout", [ALONE, PAIRS])
 def test_its_policy_over_a_sequence_is_that_step_by_step(layout):
     features = layout.done.stop + 1

@@ -24,7 +24,7 @@ SETTINGS = {
         "UCB1": {"agent": "ucb1", "paper": {"3x2": 1.7, "4x2": 9.0}},
         "Gittins": {"agent": "gittins"},
     },
-    "others": {"RL2": {"3x2": 1.6}},
+    "others": {"RL²": {"3x2": 1.6}},
     "tasks": 40,
     "validation_tasks": 20,
 }
@@ -39,7 +39,7 @@ TRAINING = {
     "smoke": {
         "classical": ["Random", "UCB1"],
         "learnt": {
-            "RL²": {"paper": "RL2", "seeds": 2, "every": TINY, "only": ["3x2"]},
+            "RL²": {"paper": "RL²", "seeds": 2, "every": TINY, "only": ["3x2"]},
         },
     }
 }
@@ -125,8 +125,9 @@ def test_an_interrupted_reproduction_goes_on_and_warm_starts_are_marked(folder, 
         again(plan)
     cells = again(plan)["cells"]
     assert calls == 2 * ["rl2-taught-3x2-seed-0"]
-    assert list(cells["3x2"]) == ["Random", "RL², taught, warm start: gittins"]
-    assert cells["3x2"]["RL², taught, warm start: gittins"]["paper"] is None
+    taught_by_gittins = "RL², taught, warm start: gittins"
+    assert list(cells["3x2"]) == ["Random", taught_by_gittins, "RL² (published)"]
+    assert cells["3x2"][taught_by_gittins]["paper"] is None
     assert list(cells["4x2"]) == ["Random"]
 
 
@@ -138,6 +139,9 @@ def test_known_means_are_taken_unless_they_are_to_be_measured_anew(folder, tmp_p
     (folder / "training.json").write_text(json.dumps(training))
     plan = Plan("rl2-table-1", "smoke", ["3x2"])
     assert again(plan)["cells"]["3x2"]["Random"]["ours"]["mean"] == 1.25
+    published = again(plan)["cells"]["3x2"]["RL² (published)"]  # nothing is trained here
+    assert published["paper"] == 1.6 and published["ours"] is None
+    assert "RL² (published),1.6,,,," in (tmp_path / "run/rl2-table-1.csv").read_text("utf-8")
     anew = reproduce(
         Plan("rl2-table-1", "smoke", ["3x2"], anew=True), "other", progress=SilentProgress()
     )
@@ -153,7 +157,7 @@ def test_committed_agents_are_taken_where_there_are_such(folder, monkeypatch):
     monkeypatch.setattr(reproduction, "begin_training", never)
     plan = Plan("rl2-table-1", "smoke", ["3x2", "10x5"], committed=True)
     cells = again(plan)["cells"]
-    assert list(cells["3x2"]) == ["Random"]
+    assert list(cells["3x2"]) == ["Random", "RL² (published)"]
     assert cells["10x5"]["RL²"]["agent"] == "rl2-bandit-10x5"
     assert cells["10x5"]["RL²"]["ours"]["mean"] > 6.0
 
