@@ -8,6 +8,8 @@ STAMP := $(shell date +%Y%m%d-%H%M%S)
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 SPREAD := -n $(WORKERS) --maxprocesses 4 --dist worksteal
+# The quick tests spend their time compiling; `make test-all` runs them as users run metarl.
+HASTILY := JAX_DISABLE_MOST_OPTIMIZATIONS=1
 
 .PHONY: help install demo test test-extras test-all bench lint clean
 
@@ -27,7 +29,7 @@ demo: $(VENV)/core
 	$(BIN)/metarl search --problem digits-mlp --space arxiv --strategy ppo --budget 1500 --run-dir runs/demo-$(STAMP)
 
 test: $(VENV)/dev
-	$(PYTEST) -m "not slow and not extras" $(SPREAD)
+	$(HASTILY) $(PYTEST) -m "not slow and not extras" $(SPREAD)
 
 test-extras: $(VENV)/extras
 	$(PYTEST) -m "extras and not slow"

@@ -7,10 +7,11 @@ standard error and ends with exit code 2.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar, Union
+from typing import Annotated, Any, NamedTuple, TypeVar, Union
 
-from metarl.errors import require
+from metarl.errors import InvalidInput, require
 
 from .verbs import VERBS
 
@@ -42,6 +43,30 @@ def parse_arguments(
 
     start = tyro.MISSING_NONPROP if default is None else default
     return tyro.cli(kind, prog=program, args=list(words), config=_markers(), default=start)
+
+
+class Origin(NamedTuple):
+    """Where the settings that are not typed come from; both None for the usual preset."""
+
+    preset: str | None
+    config: str | None
+
+
+def find_origin(words: Sequence[str]) -> Origin:
+    """Returns what --preset and --config say, before the other words are understood.
+
+    Raises:
+      InvalidInput: one of them has no value, or both are given.
+    """
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scout.add_argument("--preset")
+    scout.add_argument("--config")
+    try:
+        chosen = scout.parse_known_args(list(words))[0]
+    except argparse.ArgumentError as error:
+        raise InvalidInput(str(error)) from error
+    require(not (chosen.preset and chosen.config), "Give either --preset or --config, not both.")
+    return Origin(chosen.preset, chosen.config)
 
 
 def completion_script(shell: str) -> None:

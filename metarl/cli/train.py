@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import sys
@@ -17,7 +16,7 @@ from metarl.errors import InvalidInput, require
 from metarl.rl_squared import PRESETS, TrainConfig, WorldConfig, preset, train_config
 
 from .machine import Machine
-from .parsing import parse_arguments
+from .parsing import find_origin, parse_arguments
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,8 @@ class Arguments:
 
 def parse(words: Sequence[str], program: str) -> Arguments:
     """Returns the arguments; --preset and --config say what the flags that are not given mean."""
-    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    scout.add_argument("--preset")
-    scout.add_argument("--config")
-    try:
-        chosen = scout.parse_known_args(list(words))[0]
-    except argparse.ArgumentError as error:
-        raise InvalidInput(str(error)) from error
-    require(not (chosen.preset and chosen.config), "Give either --preset or --config, not both.")
-    config = settings_of_run(Path(chosen.config)) if chosen.config else _preset(chosen.preset)
+    origin = find_origin(words)
+    config = settings_of_run(Path(origin.config)) if origin.config else _preset(origin.preset)
     default = Arguments(train=Settings(**{f.name: getattr(config, f.name) for f in _FIELDS}))
     return parse_arguments(Arguments, words, program=program, default=default)
 
