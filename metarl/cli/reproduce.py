@@ -11,7 +11,7 @@ import tyro
 
 from .machine import Machine
 
-Name = Literal["rl2-table-1", "rl2-table-2", "rl2-figure-2", "rl2-figure-3"]
+Name = Literal["rl2-table-1", "rl2-table-2", "rl2-figure-2", "rl2-figure-3", "rl2-bandit-1000x50"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Arguments:
     """
 
     experiment: Annotated[Name, tyro.conf.Positional]
-    """Tables and figures of Duan et al. (2016), RL²."""
+    """Tables and figures of Duan et al. (2016), RL²; 1000 pulls of 50 arms, from Mishra et al. (2018), SNAIL."""
     cells: str | None = None
     """Some cells only, with commas between them: 10x5,100x10 (bandits: episodes x arms) or 10,25 (MDPs)."""
     scale: Literal["smoke", "laptop", "paper"] = "laptop"

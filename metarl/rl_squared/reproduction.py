@@ -9,7 +9,8 @@ An experiment is a row below and data in `experiments/`. Whatever has been measu
 the run's directory and is not done again, so the same command goes on where it stopped; a figure
 and the table of the same cells share their trainings.
 
-Reference: Duan et al. (2016), arXiv:1611.02779, tables 1 and 2, figures 2 and 3.
+Reference: Duan et al. (2016), arXiv:1611.02779, tables 1 and 2, figures 2 and 3; Mishra et al. (2018),
+arXiv:1707.03141, table 1.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ EXPERIMENTS = {
     "rl2-table-2": Experiment("rl2_table_2"),
     "rl2-figure-2": Experiment("rl2_table_1", reference="Gittins"),
     "rl2-figure-3": Experiment("rl2_table_2", reference="OPSRL"),
+    "rl2-bandit-1000x50": Experiment("rl2_bandit_1000x50"),  # of Mishra et al. (2018)
 }
 
 
