@@ -53,6 +53,9 @@ class PPOConfig:
     learning_rate: float = 1e-3
     """Step size of Adam."""
 
+    value_learning_rate: float | None = None
+    """Step size of the parameters that move the value alone; None for the same."""
+
     decay_updates: int | None = None
     """Let the learning rate fall to 0 along a cosine over so many updates; None keeps it."""
 
@@ -97,8 +100,8 @@ class PPOConfig:
     def __post_init__(self) -> None:
         _require_positive(self, "learning_rate", "clip")
         _require_count(self, "epochs", "minibatches")
-        _require_positive_or_none(self, "decay_updates")
-        _require_positive_or_none(self, "max_kl", "max_gradient_norm")
+        _require_positive_or_none(self, "decay_updates", "max_kl", "max_gradient_norm")
+        _require_positive_or_none(self, "value_learning_rate")
         _require_fraction(self, "gae_lambda", "normalisation_decay")
         _require_member(self, "value_target", ("lambda", "monte_carlo"))
         _require_not_negative(self, "entropy_weight", "value_weight")

@@ -62,7 +62,7 @@ def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
       `kl` is that of the policy that was kept.
     """
     config = config or PPOConfig()
-    optimizer = clipped_adam(_learning_rate(config), config.max_gradient_norm)
+    optimizer = _optimizer(policy, config)
 
     def init(params: Any) -> PPOState:
         return PPOState(params, optimizer.init(params), no_moments())
@@ -90,6 +90,15 @@ def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
         return PPOState(params, optimizer_state, credit.moments), metrics | credit.metrics
 
     return Algorithm(init, update)
+
+
+def _optimizer(policy: TrainablePolicy, config: PPOConfig) -> optax.GradientTransformation:
+    """Returns Adam, whose steps of the value's own parameters have a size of their own."""
+    adam = clipped_adam(_learning_rate(config), config.max_gradient_norm)
+    if config.value_learning_rate is None:
+        return adam
+    ratio = config.value_learning_rate / config.learning_rate
+    return optax.chain(adam, optax.masked(optax.scale(ratio), policy.value_parameters))
 
 
 def _learning_rate(config: PPOConfig) -> float | optax.Schedule:

@@ -33,6 +33,7 @@ from metarl.reporting import write_json
 from metarl.runs import Progress, RunDirectory, progress_on_stderr
 
 from .agent_files import agent_names, load
+from .config import train_config
 from .evaluation import evaluate
 from .learning_curves import write_curves
 from .reproduction_tables import write_tables
@@ -226,9 +227,8 @@ class _Work(NamedTuple):
     def _train(self, column: Learnt, cell: str, seed: int, place: Path) -> None:
         config = column.config(self.table, cell, self.plan.scale, seed)
         if place.exists():
-            asked = json.loads(json.dumps(config.to_json()))
             require(
-                RunDirectory.open(place).config == asked,
+                train_config(RunDirectory.open(place).config, str(place)) == config,
                 f"{str(place)!r} was begun with other settings than training.json has now; choose "
                 "another --run-dir, or remove that directory.",
             )

@@ -48,6 +48,31 @@ def test_the_first_gradient_is_that_of_the_advantage_actor_critic(linear_policy,
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradient, expected)
 
 
+def test_the_values_own_parameters_take_steps_of_their_own_size(linear_policy, make_batch, start):
+    batch = make_batch(0, start)
+    moved = []
+    for value_learning_rate in (None, 0.004):
+        config = PPOConfig(
+            learning_rate=0.001,
+            value_learning_rate=value_learning_rate,
+            decay_updates=3,
+            epochs=1,
+            minibatches=1,
+        )
+        algorithm = ppo(linear_policy, config)
+        state, _ = algorithm.update(jax.random.key(0), algorithm.init(start), batch)
+        moved.append(jax.tree.map(lambda a, b: a - b, state.params, start))
+    owned = linear_policy.value_parameters(start)
+    assert {True, False} == set(jax.tree.leaves(owned))
+    jax.tree.map(
+        lambda same, own, is_value: np.testing.assert_allclose(
+            own, (4 if is_value else 1) * same, rtol=1e-3, atol=1e-7
+        ),
+        *moved,
+        owned,
+    )
+
+
 @pytest.mark.parametrize("learning_rate", [0.003, 0.1, 3.0])
 def test_the_guard_keeps_the_divergence_within_the_bound(
     learning_rate, linear_policy, make_batch, start
