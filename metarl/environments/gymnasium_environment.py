@@ -36,7 +36,7 @@ from .task_checks import check_task
 class GymnasiumEnvironment(gymnasium.Env):
     """One world that hides its luck, its task and its state, stepped by a compiled program.
 
-    `info` of a step holds what the family reports and, in a trial, `episode` (to which of them the
+    `info` of a step holds what the family reports and, in a trial, `episode_index` (to which of them the
     step belongs), `episode_terminated`, `episode_truncated` and `next_observation` (where the step
     led, while the observation returned after an inner end is the next episode's first).
     """

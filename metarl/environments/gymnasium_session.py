@@ -113,7 +113,7 @@ def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome
         )
     info = {
         **happened.info,
-        "episode": happened.episode,
+        "episode_index": happened.episode,
         "episode_terminated": happened.terminated,
         "episode_truncated": happened.truncated,
         "next_observation": happened.next_observation,

@@ -67,7 +67,7 @@ def test_a_trial_takes_the_same_course_in_gymnasium_as_purely(name, budget):
             assert truncated == expected.trial_truncated
             assert info["episode_terminated"] == expected.terminated
             assert info["episode_truncated"] == expected.truncated
-            assert info["episode"] == expected.episode
+            assert info["episode_index"] == expected.episode
             assert info["next_observation"] == expected.next_observation
         assert terminated or truncated
         assert observation == expected.next_observation
@@ -205,3 +205,17 @@ def test_a_step_needs_an_episode():
     env.step(0)
     with pytest.raises(ResetNeeded, match="The episode is over"):
         env.step(0)
+
+
+def test_gymnasiums_statistics_of_episodes_count_a_trial():
+    """They write into `info["episode"]`, which must be theirs alone."""
+    env = gymnasium.wrappers.RecordEpisodeStatistics(
+        gymnasium.make("metarl/Bandit-v0", arms=2, episodes=4)
+    )
+    env.reset(seed=0)
+    rewards = []
+    for _ in range(4):
+        _, reward, terminated, _, info = env.step(0)
+        rewards.append(reward)
+    assert terminated and info["episode_index"] == 3
+    assert info["episode"]["l"] == 4 and info["episode"]["r"] == sum(rewards)

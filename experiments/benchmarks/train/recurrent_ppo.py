@@ -1,13 +1,17 @@
 """Training beside the recurrent PPO that one would otherwise pick, on the same trials.
 
-    python experiments/benchmarks/train/recurrent_ppo.py --arms 5 --episodes 10 > recurrent-ppo-10-pulls.json
+    python recurrent_ppo.py --arms 5 --episodes 10 > recurrent-ppo-5-arms-10-pulls.json
 
 The peer is sb3-contrib's RecurrentPPO, `pip install 'metarl[peers]'`. It gets what training here has:
 whole trials of one bandit as episodes, previous action, reward and flag in the observation, a
-recurrent network of 64 units for the policy and one for the value, as many trials, epochs and
-minibatches an update, and both cores. Its worlds are metarl's compiled vector environment, the
-fastest it could be given. Both train in turns in one process; a rate counts environment steps over
-everything that training does.
+recurrent network of 64 units for the policy and one for the value, as many steps, epochs and
+minibatches an update, and all cores. Its worlds come in two ways:
+
+  gymnasium   64 environments of `gymnasium.make` in stable-baselines3's DummyVecEnv, as is usual
+  compiled    metarl's vector environment, with all trials of an update at once: the fastest it
+              could be given
+
+All train in turns in one process; a rate counts environment steps over everything that training does.
 
 Letters: N worlds; F inputs.
 """
@@ -32,15 +36,43 @@ jax.config.update("jax_num_cpu_devices", CORES)  # before anything is computed
 
 import torch  # noqa: E402
 from sb3_contrib import RecurrentPPO  # noqa: E402
-from stable_baselines3.common.vec_env import VecEnv  # noqa: E402
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv  # noqa: E402
 
 import metarl  # noqa: E402, F401 (registers the environments)
 from metarl.rl_squared import TrainConfig, WorldConfig  # noqa: E402
 from metarl.rl_squared.train_job import TrainJob  # noqa: E402
 
+WORLDS = 64  # of DummyVecEnv
 
-class Trials(VecEnv):
-    """Trials of a bandit, shown as RL² is shown them: previous action, reward and flag."""
+
+class Trial(gymnasium.Wrapper):
+    """A trial of a bandit, shown as RL² is shown it: previous action, reward and flag."""
+
+    def __init__(self, arms: int, episodes: int):
+        super().__init__(gymnasium.make("metarl/Bandit-v0", arms=arms, episodes=episodes))
+        self.arms = arms
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (arms + 3,), np.float32)
+
+    def reset(self, **options: Any) -> Any:
+        _, info = self.env.reset(**options)
+        return self._shown(None, 0.0), info
+
+    def step(self, action: Any) -> Any:
+        _, reward, terminated, truncated, info = self.env.step(action)
+        return self._shown(action, float(reward)), reward, terminated, truncated, info
+
+    def _shown(self, action: Any, reward: float) -> np.ndarray:
+        """Returns the inputs [F]; a pull is an episode, so the flag is always 1."""
+        shown = np.zeros(self.arms + 3, np.float32)
+        shown[0] = shown[-1] = 1
+        shown[-2] = reward
+        if action is not None:
+            shown[1 + int(action)] = 1
+        return shown
+
+
+class CompiledTrials(VecEnv):
+    """Trials of a bandit in one compiled vector environment, shown likewise."""
 
     def __init__(self, arms: int, episodes: int, count: int):
         self.worlds = gymnasium.make_vec(
@@ -74,7 +106,7 @@ class Trials(VecEnv):
         return shown, rewards.astype(np.float32), done, infos
 
     def _shown(self, before: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-        """Returns the inputs [N, F]; a pull is an episode, so the flag is always 1."""
+        """Returns the inputs [N, F]."""
         ones = np.ones((self.num_envs, 1))
         return np.concatenate([ones, before, rewards[:, None], ones], axis=1).astype(np.float32)
 
@@ -101,16 +133,16 @@ def ours(job: TrainJob, updates: int) -> Callable[[], Any]:
     return lambda: jax.block_until_ready(job.reinforcement_chunk(learner, *rows))
 
 
-def theirs(job: TrainJob, arms: int, episodes: int, updates: int) -> Callable[[], Any]:
-    """Returns so many updates of RecurrentPPO with the same settings."""
-    ppo, length = job.config.ppo, job.trial.length
+def theirs(job: TrainJob, worlds: VecEnv) -> Callable[[], Any]:
+    """Returns an update of RecurrentPPO with the same settings."""
+    ppo, steps = job.config.ppo, job.trials * job.trial.length
     torch.set_num_threads(CORES)
     model = RecurrentPPO(
         "MlpLstmPolicy",
-        Trials(arms, episodes, job.trials),
+        worlds,
         learning_rate=ppo.learning_rate,
-        n_steps=length,
-        batch_size=job.trials * length // ppo.minibatches,
+        n_steps=steps // worlds.num_envs,
+        batch_size=steps // ppo.minibatches,
         n_epochs=ppo.epochs,
         gamma=job.config.discount,
         gae_lambda=ppo.gae_lambda,
@@ -119,15 +151,20 @@ def theirs(job: TrainJob, arms: int, episodes: int, updates: int) -> Callable[[]
         device="cpu",
         seed=0,
     )
-    return lambda: model.learn(updates * job.trials * length)
+    return lambda: model.learn(steps)
 
 
 def measure(arms: int, episodes: int, repeats: int) -> dict[str, Any]:
-    """Returns both rates, as medians of rounds, and their ratio."""
+    """Returns the rates, as medians of rounds, and metarl's over each of the peer's."""
     config = TrainConfig(world=WorldConfig(arms=arms, episodes=episodes))
     job = TrainJob(config)
     steps = job.trials * job.trial.length
-    programs = {"metarl": (ours(job, 8), 8), "recurrent_ppo": (theirs(job, arms, episodes, 1), 1)}
+    usual = DummyVecEnv([lambda: Trial(arms, episodes) for _ in range(WORLDS)])
+    programs = {
+        "metarl": (ours(job, 8), 8),
+        "recurrent_ppo, gymnasium": (theirs(job, usual), 1),
+        "recurrent_ppo, compiled": (theirs(job, CompiledTrials(arms, episodes, job.trials)), 1),
+    }
     rates: dict[str, list[float]] = {name: [] for name in programs}
     for program, _ in programs.values():
         program()  # compiles, and warms caches
@@ -138,7 +175,7 @@ def measure(arms: int, episodes: int, repeats: int) -> dict[str, Any]:
             rates[name].append(updates * steps / (time.perf_counter() - began))
     medians = {name: statistics.median(values) for name, values in rates.items()}
     return {
-        "ratio": medians["metarl"] / medians["recurrent_ppo"],
+        "ratios": {name: medians["metarl"] / rate for name, rate in medians.items()},
         "steps_per_second": medians,
         "rounds": rates,
         "arms": arms,
