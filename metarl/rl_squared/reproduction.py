@@ -194,7 +194,12 @@ class _Work(NamedTuple):
         self.progress.message(f"{line.cell}, {line.column}: {line.ours:.2f}{theirs}")
 
     def _is_learnt(self, column: Learnt, cell: str) -> bool:
-        """Tells whether a cell has an agent in a column: one to be trained, or a committed one."""
+        """Tells whether a cell has an agent in a column: one to be trained, or a committed one.
+
+        A figure shows learning from nothing, so it has no warm starts.
+        """
+        if self.experiment.reference is not None and column.is_taught(cell):
+            return False
         if self.plan.committed:
             return column.agents.get(cell) in agent_names()
         return not column.only or cell in column.only

@@ -49,6 +49,10 @@ class Learnt:
     only: Sequence[str] = ()
     agents: Mapping[str, str] = field(default_factory=dict)
 
+    def is_taught(self, cell: str) -> bool:
+        """Tells whether agents of a cell imitate a classical one first."""
+        return bool({**self.every, **self.cells.get(cell, {})}.get("warm_start"))
+
     def config(self, table: PaperTable, cell: str, scale: str, seed: int) -> TrainConfig:
         """Returns the settings of one training.
 

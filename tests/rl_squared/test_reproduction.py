@@ -148,6 +148,15 @@ def test_known_means_are_taken_unless_they_are_to_be_measured_anew(folder, tmp_p
     assert anew["cells"]["3x2"]["Random"]["ours"]["mean"] != 1.25
 
 
+def test_a_figure_has_no_warm_starts(folder, monkeypatch):
+    taught = {"every": {**TINY, "warm_start": "gittins"}}
+    training = {"smoke": {"classical": ["Random"], "learnt": {"RL², taught": taught}}}
+    (folder / "training.json").write_text(json.dumps(training))
+    monkeypatch.setattr(reproduction, "begin_training", never)
+    cells = again(Plan("rl2-figure-2", "smoke", ["3x2"]))["cells"]
+    assert list(cells["3x2"]) == ["Random", "Gittins", "RL² (published)"]
+
+
 def test_committed_agents_are_taken_where_there_are_such(folder, monkeypatch):
     column = {"agents": {"10x5": "rl2-bandit-10x5"}}
     training = {"smoke": {"classical": ["Random"], "learnt": {"RL²": column}, "tasks": 100}}
