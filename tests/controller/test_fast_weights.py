@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import haiku as hk
 import jax
 import jax.numpy as jnp
@@ -20,7 +22,9 @@ def memory(layout):
     make = outer_product_memory(HIDDEN, layout, KEYS, VALUES)
     stepping = hk.without_apply_rng(hk.transform(lambda x, state: make()(x, state)))
     recalling = hk.without_apply_rng(
-        hk.transform(lambda x, state: (core := make())._recall(core._embedding(), x, state))
+        hk.transform(
+            lambda x, state: (core := cast(Any, make()))._recall(core._embedding(), x, state)
+        )
     )
     return stepping, recalling
 
