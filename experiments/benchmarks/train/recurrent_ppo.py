@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -31,7 +30,9 @@ import gymnasium
 import jax
 import numpy as np
 
-CORES = os.cpu_count() or 1
+from metarl.cli.startup import usable_cores
+
+CORES = usable_cores()
 jax.config.update("jax_num_cpu_devices", CORES)  # before anything is computed
 
 import torch  # noqa: E402
