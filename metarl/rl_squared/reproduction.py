@@ -180,7 +180,7 @@ class _Work(NamedTuple):
     def _quoted(self, cell: str, measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Returns the paper's numbers of a cell for learners of which none is measured here."""
         shown = {
-            column.paper for heading, column in self.scale.learnt.items() if heading in measured
+            self.scale.learnt[heading].paper for heading in self.scale.learnt.keys() & measured
         }
         nothing = dict.fromkeys(("ours", "difference", "allowed", "within", "agent"))
         return {
