@@ -5,10 +5,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
-import signal
-import subprocess
-import sys
-import time
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,22 +14,9 @@ import pytest
 pytestmark = pytest.mark.extras
 
 
-def metarl(*words: str, place) -> subprocess.CompletedProcess:
-    """Runs a command and returns what it printed."""
-    command = [sys.executable, "-m", "metarl", *words]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=900)
-
-
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return tmp_path_factory.mktemp("smoke")
-
-
-@pytest.fixture(scope="module")
-def document(place):
-    done = metarl("search", "--preset", "smoke", "--run-dir", "run", "--json", place=place)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def document(terminal):
+    return terminal.document("search", "--preset", "smoke", "--run-dir", "run")
 
 
 def test_the_document_has_the_promised_shape(document):
@@ -50,8 +33,8 @@ def test_the_document_has_the_promised_shape(document):
     assert set(document["finalists"]["problems"]) == {"digits-mlp", "wine-mlp"}
 
 
-def test_the_run_directory_holds_everything_and_the_report_asks_for_nothing(document, place):
-    run = place / document["run_dir"]
+def test_the_run_directory_holds_everything_and_the_report_asks_for_nothing(document, terminal):
+    run = terminal.place / document["run_dir"]
     names = {path.name for path in run.iterdir()}
     assert names >= {"config.json", "provenance.json", "metrics.jsonl", "result.json"}
     assert names >= {"comparison.json", "finalists.csv", "learning_rates.csv", "report.html"}
@@ -60,17 +43,15 @@ def test_the_run_directory_holds_everything_and_the_report_asks_for_nothing(docu
     assert "<script src" not in page and "<link" not in page
 
 
-def test_resuming_a_finished_run_prints_its_result(document, place):
-    done = metarl("resume", "run", "--json", place=place)
-    assert done.returncode == 0
-    again = json.loads(done.stdout)
+def test_resuming_a_finished_run_prints_its_result(document, terminal):
+    again = terminal.document("resume", "run")
     assert again["best"] == document["best"] and again["finalists"] == document["finalists"]
 
 
-def test_the_winner_can_be_taken_home_and_takes_a_step(document, place):
-    done = metarl("export", "run", "--to", "optax", "-o", "found.py", place=place)
+def test_the_winner_can_be_taken_home_and_takes_a_step(document, terminal):
+    done = terminal.run("export", "run", "--to", "optax", "-o", "found.py")
     assert done.returncode == 0, done.stderr
-    specification = importlib.util.spec_from_file_location("found", place / "found.py")
+    specification = importlib.util.spec_from_file_location("found", terminal.place / "found.py")
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
@@ -87,23 +68,14 @@ def test_the_winner_can_be_taken_home_and_takes_a_step(document, place):
     assert np.isfinite(np.asarray(optax.apply_updates(params, updates))).all()
 
 
-def test_an_interrupted_search_ends_cleanly_and_its_resumption_equals_the_whole(document, place):
-    words = ["search", "--preset", "smoke", "--run-dir", "cut"]
-    command = [sys.executable, "-m", "metarl", *words]
-    process = subprocess.Popen(command, cwd=place, stderr=subprocess.PIPE, text=True)
-    log = place / "cut" / "metrics.jsonl"
-    while process.poll() is None and not (log.exists() and log.read_text().count("\n") >= 1):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, printed = process.communicate(timeout=600)
-    assert process.returncode == 130, printed
-    assert "metarl resume cut" in printed and "Traceback" not in printed
-    done = metarl("resume", "cut", "--json", place=place)
-    assert done.returncode == 0, done.stderr
-    again = json.loads(done.stdout)
+def test_an_interrupted_search_ends_cleanly_and_its_resumption_equals_the_whole(document, terminal):
+    terminal.interrupt("search", "--preset", "smoke", run_dir="cut")
+    again = terminal.document("resume", "cut")
     assert again["best"] == document["best"]
     assert again["rules_sampled"] == document["rules_sampled"]
-    ours, theirs = (_without_clock(place / name / "metrics.jsonl") for name in ("cut", "run"))
+    ours, theirs = (
+        _without_clock(terminal.place / name / "metrics.jsonl") for name in ("cut", "run")
+    )
     assert ours == theirs
 
 
