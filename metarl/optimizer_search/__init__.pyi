@@ -1,9 +1,9 @@
 from .archive import Archive as Archive
 from .benchmark import measure_search as measure_search
 from .choice import Choice as Choice
+from .compare_config import CompareConfig as CompareConfig
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
-from .config import CompareConfig as CompareConfig
 from .config import ControllerConfig as ControllerConfig
 from .config import EvolutionConfig as EvolutionConfig
 from .config import FilterConfig as FilterConfig

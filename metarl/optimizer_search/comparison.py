@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl import problems as problem_suite
-from metarl.errors import InvalidInput, require
+from metarl.errors import InvalidInput, require, unknown_name
 from metarl.problems import Problem
 from metarl.statistics import Interval, bootstrap_interval, paired_difference
 
-from .config import CompareConfig, FinalistConfig
+from .compare_config import ALL_REFERENCES, GROUPS, CompareConfig
+from .config import FinalistConfig
 from .contest import Contest, Crew, Curves, Runs
 from .entrants import BASELINE, Entrant, references
 from .evaluators import Device
@@ -113,9 +114,18 @@ def compare(
     """
     config.validate()
     field = _field(entrants, config.references)
-    suite = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
+    suite = [problem_suite.load(name) for name in suite_names(config.problem)]
     wanted = {entrant.label for entrant in entrants} if refuse_divergence else set()
     return Comparison({p.name: _compare_on(p, field, wanted, config, say) for p in suite})
+
+
+def suite_names(texts: Sequence[str]) -> list[str]:
+    """Returns the problems that texts name, groups written out: search, held-out, all."""
+    names: list[str] = []
+    for text in texts:
+        members = [c.name for c in problem_suite.cards() if text in ("all", c.role)]
+        names += members if text in GROUPS else [text]
+    return list(dict.fromkeys(names))
 
 
 def comparison_size(rules: int, settings: FinalistConfig) -> int:
@@ -124,8 +134,14 @@ def comparison_size(rules: int, settings: FinalistConfig) -> int:
     return (rules + len(references())) * runs
 
 
-def _field(entrants: Sequence[Entrant], with_references: bool) -> list[Entrant]:
-    standard = [r for r in references() if with_references or r.label == BASELINE]
+def _field(entrants: Sequence[Entrant], wanted: Sequence[str]) -> list[Entrant]:
+    known = {reference.label: reference for reference in references()}
+    for name in wanted:
+        if name not in (ALL_REFERENCES, *known):
+            raise unknown_name("standard optimizer", name, (ALL_REFERENCES, *known))
+    standard = [
+        r for r in known.values() if {ALL_REFERENCES, r.label} & set(wanted) or r.label == BASELINE
+    ]
     field = {entrant.label: entrant for entrant in entrants}
     require(len(field) == len(entrants), "The same optimizer was named twice.")
     for reference in standard:

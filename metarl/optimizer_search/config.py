@@ -1,4 +1,4 @@
-"""config: the settings of a search and of a comparison, as frozen dataclasses; nothing here imports jax.
+"""config: the settings of a search, as frozen dataclasses; nothing here imports jax.
 
 Every field is a flag of the command line; the text under a field is its help. A preset is a set of defaults: `laptop`
 suits two cores and minutes, `paper` holds the settings of Bello et al. (2017), `smoke` ends within a minute and shows
@@ -157,7 +157,7 @@ class SearchConfig:
             len(self.problem) > 0,
             "A search needs at least one problem; see `metarl list problems`.",
         )
-        _at_least(1, depth=self.depth, batch_size=self.batch_size, finalists=self.finalists)
+        at_least(1, depth=self.depth, batch_size=self.batch_size, finalists=self.finalists)
         require(self.depth <= 4, f"depth must be 1, 2, 3 or 4, not {self.depth}.")
         require(
             self.budget is None or self.budget >= 1,
@@ -171,12 +171,12 @@ class SearchConfig:
             self.budget is None or self.minutes is None,
             "Give either a budget or minutes, not both.",
         )
-        _validate_seed(self.seed)
+        validate_seed(self.seed)
         _validate_training(self.training)
         _validate_controller(self.controller)
-        _at_least(2, "evolution.", population=self.evolution.population)
-        _at_least(1, "evolution.", sample=self.evolution.sample)
-        _at_least(
+        at_least(2, "evolution.", population=self.evolution.population)
+        at_least(1, "evolution.", sample=self.evolution.sample)
+        at_least(
             1,
             "final.",
             candidates=self.final.candidates,
@@ -184,48 +184,7 @@ class SearchConfig:
             tuning_seeds=self.final.tuning_seeds,
         )
         if self.final.report_seeds is not None:
-            _at_least(2, "final.", report_seeds=self.final.report_seeds)
-        return self
-
-
-@dataclass(frozen=True)
-class CompareConfig:
-    """A comparison of update rules with tuned standard optimizers."""
-
-    problem: tuple[str, ...] = (
-        "digits-mlp",
-        "breast-cancer-logistic",
-        "wine-mlp",
-        "diabetes-regression",
-    )
-    """Problems; names or my_module:factory."""
-    steps: int | None = None
-    """Optimizer steps of a run; each problem's own default if not given."""
-    seeds: int | None = None
-    """Fresh paired seeds of the report; 60 on problems where a run takes under a second, else 10."""
-    tuning_seeds: int = 5
-    """Seeds at each learning rate of the grid."""
-    references: bool = False
-    """Compare all standard optimizers as well; Adam always is."""
-    seed: int = 0
-    """Of everything random."""
-
-    def validate(self) -> CompareConfig:
-        """Returns self if every number makes sense.
-
-        Raises:
-          InvalidInput: says which field, what it is and what it may be.
-        """
-        require(len(self.problem) > 0, "A comparison needs at least one problem.")
-        require(
-            self.steps is None or self.steps >= 1, f"steps must be at least 1, not {self.steps}."
-        )
-        require(
-            self.seeds is None or self.seeds >= 2,
-            f"seeds must be at least 2 (an interval needs them), not {self.seeds}.",
-        )
-        _at_least(1, tuning_seeds=self.tuning_seeds)
-        _validate_seed(self.seed)
+            at_least(2, "final.", report_seeds=self.final.report_seeds)
         return self
 
 
@@ -247,7 +206,7 @@ def from_dict(kind: type[Config], values: Mapping[str, Any], where: str) -> Conf
     """Returns the configuration that `to_dict` was asked for.
 
     Args:
-      kind: SearchConfig or CompareConfig.
+      kind: a frozen dataclass of settings.
       values: as read from JSON.
       where: what to call its origin in messages.
 
@@ -294,7 +253,7 @@ def _check_type(name: str, value: Any, hint: Any, where: str) -> None:
 
 
 def _validate_training(training: TrainingConfig) -> None:
-    _at_least(1, "training.", seeds=training.seeds)
+    at_least(1, "training.", seeds=training.seeds)
     require(
         training.steps is None or training.steps >= 1,
         f"training.steps must be at least 1, not {training.steps}.",
@@ -312,7 +271,7 @@ def _validate_training(training: TrainingConfig) -> None:
 
 
 def _validate_controller(controller: ControllerConfig) -> None:
-    _at_least(
+    at_least(
         1,
         "controller.",
         hidden=controller.hidden,
@@ -328,12 +287,14 @@ def _validate_controller(controller: ControllerConfig) -> None:
     )
 
 
-def _validate_seed(seed: int) -> None:
+def validate_seed(seed: int) -> None:
+    """Refuses a seed that jax would cut."""
     # jax would silently drop the higher bits
     require(0 <= seed < 2**32, f"seed must be from 0 to 2^32 - 1, not {seed}.")
 
 
-def _at_least(least: int, prefix: str = "", /, **values: int) -> None:
+def at_least(least: int, prefix: str = "", /, **values: int) -> None:
+    """Refuses values below `least`, by their names."""
     for name, value in values.items():
         require(value >= least, f"{prefix}{name} must be at least {least}, not {value}.")
 

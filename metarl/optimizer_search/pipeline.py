@@ -30,8 +30,9 @@ from metarl.update_rules import parse
 
 from . import strategies
 from .choice import Choice, choose
+from .compare_config import CompareConfig
 from .comparison import compare
-from .config import CompareConfig, SearchConfig, from_dict, to_dict
+from .config import SearchConfig, from_dict, to_dict
 from .entrants import BASELINE, Entrant, rule_entrant
 from .inner_training import check_start
 from .result import RANDOM_PREFIX, SearchResult, finalists_document
@@ -166,7 +167,7 @@ def comparison_config(config: SearchConfig) -> CompareConfig:
         steps=config.training.steps,
         seeds=config.final.report_seeds,
         tuning_seeds=config.final.tuning_seeds,
-        references=True,
+        horizons=(),
         seed=config.seed,
     )
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
+from metarl.optimizer_search.compare_config import CompareConfig
 from metarl.optimizer_search.comparison import Comparison, compare
-from metarl.optimizer_search.config import CompareConfig
 from metarl.optimizer_search.contest import Contest
 from metarl.optimizer_search.entrants import entrant, rule_entrant
 from metarl.optimizer_search.inner_training import draw_fixture, judge, optax_learner, start, train
@@ -24,7 +24,9 @@ POWERSIGN, NEVER_FINITE = "exp(sign(g) * sign(m)) * g", "g^0.5"
 TYPED = {"toy": ("sgd", POWERSIGN, NEVER_FINITE), "gentle": ("sgd",)}
 LOADED = {"toy": "toy_problem:logistic", "gentle": "toy_problem:gentle"}
 SEEDS = 5
-CONFIG = CompareConfig(problem=(), steps=12, seeds=SEEDS, tuning_seeds=2, seed=3)
+CONFIG = CompareConfig(
+    problem=(), references=(), horizons=(), steps=12, seeds=SEEDS, tuning_seeds=2, seed=3
+)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +138,7 @@ def test_state_bytes_are_those_of_the_buffers_that_grow_with_the_parameters(toy)
 
 
 def test_a_rule_that_is_never_finite_is_refused_by_its_text(toy):
-    config = CompareConfig(problem=("toy_problem:logistic",), steps=2, seeds=2, tuning_seeds=1)
+    config = dataclasses.replace(CONFIG, problem=("toy_problem:logistic",), seeds=2, tuning_seeds=1)
     with pytest.raises(InvalidInput) as refusal:
         compare([entrant(NEVER_FINITE)], config)
     assert "The rule 'g^0.5' diverges, or gives updates that are not finite, at every" in str(
@@ -211,7 +213,7 @@ def test_a_rule_called_like_a_reference_stands_beside_it(toy, monkeypatch):
 
     monkeypatch.setattr(module, "references", two_references)
     config = CompareConfig(
-        problem=("toy_problem:logistic",), steps=12, seeds=2, tuning_seeds=1, references=True
+        problem=("toy_problem:logistic",), steps=12, seeds=2, tuning_seeds=1, horizons=()
     )
     found = compare([rule_entrant("rmsprop", parse("rmsprop"))], config).problems["toy"].entries
     assert tuple(found) == ("rmsprop", "optax rmsprop", "adam")

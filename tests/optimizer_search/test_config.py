@@ -11,8 +11,8 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search import config as configuration
+from metarl.optimizer_search.compare_config import CompareConfig
 from metarl.optimizer_search.config import (
-    CompareConfig,
     ControllerConfig,
     EvolutionConfig,
     FinalistConfig,
@@ -83,6 +83,14 @@ def test_a_search_refuses_numbers_that_make_no_sense(fields, text):
         ({"seeds": 1}, "seeds must be at least 2 (an interval needs them), not 1."),
         ({"tuning_seeds": 0}, "tuning_seeds must be at least 1, not 0."),
         ({"seed": -1}, "seed must be from 0 to 2^32 - 1, not -1."),
+        ({"schedules": ("cosin",)}, "Did you mean 'cosine'?"),
+        ({"schedules": ()}, "schedules must be one or more different values, not none."),
+        (
+            {"weight_decays": (0.1, 0.1)},
+            "weight_decays must be one or more different values, not 0.1, 0.1.",
+        ),
+        ({"weight_decays": (-0.1,)}, "weight_decays must be finite numbers of at least 0"),
+        ({"horizons": (0.0,)}, "horizons must be positive numbers"),
     ],
 )
 def test_a_comparison_refuses_numbers_that_make_no_sense(fields, text):
@@ -111,7 +119,7 @@ def test_settings_other_than_the_defaults_survive_json():
     )
     again = from_dict(SearchConfig, json.loads(json.dumps(to_dict(settings))), "config.json")
     assert again == settings and again.validate() is again
-    comparison = CompareConfig(problem=("wine-mlp",), seeds=3, references=True)
+    comparison = CompareConfig(problem=("wine-mlp",), seeds=3, references=(), schedules=("cosine",))
     assert from_dict(CompareConfig, to_dict(comparison), "here") == comparison
 
 
