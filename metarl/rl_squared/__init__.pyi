@@ -16,6 +16,7 @@ from .evaluation import AgentScore as AgentScore
 from .evaluation import Evaluation as Evaluation
 from .evaluation import describe_trial as describe_trial
 from .evaluation import evaluate as evaluate
+from .experiments import EXPERIMENTS as EXPERIMENTS
 from .report import write_training_report as write_training_report
 from .reproduction import Plan as Plan
 from .reproduction import reproduce as reproduce
@@ -31,6 +32,7 @@ from .training import resume_training as resume_training
 from .training import train as train
 
 __all__ = [
+    "EXPERIMENTS",
     "PRESETS",
     "AgentScore",
     "Evaluation",

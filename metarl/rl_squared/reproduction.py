@@ -5,7 +5,7 @@
     evaluated   on the test tasks of the classical agents
     written     table.csv, table.md, and the learning curves as a figure
 
-An experiment is a row below and data in `experiments/`. Whatever has been measured or trained lies in
+An experiment is a row of `EXPERIMENTS` and data in `experiments/`. Whatever has been measured or trained lies in
 the run's directory and is not done again, so the same command goes on where it stopped; a figure
 and the table of the same cells share their trainings.
 
@@ -15,55 +15,40 @@ arXiv:1707.03141, table 1.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import math
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import metarl
 from metarl.classical_agents import PaperCell, PaperTable, read_table, reproduce_table
 from metarl.errors import require, unknown_name
 from metarl.reporting import write_json
-from metarl.runs import Progress, RunDirectory, progress_on_stderr
+from metarl.runs import (
+    Progress,
+    RunDirectory,
+    ScaleName,
+    begin_or_go_on,
+    experiment_folder,
+    progress_on_stderr,
+    saying_how_to_go_on,
+)
 
 from .agent_files import agent_names, load
 from .config import train_config
 from .evaluation import evaluate
+from .experiments import EXPERIMENTS, Experiment
 from .learning_curves import write_curves
 from .reproduction_tables import write_tables
 from .scales import Learnt, Scale, read_scale
 from .training import begin_training, resume_training
 
-JOB = "reproduce"
 ROUNDING = 0.05  # the paper prints one decimal
 WARM_START = "warm start"
-
-
-class Experiment(NamedTuple):
-    """A table or a figure of the paper.
-
-    Attributes:
-      folder: of its data, in `experiments/`.
-      reference: for a figure, the column that is 1 on its axis; None for a table.
-    """
-
-    folder: str
-    reference: str | None = None
-
-
-EXPERIMENTS = {
-    "rl2-table-1": Experiment("rl2_table_1"),
-    "rl2-table-2": Experiment("rl2_table_2"),
-    "rl2-figure-2": Experiment("rl2_table_1", reference="Gittins"),
-    "rl2-figure-3": Experiment("rl2_table_2", reference="OPSRL"),
-    "rl2-bandit-1000x50": Experiment("rl2_bandit_1000x50"),  # of Mishra et al. (2018)
-}
 
 
 @dataclass(frozen=True)
@@ -80,7 +65,7 @@ class Plan:
     """
 
     experiment: str
-    scale: str = "laptop"
+    scale: ScaleName = "laptop"
     cells: Sequence[str] = ()
     committed: bool = False
     anew: bool = False
@@ -113,33 +98,19 @@ def reproduce(
     if plan.experiment not in EXPERIMENTS:
         raise unknown_name("experiment", plan.experiment, EXPERIMENTS)
     experiment = EXPERIMENTS[plan.experiment]
-    folder = find_folder(experiment.folder)
+    folder = experiment_folder(experiment.folder)
     scale = read_scale(folder, plan.scale)
     table = _table(folder, scale, experiment.reference)
     for cell in plan.cells:
         if cell not in table.cells:
             raise unknown_name("cell", cell, table.cells)
     progress = progress or progress_on_stderr()
-    run = _open(plan, experiment, run_dir, command)
-    with run.lock(), _saying_how_to_go_on(progress):
+    place = run_dir or experiment.run_dir(plan.scale)
+    run = begin_or_go_on(place, {"table": experiment.folder, "scale": plan.scale}, command)
+    with run.lock(), saying_how_to_go_on(progress):
         if not plan.anew:
             _take_known(folder, run.path)
         return _Work(plan, experiment, table, scale, run, progress).do()
-
-
-def find_folder(name: str) -> Path:
-    """Returns the folder of an experiment.
-
-    Raises:
-      InvalidInput: there is none: metarl was installed without its checkout.
-    """
-    folder = Path(metarl.__file__).resolve().parents[1] / "experiments" / name
-    require(
-        (folder / "settings.json").is_file(),
-        f"The settings of a reproduction lie in experiments/{name} of metarl's checkout, which an "
-        "installed package has not. Clone the repository and run the command there.",
-    )
-    return folder
 
 
 class _Work(NamedTuple):
@@ -169,13 +140,16 @@ class _Work(NamedTuple):
         files = write_tables(self.run.path, self.plan.experiment, document)
         if self.experiment.reference is not None:
             files += self._curves(cells, lines)
-        return {
+        whole = {
             "experiment": self.plan.experiment,
             "scale": self.plan.scale,
             "run_dir": str(self.run.path),
             "cells": document,
             "files": [str(path) for path in files],
         }
+        if not self.plan.cells:
+            write_json(self.experiment.document_in(self.run.path), whole)
+        return whole
 
     def _quoted(self, cell: str, measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Returns the paper's numbers of a cell for learners of which none is measured here."""
@@ -292,22 +266,6 @@ def _table(folder: Path, scale: Scale, reference: str | None) -> PaperTable:
     )
 
 
-def _open(
-    plan: Plan, experiment: Experiment, run_dir: str | Path | None, command: Sequence[str]
-) -> RunDirectory:
-    """Returns the run's directory, new or begun before."""
-    place = Path(run_dir or f"runs/{experiment.folder}-{plan.scale}")
-    config = {"table": experiment.folder, "scale": plan.scale}
-    if not (place / "run.json").exists():
-        return RunDirectory.create(place, JOB, config, command)
-    run = RunDirectory.open(place)
-    require(
-        run.job == JOB and run.config == config,
-        f"{str(place)!r} holds another run; choose another --run-dir.",
-    )
-    return run
-
-
 def _take_known(folder: Path, place: Path) -> None:
     """Begins with the means of classical agents that lie beside the settings."""
     known, own = folder / "measured.csv", place / "measured.csv"
@@ -367,12 +325,3 @@ def _by_cell(lines: Sequence[PaperCell]) -> dict[str, dict[str, Any]]:
         rest = {name: getattr(line, name) for name in ("difference", "allowed", "within", "agent")}
         cells.setdefault(line.cell, {})[line.column] = {"paper": line.paper, "ours": ours, **rest}
     return cells
-
-
-@contextlib.contextmanager
-def _saying_how_to_go_on(progress: Progress) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        progress.message("Interrupted. The same command goes on with the whole reproduction.")
-        raise

@@ -8,6 +8,13 @@ from .driver import Job as Job
 from .driver import Outcome as Outcome
 from .driver import drive as drive
 from .durable import write_durably as write_durably
+from .experiments import REPRODUCTION as REPRODUCTION
+from .experiments import SCALES as SCALES
+from .experiments import ExperimentCard as ExperimentCard
+from .experiments import ScaleName as ScaleName
+from .experiments import begin_or_go_on as begin_or_go_on
+from .experiments import experiment_folder as experiment_folder
+from .experiments import saying_how_to_go_on as saying_how_to_go_on
 from .interruption import Interruption as Interruption
 from .memory import peak_memory_mb as peak_memory_mb
 from .metric_log import MetricLog as MetricLog
@@ -21,7 +28,10 @@ from .trees import flatten_tree as flatten_tree
 from .trees import restore_tree as restore_tree
 
 __all__ = [
+    "REPRODUCTION",
+    "SCALES",
     "Checkpoints",
+    "ExperimentCard",
     "Interruption",
     "Job",
     "MetricLog",
@@ -29,17 +39,21 @@ __all__ = [
     "PlainProgress",
     "Progress",
     "RunDirectory",
+    "ScaleName",
     "SilentProgress",
     "UnusableCheckpoint",
+    "begin_or_go_on",
     "collect_provenance",
     "differing_bits",
     "drive",
+    "experiment_folder",
     "flatten_tree",
     "load_checkpoint",
     "peak_memory_mb",
     "progress_on_stderr",
     "restore_tree",
     "save_checkpoint",
+    "saying_how_to_go_on",
     "without_compilation_cache",
     "write_durably",
 ]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.rl_squared import reproduction
+from metarl.runs import experiment_folder
 
 pytestmark = pytest.mark.extras
 
@@ -54,7 +54,7 @@ def test_an_interrupted_training_ends_cleanly_and_its_resumption_equals_the_whol
 )
 def test_a_reproduction_runs_to_its_end_and_a_second_time_from_what_is_kept(name, cell, terminal):
     try:
-        reproduction.find_folder("rl2_table_1")
+        experiment_folder("rl2_table_1")
     except InvalidInput:
         pytest.skip("needs a checkout")
     words = ["reproduce", name, "--cells", cell, "--scale", "smoke"]

@@ -52,7 +52,7 @@ def folder(tmp_path, monkeypatch):
     place.mkdir()
     (place / "settings.json").write_text(json.dumps(SETTINGS))
     (place / "training.json").write_text(json.dumps(TRAINING))
-    monkeypatch.setattr(reproduction, "find_folder", lambda name: place)
+    monkeypatch.setattr(reproduction, "experiment_folder", lambda name: place)
     monkeypatch.setattr("metarl.rl_squared.train_job.CHUNK_STEPS", 200)
     monkeypatch.chdir(tmp_path)
     return place
@@ -202,7 +202,8 @@ def test_another_run_is_not_overwritten(folder):
 
 
 def test_without_a_checkout_it_is_said_what_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr(reproduction.metarl, "__file__", str(tmp_path / "lib/metarl/__init__.py"))
+    installed = tmp_path / "lib/metarl/runs/experiments.py"
+    monkeypatch.setattr("metarl.runs.experiments.__file__", str(installed))
     with pytest.raises(InvalidInput, match="Clone the repository"):
         reproduce(Plan("rl2-table-1"))
 
@@ -230,7 +231,7 @@ def test_a_curve_is_0_at_the_first_iteration_and_1_where_it_meets_the_reference(
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
 def test_the_settings_of_every_cell_can_be_used(name, scale):
     try:
-        folder = reproduction.find_folder(name)
+        folder = reproduction.experiment_folder(name)
     except InvalidInput:
         pytest.skip("needs a checkout")
     table = read_table(folder / "settings.json")

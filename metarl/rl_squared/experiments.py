@@ -1,0 +1,71 @@
+"""Experiments: the tables and figures of RL² that can be reproduced, one row each.
+
+Reference: Duan et al. (2016), arXiv:1611.02779, tables 1 and 2, figures 2 and 3; Mishra et al. (2018),
+arXiv:1707.03141, table 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from metarl.runs import ExperimentCard, ScaleName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(ExperimentCard):
+    """A table or a figure of the paper.
+
+    Attributes:
+      reference: for a figure, the column that is 1 on its axis; None for a table.
+    """
+
+    reference: str | None = None
+
+
+_COSTS: Mapping[ScaleName, str] = MappingProxyType(
+    {"smoke": "a minute a cell", "laptop": "hours", "paper": "days without a GPU"}
+)
+
+_ROWS = (
+    Experiment(
+        name="rl2-table-1",
+        folder="rl2_table_1",
+        caption="Bernoulli bandits: classical agents and RL² (Duan et al. 2016)",
+        costs=_COSTS,
+        evidence="table.csv",
+    ),
+    Experiment(
+        name="rl2-table-2",
+        folder="rl2_table_2",
+        caption="random MDPs: classical agents and RL² (Duan et al. 2016)",
+        costs=_COSTS,
+        evidence="classical.csv",
+    ),
+    Experiment(
+        name="rl2-figure-2",
+        folder="rl2_table_1",
+        caption="learning curves of RL² on bandits; Gittins is 1",
+        costs=_COSTS,
+        evidence="figure-2-curves.csv",
+        reference="Gittins",
+    ),
+    Experiment(
+        name="rl2-figure-3",
+        folder="rl2_table_2",
+        caption="learning curves of RL² on MDPs; OPSRL is 1",
+        costs=_COSTS,
+        evidence="figure-3-curves.csv",
+        reference="OPSRL",
+    ),
+    Experiment(
+        name="rl2-bandit-1000x50",
+        folder="rl2_bandit_1000x50",
+        caption="1000 pulls of 50 arms (Mishra et al. 2018)",
+        costs=_COSTS,
+        evidence="classical.csv",
+    ),
+)
+
+EXPERIMENTS = MappingProxyType({row.name: row for row in _ROWS})
