@@ -45,7 +45,7 @@ from metarl.errors import require
 from .aggregates import checked_numbers, extended_mean, geometric_mean, iqm
 
 Statistic = Callable[..., np.ndarray]
-"""A function (values [..., N], axis=-1) -> [...], such as `iqm`."""
+"""A function (values, axis) -> values without that axis, such as `iqm`."""
 
 
 class Interval(NamedTuple):
@@ -70,8 +70,8 @@ def bootstrap_interval(
     """Returns a statistic of some runs with its expanded percentile interval.
 
     Args:
-      values: [N] one number per run; +inf for a diverged one.
-      statistic: what to estimate.
+      values: [N] one number per run, +inf for a diverged one; or [N, K] a row per run.
+      statistic: what to estimate; of rows it is given the axis of the runs.
       confidence: the nominal coverage, between 0 and 1.
       resamples: the number B of redraws.
       seed: of the redraws; the same seed gives the same interval.
@@ -81,7 +81,7 @@ def bootstrap_interval(
       exclude it.
 
     Raises:
-      InvalidInput: if the values are no vector, empty or NaN, or a setting is out of range.
+      InvalidInput: if the values are no vector or rows, empty or NaN, or a setting is out of range.
 
     >>> bootstrap_interval([0.13, 0.13, 0.13])
     Interval(estimate=0.13, low=0.13, high=0.13)
@@ -146,8 +146,8 @@ def stratified_bootstrap(
     are a sample. Each problem counts once however many runs it has.
 
     Args:
-      strata: P vectors [N_p], the runs of each problem.
-      within: the statistic of one problem's runs.
+      strata: P vectors [N_p], the runs of each problem; or rows [N_p, K], redrawn whole.
+      within: the statistic of one problem's runs, given their axis.
       across: the statistic of the P problems' statistics; the geometric mean suits ratios,
         `extended_mean` or `iqm` scores on one scale.
       confidence: the nominal coverage, between 0 and 1.
@@ -170,8 +170,9 @@ def stratified_bootstrap(
         len(vectors) > 0, "A stratified bootstrap needs at least one problem, and received none."
     )
     require(
-        all(vector.ndim == 1 for vector in vectors),
-        f"A bootstrap takes vectors of runs, and received the shapes {[v.shape for v in vectors]}.",
+        all(vector.ndim in (1, 2) for vector in vectors),
+        "A bootstrap takes vectors or rows of runs, and received the shapes "
+        f"{[v.shape for v in vectors]}.",
     )
     require(
         0 < confidence < 1,
@@ -179,13 +180,13 @@ def stratified_bootstrap(
     )
     require(resamples >= 1, f"The number of resamples must be at least 1; received {resamples}.")
 
-    estimate = float(across(np.stack([within(vector, axis=-1) for vector in vectors]), axis=-1))
+    estimate = float(across(np.stack([within(vector, axis=0) for vector in vectors]), axis=-1))
     sizes = [len(vector) for vector in vectors]
     if min(sizes) == 1:
         return Interval(estimate, -np.inf, np.inf)
 
     rng = np.random.default_rng(seed)
-    redrawn = [within(_redraw(rng, vector, resamples), axis=-1) for vector in vectors]  # P x [B]
+    redrawn = [within(_redraw(rng, vector, resamples), axis=1) for vector in vectors]  # P x [B]
     ordered = np.sort(across(np.stack(redrawn, axis=-1), axis=-1))  # [B]
     tail = _expanded_tail(confidence, sizes)
     low = ordered[int(np.floor(tail * (resamples - 1)))]
@@ -194,7 +195,7 @@ def stratified_bootstrap(
 
 
 def _redraw(rng: np.random.Generator, vector: np.ndarray, resamples: int) -> np.ndarray:
-    """Returns [B, N] values drawn from `vector` [N] with replacement."""
+    """Returns [B, N, ...] values drawn from `vector` [N, ...] with replacement."""
     return vector[rng.integers(0, len(vector), size=(resamples, len(vector)))]
 
 

@@ -159,12 +159,26 @@ def test_one_stratum_is_the_plain_bootstrap():
     assert stratified_bootstrap([values], across=extended_mean) == bootstrap_interval(values)
 
 
+def test_rows_are_redrawn_whole():
+    """A statistic of rows sees both sides of every pair, as `paired_difference` does."""
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(12, 2))
+
+    def mean_difference(pairs, axis):
+        sides = np.mean(pairs, axis=axis)
+        return sides[..., 0] - sides[..., 1]
+
+    found = bootstrap_interval(rows, mean_difference, seed=5)
+    expected = paired_difference(rows[:, 0], rows[:, 1], seed=5)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: bootstrap_interval([1.0, float("nan")]), "NaN"),
         (lambda: bootstrap_interval([]), "at least one number"),
-        (lambda: bootstrap_interval(np.ones((2, 2))), r"shapes \[\(2, 2\)\]"),
+        (lambda: bootstrap_interval(np.ones((2, 2, 2))), r"shapes \[\(2, 2, 2\)\]"),
         (lambda: bootstrap_interval([1.0, 2.0], confidence=95), "between 0 and 1"),
         (lambda: bootstrap_interval([1.0, 2.0], resamples=0), "at least 1; received 0"),
         (lambda: paired_difference([1.0, 2.0], [1.0]), "equally many runs"),
