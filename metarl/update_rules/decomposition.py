@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from itertools import count, product
 from typing import NamedTuple
 
-from .expression import Binary, Expression, Unary, children, walk
-from .spaces import IDENTITY, KEEP, Vocabulary
+from .expression import Binary, Expression, children, walk
+from .spaces import IDENTITY, KEEP, Vocabulary, as_function
 
 Group = tuple[int, int, int, int, int]  # tokens of operand 1, operand 2, unary 1, unary 2, binary
 
@@ -83,13 +83,13 @@ def missing_part(expression: Expression, offered: Vocabulary) -> Expression | No
         node = unread.pop()
         if node in offered.operands:
             continue
-        match node:
-            case Binary(name) if name in offered.binary:
-                unread += children(node)
-            case Unary(name, argument, constant) if (name, constant) in offered.unary:
-                unread.append(argument)
-            case _:
-                return node
+        function = as_function(node)
+        if function is not None and function[0] in offered.unary:
+            unread.append(function[1])
+        elif isinstance(node, Binary) and node.name in offered.binary:
+            unread += children(node)
+        else:
+            return node
     return None
 
 
@@ -129,8 +129,9 @@ class _Search(NamedTuple):
         functions = self.vocabulary.unary
         if IDENTITY in functions:
             yield functions.index(IDENTITY), side
-        if isinstance(side, Unary) and (side.name, side.constant) in functions:
-            yield functions.index((side.name, side.constant)), side.argument
+        function = as_function(side)
+        if function is not None and function[0] in functions:
+            yield functions.index(function[0]), function[1]
 
     def pairs(
         self, first: Expression, second: Expression, rest: tuple[_Wanted, ...]

@@ -25,11 +25,11 @@ import numpy as np
 from metarl.errors import InvalidInput, require
 
 from .decomposition import decompose, missing_part, padded
-from .expression import Binary, Expression, Unary
+from .expression import Binary, Expression
 from .masks import Constraints, next_mask
 from .printer import to_text
 from .rule import Rule
-from .spaces import KEEP, Space, UnaryFunction, Vocabulary, space_named, vocabulary
+from .spaces import KEEP, Space, UnaryFunction, Vocabulary, applied, space_named, vocabulary
 
 if TYPE_CHECKING:
     import jax
@@ -81,7 +81,7 @@ class Grammar:
     def unary_functions(self) -> tuple[UnaryFunction, ...]:
         """Name and constant of each unary function, in the order of their tokens.
 
-        The identity is (None, None); other names are those of the table `UNARY`.
+        The identity is (None, None), c * x is ("*", c); other names are those of the table `UNARY`.
         """
         return self._vocabulary.unary
 
@@ -247,10 +247,10 @@ class Grammar:
     def _group_expression(
         self, bank: list[Expression], first: int, second: int, unary_1: int, unary_2: int, how: int
     ) -> Expression:
-        left = _applied(self.unary_functions[unary_1], bank[first])
+        left = applied(self.unary_functions[unary_1], bank[first])
         if self.binary_names[how] == KEEP:
             return left
-        right = _applied(self.unary_functions[unary_2], bank[second])
+        right = applied(self.unary_functions[unary_2], bank[second])
         return Binary(self.binary_names[how], left, right)
 
     def _find(self, rule: Rule) -> np.ndarray | None:
@@ -293,8 +293,3 @@ class Grammar:
             if Grammar(self._space, depth)._find(rule) is not None:
                 return f"{intro}: it needs depth {depth}."
         return f"{intro}: it needs more than {MAX_DEPTH} groups."
-
-
-def _applied(function: UnaryFunction, argument: Expression) -> Expression:
-    name, constant = function
-    return argument if name is None else Unary(name, argument, constant)

@@ -26,6 +26,7 @@ from jax import lax
 from .expression import Expression, evaluate
 from .grammar import Grammar
 from .primitives import BINARY, UNARY
+from .spaces import SCALE
 
 _TABLE_ROWS = 1 << 16
 _HASH_MULTIPLIERS = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)
@@ -213,6 +214,8 @@ def _unary_branches(grammar: Grammar, scope, draw: _Draw) -> list[Callable]:
     def branch(name: str | None, constant: float | None) -> Callable:
         if name is None:
             return lambda x: x
+        if name == SCALE:
+            return lambda x: constant * x
         constants = () if constant is None else (constant,)
         return lambda x: UNARY[name].evaluate(scope(draw), x, *constants)
 

@@ -18,11 +18,13 @@ from typing import NamedTuple
 
 from metarl.errors import InvalidInput, require, unknown_name
 
-from .expression import Expression, Operand, Unary
+from .expression import Binary, Expression, Number, Operand, Unary
 from .parser import parse_expression
 from .primitives import BINARY
 
 KEEP = "keep"  # the binary function that returns its left argument
+
+SCALE = "*"  # the name of the unary functions c * x
 
 UnaryFunction = tuple[str | None, float | None]  # name in the table and constant; None: identity
 IDENTITY: UnaryFunction = (None, None)
@@ -33,8 +35,8 @@ class Space:
     """The choices a grammar offers at each slot of a group.
 
     A member of `operands` is the text of a rule (`1e-3 * w`, `sign(g)`); a member of `unary` is the
-    text of a unary function of x (`x`, `exp(x)`, `clip(x, 1e-4)`); a member of `binary` is an infix
-    operator, or `keep` for "keep the left argument".
+    text of a unary function of x (`x`, `exp(x)`, `clip(x, 1e-4)`, `0.5 * x`); a member of `binary` is
+    an infix operator, or `keep` for "keep the left argument".
     """
 
     name: str
@@ -54,6 +56,8 @@ _UNARY = (
     *("clip(x, 1e-3)", "drop(x, 0.1)", "drop(x, 0.3)", "drop(x, 0.5)", "sign(x)"),
 )
 _BINARY = ("+", "-", "*", "/", "^", "keep")
+_CONSTANTS = ("0.01", "0.1", "0.5", "0.9", "3", "10")
+_SCALINGS = ("0.1 * x", "0.5 * x", "2 * x")
 
 _SPACES = (
     Space("icml", _ICML_OPERANDS, _UNARY, _BINARY, "the full space of the ICML paper"),
@@ -77,6 +81,13 @@ _SPACES = (
         ("x", "-x", "exp(x)", "sign(x)"),
         ("+", "-", "*", "^", "keep"),
         "the family of PowerSign and AddSign: signs, powers, decays",
+    ),
+    Space(
+        "constants",
+        (*_ICML_OPERANDS, *_DECAYS, *_CONSTANTS),
+        (*_UNARY, *_SCALINGS),
+        _BINARY,
+        "the arxiv space with more numbers, as operands and as factors of any value",
     ),
 )
 
@@ -137,13 +148,36 @@ def _read(space: Space, slot: str, read: Callable) -> tuple:
     return tuple(members)
 
 
+def applied(function: UnaryFunction, argument: Expression) -> Expression:
+    """Returns a unary function of an argument."""
+    name, constant = function
+    if name is None:
+        return argument
+    if name == SCALE and constant is not None:
+        return Binary("*", Number(constant), argument)
+    return Unary(name, argument, constant)
+
+
+def as_function(node: Expression) -> tuple[UnaryFunction, Expression] | None:
+    """Returns the function and the argument of which a node is the value; inverse of `applied`."""
+    match node:
+        case Unary(name, argument, constant):
+            return (name, constant), argument
+        case Binary("*", Number(factor), argument):
+            return (SCALE, factor), argument
+    return None
+
+
 def _unary_function(text: str) -> UnaryFunction:
-    match parse_expression(text, variables=("x",)):
-        case Operand("x"):
-            return IDENTITY
-        case Unary(name, Operand("x"), constant):
-            return name, constant
-    raise InvalidInput(f"{text!r} is not one function of x, such as x, -x, exp(x), clip(x, 1e-4).")
+    node = parse_expression(text, variables=("x",))
+    if node == Operand("x"):
+        return IDENTITY
+    found = as_function(node)
+    if found is None or found[1] != Operand("x"):
+        raise InvalidInput(
+            f"{text!r} is not one function of x, such as x, -x, exp(x), clip(x, 1e-4), 0.5 * x."
+        )
+    return found[0]
 
 
 def _binary_name(text: str) -> str:

@@ -88,7 +88,8 @@ def test_weight_decay_is_that_of_adamw():
 def test_a_random_rule_does_in_one_step_what_its_formula_says(depth):
     rng = np.random.default_rng(depth)
     compared = total = 0
-    for rule in without_chance(random_rules(25, depth, seed=depth)):
+    rules = random_rules(25, depth, seed=depth) + random_rules(15, depth, "constants", seed=depth)
+    for rule in without_chance(rules):
         g, w, mu, xi = (rng.standard_normal(16).astype(np.float32) for _ in range(4))
         nu = np.square(rng.standard_normal(16)).astype(np.float32)
         count = int(rng.integers(1, 90))

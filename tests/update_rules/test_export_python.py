@@ -99,7 +99,8 @@ def test_a_named_rule_takes_the_compilers_step(name, load):
 
 def test_two_hundred_random_rules_take_the_compilers_step_random_draws_included(load):
     rng = np.random.default_rng(1)
-    for number, rule in enumerate([*random_rules(200), *map(parse, AWKWARD)]):
+    rules = [*random_rules(160), *random_rules(40, "constants"), *map(parse, AWKWARD)]
+    for number, rule in enumerate(rules):
         steps = {"total_steps": 100} if "progress" in rule.needs else {}
         module = load(to_python(rule, name="rule"), f"exported_{number}")
         assert_same_step(to_optax(rule, 0.1, **steps), module.rule(0.1, **steps), rng)

@@ -32,9 +32,9 @@ AWKWARD = (
 )
 
 
-def random_rules(n):
+def random_rules(n, space="arxiv"):
     rng = np.random.default_rng(0)
-    grammars = [Grammar("arxiv", depth) for depth in (1, 2, 3, 4)]
+    grammars = [Grammar(space, depth) for depth in (1, 2, 3, 4)]
     return [
         grammar.to_rule(tokens) for grammar in grammars for tokens in grammar.sample(rng, n // 4)
     ]
@@ -101,7 +101,8 @@ def test_a_named_rule_takes_the_compilers_step(name, load):
 
 def test_two_hundred_random_rules_take_the_compilers_step(load):
     rng = np.random.default_rng(1)
-    rules = [rule for rule in random_rules(480) if "random" not in rule.needs]
+    drawn = [*random_rules(400), *random_rules(80, "constants")]
+    rules = [rule for rule in drawn if "random" not in rule.needs]
     assert len(rules) >= 200
     for number, rule in enumerate([*rules, *map(parse, AWKWARD)]):
         assert_same_step(rule, load(to_torch(rule, name="Rule"), f"exported_{number}").Rule, rng)

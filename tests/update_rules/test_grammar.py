@@ -179,6 +179,17 @@ def test_a_rule_written_otherwise_gets_the_tokens_of_its_canonical_form():
     assert rule == parse("g + 1e-3 * w").canonical()
 
 
+def test_a_factor_is_a_function_of_any_value():
+    grammar = Grammar("constants", 2)
+    half = grammar.unary_functions.index(("*", 0.5))
+    rule = parse("exp(0.5 * sign(g) * sign(m)) * g")
+    tokens = grammar.to_tokens(rule)
+    assert half in tokens.reshape(2, 5)[0, 2:4]
+    assert grammar.to_rule(tokens) == rule
+    with pytest.raises(InvalidInput, match=r"no slot offers '0\.7'"):
+        grammar.to_tokens(parse("exp(0.7 * sign(g)) * g"))
+
+
 @pytest.mark.parametrize(
     ("text", "options", "says"),
     [
@@ -251,6 +262,9 @@ def test_every_space_reads(name):
         (Space("s", ("g", "x"), ("x",), ("+",), ""), "In the operands of space 's'"),
         (Space("s", ("g",), ("exp(sign(x))",), ("+",), ""), "is not one function of x"),
         (Space("s", ("g",), ("exp(g)",), ("+",), ""), "is not one function of x"),
+        (Space("s", ("g",), ("x * x",), ("+",), ""), "is not one function of x"),
+        (Space("s", ("g",), ("2 * g",), ("+",), ""), "is not one function of x"),
+        (Space("s", ("g",), ("0.5 * x", "5e-1 * x"), ("+",), ""), "holds '5e-1 \\* x' twice"),
         (Space("s", ("g",), ("x",), ("**",), ""), "Unknown binary function"),
         (Space("s", (), ("x",), ("+",), ""), "The operands of space 's' is not a list"),
         (Space("s", ("g^2", "g ^ 2"), ("x",), ("+",), ""), "holds 'g \\^ 2' twice"),
