@@ -48,6 +48,8 @@ class CompareConfig:
     """Standard optimizers beside Adam, by name; all of them if not given."""
     horizons: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
     """Lengths of tuned Adam's own runs for Adam-equivalent steps, in multiples of the steps; none: left out."""
+    time_compilation: bool = True
+    """Measure on the first problem how long each optimizer compiles, without the cache of compiled programs."""
     seed: int = 0
     """Of everything random."""
 

@@ -1,17 +1,22 @@
 """comparison: equal tuning for everybody, then fresh paired seeds.
 
-On every problem, each entrant tries the same learning rates on the same tuning seeds, judged on a split that
-each seed draws for itself; the rate of the lowest mean loss is taken. If the best rate of any entrant lies on
-the grid's edge, the grid is widened for all. Then every entrant runs at its rate on fresh seeds, the same for
-all, and is judged on test data that neither tuning nor search has seen. Differences to tuned Adam are paired
-by seed.
+On every problem, each entrant tries the same learning rates, schedules and weight decays on the same tuning seeds,
+judged on a split that each seed draws for itself; the point of the lowest mean loss is taken. If the best rate of any
+entrant lies on the grid's edge, the grid is widened for all. (On the track `default` nobody is tuned on the problem:
+each runs at one learning rate, found on the search problems.) Then every entrant runs on fresh seeds, the same for all,
+and is judged on test data that neither tuning nor search has seen. Differences to tuned Adam are paired by seed.
 
-Letters: E entrants, R learning rates, S seeds, C points of a curve.
+What is measured is kept problem by problem (measurements.py); all that it says is computed from that (entries.py,
+scores.py).
+
+Letters: E entrants, R learning rates, S seeds, C points of a curve, H horizons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,54 +24,25 @@ import numpy as np
 from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require, unknown_name
 from metarl.problems import Problem
-from metarl.statistics import Interval, bootstrap_interval, paired_difference
 
+from . import measurements
 from .compare_config import ALL_REFERENCES, GROUPS, CompareConfig
+from .comparison_document import entry_json, problem_document
 from .config import FinalistConfig
-from .contest import Contest, Crew, Curves, Runs
+from .contest import Axes, Contest, Crew, Curves, Runs
+from .default_rates import default_rates
 from .entrants import BASELINE, Entrant, references
+from .entries import ProblemResult, analyse
 from .evaluators import Device
+from .measurements import AdamRuns, Measured, Record
 from .seeding import replicate_seeds
+from .tuning import GRID, Setting, Tuned, tune
 
-# Half-decades: exponent i stands for the learning rate 10^(i/2).
-_GRID = range(-10, 5)
-_WIDENING = 2
-_MOST_WIDENINGS = 4
 _QUICK_RUN_SECONDS = 1.0
 _MANY_SEEDS, _FEW_SEEDS = 60, 10
 _TIMINGS = 5
 
 Say = Callable[[str], None]
-
-
-class Entry(NamedTuple):
-    """What one entrant did on one problem."""
-
-    learning_rate: float
-    final_loss: Interval  # IQM over seeds
-    metric: Interval | None
-    steps_to_target: Interval | None  # None when the target was reached in no run
-    reached_target: float  # share of runs
-    difference_to_adam: Interval  # mean over pairs, rule minus Adam
-    state_bytes_per_parameter: float
-    step_time_relative_to_adam: float
-    diverged: int
-    curves: np.ndarray  # [S, C], test losses
-    metrics: np.ndarray  # [S], final metric
-    tuning_losses: np.ndarray  # [R], mean over tuning seeds
-
-
-class ProblemResult(NamedTuple):
-    """All entrants on one problem."""
-
-    metric: str | None
-    steps: int
-    points: np.ndarray  # [C], optimizer steps at which the curves were measured
-    learning_rates: np.ndarray  # [R]
-    report_seeds: int
-    runs_spent: int  # on tuning, all entrants together
-    on_edge: tuple[str, ...]  # entrants whose best rate is still on the widened grid's edge
-    entries: dict[str, Entry]
 
 
 class Comparison(NamedTuple):
@@ -78,7 +54,7 @@ class Comparison(NamedTuple):
         """Returns the document of `metarl compare --json`; infinities are for the writer to turn into null."""
         return {
             "problems": {
-                name: {label: _entry_json(entry) for label, entry in result.entries.items()}
+                name: {label: entry_json(entry) for label, entry in result.entries.items()}
                 for name, result in self.problems.items()
             }
         }
@@ -86,11 +62,11 @@ class Comparison(NamedTuple):
     def to_document(self) -> dict[str, Any]:
         """Returns everything that tables and figures need, as plain values.
 
-        By problem: metric, steps, points [C], learning_rates [R], report_seeds, runs_spent, on_edge, and by label
-        the entry of `to_json` with `curve` (median, low, high: quartiles over seeds, [C]), `final_losses` [S] and
-        `tuning_losses` [R]. Infinities are the texts "inf" and "-inf", so that JSON keeps their sign.
+        By problem: metric, steps, points [C], learning_rates [R], report_seeds, runs_spent, on_edge, target, target_of,
+        and by label the entry of `to_json` with `curve` (median, low, high: quartiles over seeds, [C]), `final_losses`
+        [S] and `tuning_losses` [R]. Infinities are the texts "inf" and "-inf", so that JSON keeps their sign.
         """
-        return {name: _spelled(_problem_document(r)) for name, r in self.problems.items()}
+        return {name: problem_document(result) for name, result in self.problems.items()}
 
 
 def compare(
@@ -99,15 +75,17 @@ def compare(
     say: Say = lambda text: None,
     *,
     refuse_divergence: bool = True,
+    place: Path | None = None,
 ) -> Comparison:
-    """Returns how entrants, Adam and (if the settings say so) the other references do on each problem.
+    """Returns how entrants, Adam and the other references of the settings do on each problem.
 
     Args:
       entrants: who is compared; a reference named here is not entered twice.
-      config: problems, steps, seeds.
+      config: problems, track, grid, steps, seeds.
       say: called with a line about what is done next.
       refuse_divergence: whether an entrant that diverges at every learning rate on some problem is an error; if not, it
         is reported as diverged.
+      place: a directory that keeps the measurements of each problem; what lies there is not measured again.
 
     Raises:
       InvalidInput: bad settings, an unknown problem, or a rule whose loss is finite at no learning rate.
@@ -116,7 +94,24 @@ def compare(
     field = _field(entrants, config.references)
     suite = [problem_suite.load(name) for name in suite_names(config.problem)]
     wanted = {entrant.label for entrant in entrants} if refuse_divergence else set()
-    return Comparison({p.name: _compare_on(p, field, wanted, config, say) for p in suite})
+    rates = default_rates(field, config, say, place) if config.track == "default" else None
+    found: dict[str, ProblemResult] = {}
+    for number, problem in enumerate(suite):
+        path = None if place is None else place / measurement_file(problem.name)
+        if path is not None and path.exists():
+            measured = measurements.load(path)
+        else:
+            say(f"{problem.name} ({number + 1} of {len(suite)})")
+            measured = _measure(problem, field, rates, wanted, config, say, first=number == 0)
+            if path is not None:
+                measurements.save(path, measured)
+        found[problem.name] = analyse(measured)
+    return Comparison(found)
+
+
+def measurement_file(problem: str) -> str:
+    """Returns what the file of a problem's measurements is called."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", problem).strip("-.") + ".measured"
 
 
 def suite_names(texts: Sequence[str]) -> list[str]:
@@ -130,7 +125,7 @@ def suite_names(texts: Sequence[str]) -> list[str]:
 
 def comparison_size(rules: int, settings: FinalistConfig) -> int:
     """Returns the networks trained on one problem to compare so many rules with all references, grid not widened."""
-    runs = len(_GRID) * settings.tuning_seeds + (settings.report_seeds or _MANY_SEEDS)
+    runs = len(GRID) * settings.tuning_seeds + (settings.report_seeds or _MANY_SEEDS)
     return (rules + len(references())) * runs
 
 
@@ -156,211 +151,181 @@ def _field(entrants: Sequence[Entrant], wanted: Sequence[str]) -> list[Entrant]:
     return list(field.values())
 
 
-def _compare_on(
-    problem: Problem, field: list[Entrant], wanted: set[str], config: CompareConfig, say: Say
-) -> ProblemResult:
+def _measure(
+    problem: Problem,
+    field: Sequence[Entrant],
+    rates: Mapping[str, float] | None,
+    wanted: set[str],
+    config: CompareConfig,
+    say: Say,
+    *,
+    first: bool,
+) -> Measured:
     """Tunes, reports and times all entrants on one problem."""
     steps = config.steps or problem.steps
     tuning = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
     many = replicate_seeds(config.seed, "report", config.seeds or _MANY_SEEDS)
-    contest = Contest(problem, steps, tuning, many)
+    axes = Axes(config.schedules, config.weight_decays)
+    contest = Contest(problem, steps, tuning, many, axes=axes)
     with Crew() as crew:
-        say(f"{problem.name}: tuning {len(field)} optimizers")
-        exponents, losses, spent = _tune(contest, field, crew)
-        rates = 10.0 ** (np.array(exponents) / 2.0)
-        best = {label: _best_rate(label, rates, row, wanted) for label, row in losses.items()}
-        seeds = config.seeds or _report_seeds(contest, field, best, crew)
+        if rates is None:
+            say(f"{problem.name}: tuning {len(field)} optimizers")
+            tuned = tune(contest, field, crew.map)
+            _refuse_hopeless(tuned, wanted)
+        else:
+            tuned = untuned(axes, field)
+        settings = {
+            e.label: tuned.best(e.label)
+            if rates is None
+            else Setting(rates[e.label], axes.schedules[0], axes.weight_decays[0])
+            for e in field
+        }
+        seeds = config.seeds or _report_seeds(contest, field, settings, crew)
         say(f"{problem.name}: {seeds} fresh runs of each")
-        report = contest.report[:seeds]
-
-        def measure(entrant: Entrant, device: Device) -> Curves:
-            runs = Runs(np.full(seeds, best[entrant.label]), report)
-            return contest.measure(entrant, runs, device)
-
-        curves = dict(zip(best, crew.map(measure, field), strict=True))
-        times = _relative_times(contest, field, best, crew)
-    adam = curves[BASELINE].losses
-    entries = {
-        e.label: _entry(
-            best[e.label], losses[e.label], curves[e.label], adam, contest,
-            contest.state_bytes_per_parameter(e), times[e.label],
+        curves = _reported(contest, field, settings, seeds, crew)
+        adam = _adam_runs(problem, field, config, settings, curves, seeds, crew, say)
+        seconds = _seconds_per_step(contest, field, settings, crew)
+        timed = first and config.time_compilation
+        compiling = _compile_seconds(contest, field, crew, say) if timed else {}
+    records = {
+        e.label: Record(
+            settings[e.label],
+            tuned.losses[e.label],
+            *curves[e.label],
+            seconds[e.label],
+            contest.state_bytes_per_parameter(e),
+            compiling.get(e.label),
         )
         for e in field
-    }  # fmt: skip
-    edge = tuple(
-        label
-        for label, rate in best.items()
-        if rate in (rates[0], rates[-1]) and np.isfinite(losses[label]).any()
+    }
+    return Measured(
+        problem=problem.name,
+        family=problem.family,
+        metric=problem.metric,
+        chance=problem.chance or 0.0,
+        steps=steps,
+        points=contest.points,
+        learning_rates=tuned.learning_rates,
+        schedules=axes.schedules,
+        weight_decays=axes.weight_decays,
+        tuning_seeds=np.asarray(tuning),
+        report_seeds=np.asarray(many[:seeds]),
+        on_edge=tuned.on_edge,
+        references=tuple(e.label for e in field if e.rule is None and not e.is_own),
+        records=records,
+        adam=adam,
     )
-    return ProblemResult(problem.metric, steps, contest.points, rates, seeds, spent, edge, entries)
 
 
-def _tune(
-    contest: Contest, field: list[Entrant], crew: Crew
-) -> tuple[list[int], dict[str, np.ndarray], int]:
-    """Returns the grid's exponents, each entrant's mean tuning losses [R], and the runs spent."""
-    exponents = list(_GRID)
-    found: dict[str, dict[int, float]] = {entrant.label: {} for entrant in field}
-    todo = list(exponents)
-    for _ in range(_MOST_WIDENINGS + 1):
-        for entrant, losses in zip(field, crew.map(_sweep(contest, todo), field), strict=True):
-            found[entrant.label].update(zip(todo, losses, strict=True))
-        best = {min(row, key=lambda i: (row[i], i)) for row in found.values() if _any_finite(row)}
-        below = range(exponents[0] - _WIDENING, exponents[0]) if exponents[0] in best else ()
-        above = (
-            range(exponents[-1] + 1, exponents[-1] + 1 + _WIDENING) if exponents[-1] in best else ()
+def untuned(axes: Axes, field: Sequence[Entrant]) -> Tuned:
+    """Returns the form of a tuning that did not take place."""
+    shape = (0, len(axes.schedules), len(axes.weight_decays), 0)
+    return Tuned(np.zeros(0), axes, {entrant.label: np.zeros(shape) for entrant in field})
+
+
+def _refuse_hopeless(tuned: Tuned, wanted: set[str]) -> None:
+    for label in tuned.losses:
+        if label in wanted and tuned.is_hopeless(label):
+            rates = tuned.learning_rates
+            raise InvalidInput(
+                f"The rule {label!r} diverges, or gives updates that are not finite, at every learning rate from "
+                f"{rates[0]:.1e} to {rates[-1]:.1e}; there is nothing to compare."
+            )
+
+
+def _runs(setting: Setting, axes: Axes, replicates: np.ndarray) -> Runs:
+    """Returns runs of one setting on some replicates."""
+    rate, schedule, decay = setting
+    which = axes.schedules.index(schedule) if schedule in axes.schedules else 0
+    same = (np.full(len(replicates), value) for value in (rate, which, decay))
+    return Runs(*same, replicates)
+
+
+def _reported(
+    contest: Contest,
+    field: Sequence[Entrant],
+    settings: Mapping[str, Setting],
+    seeds: int,
+    crew: Crew,
+) -> dict[str, Curves]:
+    """Returns the test curves of all entrants on the first `seeds` report seeds."""
+    report = contest.report[:seeds]
+
+    def measure(entrant: Entrant, device: Device) -> Curves:
+        return contest.measure(
+            entrant, _runs(settings[entrant.label], contest.axes, report), device
         )
-        todo = [*below, *above]
-        if not todo or len(exponents) >= len(_GRID) + _MOST_WIDENINGS * _WIDENING:
-            break
-        exponents = [*below, *exponents, *above]
-    rows = {label: np.array([row[i] for i in exponents]) for label, row in found.items()}
-    return exponents, rows, len(field) * len(exponents) * len(contest.tuning)
+
+    return dict(zip(settings, crew.map(measure, field), strict=True))
 
 
-def _sweep(contest: Contest, exponents: list[int]) -> Callable[[Entrant, Device], np.ndarray]:
-    rates = np.repeat(10.0 ** (np.array(exponents) / 2.0), len(contest.tuning))
-    runs = Runs(rates, np.tile(contest.tuning, len(exponents)))
+def _adam_runs(
+    problem: Problem,
+    field: Sequence[Entrant],
+    config: CompareConfig,
+    settings: Mapping[str, Setting],
+    curves: Mapping[str, Curves],
+    seeds: int,
+    crew: Crew,
+    say: Say,
+) -> AdamRuns | None:
+    """Returns tuned Adam's final losses in runs of other lengths, tuned anew for each."""
+    if not config.horizons:
+        return None
+    say(f"{problem.name}: tuned Adam in runs of other lengths")
+    adam = _baseline(field)
+    tuning = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
+    report = replicate_seeds(config.seed, "report", seeds)
+    axes = Axes(config.schedules, config.weight_decays)
 
-    def sweep(entrant: Entrant, device: Device) -> np.ndarray:
-        losses = contest.tune(entrant, runs, device)
-        return losses.reshape(len(exponents), -1).mean(axis=1)
+    def final_losses(horizon: float, device: Device) -> np.ndarray:
+        if horizon == 1.0 and config.track == "tuned":
+            return curves[adam.label].losses[:, -1]
+        steps = max(1, round(horizon * (config.steps or problem.steps)))
+        contest = Contest(problem, steps, tuning, report, points=1, axes=axes, devices=(device,))
+        tuned = tune(contest, [adam], lambda work, items: [work(item, device) for item in items])
+        runs = _runs(tuned.best(adam.label), axes, contest.report)
+        return contest.measure(adam, runs, device).losses[:, -1]
 
-    return sweep
+    rising = sorted(config.horizons)
+    longest_first = crew.map(final_losses, rising[::-1])
+    return AdamRuns(np.asarray(rising), np.stack(longest_first[::-1], axis=1))
 
 
-def _any_finite(row: dict[int, float]) -> bool:
-    return bool(np.isfinite(list(row.values())).any())
-
-
-def _best_rate(label: str, rates: np.ndarray, losses: np.ndarray, wanted: set[str]) -> float:
-    if not np.isfinite(losses).any() and label in wanted:
-        raise InvalidInput(
-            f"The rule {label!r} diverges, or gives updates that are not finite, at every learning rate from "
-            f"{rates[0]:.1e} to {rates[-1]:.1e}; there is nothing to compare."
-        )
-    return float(rates[np.argmin(losses)])
+def _baseline(field: Sequence[Entrant]) -> Entrant:
+    return next(entrant for entrant in field if entrant.label == BASELINE)
 
 
 def _report_seeds(
-    contest: Contest, field: list[Entrant], best: dict[str, float], crew: Crew
+    contest: Contest, field: Sequence[Entrant], settings: Mapping[str, Setting], crew: Crew
 ) -> int:
     """Returns 60 where a run of Adam takes under a second, else 10."""
-    place = next(i for i, entrant in enumerate(field) if entrant.label == BASELINE)
-    three_runs = contest.seconds(field[place], best[BASELINE], crew.device(place))
-    return _MANY_SEEDS if three_runs < 3 * _QUICK_RUN_SECONDS else _FEW_SEEDS
+    place = field.index(_baseline(field))
+    one = _runs(settings[BASELINE], contest.axes, contest.report[:1])
+    run_seconds = contest.steps * contest.seconds_per_step(field[place], one, crew.device(place))
+    return _MANY_SEEDS if run_seconds < _QUICK_RUN_SECONDS else _FEW_SEEDS
 
 
-def _relative_times(
-    contest: Contest, field: list[Entrant], best: dict[str, float], crew: Crew
+def _seconds_per_step(
+    contest: Contest, field: Sequence[Entrant], settings: Mapping[str, Setting], crew: Crew
 ) -> dict[str, float]:
-    """Returns the median time of each entrant's runs over Adam's, measured in turns with nothing else running."""
+    """Returns the median over some runs of each entrant, measured in turns with nothing else running."""
     seconds: dict[str, list[float]] = {entrant.label: [] for entrant in field}
     for _ in range(_TIMINGS):
         for place, entrant in enumerate(field):
-            found = contest.seconds(entrant, best[entrant.label], crew.device(place))
-            seconds[entrant.label].append(found)
-    medians = {label: float(np.median(values)) for label, values in seconds.items()}
-    return {label: median / medians[BASELINE] for label, median in medians.items()}
+            one = _runs(settings[entrant.label], contest.axes, contest.report[:1])
+            seconds[entrant.label].append(
+                contest.seconds_per_step(entrant, one, crew.device(place))
+            )
+    return {label: float(np.median(values)) for label, values in seconds.items()}
 
 
-def _entry(
-    rate: float,
-    tuning_losses: np.ndarray,
-    curves: Curves,
-    adam: np.ndarray,
-    contest: Contest,
-    state_bytes: float,
-    relative_time: float,
-) -> Entry:
-    final, target = curves.losses[:, -1], float(np.median(adam[:, -1]))
-    steps = _steps_to(target, curves.losses, contest.points)
-    reached = np.isfinite(steps)
-    metrics = curves.metrics[:, -1]
-    return Entry(
-        learning_rate=rate,
-        final_loss=bootstrap_interval(final),
-        metric=_metric_interval(metrics, final, contest.problem),
-        steps_to_target=bootstrap_interval(steps) if reached.any() else None,
-        reached_target=float(reached.mean()),
-        difference_to_adam=paired_difference(final, adam[:, -1]),
-        state_bytes_per_parameter=state_bytes,
-        step_time_relative_to_adam=relative_time,
-        diverged=int(np.isinf(final).sum()),
-        curves=curves.losses,
-        metrics=metrics,
-        tuning_losses=tuning_losses,
-    )
-
-
-def _metric_interval(metrics: np.ndarray, final: np.ndarray, problem: Problem) -> Interval | None:
-    """Returns the interval of the metric, diverged runs counting as chance; None if the problem has no metric."""
-    if problem.metric is None:
-        return None
-    good = np.isfinite(final) & np.isfinite(metrics)
-    return bootstrap_interval(np.where(good, metrics, problem.chance or 0.0))
-
-
-def _steps_to(target: float, losses: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Returns the first measured step at which each run's test loss is at or below the target, +inf if none, [S]."""
-    below = losses <= target
-    first = points[np.argmax(below, axis=1)].astype(float)
-    return np.where(below.any(axis=1), first, np.inf)
-
-
-def _entry_json(entry: Entry) -> dict[str, Any]:
-    difference = entry.difference_to_adam
+def _compile_seconds(
+    contest: Contest, field: Sequence[Entrant], crew: Crew, say: Say
+) -> dict[str, float]:
+    """Returns how long each entrant's training program compiles, one after another."""
+    say(f"{contest.problem.name}: timing compilation")
     return {
-        "learning_rate": entry.learning_rate,
-        "final_loss": _interval_json(entry.final_loss),
-        "metric": _interval_json(entry.metric),
-        "steps_to_target": _interval_json(entry.steps_to_target),
-        "reached_target": entry.reached_target,
-        "difference_to_adam": {
-            "mean": difference.estimate,
-            "low": difference.low,
-            "high": difference.high,
-        },
-        "state_bytes_per_parameter": entry.state_bytes_per_parameter,
-        "step_time_relative_to_adam": entry.step_time_relative_to_adam,
-        "diverged": entry.diverged,
+        entrant.label: contest.compile_seconds(entrant, crew.device(place))
+        for place, entrant in enumerate(field)
     }
-
-
-def _problem_document(result: ProblemResult) -> dict[str, Any]:
-    entries = {}
-    for label, entry in result.entries.items():
-        low, median, high = np.quantile(
-            entry.curves, [0.25, 0.5, 0.75], axis=0, method="closest_observation"
-        )
-        entries[label] = {
-            **_entry_json(entry),
-            "curve": {"median": median.tolist(), "low": low.tolist(), "high": high.tolist()},
-            "final_losses": entry.curves[:, -1].tolist(),
-            "tuning_losses": entry.tuning_losses.tolist(),
-        }
-    return {
-        "metric": result.metric,
-        "steps": result.steps,
-        "points": result.points.tolist(),
-        "learning_rates": result.learning_rates.tolist(),
-        "report_seeds": result.report_seeds,
-        "runs_spent": result.runs_spent,
-        "on_edge": list(result.on_edge),
-        "entries": entries,
-    }
-
-
-def _spelled(value: Any) -> Any:
-    """Returns nested plain values with infinities spelled out."""
-    if isinstance(value, dict):
-        return {key: _spelled(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_spelled(item) for item in value]
-    return str(value) if isinstance(value, float) and np.isinf(value) else value
-
-
-def _interval_json(interval: Interval | None) -> dict[str, float] | None:
-    if interval is None:
-        return None
-    return {"iqm": interval.estimate, "low": interval.low, "high": interval.high}

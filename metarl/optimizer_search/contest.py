@@ -4,7 +4,7 @@ Each optimizer is compiled once per problem, with the learning rate as data; the
 report. It returns the parameters at C points of every run, and one judging program, common to all optimizers, turns
 them into losses: nobody is measured by other code than his rivals.
 
-Letters: E entrants, J runs, C points of a run, S replicates.
+Letters: E entrants, J runs, C points of a run, S replicates, W runs a call.
 """
 
 from __future__ import annotations
@@ -21,19 +21,34 @@ import optax
 from jax import lax
 
 from metarl.problems import Problem
+from metarl.runs import without_compilation_cache
 
 from .entrants import Entrant
 from .evaluators import Device
 from .inner_training import Fixture, Layout, draw_fixture, judge, optax_learner, start, train
+from .schedules import CONSTANT, scheduled, with_weight_decay
 
 # Runs a call; the last call of a batch is padded with runs of no steps.
 _WIDTH = 15
+_TIMED_RUNS = 3
+
+
+class Axes(NamedTuple):
+    """What everybody may choose beside the learning rate."""
+
+    schedules: tuple[str, ...] = (CONSTANT,)
+    weight_decays: tuple[float, ...] = (0.0,)
+
+
+PLAIN = Axes()
 
 
 class Runs(NamedTuple):
-    """Runs of one entrant: a learning rate and a replicate each."""
+    """Runs of one entrant: its settings and a replicate each."""
 
     rates: np.ndarray  # [J]
+    schedules: np.ndarray  # [J], places among the axes' schedules
+    weight_decays: np.ndarray  # [J]
     replicates: np.ndarray  # [J]
 
 
@@ -53,6 +68,8 @@ class Contest:
       tuning_seeds: replicates for choosing learning rates, judged on "search" splits drawn per seed.
       report_seeds: replicates for the report, judged on "test".
       points: C, the number of evenly spaced points of a report's curves; at most N.
+      axes: schedules and weight decays that runs choose from.
+      devices: where it may run; all local ones if not given.
     """
 
     def __init__(
@@ -62,15 +79,17 @@ class Contest:
         tuning_seeds: Sequence[int],
         report_seeds: Sequence[int],
         points: int = 20,
+        axes: Axes = PLAIN,
+        devices: Sequence[Device] | None = None,
     ):
         """Draws the replicates of both groups and places them on every device."""
-        self.problem, self.steps = problem, steps
+        self.problem, self.steps, self.axes = problem, steps, axes
         seeds = [*tuning_seeds, *report_seeds]
         fixture, self._layout = draw_fixture(problem, "search", seeds)
         self.points = np.unique(np.linspace(0, steps, min(points, steps) + 1).astype(np.int32)[1:])
         self.tuning = np.arange(len(tuning_seeds))
         self.report = np.arange(len(tuning_seeds), len(seeds))
-        self._devices = jax.local_devices()
+        self._devices = list(devices or jax.local_devices())
         self._fixtures = {device: jax.device_put(fixture, device) for device in self._devices}
         self._programs: dict[str, jax.stages.Wrapped] = {}
         self._judge_search = jax.jit(self._judging(self._layout))
@@ -91,16 +110,31 @@ class Contest:
         count = len(self.points)
         return self._run(entrant, runs, self.points, fixture, self._judge_test, count, device)
 
-    def seconds(self, entrant: Entrant, rate: float, device: Device) -> float:
-        """Returns the wall-clock seconds of a few warm runs."""
-        runs = Runs(np.full(3, rate), np.full(3, self.report[0]))
+    def seconds_per_step(self, entrant: Entrant, settings: Runs, device: Device) -> float:
+        """Returns the wall-clock seconds of a step in a few warm runs.
+
+        Args:
+          entrant: the optimizer.
+          settings: one run; it is run three times.
+          device: where.
+        """
+        runs = Runs(*(np.repeat(x[:1], _TIMED_RUNS) for x in settings))
         end = np.full_like(self.points, self.steps)
         # placed as in `_run`, or the program would be compiled anew for arguments that lie elsewhere
         placed = jax.device_put(_padded(runs, end), device)
         program = self._program(entrant)
         began = time.perf_counter()
         jax.block_until_ready(program(self._fixtures[device], *placed))
-        return time.perf_counter() - began
+        return (time.perf_counter() - began) / (_TIMED_RUNS * self.steps)
+
+    def compile_seconds(self, entrant: Entrant, device: Device) -> float:
+        """Returns the seconds that compiling the training program anew takes, traced and optimised."""
+        one = Runs(np.ones(1), np.zeros(1), np.zeros(1), self.tuning[:1])
+        placed = jax.device_put(_padded(one, np.full_like(self.points, self.steps)), device)
+        with without_compilation_cache():
+            began = time.perf_counter()
+            jax.jit(self._training(entrant)).lower(self._fixtures[device], *placed).compile()
+            return time.perf_counter() - began
 
     def state_bytes_per_parameter(self, entrant: Entrant) -> float:
         """Returns the optimizer's state that grows with the parameters, in bytes a parameter."""
@@ -129,10 +163,10 @@ class Contest:
         program, parts = self._program(entrant), []
         for first in range(0, len(runs.rates), _WIDTH):
             piece = Runs(*(x[first : first + _WIDTH] for x in runs))
-            rates, replicates, stops = jax.device_put(_padded(piece, points), device)
-            snapshots = program(self._fixtures[device], rates, replicates, stops)
+            padded, stops = jax.device_put(_padded(piece, points), device)
+            snapshots = program(self._fixtures[device], padded, stops)
             snapshots = jax.tree.map(lambda x: x[:, -last:], snapshots)
-            losses, metrics = judging(fixture, replicates, snapshots)
+            losses, metrics = judging(fixture, padded.replicates, snapshots)
             parts.append(Curves(*(np.asarray(x)[: len(piece.rates)] for x in (losses, metrics))))
         return Curves(*(np.concatenate(x) for x in zip(*parts, strict=True)))
 
@@ -142,20 +176,30 @@ class Contest:
         return self._programs[entrant.label]
 
     def _training(self, entrant: Entrant) -> Callable:
-        """Returns (fixture, rates [J], replicates [J], points [J, C]) -> snapshots, leaves [J, C, ...]."""
+        """Returns (fixture, runs, leaves [J]; points [J, C]) -> snapshots, leaves [J, C, ...]."""
 
-        def one(fixture: Fixture, rate: jax.Array, replicate: jax.Array, points: jax.Array):
-            key = jax.random.key(fixture.seeds[replicate])
-            learner = optax_learner(entrant.make(rate, self.steps, key))
-            place = (self.problem, self._layout, learner, fixture, replicate)
+        def one(fixture: Fixture, run: Runs, points: jax.Array):
+            learner = optax_learner(self._transform(entrant, fixture, run))
+            place = (self.problem, self._layout, learner, fixture, run.replicates)
 
-            def advance(run, until):
-                run = train(*place, run, until)
-                return run, (run.packed, run.model_state, run.alive)
+            def advance(state, until):
+                state = train(*place, state, until)
+                return state, (state.packed, state.model_state, state.alive)
 
-            return lax.scan(advance, start(learner, fixture, replicate), points)[1]
+            return lax.scan(advance, start(learner, fixture, run.replicates), points)[1]
 
-        return lambda fixture, *runs: lax.map(lambda run: one(fixture, *run), runs)
+        return lambda fixture, runs, points: lax.map(lambda x: one(fixture, *x), (runs, points))
+
+    def _transform(
+        self, entrant: Entrant, fixture: Fixture, run: Runs
+    ) -> optax.GradientTransformation:
+        """Returns the optimizer of one run, its schedule and weight decay around it."""
+        key = jax.random.key(fixture.seeds[run.replicates])
+        rate = scheduled(run.rates, run.schedules, self.axes.schedules, self.steps)
+        transform = entrant.make(rate, self.steps, key)
+        if any(self.axes.weight_decays):
+            transform = with_weight_decay(transform, rate, run.weight_decays)
+        return transform
 
     def _judging(self, layout: Layout) -> Callable:
         """Returns (fixture, replicates [J], snapshots [J, C, ...]) -> losses, metrics [J, C]."""
@@ -207,10 +251,11 @@ class Crew:
         return [one.result() for one in running]
 
 
-def _padded(runs: Runs, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns rates [W], replicates [W] and stops [W, C]; padding stops before its first step."""
+def _padded(runs: Runs, points: np.ndarray) -> tuple[Runs, np.ndarray]:
+    """Returns runs with leaves [W] and stops [W, C]; padding stops before its first step."""
     missing = _WIDTH - len(runs.rates)
     stops = np.tile(points, (_WIDTH, 1)).astype(np.int32)
     stops[len(runs.rates) :] = 0
-    rates = np.pad(np.asarray(runs.rates, np.float32), (0, missing))
-    return rates, np.pad(np.asarray(runs.replicates, np.int32), (0, missing)), stops
+    padded = (np.pad(x, (0, missing)) for x in runs)
+    types = (np.float32, np.int32, np.float32, np.int32)
+    return Runs(*(x.astype(kind) for x, kind in zip(padded, types, strict=True))), stops

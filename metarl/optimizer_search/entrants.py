@@ -1,7 +1,7 @@
 """entrants: what a comparison compares, by name, by a rule's text, or from a run.
 
-The names of references mean optax's own optimizers at their default settings, so that nobody has to trust ours. Every
-entrant is a function of the learning rate alone.
+The names of references mean optax's own optimizers at their default settings, so that nobody has to trust ours; any
+other optax optimizer joins as my_module:factory. Every entrant is a function of the learning rate alone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import jax
 import optax
 
 from metarl import optimizers
-from metarl.errors import InvalidInput, unknown_name
+from metarl.errors import InvalidInput, require, unknown_name
 from metarl.update_rules import NAMED_RULES, Rule, RuleSyntaxError, parse, to_optax
+from metarl.user_code import call_own, find_own
 
 BASELINE = "adam"
+_OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 class Entrant(NamedTuple):
@@ -26,13 +28,20 @@ class Entrant(NamedTuple):
 
     Attributes:
       label: the text the user typed; how it is called in every table.
-      make: (learning rate, total steps, random key) -> optax transform.
+      make: (learning rate or schedule, total steps, random key) -> optax transform.
       rule: its rule, when it is one.
+      learning_rate_multiple: its one learning rate for all problems in multiples of Adam's 1e-3; None where that is to
+        be found on the search problems.
+      rules_trained: how many rules were trained to find it.
+      is_own: whether it is a user's own transform.
     """
 
     label: str
     make: Callable[[Any, int, jax.Array], optax.GradientTransformation]
     rule: Rule | None = None
+    learning_rate_multiple: float | None = None
+    rules_trained: int | None = None
+    is_own: bool = False
 
 
 def _plain(constructor: Callable[..., optax.GradientTransformation], **settings: Any) -> Callable:
@@ -70,12 +79,32 @@ def rule_entrant(label: str, rule: Rule) -> Entrant:
     return Entrant(label, make, rule)
 
 
+def own_entrant(text: str) -> Entrant:
+    """Returns a user's own optimizer, my_module:factory with factory(learning_rate) -> optax transform.
+
+    The learning rate is a number or, where schedules are compared, a function of steps, as optax optimizers take it.
+
+    Raises:
+      InvalidInput: it cannot be imported, or gives no transform.
+    """
+    call_own("optimizer", text, optax.GradientTransformation, learning_rate=1e-3)
+    factory = find_own("optimizer", text, optax.GradientTransformation)
+    require(
+        not isinstance(factory, optax.GradientTransformation),
+        f"Optimizer {text!r} is a transform already; name the function that makes it of a learning rate, for that is "
+        "what is tuned.",
+    )
+    return Entrant(text, lambda rate, total_steps, key: factory(rate), is_own=True)
+
+
 def entrant(text: str) -> Entrant:
-    """Returns what a user means by a name or a rule's text.
+    """Returns what a user means by a name, a rule's text or my_module:factory.
 
     Raises:
       InvalidInput: neither a known name nor a rule; the message suggests the nearest name or shows the fault.
     """
+    if _OWN.fullmatch(text):
+        return own_entrant(text)
     if text in _REFERENCES:
         return Entrant(text, _REFERENCES[text])
     if text in NAMED_RULES:

@@ -16,8 +16,9 @@ from metarl.runs import peak_memory_mb
 
 from .comparison import comparison_size
 from .config import SearchConfig
-from .contest import Contest
+from .contest import Contest, Runs
 from .entrants import BASELINE, references
+from .judges import Judge, judges_of
 from .pipeline import check
 from .search_job import DEFAULT_BUDGET, search_trial
 
@@ -30,7 +31,7 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
     """Returns what a search would do; writes nothing.
 
     Returns:
-      "problems": by name, runs and steps of one rule and the measured microseconds a step; "rules"; "networks",
+      "problems": by judge (a problem at one horizon), runs and steps of one rule and the measured microseconds a step; "rules"; "networks",
       trained at most in the search; "search_seconds" at most; "comparison_networks"; "comparison_seconds"; "threads";
       "memory_mb", a rough bound for the process.
 
@@ -39,7 +40,10 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
     """
     suite = check(config)
     threads = jax.local_device_count()
-    costs = {problem.name: _cost(problem, config) for problem in suite}
+    training = config.training
+    judges = judges_of(suite, training.steps, training.horizons)
+    speeds = {p.name: _microseconds(p, training.steps or p.steps) for p in suite}
+    costs = {j.name: _cost(j, config, speeds[j.problem.name]) for j in judges}
     rules = config.budget or DEFAULT_BUDGET
     twice = 2 if config.final.random_baseline and config.strategy != "random" else 1
     per_rule = sum(c["steps_per_rule"] * c["microseconds_per_step"] for c in costs.values())
@@ -61,14 +65,14 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
     }
 
 
-def _cost(problem: Problem, config: SearchConfig) -> dict[str, Any]:
-    trial = search_trial(problem, config)
+def _cost(judge: Judge, config: SearchConfig, microseconds: float) -> dict[str, Any]:
+    trial = search_trial(judge.steps, config)
     sweep = trial.short_lanes
     return {
         "runs_per_rule": sweep + trial.full_lanes,
         "steps_per_rule": sweep * trial.sweep_steps + trial.full_lanes * trial.full_steps,
         "full_steps": trial.full_steps,
-        "microseconds_per_step": _microseconds(problem, trial.full_steps),
+        "microseconds_per_step": microseconds,
     }
 
 
@@ -77,5 +81,6 @@ def _microseconds(problem: Problem, steps: int) -> float:
     contest = Contest(problem, steps, [0], [1])
     adam = next(entrant for entrant in references() if entrant.label == BASELINE)
     device = jax.local_devices()[0]
-    runs = [contest.seconds(adam, 1e-3, device) for _ in range(4)][1:]
-    return float(np.median(runs)) / (3 * steps) * 1e6
+    one = Runs(np.full(1, 1e-3), np.zeros(1), np.zeros(1), contest.report)
+    seconds = [contest.seconds_per_step(adam, one, device) for _ in range(4)][1:]
+    return float(np.median(seconds)) * 1e6

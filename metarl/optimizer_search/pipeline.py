@@ -168,6 +168,7 @@ def comparison_config(config: SearchConfig) -> CompareConfig:
         seeds=config.final.report_seeds,
         tuning_seeds=config.final.tuning_seeds,
         horizons=(),
+        time_compilation=False,
         seed=config.seed,
     )
 

@@ -11,15 +11,17 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.choice import Choice
-from metarl.optimizer_search.comparison import Comparison, Entry, ProblemResult
+from metarl.optimizer_search.comparison import Comparison
 from metarl.optimizer_search.config import FinalistConfig, SearchConfig, to_dict
+from metarl.optimizer_search.entries import ProblemResult, analyse
 from metarl.optimizer_search.finished import read_finished
+from metarl.optimizer_search.measurements import Measured, Record
 from metarl.optimizer_search.protocol import repeat_command
 from metarl.optimizer_search.report import _letters, _usage, write_figures, write_report
 from metarl.optimizer_search.result import RANDOM_PREFIX, SearchResult, finalists_document
+from metarl.optimizer_search.tuning import Setting
 from metarl.reporting import formula_svg
 from metarl.runs import RunDirectory
-from metarl.statistics import Interval, bootstrap_interval, paired_difference
 from metarl.update_rules import BINARY, OPERANDS, UNARY, parse
 
 RULES = [
@@ -44,31 +46,22 @@ RATES = 10.0 ** (np.arange(-10, 5) / 2)  # [R]
 REASONS = {"not finite": 310, "constant": 95, "one sign": 60, "uphill": 240, "not odd": 33}
 
 
-def entry(name: str, factor: float, adam: np.ndarray, rng, metric: bool, diverged: int) -> Entry:
+def record(name: str, factor: float, adam: np.ndarray, rng, metric: bool, diverged: int) -> Record:
     """Returns what an optimizer of `factor` times Adam's loss would have measured."""
     final = adam if name == "adam" else factor * adam * rng.normal(1, 0.02, len(adam))
     curves = final[:, None] * (1 + 8 * (np.exp(-POINTS / 60) - np.exp(-POINTS[-1] / 60)))
     curves[:diverged, 3:] = np.inf
-    final = curves[:, -1]
     place = 6 + hash_free(name) % 4
     tuning = 0.13 * factor * (1 + 0.4 * np.abs(np.arange(len(RATES)) - place) ** 1.5)
     tuning[place + 4 if diverged < len(adam) else 0 :] = np.inf
-    accuracy = np.where(np.isfinite(final), 1 - np.minimum(final, 1) / 4, 0.1)
-    return Entry(
-        learning_rate=float(RATES[place]),
-        final_loss=bootstrap_interval(final, resamples=200),
-        metric=bootstrap_interval(accuracy, resamples=200) if metric else None,
-        steps_to_target=None if factor > 1.2 else Interval(240.0 * factor, 225.0 * factor, np.inf),
-        reached_target=0.6,
-        difference_to_adam=Interval(0.0, 0.0, 0.0)
-        if name == "adam"
-        else paired_difference(final, adam, resamples=200),
+    accuracy = np.where(np.isfinite(curves), 1 - np.minimum(curves, 1) / 4, 0.1)
+    return Record(
+        setting=Setting(float(RATES[place])),
+        tuning=tuning[:, None, None, None],
+        losses=curves,
+        metrics=accuracy if metric else np.full_like(curves, np.nan),
+        seconds_per_step=1e-5 if name == "adam" else 1.1e-5,
         state_bytes_per_parameter=8.0,
-        step_time_relative_to_adam=1.1,
-        diverged=diverged,
-        curves=curves,
-        metrics=accuracy,
-        tuning_losses=tuning,
     )
 
 
@@ -81,12 +74,29 @@ def problem(entrants: list[str], shift: float, metric: str | None, seed: int) ->
     """Returns a problem where every rule is `shift` times worse relative to Adam than it usually is."""
     rng = np.random.default_rng(seed)
     adam = 0.13 * rng.normal(1, 0.05, 12)
-    entries = {}
+    records = {}
     for name in entrants:
         factor = RELATIVE[name] * (1.0 if name in REFERENCES else shift)
         lost = 0 if name != RULES[4] else 2 if metric else len(adam)
-        entries[name] = entry(name, factor, adam, rng, metric is not None, lost)
-    return ProblemResult(metric, 300, POINTS, RATES, 12, 1275, ("lion",), entries)
+        records[name] = record(name, factor, adam, rng, metric is not None, lost)
+    return analyse(
+        Measured(
+            problem="made up",
+            family="own",
+            metric=metric,
+            chance=0.1,
+            steps=300,
+            points=POINTS,
+            learning_rates=RATES,
+            schedules=("constant",),
+            weight_decays=(0.0,),
+            tuning_seeds=np.arange(1),
+            report_seeds=np.arange(12),
+            on_edge=("lion",),
+            references=tuple(REFERENCES),
+            records=records,
+        )
+    )
 
 
 def log(run: RunDirectory, best: float, generations: int = 30) -> None:

@@ -1,0 +1,81 @@
+"""comparison_document: a comparison's results as plain values, for JSON, tables and figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metarl.statistics import Interval
+
+from .entries import Entry, ProblemResult
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """Returns one optimizer on one problem, without its curves."""
+    difference = entry.difference_to_adam
+    return {
+        "learning_rate": entry.learning_rate,
+        "schedule": entry.schedule,
+        "weight_decay": entry.weight_decay,
+        "final_loss": interval_json(entry.final_loss),
+        "metric": interval_json(entry.metric),
+        "steps_to_target": interval_json(entry.steps_to_target),
+        "seconds_to_target": entry.seconds_to_target,
+        "reached_target": entry.reached_target,
+        "difference_to_adam": {
+            "mean": difference.estimate,
+            "low": difference.low,
+            "high": difference.high,
+        },
+        "speed_up": interval_json(entry.speed_up, "estimate"),
+        "state_bytes_per_parameter": entry.state_bytes_per_parameter,
+        "step_time_relative_to_adam": entry.step_time_relative_to_adam,
+        "compile_seconds": entry.compile_seconds,
+        "diverged": entry.diverged,
+    }
+
+
+def problem_document(result: ProblemResult) -> dict[str, Any]:
+    """Returns one problem with everybody's curves; infinities are spelled out."""
+    entries = {}
+    for label, entry in result.entries.items():
+        low, median, high = np.quantile(
+            entry.curves, [0.25, 0.5, 0.75], axis=0, method="closest_observation"
+        )
+        entries[label] = {
+            **entry_json(entry),
+            "curve": {"median": median.tolist(), "low": low.tolist(), "high": high.tolist()},
+            "final_losses": entry.curves[:, -1].tolist(),
+            "tuning_losses": entry.tuning_losses.tolist(),
+        }
+    return spelled(
+        {
+            "metric": result.metric,
+            "steps": result.steps,
+            "points": result.points.tolist(),
+            "learning_rates": result.learning_rates.tolist(),
+            "report_seeds": result.report_seeds,
+            "runs_spent": result.runs_spent,
+            "on_edge": list(result.on_edge),
+            "target": result.target,
+            "target_of": result.target_of,
+            "entries": entries,
+        }
+    )
+
+
+def interval_json(interval: Interval | None, estimate: str = "iqm") -> dict[str, float] | None:
+    """Returns an interval as plain values, the estimate called by its kind."""
+    if interval is None:
+        return None
+    return {estimate: interval.estimate, "low": interval.low, "high": interval.high}
+
+
+def spelled(value: Any) -> Any:
+    """Returns nested plain values with infinities spelled out."""
+    if isinstance(value, dict):
+        return {key: spelled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [spelled(item) for item in value]
+    return str(value) if isinstance(value, float) and np.isinf(value) else value

@@ -1,0 +1,199 @@
+"""entries: what the measurements on one problem say of each optimizer.
+
+    target            the median final test loss of the best tuned reference, chosen by its tuning loss
+    steps to target   the first measured step at which a run is at or below it
+    difference        to tuned Adam, paired by seed
+    speed-up          Adam-equivalent steps over the steps taken
+
+An optimizer's Adam-equivalent steps are the length of the run that tuned Adam, tuned anew for that length, needs to end
+as low. Between the lengths that were run, the logarithm of the length is interpolated linearly in the logarithm of the
+loss; beyond them the shortest or longest stands, so speed-ups are clipped to the range of the horizons.
+
+Letters: S seeds, C points of a curve, H horizons, R learning rates.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl.statistics import Interval, bootstrap_interval, iqm, paired_difference
+
+from .entrants import BASELINE
+from .measurements import AdamRuns, Measured, Record
+
+_TARGET_SEEDS = 20
+_TINY = 1e-12  # losses below this are zero for all that single precision can tell
+
+
+class Entry(NamedTuple):
+    """What one entrant did on one problem."""
+
+    learning_rate: float
+    schedule: str
+    weight_decay: float
+    final_loss: Interval  # IQM over seeds
+    metric: Interval | None
+    steps_to_target: Interval | None  # None when the target was reached in no run
+    seconds_to_target: float | None
+    reached_target: float  # share of runs
+    difference_to_adam: Interval  # mean over pairs, entrant minus Adam
+    speed_up: (
+        Interval | None
+    )  # Adam-equivalent steps over steps; None where Adam's lengths were not run
+    state_bytes_per_parameter: float
+    step_time_relative_to_adam: float
+    compile_seconds: float | None
+    diverged: int
+    curves: np.ndarray  # [S, C], test losses
+    metrics: np.ndarray  # [S], final metric
+    tuning_losses: (
+        np.ndarray
+    )  # [R], mean over tuning seeds, at the chosen schedule and weight decay
+
+
+class ProblemResult(NamedTuple):
+    """All entrants on one problem."""
+
+    metric: str | None
+    steps: int
+    points: np.ndarray  # [C], optimizer steps at which the curves were measured
+    learning_rates: np.ndarray  # [R]
+    report_seeds: int
+    runs_spent: int  # on tuning, all entrants together
+    on_edge: tuple[str, ...]
+    target: float
+    target_of: str  # the reference that set it
+    entries: dict[str, Entry]
+    measured: Measured
+
+
+def analyse(measured: Measured) -> ProblemResult:
+    """Returns what the measurements say."""
+    target_of = best_reference(measured)
+    target = float(np.median(measured.records[target_of].losses[:_TARGET_SEEDS, -1]))
+    return ProblemResult(
+        metric=measured.metric,
+        steps=measured.steps,
+        points=measured.points,
+        learning_rates=measured.learning_rates,
+        report_seeds=len(measured.report_seeds),
+        runs_spent=sum(record.tuning.size for record in measured.records.values()),
+        on_edge=measured.on_edge,
+        target=target,
+        target_of=target_of,
+        entries={label: _entry(measured, label, target) for label in measured.records},
+        measured=measured,
+    )
+
+
+def best_reference(measured: Measured) -> str:
+    """Returns the reference of the lowest loss in tuning; Adam where nothing was tuned."""
+    tuned = {
+        label: record.tuning.mean(axis=-1).min()
+        for label, record in measured.records.items()
+        if label in measured.references and record.tuning.size
+    }
+    return min(tuned, key=lambda label: tuned[label]) if tuned else BASELINE
+
+
+def adam_rows(record: Record, adam: AdamRuns) -> np.ndarray:
+    """Returns the final losses of an entrant and of Adam's lengths beside them, [S, 1 + H], paired by seed."""
+    return np.concatenate([record.losses[:, -1:], adam.losses], axis=1)
+
+
+def speed_ups(rows: np.ndarray, horizons: np.ndarray, axis: int) -> np.ndarray:
+    """Returns Adam-equivalent steps over steps, from the IQM of losses over seeds.
+
+    Args:
+      rows: see `adam_rows`, [..., S, 1 + H] with the seeds at `axis`.
+      horizons: [H], rising.
+      axis: of the seeds.
+    """
+    losses = iqm(rows, axis=axis)  # [..., 1 + H]
+    return equivalent_horizon(losses[..., 0], losses[..., 1:], horizons)
+
+
+def equivalent_horizon(loss: np.ndarray, adam: np.ndarray, horizons: np.ndarray) -> np.ndarray:
+    """Returns the least horizon at which Adam's loss is as low, within the range of horizons.
+
+    Adam's losses are taken as their running minimum: who may train longer may also stop.
+
+    Args:
+      loss: [...].
+      adam: losses at the horizons, [..., H].
+      horizons: [H], rising.
+    """
+    falling = np.log(np.maximum(np.minimum.accumulate(adam, axis=-1), _TINY))  # [..., H]
+    wanted = np.log(np.maximum(loss, _TINY))[..., None]
+    found = np.full(np.shape(loss), horizons[-1], float)
+    logs = np.log(horizons)
+    for right in range(len(horizons) - 1, 0, -1):
+        above, below = falling[..., right - 1], falling[..., right]
+        drop = np.where(np.isfinite(above), above - below, np.inf)
+        share = np.where(drop > 0, (above - wanted[..., 0]) / np.where(drop > 0, drop, 1.0), 0.0)
+        share = np.where(np.isfinite(above), np.clip(share, 0.0, 1.0), 1.0)
+        between = np.exp(logs[right - 1] + share * (logs[right] - logs[right - 1]))
+        found = np.where(wanted[..., 0] >= below, between, found)
+    return np.where(wanted[..., 0] >= falling[..., 0], horizons[0], found)
+
+
+def _entry(measured: Measured, label: str, target: float) -> Entry:
+    record, adam = measured.records[label], measured.records[BASELINE]
+    final = record.losses[:, -1]
+    steps = _steps_to(target, record.losses, measured.points)
+    reached = np.isfinite(steps)
+    to_target = bootstrap_interval(steps) if reached.any() else None
+    seconds = record.seconds_per_step
+    return Entry(
+        *record.setting,
+        final_loss=bootstrap_interval(final),
+        metric=_metric_interval(measured, record),
+        steps_to_target=to_target,
+        seconds_to_target=None if to_target is None else to_target.estimate * seconds,
+        reached_target=float(reached.mean()),
+        difference_to_adam=paired_difference(final, adam.losses[:, -1]),
+        speed_up=_speed_up(record, measured.adam),
+        state_bytes_per_parameter=record.state_bytes_per_parameter,
+        step_time_relative_to_adam=seconds / adam.seconds_per_step,
+        compile_seconds=record.compile_seconds,
+        diverged=int(np.isinf(final).sum()),
+        curves=record.losses,
+        metrics=record.metrics[:, -1],
+        tuning_losses=_along_the_chosen(measured, record),
+    )
+
+
+def _speed_up(record: Record, adam: AdamRuns | None) -> Interval | None:
+    if adam is None:
+        return None
+
+    def statistic(rows: Any, axis: int) -> np.ndarray:
+        return speed_ups(rows, adam.horizons, axis)
+
+    return bootstrap_interval(adam_rows(record, adam), statistic)
+
+
+def _metric_interval(measured: Measured, record: Record) -> Interval | None:
+    """Returns the interval of the metric, diverged runs counting as chance; None if the problem has no metric."""
+    if measured.metric is None:
+        return None
+    final = record.metrics[:, -1]
+    good = np.isfinite(record.losses[:, -1]) & np.isfinite(final)
+    return bootstrap_interval(np.where(good, final, measured.chance))
+
+
+def _steps_to(target: float, losses: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Returns the first measured step at which each run's test loss is at or below the target, +inf if none, [S]."""
+    below = losses <= target
+    first = points[np.argmax(below, axis=1)].astype(float)
+    return np.where(below.any(axis=1), first, np.inf)
+
+
+def _along_the_chosen(measured: Measured, record: Record) -> np.ndarray:
+    if not record.tuning.size:
+        return np.zeros(0)
+    schedule = measured.schedules.index(record.setting.schedule)
+    decay = measured.weight_decays.index(record.setting.weight_decay)
+    return record.tuning[:, schedule, decay].mean(axis=-1)

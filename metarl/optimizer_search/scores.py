@@ -1,0 +1,132 @@
+"""scores: all problems together: how good, how fast, how sure, at what cost.
+
+    relative loss   IQM over problems of the IQM over seeds of loss / tuned Adam's loss on the same seed, each ratio
+                    clipped to a factor of ten; a diverged run counts as ten
+    speed-up        geometric mean over problems of Adam-equivalent steps over steps (entries.py)
+    wins, losses    problems on which the 95 % interval of the paired difference to Adam excludes zero
+
+Intervals are 95 %, by a bootstrap of seeds within each problem: the problems are the ones that were chosen, the seeds a
+sample.
+
+Letters: S seeds, H horizons, P problems, F factors.
+
+Reference: Agarwal et al. (2021), Deep Reinforcement Learning at the Edge of the Statistical Precipice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl.statistics import (
+    Interval,
+    geometric_mean,
+    iqm,
+    performance_profile,
+    stratified_bootstrap,
+)
+
+from .comparison_document import interval_json
+from .default_rates import WORST
+from .entrants import BASELINE
+from .entries import ProblemResult, adam_rows, speed_ups
+
+_TINY = 1e-12
+
+
+class Score(NamedTuple):
+    """One optimizer over all problems."""
+
+    relative_loss: Interval
+    speed_up: Interval | None
+    wins: tuple[str, ...]  # names of problems
+    losses: tuple[str, ...]
+    unclear: tuple[str, ...]
+    diverged: float  # share of the report's runs
+    state_bytes_per_parameter: float  # mean over problems
+    step_time_relative_to_adam: float  # geometric mean over problems
+    compile_seconds: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        return {
+            **self._asdict(),
+            "relative_loss": interval_json(self.relative_loss),
+            "speed_up": interval_json(self.speed_up, "geometric_mean"),
+            **{name: list(getattr(self, name)) for name in ("wins", "losses", "unclear")},
+        }
+
+
+def score(problems: Mapping[str, ProblemResult]) -> dict[str, Score]:
+    """Returns the scores of all who took part in every problem, best relative loss first."""
+    results = list(problems.values())
+    labels = [x for x in results[0].entries if all(x in r.entries for r in results)]
+    scores = {label: _score(label, problems) for label in labels}
+    return dict(sorted(scores.items(), key=lambda item: item[1].relative_loss))
+
+
+def relative_losses(losses: np.ndarray, adams: np.ndarray) -> np.ndarray:
+    """Returns loss / Adam's loss by seed, clipped to a factor of ten either way, [S].
+
+    A diverged run counts as ten, a run of Adam's alone as a tenth, both as one.
+    """
+    ours, theirs = (np.minimum(np.maximum(x, _TINY), 1e300) for x in (losses, adams))
+    return np.clip(ours / theirs, 1 / WORST, WORST)
+
+
+def profiles(problems: Mapping[str, ProblemResult], factors: Sequence[float]) -> dict[str, Any]:
+    """Returns by label the share of problems on which its IQM is within each factor of the best, [F]."""
+    results = list(problems.values())
+    labels = list(score_labels(results))
+    costs = [[max(float(iqm(r.entries[x].curves[:, -1])), _TINY) for r in results] for x in labels]
+    return dict(zip(labels, performance_profile(costs, factors), strict=True))
+
+
+def score_labels(results: Sequence[ProblemResult]) -> list[str]:
+    """Returns who took part in every problem."""
+    return [label for label in results[0].entries if all(label in r.entries for r in results)]
+
+
+def _score(label: str, problems: Mapping[str, ProblemResult]) -> Score:
+    results = list(problems.values())
+    entries = [result.entries[label] for result in results]
+    ratios = [
+        relative_losses(r.entries[label].curves[:, -1], r.entries[BASELINE].curves[:, -1])
+        for r in results
+    ]
+    verdicts = {name: r.entries[label].difference_to_adam for name, r in problems.items()}
+    wins = tuple(name for name, d in verdicts.items() if d.excludes(0.0) and d.estimate < 0)
+    losses = tuple(name for name, d in verdicts.items() if d.excludes(0.0) and d.estimate > 0)
+    times = [entry.step_time_relative_to_adam for entry in entries]
+    compiling = [e.compile_seconds for e in entries if e.compile_seconds is not None]
+    return Score(
+        relative_loss=stratified_bootstrap(ratios, across=iqm),
+        speed_up=speed_up_over(label, results),
+        wins=wins,
+        losses=losses,
+        unclear=tuple(name for name in verdicts if name not in (*wins, *losses)),
+        diverged=sum(e.diverged for e in entries) / sum(len(e.curves) for e in entries),
+        state_bytes_per_parameter=float(np.mean([e.state_bytes_per_parameter for e in entries])),
+        step_time_relative_to_adam=float(geometric_mean(times)),
+        compile_seconds=compiling[0] if compiling else None,
+    )
+
+
+def speed_up_over(label: str, results: Sequence[ProblemResult]) -> Interval | None:
+    """Returns the geometric mean of the speed-ups over problems; None where Adam's lengths were not run."""
+    adams = [result.measured.adam for result in results]
+    strata = [
+        adam_rows(result.measured.records[label], adam)
+        for result, adam in zip(results, adams, strict=True)
+        if adam is not None
+    ]
+    if len(strata) < len(results):
+        return None
+    horizons = adams[0].horizons  # type: ignore[union-attr]
+
+    def within(rows: np.ndarray, axis: int) -> np.ndarray:
+        return speed_ups(rows, horizons, axis)
+
+    return stratified_bootstrap(strata, within, geometric_mean)
