@@ -4,7 +4,7 @@ Good searches find the same idea in many spellings: without grouping, the five b
 rule with five harmless factors. Two rules are near-duplicates if their updates on the probes have a
 mean cosine above 0.99 and grow and shrink alike over the run; the best of a group speaks for it.
 
-Letters: N rules kept; K rules added; L tokens; P problems; n probe numbers in B blocks.
+Letters: N rules kept; K rules added; L tokens; J judges; n probe numbers in B blocks.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Entry(NamedTuple):
 
     tokens: np.ndarray  # [L] int32
     reward: np.ndarray  # [] float32
-    learning_rates: np.ndarray  # [P] float32, the best of the sweep on each problem
-    losses: np.ndarray  # [P] float32, of the full runs on each problem
+    learning_rates: np.ndarray  # [J] float32, the best of each judge's sweep
+    losses: np.ndarray  # [J] float32, of each judge's full runs
     directions: np.ndarray  # [n] float16, see `probes.Profile`
     log_sizes: np.ndarray  # [B] float32
 
@@ -66,8 +66,8 @@ class Archive:
         Args:
           tokens: [K, L].
           rewards: [K], finite.
-          learning_rates: [K, P].
-          losses: [K, P].
+          learning_rates: [K, J].
+          losses: [K, J].
           outputs: [K, n], updates on the probes, finite.
         """
         chex.assert_rank([tokens, rewards, learning_rates, losses, outputs], [2, 1, 2, 2, 2])

@@ -70,7 +70,7 @@ def measure_search(
     """
     require(rules >= 1 and repeats >= 1, "rules and repeats must be at least 1.")
     problem, grammar = problem_suite.load(problem_name), Grammar("arxiv", 2)
-    trial = replace(search_trial(problem, SearchConfig()), refine=False, early_stopping=False)
+    trial = replace(search_trial(problem.steps, SearchConfig()), refine=False, early_stopping=False)
     rates = np.asarray(TrainingConfig().learning_rates, np.float32)
     seeds = replicate_seeds(0, "search", trial.replicates)
     judgement = make_judgement(problem, grammar, trial, "search", seeds)

@@ -3,7 +3,7 @@
 Some 70 bytes a rule, so a search of ten thousand stays small; the arrays go into a checkpoint as
 they are.
 
-Letters: N rules held; P problems.
+Letters: N rules held; J judges.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Earned(NamedTuple):
     """What is known of a judged rule."""
 
     reward: float
-    learning_rates: tuple[float, ...]  # P, the best on each problem; nan where none was tried
+    learning_rates: tuple[float, ...]  # J, the best for each judge; nan where none was tried
 
 
 class Cache:
@@ -47,13 +47,13 @@ class Cache:
         Args:
           fingerprint: of `probes.fingerprints`.
           reward: finite.
-          learning_rates: [P], as many at every call.
+          learning_rates: [J], as many at every call.
         """
         rates = tuple(np.asarray(learning_rates, np.float32).tolist())
         self._table[fingerprint] = Earned(float(np.float32(reward)), rates)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Returns fingerprints uint8 [N, 16], rewards [N] and learning rates [N, P]."""
+        """Returns fingerprints uint8 [N, 16], rewards [N] and learning rates [N, J]."""
         joined = np.frombuffer(b"".join(self._table), np.uint8).reshape(-1, FINGERPRINT_BYTES)
         rates = np.array([earned.learning_rates for earned in self._table.values()], np.float32)
         return {

@@ -62,7 +62,7 @@ def choose(
         evaluator.close()
         adam[problem.name] = tuned_adam(problem, judgement, trial).losses
     by_metric = config.reward == "accuracy"
-    scores = metric_rewards(verdicts, problems) if by_metric else loss_rewards(verdicts, adam)
+    scores = metric_rewards(verdicts, {p.name: p for p in problems}) if by_metric else loss_rewards(verdicts, adam)
     tuned = verdicts[problems[0].name].rate
     texts = [str(grammar.to_rule(entry.tokens).canonical()) for entry in best]
     order = np.argsort(-scores, kind="stable")

@@ -66,6 +66,8 @@ class FilterConfig:
     """Least cosine between u(-s) and -u(s), s the state with all signs flipped; -1 turns the hurdle off."""
     both_signs: bool = True
     """Whether the update must take both signs."""
+    oddness_penalty: float = 0.0
+    """Times 1 minus the cosine of --filters.min-oddness, taken off the reward of a rule that passes."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class TrainingConfig:
 
     steps: int | None = None
     """Optimizer steps of a full run; each problem's own default if not given."""
+    horizons: tuple[float, ...] = (1.0,)
+    """Multiples of these steps; a rule is trained at every one, at learning rates of its own, and rewards are averaged."""
+    hurdle: float | None = None
+    """A rule with no more than this reward at the shorter horizons keeps it, and is not trained at the longer ones."""
     sweep_fraction: float = 0.5
     """Length of the learning-rate sweep as a share of the full run."""
     learning_rates: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -94,6 +100,18 @@ class FinalistConfig:
     """Rules of the archive that are re-tuned on choice data."""
     choice_seeds: int = 48
     """Fresh seeds of the ranking on choice data."""
+    funnel: tuple[str, ...] = ()
+    """Larger problems that rank the best of the choice again; without any there is no such stage."""
+    funnel_horizons: tuple[float, ...] = (1.0,)
+    """Multiples of the larger problems' steps; each is a judge of its own."""
+    funnel_rules: int = 12
+    """Rules that reach the larger problems."""
+    funnel_seeds: int = 12
+    """Fresh seeds of the ranking on larger problems."""
+    simplify: float | None = None
+    """Drop what a finalist does not need: parts that, by a 95 % interval, cost at most this much score (try 0.02)."""
+    meta_overfitting: tuple[str, ...] = ()
+    """Problems, best held-out ones, on whose choice data the search's best rule so far is judged as it went."""
     tuning_seeds: int = 5
     """Seeds at each learning rate of the comparison's grid."""
     report_seeds: int | None = None
@@ -182,6 +200,18 @@ class SearchConfig:
             candidates=self.final.candidates,
             choice_seeds=self.final.choice_seeds,
             tuning_seeds=self.final.tuning_seeds,
+            funnel_rules=self.final.funnel_rules,
+            funnel_seeds=self.final.funnel_seeds,
+        )
+        _validate_horizons("final.funnel_horizons", self.final.funnel_horizons)
+        tolerance, penalty = self.final.simplify, self.filters.oddness_penalty
+        require(
+            tolerance is None or 0 <= tolerance < math.inf,
+            f"final.simplify must be a number of at least 0, not {tolerance}.",
+        )
+        require(
+            0 <= penalty < math.inf,
+            f"filters.oddness_penalty must be a number of at least 0, not {penalty}.",
         )
         if self.final.report_seeds is not None:
             at_least(2, "final.", report_seeds=self.final.report_seeds)
@@ -258,6 +288,11 @@ def _validate_training(training: TrainingConfig) -> None:
         training.steps is None or training.steps >= 1,
         f"training.steps must be at least 1, not {training.steps}.",
     )
+    _validate_horizons("training.horizons", training.horizons)
+    require(
+        training.hurdle is None or math.isfinite(training.hurdle),
+        f"training.hurdle must be a finite reward, not {training.hurdle}.",
+    )
     require(
         0 < training.sweep_fraction <= 1,
         f"training.sweep_fraction must be in (0, 1], not {training.sweep_fraction}.",
@@ -268,6 +303,14 @@ def _validate_training(training: TrainingConfig) -> None:
         f"training.learning_rates must be positive numbers, not {training.learning_rates}.",
     )
     require(training.give_up > 0, f"training.give_up must be positive, not {training.give_up}.")
+
+
+def _validate_horizons(name: str, horizons: tuple[float, ...]) -> None:
+    require(
+        len(horizons) > 0 and all(0 < horizon < math.inf for horizon in horizons),
+        f"{name} must be positive multiples of the steps, such as 1 4, not {horizons}.",
+    )
+    require(len(set(horizons)) == len(horizons), f"{name} holds a horizon twice: {horizons}.")
 
 
 def _validate_controller(controller: ControllerConfig) -> None:

@@ -1,11 +1,11 @@
 """evaluators: where candidates are trained.
 
 An evaluator takes any number of candidates, cuts them into chunks of a fixed width, and has every chunk
-judged on every problem. `LocalEvaluator` keeps one thread per JAX device busy; all threads run the same
+judged by every judge: a problem at one horizon. `LocalEvaluator` keeps one thread per JAX device busy; all threads run the same
 single-device program, so the bits of a verdict do not depend on the device, on the order of completion or on
 the neighbours. (Sharding one program over devices would be no faster and would change last bits.)
 
-Letters: K candidates, W candidates a chunk, R learning rates, P problems, S replicates.
+Letters: K candidates, W candidates a chunk, R learning rates, S replicates.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ DEFAULT_WIDTH = 4
 
 
 class Result(NamedTuple):
-    """The verdicts of a run of candidates on one problem."""
+    """The verdicts of one judge on a run of candidates."""
 
-    problem: str
+    judge: str
     first: int  # place of the first candidate among those submitted
     verdicts: Verdicts
 
@@ -37,12 +37,16 @@ class Result(NamedTuple):
 class Evaluator(Protocol):
     """What the search needs of an evaluator."""
 
-    def as_completed(self, tokens: np.ndarray, rates: np.ndarray) -> Iterator[Result]:
+    def as_completed(
+        self, tokens: np.ndarray, rates: np.ndarray, judges: Sequence[str] | None = None
+    ) -> Iterator[Result]:
         """Yields results as they are there, in any order."""
         ...
 
-    def evaluate(self, tokens: np.ndarray, rates: np.ndarray) -> dict[str, Verdicts]:
-        """Returns the verdicts of all candidates in their order, by problem."""
+    def evaluate(
+        self, tokens: np.ndarray, rates: np.ndarray, judges: Sequence[str] | None = None
+    ) -> dict[str, Verdicts]:
+        """Returns the verdicts of all candidates in their order, by judge; of all judges if none is named."""
         ...
 
     def close(self) -> None:
@@ -53,7 +57,7 @@ class LocalEvaluator:
     """Trains candidates in this process, one thread per device.
 
     Args:
-      judgements: the program of each problem, by name.
+      judgements: the program of each judge, by name.
       width: W, candidates a call; part of what the bits depend on.
       devices: the devices to use; all local ones if not given.
     """
@@ -64,7 +68,7 @@ class LocalEvaluator:
         width: int = DEFAULT_WIDTH,
         devices: Sequence[Device] | None = None,
     ):
-        """Places every problem's data on every device."""
+        """Places every judge's data on every device."""
         self._judgements = dict(judgements)
         self._width = width
         self._devices = list(devices or jax.local_devices())
@@ -79,20 +83,23 @@ class LocalEvaluator:
         self._threads = ThreadPoolExecutor(len(self._devices), thread_name_prefix="evaluator")
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """Names of the problems, in the order given."""
+    def judges(self) -> tuple[str, ...]:
+        """Names of the judges, in the order given."""
         return tuple(self._judgements)
 
-    def as_completed(self, tokens: np.ndarray, rates: np.ndarray) -> Iterator[Result]:
-        """Yields the verdicts of each chunk on each problem as they are there.
+    def as_completed(
+        self, tokens: np.ndarray, rates: np.ndarray, judges: Sequence[str] | None = None
+    ) -> Iterator[Result]:
+        """Yields the verdicts of each judge on each chunk as they are there.
 
         Args:
           tokens: rules, int32 [K, L].
           rates: learning rates to sweep, [K, R].
+          judges: names of those to ask; all if None.
         """
         work = [
             self._threads.submit(self._judge, name, first, chunk)
-            for name in self._judgements
+            for name in judges or self._judgements
             for first, chunk in _chunks(tokens, rates, self._width)
         ]
         try:
@@ -102,16 +109,19 @@ class LocalEvaluator:
             for unfinished in work:
                 unfinished.cancel()
 
-    def evaluate(self, tokens: np.ndarray, rates: np.ndarray) -> dict[str, Verdicts]:
-        """Returns the verdicts of all candidates in their order, by problem.
+    def evaluate(
+        self, tokens: np.ndarray, rates: np.ndarray, judges: Sequence[str] | None = None
+    ) -> dict[str, Verdicts]:
+        """Returns the verdicts of all candidates in their order, by judge.
 
         Args:
           tokens: rules, int32 [K, L].
           rates: learning rates to sweep, [K, R].
+          judges: names of those to ask; all if None.
         """
-        parts: dict[str, dict[int, Verdicts]] = {name: {} for name in self._judgements}
-        for result in self.as_completed(tokens, rates):
-            parts[result.problem][result.first] = result.verdicts
+        parts: dict[str, dict[int, Verdicts]] = {name: {} for name in judges or self._judgements}
+        for result in self.as_completed(tokens, rates, judges):
+            parts[result.judge][result.first] = result.verdicts
         return {
             name: jax.tree.map(
                 lambda *leaves: np.concatenate(leaves), *(found[i] for i in sorted(found))

@@ -57,7 +57,7 @@ def judge(outputs: ProbeOutputs, probes: Probes, config: FilterConfig) -> list[V
     """
     gradients = probes.gradients.reshape(1, -1)
     uphill = _mean_cosine(outputs.update, gradients) < config.min_cosine
-    not_odd = _mean_cosine(outputs.flipped, -outputs.update) < config.min_oddness
+    not_odd = oddness(outputs) < config.min_oddness
     both = (outputs.update > 0).any(axis=1) & (outputs.update < 0).any(axis=1)
     fails = {
         Verdict.NOT_FINITE: ~np.all([np.isfinite(x).all(axis=1) for x in outputs], axis=0),
@@ -70,6 +70,11 @@ def judge(outputs: ProbeOutputs, probes: Probes, config: FilterConfig) -> list[V
     for verdict in reversed(fails):
         verdicts[fails[verdict]] = verdict
     return verdicts.tolist()
+
+
+def oddness(outputs: ProbeOutputs) -> np.ndarray:
+    """Returns the mean cosine of u(-s) and -u(s), [K]: 1 for a rule that treats both signs alike."""
+    return _mean_cosine(outputs.flipped, -outputs.update)
 
 
 def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:

@@ -1,10 +1,10 @@
 """rewards: from the losses of a rule's runs to one finite number; more is better.
 
 "loss": minus the mean log of the rule's loss relative to tuned Adam's on the same replicate, over replicates
-and problems: 0 is as good as Adam, 0.1 is 10 % less loss. "accuracy": the mean metric, as in the paper, where
+and judges: 0 is as good as Adam, 0.1 is 10 % less loss. "accuracy": the mean metric, as in the paper, where
 a diverged run counts as chance.
 
-Letters: K rules, P problems, S replicates.
+Letters: K rules, S replicates.
 """
 
 from __future__ import annotations
@@ -30,32 +30,41 @@ def loss_rewards(
     """Returns -mean log(loss / Adam's loss), clipped to [-5, 5]; the floor for a rule with any diverged run.
 
     Args:
-      verdicts: by problem, losses [K, S].
-      reference: by problem, tuned Adam's losses on the same replicates, [S].
+      verdicts: by judge, losses [K, S].
+      reference: by judge, tuned Adam's losses on the same replicates, [S].
 
     Returns:
       Rewards, [K].
     """
-    ratios = []
-    for name, verdict in verdicts.items():
-        finite = np.isfinite(verdict.losses)
-        losses = np.log(np.maximum(np.where(finite, verdict.losses, 1.0), _TINY))
-        relative = np.log(np.maximum(reference[name], _TINY)) - losses
-        relative = np.where(finite, np.clip(relative, FLOOR, -FLOOR), -np.inf)
-        ratios.append(relative.mean(axis=1))
+    ratios = [
+        relative_losses(verdict, reference[name]).mean(axis=1) for name, verdict in verdicts.items()
+    ]
     return np.nan_to_num(np.mean(ratios, axis=0), neginf=FLOOR).astype(np.float32)
 
 
-def metric_rewards(verdicts: Mapping[str, Verdicts], problems: Sequence[Problem]) -> np.ndarray:
+def relative_losses(verdict: Verdicts, reference: np.ndarray) -> np.ndarray:
+    """Returns -log(loss / Adam's loss) of every run, clipped to [-5, 5], [K, S]; -inf where it diverged."""
+    finite = np.isfinite(verdict.losses)
+    losses = np.log(np.maximum(np.where(finite, verdict.losses, 1.0), _TINY))
+    relative = np.log(np.maximum(reference, _TINY)) - losses
+    return np.where(finite, np.clip(relative, FLOOR, -FLOOR), -np.inf)
+
+
+def metric_rewards(
+    verdicts: Mapping[str, Verdicts], problems: Mapping[str, Problem]
+) -> np.ndarray:
     """Returns the mean metric, [K]; diverged runs count as chance, metrics that fall with quality are negated."""
-    scores = []
-    for problem in problems:
-        verdict = verdicts[problem.name]
-        sign = 1.0 if problem.higher_is_better else -1.0
-        good = np.isfinite(verdict.losses) & np.isfinite(verdict.metrics)
-        chance = _chance(problem)
-        scores.append((sign * np.where(good, verdict.metrics, chance)).mean(axis=1))
+    scores = [
+        metric_scores(verdict, problems[name]).mean(axis=1) for name, verdict in verdicts.items()
+    ]
     return np.mean(scores, axis=0).astype(np.float32)
+
+
+def metric_scores(verdict: Verdicts, problem: Problem) -> np.ndarray:
+    """Returns the metric of every run, [K, S], negated if it falls with quality; chance where it diverged."""
+    sign = 1.0 if problem.higher_is_better else -1.0
+    good = np.isfinite(verdict.losses) & np.isfinite(verdict.metrics)
+    return sign * np.where(good, verdict.metrics, _chance(problem))
 
 
 def metric_floor(problems: Sequence[Problem]) -> float:

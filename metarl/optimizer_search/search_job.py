@@ -2,14 +2,14 @@
 
     ask        the strategy proposes K rules
     sort       filtered out on probes; met before (by fingerprint); new
-    train      the new ones, on every problem
+    train      the new ones, by every judge: each problem at each horizon
     reward     finite numbers; the floor for whatever failed
-    remember   cache (all rules judged), archive (the best)
+    remember   cache (all rules judged), archive (the best), records (the best so far)
     tell       the strategy learns
 
 All randomness of generation n comes from the root seed and n, so a search that was resumed equals one that was not.
 
-Letters: K rules of a generation, P problems.
+Letters: K rules of a generation, J judges.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import jax
 import numpy as np
 
 from metarl import problems as problem_suite
-from metarl.problems import Problem
 from metarl.runs import flatten_tree, restore_tree
 from metarl.update_rules import Grammar, Interpreter
 
@@ -33,10 +32,11 @@ from .cache import Cache
 from .candidates import Judgement, Trial, Verdicts, make_judgement
 from .config import SearchConfig
 from .evaluators import DEFAULT_WIDTH, LocalEvaluator
+from .judges import Judge, judges_of, rounds
 from .probes import ProbeOutputs, Probes, fingerprints
+from .records import Records
 from .reference import Reference, tuned_adam
 from .rewards import FLOOR, loss_rewards, metric_floor, metric_rewards
-from .seeding import replicate_seeds
 
 DEFAULT_BUDGET = 2_000
 _ACCELERATOR_WIDTH = 64
@@ -71,6 +71,7 @@ class SearchState:
     archive: Archive
     cache: Cache
     counts: Counts
+    records: Records = field(default_factory=Records)
 
 
 class Sorting(NamedTuple):
@@ -82,6 +83,15 @@ class Sorting(NamedTuple):
     passes: np.ndarray  # [K] bool
     repeated: np.ndarray  # [K] bool, met before in the search or earlier in the generation
     new: np.ndarray  # places of the rules to train
+
+
+class Earned(NamedTuple):
+    """What K rules earned by training."""
+
+    rewards: np.ndarray  # [K] finite
+    rates: np.ndarray  # [K, J]; NaN where a rule did not reach a judge
+    losses: np.ndarray  # [K, J]; +inf where a run diverged, or a rule did not reach a judge
+    steps: int  # optimizer steps executed
 
 
 class SearchJob:
@@ -101,6 +111,7 @@ class SearchJob:
         self.grammar = grammar_of(config)
         self._strategy = strategies.make(config.strategy, self.grammar, config)
         self.problems = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
+        self.judges = judges_of(self.problems, config.training.steps, config.training.horizons)
         self._floor = metric_floor(self.problems) if config.reward == "accuracy" else FLOOR
         self._probes = Probes(Interpreter(self.grammar))
         self._key = jax.random.key(config.seed)
@@ -108,15 +119,17 @@ class SearchJob:
 
     @cached_property
     def references(self) -> dict[str, Reference]:
-        """Tuned Adam on the replicates of the search, by problem."""
+        """Tuned Adam on the replicates of the search, by judge."""
         return {
-            p.name: tuned_adam(p, self._judgements[p.name], search_trial(p, self.config))
-            for p in self.problems
+            judge.name: tuned_adam(
+                judge.problem, self._judgements[judge.name], search_trial(judge.steps, self.config)
+            )
+            for judge in self.judges
         }
 
     @cached_property
     def _judgements(self) -> dict[str, Judgement]:
-        return {p.name: search_judgement(p, self.grammar, self.config) for p in self.problems}
+        return {j.name: search_judgement(j, self.grammar, self.config) for j in self.judges}
 
     @cached_property
     def _evaluator(self) -> LocalEvaluator:
@@ -128,7 +141,7 @@ class SearchJob:
         if self._earlier is None:
             return fresh
         before, arrays = self._earlier
-        taken = self.load(arrays, {"counts": {}})
+        taken = replace(self.load(arrays, {"counts": {}}), records=Records())
         # rewards are comparable only where the same replicates judged in the same way
         same = all(getattr(self.config, n) == getattr(before, n) for n in _SHARED_WITH_ARCHIVE)
         return taken if same else replace(fresh, strategy=taken.strategy)
@@ -143,6 +156,8 @@ class SearchJob:
         feedback = strategies.Feedback(rewards, sorting.repeated, np.float32(self._floor))
         strategy, learning = self._strategy.tell(tell_key, strategy, proposals, feedback)
         counts = self._count(state.counts, sorting, rewards, steps)
+        for best in state.archive.best(1):
+            state.records.note(counts.trained, best)
         state = replace(state, strategy=strategy, counts=counts)
         return state, self._metrics(state, sorting, rewards, learning)
 
@@ -160,6 +175,7 @@ class SearchJob:
             "strategy": flatten_tree(state.strategy),
             "archive": state.archive.to_arrays(),
             "cache": state.cache.to_arrays(),
+            "records": state.records.to_arrays(),
         }
         arrays = {
             f"{part}|{name}": array
@@ -174,7 +190,8 @@ class SearchJob:
         Raises:
           InvalidInput: the arrays are those of another strategy or controller.
         """
-        parts: dict[str, dict[str, np.ndarray]] = {"strategy": {}, "archive": {}, "cache": {}}
+        names = ("strategy", "archive", "cache", "records")
+        parts: dict[str, dict[str, np.ndarray]] = {name: {} for name in names}
         for name, array in arrays.items():
             part, _, rest = name.partition("|")
             parts[part][rest] = array
@@ -183,6 +200,7 @@ class SearchJob:
             Archive.from_arrays(parts["archive"]),
             Cache.from_arrays(parts["cache"]),
             Counts(**meta["counts"]),
+            Records.from_arrays(parts["records"]),
         )
 
     def close(self) -> None:
@@ -220,16 +238,14 @@ class SearchJob:
             grid = np.tile(
                 np.asarray(self.config.training.learning_rates, np.float32), (len(new), 1)
             )
-            verdicts = self._evaluator.evaluate(tokens[new], grid)
-            rewards[new] = earned = self._reward(verdicts)
-            rates = np.stack([v.rate for v in verdicts.values()], axis=1)  # [K, P]
-            losses = np.stack([v.losses.mean(axis=1) for v in verdicts.values()], axis=1)
-            steps = int(sum(v.steps.sum() for v in verdicts.values()))
-            for place, reward, rate in zip(new, earned, rates, strict=True):
+            earned = self._judge(tokens[new], grid)
+            steps = earned.steps
+            rewards[new] = final = self._less_penalty(earned.rewards, sorting)
+            for place, reward, rate in zip(new, final, earned.rates, strict=True):
                 state.cache.add(sorting.fingerprints[place], reward, rate)
-            good = np.isfinite(losses).all(axis=1)
+            good = np.isfinite(earned.losses).all(axis=1)
             state.archive.add(
-                tokens[new][good], earned[good], rates[good], losses[good],
+                tokens[new][good], final[good], earned.rates[good], earned.losses[good],
                 sorting.outputs.update[new][good],
             )  # fmt: skip
         for place in np.flatnonzero(sorting.repeated):
@@ -237,9 +253,47 @@ class SearchJob:
             rewards[place] = self._floor if known is None else known.reward
         return rewards, steps
 
+    def _judge(self, tokens: np.ndarray, grid: np.ndarray) -> Earned:
+        """Trains rules horizon by horizon; those at or below the hurdle stop there, with the reward they have."""
+        count, names = len(tokens), [judge.name for judge in self.judges]
+        rewards = np.full(count, self._floor, np.float32)
+        rates = np.full((count, len(names)), np.nan, np.float32)
+        losses, steps = np.full((count, len(names)), np.inf, np.float32), 0
+        going, verdicts = np.arange(count), {}
+        for judges in rounds(self.judges):
+            asked = [judge.name for judge in judges]
+            found = self._evaluator.evaluate(tokens[going], grid[going], asked)
+            for name, verdict in found.items():
+                rates[going, names.index(name)] = verdict.rate
+                losses[going, names.index(name)] = verdict.losses.mean(axis=1)
+                steps += int(verdict.steps.sum())
+            verdicts |= found
+            rewards[going] = so_far = self._reward(verdicts)
+            passes = so_far > self._hurdle
+            going = going[passes]
+            verdicts = {name: Verdicts(*(x[passes] for x in v)) for name, v in verdicts.items()}
+            if len(going) == 0:
+                break
+        return Earned(rewards, rates, losses, steps)
+
+    @property
+    def _hurdle(self) -> float:
+        """The reward above which a rule goes on; a loss that is not finite cannot be made good by a longer run."""
+        if self.config.training.hurdle is not None:
+            return self.config.training.hurdle
+        return self._floor if self.config.reward == "loss" else -np.inf
+
+    def _less_penalty(self, rewards: np.ndarray, sorting: Sorting) -> np.ndarray:
+        """Returns the rewards of the new rules less what they pay for not being odd; never below the floor."""
+        penalty = self.config.filters.oddness_penalty
+        if penalty == 0:
+            return rewards
+        lacking = 1.0 - filters.oddness(ProbeOutputs(*(x[sorting.new] for x in sorting.outputs)))
+        return np.maximum(rewards - penalty * lacking, self._floor).astype(np.float32)
+
     def _reward(self, verdicts: Mapping[str, Verdicts]) -> np.ndarray:
         if self.config.reward == "accuracy":
-            return metric_rewards(verdicts, self.problems)
+            return metric_rewards(verdicts, {judge.name: judge.problem for judge in self.judges})
         return loss_rewards(verdicts, {name: r.losses for name, r in self.references.items()})
 
     def _count(self, before: Counts, sorting: Sorting, rewards: np.ndarray, steps: int) -> Counts:
@@ -308,13 +362,12 @@ def grammar_of(config: SearchConfig) -> Grammar:
     )
 
 
-def search_trial(problem: Problem, config: SearchConfig) -> Trial:
-    """Returns how a candidate is run during the search."""
+def search_trial(steps: int, config: SearchConfig) -> Trial:
+    """Returns how a candidate is run during the search by a judge of so many steps."""
     training = config.training
-    full = training.steps or problem.steps
     return Trial(
-        max(1, round(training.sweep_fraction * full)),
-        full,
+        max(1, round(training.sweep_fraction * steps)),
+        steps,
         sweep_replicates=1,
         full_replicates=training.seeds,
         num_rates=len(training.learning_rates),
@@ -323,11 +376,11 @@ def search_trial(problem: Problem, config: SearchConfig) -> Trial:
     )
 
 
-def search_judgement(problem: Problem, grammar: Grammar, config: SearchConfig) -> Judgement:
-    """Returns the program that judges a candidate during the search."""
-    trial = search_trial(problem, config)
-    seeds = replicate_seeds(config.seed, "search", trial.replicates)
-    return make_judgement(problem, grammar, trial, "search", seeds, executor())
+def search_judgement(judge: Judge, grammar: Grammar, config: SearchConfig) -> Judgement:
+    """Returns the program of a judge during the search."""
+    trial = search_trial(judge.steps, config)
+    seeds = judge.seeds(config.seed, "search", trial.replicates)
+    return make_judgement(judge.problem, grammar, trial, "search", seeds, executor())
 
 
 def local_evaluator(judgements: Mapping[str, Judgement]) -> LocalEvaluator:

@@ -58,8 +58,8 @@ def assert_same(one: Verdicts, other: Verdicts, rows=slice(None)):
         np.testing.assert_array_equal(ours, theirs[rows])
 
 
-def test_all_candidates_are_judged_on_all_problems_in_their_order(evaluator, verdicts, asked):
-    assert evaluator.problems == ("one", "two") == tuple(verdicts)
+def test_all_candidates_are_judged_by_all_judges_in_their_order(evaluator, verdicts, asked):
+    assert evaluator.judges == ("one", "two") == tuple(verdicts)
     for name, found in verdicts.items():
         assert found.sweep.shape == (RULES, 2) and found.losses.shape == (RULES, 2), name
         assert found.rate.shape == found.steps.shape == (RULES,)
@@ -89,8 +89,8 @@ def test_results_come_as_completed_and_each_rule_once(evaluator, verdicts, asked
     seen = {name: [] for name in verdicts}
     for result in evaluator.as_completed(*asked):
         rows = slice(result.first, result.first + len(result.verdicts.rate))
-        assert_same(result.verdicts, verdicts[result.problem], rows)
-        seen[result.problem] += list(range(rows.start, rows.stop))
+        assert_same(result.verdicts, verdicts[result.judge], rows)
+        seen[result.judge] += list(range(rows.start, rows.stop))
     assert {name: sorted(places) for name, places in seen.items()} == {
         name: list(range(RULES)) for name in verdicts
     }

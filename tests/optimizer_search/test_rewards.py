@@ -88,7 +88,7 @@ def test_under_accuracy_the_reward_is_the_mean_metric_and_diverged_runs_count_as
     found = verdicts(
         [[1.0, np.inf], [1.0, 2.0], [np.inf, np.inf]], [[0.9, 0.8], [0.6, 0.7], [np.nan, 1.0]]
     )
-    rewards = metric_rewards({"one": found}, [problem()])
+    rewards = metric_rewards({"one": found}, {"one": problem()})
     np.testing.assert_allclose(rewards, [(0.9 + 0.1) / 2, 0.65, 0.1], rtol=1e-6)
     assert metric_floor([problem()]) == pytest.approx(0.1)
 
@@ -99,7 +99,7 @@ def test_a_metric_that_falls_with_quality_is_negated_and_problems_are_averaged()
         "one": verdicts([[1.0, 1.0]], [[0.5, 0.7]]),
         "two": verdicts([[1.0, np.inf]], [[2.0, 3.0]]),
     }
-    np.testing.assert_allclose(metric_rewards(found, suite), [(0.6 + (-2.0 - 8.0) / 2) / 2])
+    np.testing.assert_allclose(metric_rewards(found, {p.name: p for p in suite}), [(0.6 + (-2.0 - 8.0) / 2) / 2])
     assert metric_floor(suite) == pytest.approx((0.1 - 8.0) / 2)
 
 

@@ -172,9 +172,9 @@ def scripted(toy, monkeypatch):
         jobs.append(job)
         trained, evaluate = [], job._evaluator.evaluate
 
-        def spy(tokens, rates):
+        def spy(tokens, rates, judges):
             trained.extend(str(job.grammar.to_rule(row)) for row in tokens)
-            return evaluate(tokens, rates)
+            return evaluate(tokens, rates, judges)
 
         monkeypatch.setattr(job._evaluator, "evaluate", spy)
         return job, script, trained
@@ -223,7 +223,7 @@ def test_rules_that_fail_are_counted_floored_and_kept_out_of_the_archive(scripte
     assert state.counts.failed == 2 and len(state.archive) == 0 and len(state.cache) == 2
     assert script.told[0].rewards.tolist() == [FLOOR, FLOOR]
     assert rows[0]["best_rule"] is None and describe(rows[0]) == "no rule has learnt yet"
-    sweep = search_trial(job.problems[0], job.config).sweep_steps
+    sweep = search_trial(job.judges[0].steps, job.config).sweep_steps
     assert state.counts.steps == 2 * sweep  # two rules, one rate, no full run
 
 

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from metarl.optimizer_search.seeding import replicate_seeds
+from metarl.optimizer_search.seeding import _STAGES, replicate_seeds
 
-STAGES = ("search", "choice", "tuning", "report")
+STAGES = tuple(_STAGES)
 
 
 def test_stages_share_no_seed():
@@ -29,5 +29,6 @@ def test_seeds_are_distinct_small_and_not_those_of_another_root():
     seeds = replicate_seeds(0, "report", 1000)
     assert len(set(seeds)) == 1000
     assert all(isinstance(seed, int) and 0 <= seed < 2**28 for seed in seeds)
+    assert max(replicate_seeds(0, "meta-overfitting", 1000)) < 2**29
     assert len(set(seeds) & set(replicate_seeds(1, "report", 1000))) < 5
     assert replicate_seeds(2**40, "choice", 3) != replicate_seeds(0, "choice", 3)
