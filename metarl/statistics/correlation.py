@@ -48,6 +48,5 @@ def _spearman(pairs: np.ndarray, axis: int) -> np.ndarray:
     ranks = rankdata(pairs, axis=axis)
     centred = ranks - ranks.mean(axis=axis, keepdims=True)
     product = (centred[..., 0] * centred[..., 1]).sum(axis=axis)
-    sizes = np.sqrt((centred**2).sum(axis=axis))  # [..., 2]
-    size = sizes[..., 0] * sizes[..., 1]
+    size = np.sqrt((centred**2).sum(axis=axis).prod(axis=-1))
     return np.clip(np.where(size > 0, product / np.where(size > 0, size, 1.0), 0.0), -1.0, 1.0)
