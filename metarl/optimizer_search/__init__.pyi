@@ -24,6 +24,8 @@ from .pipeline import resume as resume
 from .pipeline import search as search
 from .report import write_figures as write_figures
 from .report import write_report as write_report
+from .reproduction import EXPERIMENTS as EXPERIMENTS
+from .reproduction import reproduce as reproduce
 from .result import SearchResult as SearchResult
 from .result import finalists_document as finalists_document
 from .summary import verdicts as verdicts
@@ -31,6 +33,7 @@ from .tables import finalists_table as finalists_table
 from .tables import problem_table as problem_table
 
 __all__ = [
+    "EXPERIMENTS",
     "Archive",
     "Choice",
     "CompareConfig",
@@ -55,6 +58,7 @@ __all__ = [
     "preset",
     "problem_table",
     "references",
+    "reproduce",
     "resume",
     "rule_entrant",
     "search",

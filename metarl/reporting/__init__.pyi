@@ -14,10 +14,17 @@ from .curves import Curve as Curve
 from .drawing import Drawing as Drawing
 from .files import write_file as write_file
 from .formulas import formula_svg as formula_svg
+from .landscapes import Trajectory as Trajectory
+from .landscapes import View as View
+from .landscapes import landscape_chart as landscape_chart
 from .numerals import IntervalLike as IntervalLike
 from .numerals import interval_text as interval_text
 from .numerals import number_text as number_text
 from .pages import html_page as html_page
+from .panels import curve_panels as curve_panels
+from .sequences import WritingRow as WritingRow
+from .sequences import WritingStep as WritingStep
+from .sequences import sequence_chart as sequence_chart
 from .strict_json import to_json as to_json
 from .strict_json import write_json as write_json
 from .tables import Column as Column
@@ -27,6 +34,8 @@ from .tables import to_markdown as to_markdown
 from .tables import write_csv as write_csv
 from .terminal import print_table as print_table
 from .terminal import table_text as table_text
+from .trees import Tree as Tree
+from .trees import tree_chart as tree_chart
 
 __all__ = [
     "Code",
@@ -41,20 +50,29 @@ __all__ = [
     "Paragraph",
     "Section",
     "Table",
+    "Trajectory",
+    "Tree",
+    "View",
+    "WritingRow",
+    "WritingStep",
     "curve_chart",
+    "curve_panels",
     "formula_svg",
     "html_page",
     "interval_chart",
     "interval_text",
+    "landscape_chart",
     "learning_curves",
     "learning_rate_sensitivity",
     "number_text",
     "print_table",
     "search_curve",
+    "sequence_chart",
     "table_text",
     "to_csv",
     "to_json",
     "to_markdown",
+    "tree_chart",
     "write_csv",
     "write_file",
     "write_json",

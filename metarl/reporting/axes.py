@@ -33,13 +33,21 @@ def with_style(draw: Callable) -> Callable:
     return styled
 
 
-def new_figure(height: float, panels: Sequence[float] = (), grid: tuple[int, int] = (1, 1)) -> Any:
+def new_figure(
+    height: float,
+    panels: Sequence[float] = (),
+    grid: tuple[int, int] = (1, 1),
+    columns: int = 0,
+    sharey: bool = True,
+) -> Any:
     """Returns a figure without pyplot, and its axes.
 
     Args:
       height: in inches.
       panels: relative heights of panels one above the other, sharing the horizontal axis.
-      grid: rows and columns of small multiples, sharing both axes.
+      grid: rows and columns of small multiples, sharing the horizontal axis.
+      columns: panels side by side, with axes of their own.
+      sharey: whether small multiples share the vertical axis too.
 
     Returns:
       The figure and its one axes, or its panels, or its small multiples in reading order.
@@ -55,9 +63,11 @@ def new_figure(height: float, panels: Sequence[float] = (), grid: tuple[int, int
         return figure, figure.subplots(
             len(panels), 1, sharex=True, gridspec_kw={"height_ratios": list(panels)}
         )
+    if columns:
+        return figure, figure.subplots(1, columns, squeeze=False).ravel()
     if grid == (1, 1):
         return figure, figure.subplots()
-    multiples = figure.subplots(*grid, sharex=True, sharey=True, squeeze=False).ravel()
+    multiples = figure.subplots(*grid, sharex=True, sharey=sharey, squeeze=False).ravel()
     return figure, multiples
 
 

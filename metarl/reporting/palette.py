@@ -36,3 +36,9 @@ def strong_stroke(index: int) -> Stroke:
 def faint_stroke(index: int) -> Stroke:
     """Returns the stroke of the index-th curve in the background, told apart by dashes alone."""
     return Stroke(INK, DASHES[index % len(DASHES)], FAINT, 0.9)
+
+
+def tint(colour: str) -> tuple[float, float, float, float]:
+    """Returns a colour as thin as a band, to fill a shape with."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue, BAND

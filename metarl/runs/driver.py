@@ -23,6 +23,7 @@ import numpy as np
 from metarl.errors import InvalidInput, require
 
 from .directory import RunDirectory
+from .experiments import REPRODUCTION
 from .interruption import Interruption
 from .metric_log import GENERATION
 from .progress import Progress
@@ -198,7 +199,9 @@ class _Session(NamedTuple):
 
 
 def resume_command(run: RunDirectory) -> str:
-    """Returns what to type to go on with a run."""
+    """Returns what to type to go on with a run; a reproduction is gone on with by its own command."""
+    if run.job == REPRODUCTION:
+        return shlex.join(run.provenance["command"])
     return f"metarl resume {shlex.quote(str(run.path))}"
 
 

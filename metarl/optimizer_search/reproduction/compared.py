@@ -1,0 +1,226 @@
+"""compared: optimizers under the protocol of `metarl compare`, and how they stand to one of them.
+
+Everybody is tuned alike and measured on the same fresh seeds (comparison.py). Here one of those who take part, such as
+a rule without a decay, is what the others are measured against; differences are paired by seed.
+
+Letters: S seeds, C points of a curve, P problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metarl.reporting import Column, Curve, Drawing, Table, interval_chart
+from metarl.statistics import (
+    Interval,
+    bootstrap_interval,
+    geometric_mean,
+    paired_difference,
+    stratified_bootstrap,
+)
+
+from ..compare_config import CompareConfig
+from ..comparison import Comparison, compare
+from ..entrants import Entrant
+from ..scores import relative_losses
+from .work import Work
+
+_PLACE = "comparisons"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How optimizers are compared; see `metarl compare --help`."""
+
+    problems: tuple[str, ...]
+    """By name."""
+    steps: int | None = None
+    """Optimizer steps of a run; each problem's own default if not given."""
+    seeds: int = 20
+    """Fresh paired seeds of the report."""
+    tuning_seeds: int = 5
+    """Seeds at each learning rate."""
+
+
+def compared(
+    work: Work, entrants: Sequence[Entrant], protocol: Protocol, name: str = "comparison"
+) -> Comparison:
+    """Returns how the entrants and tuned Adam do; what was measured on a problem is kept.
+
+    Args:
+      work: whose part it is.
+      entrants: who is compared.
+      protocol: problems and seeds.
+      name: of the part.
+    """
+    place = work.run.path / _PLACE / name
+    place.mkdir(parents=True, exist_ok=True)
+    config = CompareConfig(
+        problem=protocol.problems,
+        steps=protocol.steps,
+        seeds=protocol.seeds,
+        tuning_seeds=protocol.tuning_seeds,
+        references=(),
+        horizons=(),
+        time_compilation=False,
+        seed=work.seed,
+    )
+    return compare(entrants, config, work.say, refuse_divergence=False, place=place)
+
+
+def final_losses(comparison: Comparison, problem: str, label: str) -> np.ndarray:
+    """Returns the final test losses of an optimizer, +inf for a diverged run, [S]."""
+    return comparison.problems[problem].entries[label].curves[:, -1]
+
+
+def differences(comparison: Comparison, label: str, baseline: str) -> dict[str, Interval]:
+    """Returns by problem the mean difference of the final loss to the baseline's, paired by seed."""
+    return {
+        problem: paired_difference(
+            final_losses(comparison, problem, label), final_losses(comparison, problem, baseline)
+        )
+        for problem in comparison.problems
+    }
+
+
+def relative_loss(
+    comparison: Comparison, label: str, baseline: str, problems: Sequence[str] = ()
+) -> Interval:
+    """Returns the geometric mean over problems of the IQM over seeds of loss / the baseline's loss on the same seed.
+
+    Args:
+      comparison: of both.
+      label: whose.
+      baseline: what is 1.
+      problems: over which; all if not given.
+    """
+    ratios = [
+        relative_losses(
+            final_losses(comparison, problem, label), final_losses(comparison, problem, baseline)
+        )
+        for problem in problems or comparison.problems
+    ]
+    return stratified_bootstrap(ratios, across=geometric_mean)
+
+
+def detail_table(comparison: Comparison, labels: Sequence[str], baseline: str, title: str) -> Table:
+    """Returns one row for each problem and optimizer."""
+    columns = [
+        Column("problem"),
+        Column("optimizer"),
+        Column("learning_rate", "learning rate", essential=False),
+        Column("final_loss", "test loss, IQM"),
+        Column("difference", f"difference to {baseline}", better="lower"),
+        Column("metric", "metric, IQM", essential=False),
+        Column("diverged", essential=False),
+    ]
+    rows = []
+    for problem, result in comparison.problems.items():
+        for label in labels:
+            entry = result.entries[label]
+            rows.append(
+                {
+                    "problem": problem,
+                    "optimizer": label,
+                    "learning_rate": entry.learning_rate,
+                    "final_loss": entry.final_loss,
+                    "difference": None
+                    if label == baseline
+                    else differences(comparison, label, baseline)[problem],
+                    "metric": entry.metric,
+                    "diverged": entry.diverged,
+                }
+            )
+    return Table(title, columns, rows, [_note(comparison)])
+
+
+def summary_table(
+    comparison: Comparison, labels: Sequence[str], baseline: str, title: str
+) -> Table:
+    """Returns one row for each optimizer, over all problems; the baseline first."""
+    columns = [
+        Column("optimizer"),
+        Column("relative_loss", f"loss, {baseline} = 1"),
+        Column("better", "problems where better"),
+        Column("worse", "where worse"),
+        Column("unclear", "no clear difference"),
+    ]
+    rows = [summary_row(comparison, label, baseline) for label in labels]
+    notes = [
+        "Loss: geometric mean over problems of the IQM over seeds of the ratio of test losses, paired by seed, clipped "
+        "to a factor of ten. Better, worse: the 95 % interval of the paired difference excludes zero.",
+        _note(comparison),
+    ]
+    return Table(title, columns, rows, notes)
+
+
+def summary_row(comparison: Comparison, label: str, baseline: str) -> dict[str, Any]:
+    """Returns how an optimizer stands to the baseline over all problems."""
+    found = differences(comparison, label, baseline).values()
+    better = sum(d.high < 0 for d in found)
+    worse = sum(d.low > 0 for d in found)
+    return {
+        "optimizer": label,
+        "relative_loss": relative_loss(comparison, label, baseline),
+        "better": better,
+        "worse": worse,
+        "unclear": len(found) - better - worse,
+    }
+
+
+def relative_chart(rows: Sequence[Mapping[str, Any]], baseline: str, description: str) -> Drawing:
+    """Returns the relative losses of `summary_row`s, the baseline's left out, as intervals around 1."""
+    others = [row for row in rows if row["optimizer"] != baseline]
+    return interval_chart(
+        [row["optimizer"] for row in others],
+        [row["relative_loss"] for row in others],
+        f"test loss over that of {baseline}, paired by seed",
+        reference=1.0,
+        description=description,
+    )
+
+
+def verdict(row: Mapping[str, Any], baseline: str) -> str:
+    """Returns a sentence about a `summary_row`."""
+    loss: Interval = row["relative_loss"]
+    word = (
+        "no clear difference to"
+        if not loss.excludes(1.0)
+        else ("better than" if loss.estimate < 1 else "worse than")
+    )
+    problems = row["better"] + row["worse"] + row["unclear"]
+    return (
+        f"{row['optimizer']}: {word} {baseline}; loss {loss.estimate:.3f} [{loss.low:.3f}, {loss.high:.3f}] times as "
+        f"high over {problems} problems, better on {row['better']}, worse on {row['worse']}."
+    )
+
+
+def interval_curve(label: str, points: np.ndarray, values: np.ndarray, **look: Any) -> Curve:
+    """Returns the IQM of runs with its 95 % interval at each point.
+
+    Args:
+      label: of the curve.
+      points: [C].
+      values: [S, C]; a point where a value is NaN is left out.
+      **look: `foreground` and the like, of the curve.
+    """
+    known = [not np.isnan(column).any() for column in values.T]
+    found = [
+        bootstrap_interval(column) if ok else Interval(np.nan, np.nan, np.nan)
+        for column, ok in zip(values.T, known, strict=True)
+    ]
+    estimate, low, high = np.array(found, dtype=float).T
+    return Curve(label, points, estimate, low, high, **look)
+
+
+def _note(comparison: Comparison) -> str:
+    seeds = sorted({result.report_seeds for result in comparison.problems.values()})
+    rates = next(iter(comparison.problems.values())).learning_rates
+    return (
+        f"{' or '.join(map(str, seeds))} fresh seeds, {len(rates)} or more learning rates from {rates[0]:.0e} to "
+        f"{rates[-1]:.0e} for each. Intervals: 95 %, bootstrap over seeds."
+    )

@@ -1,0 +1,89 @@
+"""powersign addsign: the two families of rules at the paper's settings, each with and without decays.
+
+    PowerSign   a^(f(t) sign(g) sign(m)) g      a = e, 2
+    AddSign     (a + f(t) sign(g) sign(m)) g    a = 1, 2
+
+Reference: Bello et al. (2017), arXiv:1709.07417, section 4.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import optax
+
+from metarl import optimizers
+
+from ..entrants import BASELINE, Entrant
+from ..figures import Chart
+from .compared import (
+    Protocol,
+    compared,
+    detail_table,
+    relative_chart,
+    summary_row,
+    summary_table,
+    verdict,
+)
+from .work import Findings, Work
+
+NONE = "none"
+_FAMILIES: dict[str, Callable[..., Any]] = {
+    "PowerSign, a = e": optimizers.powersign,
+    "PowerSign, a = 2": functools.partial(optimizers.powersign, base=2.0),
+    "AddSign, a = 1": optimizers.addsign,
+    "AddSign, a = 2": functools.partial(optimizers.addsign, alpha=2.0),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which decays, and how the rules are compared."""
+
+    protocol: Protocol
+    """Problems and seeds."""
+    decays: tuple[str, ...] = (NONE, "ld", "cd")
+    """Names of decays, or none."""
+
+
+def compare_families(work: Work) -> Findings:
+    """Compares both families with tuned Adam and with each other."""
+    settings: Settings = work.settings
+    entrants = [member(family, decay) for family in _FAMILIES for decay in settings.decays]
+    comparison = compared(work, entrants, settings.protocol)
+    labels = [entrant.label for entrant in entrants]
+    rows = [summary_row(comparison, label, BASELINE) for label in labels]
+    return Findings(
+        claims=[verdict(row, BASELINE) for row in rows],
+        tables={
+            "families": summary_table(comparison, labels, BASELINE, "PowerSign and AddSign"),
+            "problems": detail_table(
+                comparison, [*labels, BASELINE], BASELINE, "PowerSign and AddSign, by problem"
+            ),
+        },
+        charts=[
+            Chart(
+                "families",
+                relative_chart(rows, BASELINE, "Losses of PowerSign and AddSign over Adam's."),
+                "Test loss over that of tuned Adam: geometric mean over problems with its 95 % interval; left of 1 is "
+                "better. Filled: the interval excludes 1.",
+            )
+        ],
+        numbers={row["optimizer"]: row for row in rows},
+    )
+
+
+def member(family: str, decay: str) -> Entrant:
+    """Returns a rule of a family with a decay, or with none."""
+    constructor = _FAMILIES[family]
+
+    def make(learning_rate: Any, total_steps: int, key: jax.Array) -> optax.GradientTransformation:
+        if decay == NONE:
+            return constructor(learning_rate)
+        return constructor(learning_rate, decay=decay, total_steps=total_steps)
+
+    return Entrant(family if decay == NONE else f"{family}, {decay}", make)

@@ -1,0 +1,112 @@
+"""Panels: several charts of the same curves side by side, with one legend for all of them.
+
+Labels at the ends of curves have no room between panels, so here a legend below names the curves;
+equal labels have equal strokes in all panels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from metarl.errors import require
+
+from .axes import new_figure, scaled, with_style
+from .curves import Curve, draw_curve
+from .drawing import Drawing
+from .palette import Stroke, faint_stroke, strong_stroke
+
+Scale = Literal["linear", "log"]
+
+
+@with_style
+def curve_panels(
+    panels: Mapping[str, Sequence[Curve]],
+    x_label: str,
+    y_label: str,
+    columns: int = 2,
+    same_y: bool = False,
+    x_scale: Scale = "linear",
+    y_scale: Scale = "linear",
+    height: float = 2.3,
+    description: str = "",
+) -> Drawing:
+    """Returns one chart of curves for each panel.
+
+    Args:
+      panels: by title, the curves.
+      x_label: the horizontal axis in words, with the unit.
+      y_label: the vertical axis in words, with the unit.
+      columns: panels in a row.
+      same_y: whether all panels have one vertical axis.
+      x_scale: "linear" or "log".
+      y_scale: "linear" or "log".
+      height: of a row, in inches.
+      description: for those who cannot see it; made from the labels if empty.
+
+    Raises:
+      InvalidInput: if there are no panels, or one without curves.
+    """
+    require(
+        len(panels) > 0 and all(len(curves) > 0 for curves in panels.values()),
+        "A chart needs at least one panel, and every panel a curve.",
+    )
+    strokes = _strokes(panels)
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    legend_rows = -(-len(strokes) // 4) if len(strokes) > 1 else 0
+    figure, grid = new_figure(
+        height=height * rows + 0.2 * legend_rows + 0.3,
+        grid=(rows, columns),
+        sharey=same_y,
+    )
+    places = np.ravel(grid)
+    for axes, (title, curves) in zip(places, panels.items(), strict=False):
+        for order, curve in enumerate(curves):
+            draw_curve(axes, curve, strokes[curve.label], order)
+        scaled(axes, "", "", x_scale, y_scale, ticks=5)
+        axes.set_title(title, fontsize=8, loc="left", parse_math=False)
+    for unused in places[len(panels) :]:
+        unused.set_visible(False)
+    figure.supxlabel(x_label, fontsize=9)
+    figure.supylabel(y_label, fontsize=9)
+    if legend_rows:
+        _add_legend(figure, strokes)
+    names = ", ".join(strokes)
+    return Drawing(
+        figure, description or f"{y_label} against {x_label}, {', '.join(panels)}: {names}."
+    )
+
+
+def _strokes(panels: Mapping[str, Sequence[Curve]]) -> dict[str, Stroke]:
+    """Returns a stroke for each label: hues for the foreground, dashes of ink for the rest."""
+    strokes: dict[str, Stroke] = {}
+    counts = {True: 0, False: 0}
+    for curves in panels.values():
+        for curve in curves:
+            if curve.label not in strokes:
+                make = strong_stroke if curve.foreground else faint_stroke
+                strokes[curve.label] = make(counts[curve.foreground])
+                counts[curve.foreground] += 1
+    return strokes
+
+
+def _add_legend(figure, strokes: Mapping[str, Stroke]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=s.colour, linestyle=s.dash, alpha=s.opacity, linewidth=s.width)
+        for s in strokes.values()
+    ]
+    labels = [label.replace("$", r"\$") for label in strokes]
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=min(4, len(labels)),
+        frameon=False,
+        fontsize=8,
+        handlelength=3.2,
+    )
