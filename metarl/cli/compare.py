@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,19 +14,30 @@ from metarl.optimizer_search import CompareConfig
 
 from .machine import Machine
 
+_TABLES = 3  # problems whose own tables are printed; of more, the report has them
+
 
 @dataclass(frozen=True)
 class Arguments:
-    """Compares update rules with tuned Adam: equal tuning for all, fresh paired seeds, test data.
+    """Compares update rules with tuned Adam and others: equal tuning for all, fresh paired seeds, test data.
 
-    The names of standard optimizers (adam, momentum, lion ...) mean optax's own.
+    The names of standard optimizers (adam, momentum, lion ...) mean optax's own. Compares the standard optimizers among
+    themselves if nothing is named. Held-out problems take minutes each; `--problem wine-mlp` takes seconds.
     """
 
-    rules: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RULE_OR_NAME")]
+    rules: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RULE_OR_NAME")
+    ] = ()
     """Names, rules' texts, or RUN_DIR#rank."""
+    optimizer: tuple[str, ...] = ()
+    """Optax optimizers of your own, my_module:factory with factory(learning_rate)."""
     compare: Annotated[CompareConfig, tyro.conf.arg(name="")] = field(default_factory=CompareConfig)
+    diagnostics: bool = False
+    """Try everybody on small problems of one difficulty each, too: pass or fail."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """A new directory for the run; runs/compare-DATE-TIME-... if not given."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """Also write all numbers as CSV."""
+    """Also write the table by problem as CSV there."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -34,27 +47,44 @@ def run(arguments: Arguments) -> dict[str, Any]:
     """Compares, and returns the document of `--json`; "details" holds curves and tuning losses."""
     arguments.compare.validate()
     arguments.machine.start()
-    from metarl.optimizer_search import compare, finalists_document, finalists_table
+    from metarl.optimizer_search import (
+        begin_comparison,
+        entrant,
+        finalists_table,
+        resume_comparison,
+    )
     from metarl.reporting import write_csv
-    from metarl.runs import progress_on_stderr
 
-    entrants = [_entrant(text) for text in arguments.rules]
-    comparison = compare(entrants, arguments.compare, progress_on_stderr().message)
-    document = comparison.to_document()
+    own = (*arguments.optimizer, *arguments.compare.problem)
+    begun = begin_comparison(
+        [*map(_entrant, arguments.rules), *map(entrant, arguments.optimizer)],
+        arguments.compare,
+        arguments.run_dir,
+        diagnostics=arguments.diagnostics,
+        command=["metarl", *sys.argv[1:]],
+    )
+    document = resume_comparison(begun.path, own=(*arguments.rules, *own))
     if arguments.output is not None:
-        write_csv(arguments.output, finalists_table(document))
-    labels = list(arguments.rules)
-    return {**finalists_document(comparison, labels), "details": document}
+        write_csv(arguments.output, finalists_table(document["details"]))
+    return document
 
 
-def show(document: dict[str, Any]) -> None:
-    """Prints one table a problem."""
-    from metarl.optimizer_search import problem_table
+def show(document: Mapping[str, Any]) -> None:
+    """Prints the scores over all problems, who won where, and what it says."""
+    from metarl.optimizer_search import compared_tables, comparison_sentences, problem_table
     from metarl.reporting import print_table
 
-    for name, compared in document["details"].items():
-        print_table(problem_table(name, compared, list(document["problems"][name])))
+    details = document["details"]
+    if len(details) <= _TABLES:
+        for name, compared in details.items():
+            print_table(problem_table(name, compared, list(document["problems"][name])))
+            print()
+    for table in compared_tables(document):
+        print_table(table)
         print()
+    for sentence in comparison_sentences(document):
+        print(sentence)
+    print(f"Report: {Path(document['run_dir']) / 'report.html'}")
 
 
 def _entrant(text: str) -> Any:

@@ -20,6 +20,10 @@ class Arguments:
 
     run_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]
     """The directory of the run."""
+    optimizer: tuple[str, ...] = ()
+    """Of a comparison: optimizers of your own, my_module:factory, that may be imported again."""
+    problem: tuple[str, ...] = ()
+    """Of a comparison: problems of your own that may be imported again."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -44,6 +48,11 @@ def run(arguments: Arguments) -> dict[str, Any]:
             from .train import finish
 
             return finish(arguments.run_dir)
+        case "compare":
+            from metarl.optimizer_search import resume_comparison
+
+            own = (*arguments.optimizer, *arguments.problem)
+            return resume_comparison(arguments.run_dir, own=own)
         case job:
             raise InvalidInput(
                 f"Run {str(arguments.run_dir)!r} is a {job}, which this metarl cannot go on with."
@@ -56,6 +65,10 @@ def show(document: dict[str, Any]) -> None:
         from . import train
 
         train.show(document)
+    elif "scores" in document:
+        from . import compare
+
+        compare.show(document)
     else:
         from .search import show_result
 

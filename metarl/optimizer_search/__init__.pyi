@@ -2,6 +2,8 @@ from .archive import Archive as Archive
 from .benchmark import measure_search as measure_search
 from .choice import Choice as Choice
 from .compare_config import CompareConfig as CompareConfig
+from .compare_job import begin_comparison as begin_comparison
+from .compare_job import resume_comparison as resume_comparison
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .config import ControllerConfig as ControllerConfig
@@ -28,6 +30,8 @@ from .reproduction import EXPERIMENTS as EXPERIMENTS
 from .reproduction import reproduce as reproduce
 from .result import SearchResult as SearchResult
 from .result import finalists_document as finalists_document
+from .score_tables import compared_tables as compared_tables
+from .score_tables import comparison_sentences as comparison_sentences
 from .summary import verdicts as verdicts
 from .tables import finalists_table as finalists_table
 from .tables import problem_table as problem_table
@@ -48,7 +52,10 @@ __all__ = [
     "SearchConfig",
     "SearchResult",
     "TrainingConfig",
+    "begin_comparison",
     "compare",
+    "compared_tables",
+    "comparison_sentences",
     "entrant",
     "estimate",
     "finalists_document",
@@ -60,6 +67,7 @@ __all__ = [
     "references",
     "reproduce",
     "resume",
+    "resume_comparison",
     "rule_entrant",
     "search",
     "to_dict",

@@ -76,6 +76,7 @@ def compare(
     *,
     refuse_divergence: bool = True,
     place: Path | None = None,
+    done: Callable[[int, int], None] = lambda finished, of: None,
 ) -> Comparison:
     """Returns how entrants, Adam and the other references of the settings do on each problem.
 
@@ -86,13 +87,12 @@ def compare(
       refuse_divergence: whether an entrant that diverges at every learning rate on some problem is an error; if not, it
         is reported as diverged.
       place: a directory that keeps the measurements of each problem; what lies there is not measured again.
+      done: called with the number of problems finished and the number of all.
 
     Raises:
       InvalidInput: bad settings, an unknown problem, or a rule whose loss is finite at no learning rate.
     """
-    config.validate()
-    field = _field(entrants, config.references)
-    suite = [problem_suite.load(name) for name in suite_names(config.problem)]
+    field, suite = check_comparison(entrants, config)
     wanted = {entrant.label for entrant in entrants} if refuse_divergence else set()
     rates = default_rates(field, config, say, place) if config.track == "default" else None
     found: dict[str, ProblemResult] = {}
@@ -101,12 +101,25 @@ def compare(
         if path is not None and path.exists():
             measured = measurements.load(path)
         else:
-            say(f"{problem.name} ({number + 1} of {len(suite)})")
             measured = _measure(problem, field, rates, wanted, config, say, first=number == 0)
             if path is not None:
                 measurements.save(path, measured)
         found[problem.name] = analyse(measured)
+        done(number + 1, len(suite))
     return Comparison(found)
+
+
+def check_comparison(
+    entrants: Sequence[Entrant], config: CompareConfig
+) -> tuple[list[Entrant], list[Problem]]:
+    """Returns everybody who takes part and the problems, after looking at what can be wrong.
+
+    Raises:
+      InvalidInput: says what is wrong.
+    """
+    config.validate()
+    field = _field(entrants, config.references)
+    return field, [problem_suite.load(name) for name in suite_names(config.problem)]
 
 
 def measurement_file(problem: str) -> str:
@@ -237,8 +250,8 @@ def _runs(setting: Setting, axes: Axes, replicates: np.ndarray) -> Runs:
     """Returns runs of one setting on some replicates."""
     rate, schedule, decay = setting
     which = axes.schedules.index(schedule) if schedule in axes.schedules else 0
-    same = (np.full(len(replicates), value) for value in (rate, which, decay))
-    return Runs(*same, replicates)
+    rates, schedules, decays = (np.full(len(replicates), x) for x in (rate, which, decay))
+    return Runs(rates, schedules, decays, replicates)
 
 
 def _reported(

@@ -46,10 +46,10 @@ PLAIN = Axes()
 class Runs(NamedTuple):
     """Runs of one entrant: its settings and a replicate each."""
 
-    rates: np.ndarray  # [J]
-    schedules: np.ndarray  # [J], places among the axes' schedules
-    weight_decays: np.ndarray  # [J]
-    replicates: np.ndarray  # [J]
+    rates: Any  # [J]
+    schedules: Any  # [J], places among the axes' schedules
+    weight_decays: Any  # [J]
+    replicates: Any  # [J]
 
 
 class Curves(NamedTuple):
@@ -109,6 +109,20 @@ class Contest:
         fixture = self._fixtures[device]._replace(held=self._tests[device])
         count = len(self.points)
         return self._run(entrant, runs, self.points, fixture, self._judge_test, count, device)
+
+    def losses_at_start(self) -> np.ndarray:
+        """Returns the test loss of each report replicate before the first step, [S]."""
+        device = self._devices[0]
+        fixture = self._fixtures[device]._replace(held=self._tests[device])
+        learner = optax_learner(optax.identity())
+
+        def snapshot(replicate: jax.Array):
+            run = start(learner, fixture, replicate)
+            return jax.tree.map(lambda x: x[None], (run.packed, run.model_state, run.alive))
+
+        replicates = jnp.asarray(self.report, jnp.int32)
+        snapshots = jax.jit(lambda all_of_them: lax.map(snapshot, all_of_them))(replicates)
+        return np.asarray(self._judge_test(fixture, replicates, snapshots)[0][:, 0])
 
     def seconds_per_step(self, entrant: Entrant, settings: Runs, device: Device) -> float:
         """Returns the wall-clock seconds of a step in a few warm runs.

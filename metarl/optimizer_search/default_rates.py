@@ -22,11 +22,11 @@ from metarl.reporting import write_json
 from .compare_config import CompareConfig
 from .contest import Contest, Crew
 from .entrants import BASELINE, Entrant
+from .entries import WORST
 from .seeding import replicate_seeds
 from .tuning import GRID, rates_of, tune
 
 ADAMS_RATE = 1e-3
-WORST = 10.0  # the factor to which a loss relative to Adam's is clipped
 _FILE = "default_rates.json"
 _TINY = 1e-12
 

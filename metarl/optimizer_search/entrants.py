@@ -79,6 +79,11 @@ def rule_entrant(label: str, rule: Rule) -> Entrant:
     return Entrant(label, make, rule)
 
 
+def is_own(text: str) -> bool:
+    """Tells whether a text names a user's own code, my_module:factory."""
+    return _OWN.fullmatch(text) is not None
+
+
 def own_entrant(text: str) -> Entrant:
     """Returns a user's own optimizer, my_module:factory with factory(learning_rate) -> optax transform.
 
@@ -103,7 +108,7 @@ def entrant(text: str) -> Entrant:
     Raises:
       InvalidInput: neither a known name nor a rule; the message suggests the nearest name or shows the fault.
     """
-    if _OWN.fullmatch(text):
+    if is_own(text):
         return own_entrant(text)
     if text in _REFERENCES:
         return Entrant(text, _REFERENCES[text])

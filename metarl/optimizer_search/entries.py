@@ -3,6 +3,8 @@
     target            the median final test loss of the best tuned reference, chosen by its tuning loss
     steps to target   the first measured step at which a run is at or below it
     difference        to tuned Adam, paired by seed
+    relative loss     loss / Adam's on the same seed, clipped to a factor of ten; a diverged run counts as ten; the IQM
+                      over seeds is that of logarithms
     speed-up          Adam-equivalent steps over the steps taken
 
 An optimizer's Adam-equivalent steps are the length of the run that tuned Adam, tuned anew for that length, needs to end
@@ -23,8 +25,10 @@ from metarl.statistics import Interval, bootstrap_interval, iqm, paired_differen
 from .entrants import BASELINE
 from .measurements import AdamRuns, Measured, Record
 
+WORST = 10.0  # the factor to which a loss relative to Adam's is clipped
 _TARGET_SEEDS = 20
 _TINY = 1e-12  # losses below this are zero for all that single precision can tell
+_HUGE = 1e300
 
 
 class Entry(NamedTuple):
@@ -39,6 +43,7 @@ class Entry(NamedTuple):
     seconds_to_target: float | None
     reached_target: float  # share of runs
     difference_to_adam: Interval  # mean over pairs, entrant minus Adam
+    relative_loss: Interval  # to Adam's, IQM of logarithms over seeds
     speed_up: (
         Interval | None
     )  # Adam-equivalent steps over steps; None where Adam's lengths were not run
@@ -139,6 +144,20 @@ def equivalent_horizon(loss: np.ndarray, adam: np.ndarray, horizons: np.ndarray)
     return np.where(wanted[..., 0] >= falling[..., 0], horizons[0], found)
 
 
+def relative_losses(losses: np.ndarray, adams: np.ndarray) -> np.ndarray:
+    """Returns loss / Adam's loss by seed, clipped to a factor of ten either way, [S].
+
+    A diverged run counts as ten, a run of Adam's alone as a tenth, both as one.
+    """
+    ours, theirs = (np.clip(np.asarray(x, float), _TINY, _HUGE) for x in (losses, adams))
+    return np.clip(ours / theirs, 1 / WORST, WORST)
+
+
+def geometric_iqm(ratios: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Returns exp of the IQM of logarithms: halving and doubling cancel."""
+    return np.exp(iqm(np.log(ratios), axis=axis))
+
+
 def _entry(measured: Measured, label: str, target: float) -> Entry:
     record, adam = measured.records[label], measured.records[BASELINE]
     final = record.losses[:, -1]
@@ -154,6 +173,7 @@ def _entry(measured: Measured, label: str, target: float) -> Entry:
         seconds_to_target=None if to_target is None else to_target.estimate * seconds,
         reached_target=float(reached.mean()),
         difference_to_adam=paired_difference(final, adam.losses[:, -1]),
+        relative_loss=bootstrap_interval(relative_losses(final, adam.losses[:, -1]), geometric_iqm),
         speed_up=_speed_up(record, measured.adam),
         state_bytes_per_parameter=record.state_bytes_per_parameter,
         step_time_relative_to_adam=seconds / adam.seconds_per_step,

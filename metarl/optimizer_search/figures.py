@@ -87,21 +87,26 @@ def search_charts(rows: Rows, strategy: str, random_rows: Rows = ()) -> list[Cha
     return charts
 
 
-def problem_charts(name: str, compared: Mapping[str, Any], finalists: Sequence[str]) -> list[Chart]:
+def problem_charts(
+    name: str, compared: Mapping[str, Any], finalists: Sequence[str], *, ranked: bool = True
+) -> list[Chart]:
     """Returns paired differences to Adam, learning curves and learning-rate sensitivity of one problem.
 
     Args:
       name: of the problem.
       compared: its part of `Comparison.to_document()`.
-      finalists: rules in the order of their rank.
+      finalists: rules in the order of their rank, or whoever stands in the foreground.
+      ranked: whether their names tell the rank.
     """
     stem = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.") or "problem"
     ordered = _ordered(compared["entries"], finalists)
-    labels = {label: _short_name(label, finalists) for label in ordered}
+    labels = {label: _short_name(label, finalists if ranked else ()) for label in ordered}
     charts = [
         _differences(f"{stem}-differences", name, compared, ordered, labels),
         _curves(f"{stem}-curves", name, compared, ordered, labels, finalists),
-        _sensitivity(f"{stem}-learning-rates", name, compared, ordered, labels),
+        _sensitivity(f"{stem}-learning-rates", name, compared, ordered, labels)
+        if compared["learning_rates"]
+        else None,
     ]
     return [chart for chart in charts if chart is not None]
 

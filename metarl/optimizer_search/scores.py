@@ -1,7 +1,7 @@
 """scores: all problems together: how good, how fast, how sure, at what cost.
 
-    relative loss   IQM over problems of the IQM over seeds of loss / tuned Adam's loss on the same seed, each ratio
-                    clipped to a factor of ten; a diverged run counts as ten
+    relative loss   exp of the IQM over problems of the IQM over seeds of log(loss / Adam's loss on the same seed); each
+                    ratio clipped to a factor of ten, a diverged run counts as ten
     speed-up        geometric mean over problems of Adam-equivalent steps over steps (entries.py)
     wins, losses    problems on which the 95 % interval of the paired difference to Adam excludes zero
 
@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metarl.statistics import (
     Interval,
@@ -29,9 +30,8 @@ from metarl.statistics import (
 )
 
 from .comparison_document import interval_json
-from .default_rates import WORST
 from .entrants import BASELINE
-from .entries import ProblemResult, adam_rows, speed_ups
+from .entries import ProblemResult, adam_rows, geometric_iqm, relative_losses, speed_ups
 
 _TINY = 1e-12
 
@@ -60,23 +60,12 @@ class Score(NamedTuple):
 
 
 def score(problems: Mapping[str, ProblemResult]) -> dict[str, Score]:
-    """Returns the scores of all who took part in every problem, best relative loss first."""
-    results = list(problems.values())
-    labels = [x for x in results[0].entries if all(x in r.entries for r in results)]
-    scores = {label: _score(label, problems) for label in labels}
+    """Returns the scores of all who took part in every problem, the lowest relative loss first."""
+    scores = {label: _score(label, problems) for label in score_labels(list(problems.values()))}
     return dict(sorted(scores.items(), key=lambda item: item[1].relative_loss))
 
 
-def relative_losses(losses: np.ndarray, adams: np.ndarray) -> np.ndarray:
-    """Returns loss / Adam's loss by seed, clipped to a factor of ten either way, [S].
-
-    A diverged run counts as ten, a run of Adam's alone as a tenth, both as one.
-    """
-    ours, theirs = (np.minimum(np.maximum(x, _TINY), 1e300) for x in (losses, adams))
-    return np.clip(ours / theirs, 1 / WORST, WORST)
-
-
-def profiles(problems: Mapping[str, ProblemResult], factors: Sequence[float]) -> dict[str, Any]:
+def profiles(problems: Mapping[str, ProblemResult], factors: ArrayLike) -> dict[str, Any]:
     """Returns by label the share of problems on which its IQM is within each factor of the best, [F]."""
     results = list(problems.values())
     labels = list(score_labels(results))
@@ -102,7 +91,7 @@ def _score(label: str, problems: Mapping[str, ProblemResult]) -> Score:
     times = [entry.step_time_relative_to_adam for entry in entries]
     compiling = [e.compile_seconds for e in entries if e.compile_seconds is not None]
     return Score(
-        relative_loss=stratified_bootstrap(ratios, across=iqm),
+        relative_loss=stratified_bootstrap(ratios, geometric_iqm, geometric_iqm),
         speed_up=speed_up_over(label, results),
         wins=wins,
         losses=losses,

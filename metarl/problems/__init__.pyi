@@ -1,3 +1,5 @@
+from .difficulties import Diagnostic as Diagnostic
+from .difficulties import diagnostics as diagnostics
 from .landscapes import quadratic as quadratic
 from .networks import Network as Network
 from .networks import linear as linear
@@ -11,17 +13,20 @@ from .registry import cards as cards
 from .registry import load as load
 from .registry import names as names
 from .registry import register as register
+from .registry import suite as suite
 from .supervised import classification as classification
 from .supervised import regression as regression
 
 __all__ = [
     "SPLITS",
     "Card",
+    "Diagnostic",
     "Network",
     "Problem",
     "Split",
     "cards",
     "classification",
+    "diagnostics",
     "linear",
     "load",
     "mlp",
@@ -30,4 +35,5 @@ __all__ = [
     "register",
     "regression",
     "stateless",
+    "suite",
 ]

@@ -34,7 +34,9 @@ class Column:
     heading: str = ""
     """What people read above it, with the unit; the name if empty."""
     better: Literal["lower", "higher"] | None = None
-    """For differences: the side of zero that wins. Cells then say "better" or "worse"."""
+    """For differences: the side of `neutral` that wins. Cells then say "better" or "worse"."""
+    neutral: float = 0.0
+    """What a difference is where neither side wins; 1 for ratios."""
     essential: bool = True
     """False: left out where a terminal is too narrow, and said so below the table."""
 
@@ -99,10 +101,10 @@ def cell_text(column: Column, value: Any) -> Cell:
 
 
 def _verdict(column: Column, difference: IntervalLike) -> str:
-    """Returns "better" or "worse" where the interval of a difference excludes zero."""
-    if column.better is None or difference.low <= 0 <= difference.high:
+    """Returns "better" or "worse" where the interval of a difference excludes what is neutral."""
+    if column.better is None or difference.low <= column.neutral <= difference.high:
         return ""
-    return "better" if (difference.high < 0) == (column.better == "lower") else "worse"
+    return "better" if (difference.high < column.neutral) == (column.better == "lower") else "worse"
 
 
 def is_numeric(table: Table, column: Column) -> bool:

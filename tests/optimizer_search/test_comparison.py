@@ -165,7 +165,7 @@ def test_the_document_has_the_keys_that_were_promised(comparison):
             assert set(entry) == {
                 "learning_rate", "schedule", "weight_decay", "final_loss", "metric",
                 "steps_to_target", "seconds_to_target", "reached_target", "difference_to_adam",
-                "speed_up", "state_bytes_per_parameter", "step_time_relative_to_adam",
+                "relative_loss", "speed_up", "state_bytes_per_parameter", "step_time_relative_to_adam",
                 "compile_seconds", "diverged",
             }  # fmt: skip
             assert set(entry["final_loss"]) == {"iqm", "low", "high"}
