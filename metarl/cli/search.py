@@ -88,7 +88,7 @@ def show_result(run_dir: Path) -> None:
 
 def _closing_lines(result: Any) -> list[str]:
     """Returns the counts, the winner, what it is worth, and how to take it home."""
-    from metarl.optimizer_search import verdicts
+    from metarl.optimizer_search import selection_lines, verdicts
 
     counts = (
         f"{result.rules_sampled:,} rules sampled: {result.rules_trained:,} trained, {result.filtered:,} filtered out, "
@@ -99,8 +99,9 @@ def _closing_lines(result: Any) -> list[str]:
         return [counts, "No rule learnt anything; try a larger --budget.", f"Run: {result.run_dir}"]
     return [
         counts,
+        *selection_lines(result.selection, result.winner),
         "",
-        f"Winner (rank 1 on choice data): {result.winner.rule}",
+        f"Winner (rank 1 on {_ranked_on(result.winner)}): {result.winner.rule}",
         *(f"  {line}" for line in verdicts(result)),
         *_beside(result),
         "",
@@ -108,6 +109,10 @@ def _closing_lines(result: Any) -> list[str]:
         f"  or: from metarl.update_rules import to_optax; to_optax({result.winner.rule!r}, learning_rate)",
         f"Report: {Path(result.run_dir) / 'report.html'}",
     ]
+
+
+def _ranked_on(winner: Any) -> str:
+    return "choice data" if winner.larger_score is None else "larger problems"
 
 
 def _beside(result: Any) -> list[str]:

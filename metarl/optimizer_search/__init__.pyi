@@ -32,6 +32,7 @@ from .result import SearchResult as SearchResult
 from .result import finalists_document as finalists_document
 from .score_tables import compared_tables as compared_tables
 from .score_tables import comparison_sentences as comparison_sentences
+from .selection_report import selection_lines as selection_lines
 from .summary import verdicts as verdicts
 from .tables import finalists_table as finalists_table
 from .tables import problem_table as problem_table
@@ -70,6 +71,7 @@ __all__ = [
     "resume_comparison",
     "rule_entrant",
     "search",
+    "selection_lines",
     "to_dict",
     "verdicts",
     "write_figures",

@@ -1,14 +1,15 @@
 """choice: which of the archive's best rules are worth reporting.
 
 The search score is the best of thousands and therefore too good. So the best rules are tuned anew around their rate, on
-fresh seeds, and judged on "choice" data that the search never saw; rank 1 of that list is the winner, and the claim is
-about it alone.
+fresh seeds, and judged on "choice" data that the search never saw; rank 1 of that list is the winner unless larger
+problems rank the list once more (`funnel`), and the claim is about it alone.
 
-Letters: K rules, R learning rates, P problems, S seeds.
+Letters: K rules, L tokens, J judges.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,17 +17,10 @@ import numpy as np
 from metarl.problems import Problem
 from metarl.update_rules import Grammar
 
-from .archive import Archive
-from .candidates import Trial, make_judgement
+from .archive import Archive, Entry
 from .config import SearchConfig
-from .reference import tuned_adam
-from .rewards import loss_rewards, metric_rewards
-from .search_job import executor, local_evaluator
-from .seeding import replicate_seeds
-
-# Half-decades around the rate of the search, whose grid has whole decades.
-_REFINEMENT = 10.0 ** np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-_TUNING_SEEDS = 6
+from .judges import judges_of
+from .panel import Panel, around, refining_trial
 
 
 class Choice(NamedTuple):
@@ -35,7 +29,20 @@ class Choice(NamedTuple):
     rule: str
     reward: float  # of the search
     choice_score: float  # the same measure on choice data and fresh seeds
-    learning_rate: float  # re-tuned, on the first problem
+    learning_rate: float  # re-tuned, for the first judge
+    scores: dict[str, float] = {}  # noqa: RUF012 (never changed); of choice data, by judge
+    larger_score: float | None = (
+        None  # the same measure on larger problems, where the funnel has them
+    )
+    larger_scores: dict[str, float] = {}  # noqa: RUF012 (never changed); of larger problems, by judge
+    simplified_from: str | None = None  # the rule that was found and earned the scores above
+
+
+class Ranked(NamedTuple):
+    """A rule of the choice, with its tokens."""
+
+    tokens: np.ndarray  # [L]
+    choice: Choice
 
 
 def choose(
@@ -46,41 +53,35 @@ def choose(
     At most `config.final.candidates` rules enter, one of each group of near-duplicates. Rules that draw their random
     numbers in other slots may be one text; its best score counts.
     """
-    best = archive.best(config.final.candidates)
-    if not best:
+    panel = choice_panel(problems, grammar, config)
+    ranked = rank(archive.best(config.final.candidates), panel)
+    panel.close()
+    return [rule.choice for rule in ranked]
+
+
+def choice_panel(problems: Sequence[Problem], grammar: Grammar, config: SearchConfig) -> Panel:
+    """Returns the search's judges on choice data, with fresh seeds."""
+    judges = judges_of(problems, config.training.steps, config.training.horizons)
+    return Panel(judges, grammar, config, "choice", lambda steps: refining_trial(steps, config))
+
+
+def rank(entries: Sequence[Entry], panel: Panel) -> list[Ranked]:
+    """Returns rules of an archive in the order of their score by a panel, best first; of equal texts the best."""
+    if not entries:
         return []
-    tokens = np.stack([entry.tokens for entry in best])
-    rates = np.stack([entry.learning_rates for entry in best])  # [K, P]
-    verdicts, adam = {}, {}
-    for place, problem in enumerate(problems):
-        trial = choice_trial(problem, config)
-        seeds = replicate_seeds(config.seed, "choice", trial.replicates)
-        judgement = make_judgement(problem, grammar, trial, "choice", seeds, executor())
-        evaluator = local_evaluator({problem.name: judgement})
-        grid = rates[:, place : place + 1] * _REFINEMENT.astype(np.float32)
-        verdicts[problem.name] = evaluator.evaluate(tokens, grid)[problem.name]
-        evaluator.close()
-        adam[problem.name] = tuned_adam(problem, judgement, trial).losses
-    by_metric = config.reward == "accuracy"
-    scores = metric_rewards(verdicts, {p.name: p for p in problems}) if by_metric else loss_rewards(verdicts, adam)
-    tuned = verdicts[problems[0].name].rate
-    texts = [str(grammar.to_rule(entry.tokens).canonical()) for entry in best]
-    order = np.argsort(-scores, kind="stable")
-    choices: dict[str, Choice] = {}
-    for i in order:
-        choice = Choice(texts[i], float(best[i].reward), float(scores[i]), float(tuned[i]))
-        choices.setdefault(choice.rule, choice)
-    return list(choices.values())
-
-
-def choice_trial(problem: Problem, config: SearchConfig) -> Trial:
-    """Returns how a rule of the archive is run: full length throughout, more seeds, a finer grid."""
-    steps = config.training.steps or problem.steps
-    return Trial(
-        steps,
-        steps,
-        sweep_replicates=_TUNING_SEEDS,
-        full_replicates=config.final.choice_seeds,
-        num_rates=len(_REFINEMENT),
-        give_up=config.training.give_up,
-    )
+    tokens = np.stack([entry.tokens for entry in entries])
+    rates = np.stack([entry.learning_rates for entry in entries])  # [K, J]
+    scores = panel.scores(tokens, around(rates))
+    tuned = scores.rates[panel.names[0]]
+    texts = [str(panel.grammar.to_rule(row).canonical()) for row in tokens]
+    found: dict[str, Ranked] = {}
+    for i in np.argsort(-scores.total, kind="stable"):
+        choice = Choice(
+            texts[i],
+            float(entries[i].reward),
+            float(scores.total[i]),
+            float(tuned[i]),
+            {name: float(alone[i]) for name, alone in scores.by_judge.items()},
+        )
+        found.setdefault(choice.rule, Ranked(tokens[i], choice))
+    return list(found.values())

@@ -31,8 +31,9 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
     """Returns what a search would do; writes nothing.
 
     Returns:
-      "problems": by judge (a problem at one horizon), runs and steps of one rule and the measured microseconds a step; "rules"; "networks",
-      trained at most in the search; "search_seconds" at most; "comparison_networks"; "comparison_seconds"; "threads";
+      "problems": by judge (a problem at one horizon), runs and steps of one rule and the measured microseconds a
+      step; "rules"; "networks", trained at most in the search; "search_seconds" at most; "comparison_networks";
+      "comparison_seconds"; "threads";
       "memory_mb", a rough bound for the process.
 
     Raises:

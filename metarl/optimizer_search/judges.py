@@ -2,8 +2,8 @@
 
 A problem at two horizons is two judges, each with its own program, its own sweep of learning rates and its own tuned
 Adam; a reward is the mean over judges. At one times its steps a judge has the name of its problem (`digits-mlp`), at
-other horizons the multiple is part of the name (`digits-mlp x4`). Whatever a search keeps by problem, the archive's and
-the cache's columns among it, it keeps by judge: the problems in the order given, each at its horizons in the order given.
+other horizons the multiple is part of the name (`digits-mlp x4`). Rewards, references and the columns of archive, cache
+and records go by judge: the problems in the order given, each at its horizons in the order given.
 
 Letters: N steps.
 """

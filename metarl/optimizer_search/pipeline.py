@@ -29,12 +29,14 @@ from metarl.runs import (
 from metarl.update_rules import parse
 
 from . import strategies
-from .choice import Choice, choose
+from .choice import Choice
 from .compare_config import CompareConfig
-from .comparison import compare
+from .comparison import Comparison, compare
 from .config import SearchConfig, from_dict, to_dict
 from .entrants import BASELINE, Entrant, rule_entrant
+from .funnel import Funnel, stage
 from .inner_training import check_start
+from .meta_overfitting import write_points
 from .result import RANDOM_PREFIX, SearchResult, finalists_document
 from .search_job import SearchJob, SearchState, describe, grammar_of
 
@@ -109,8 +111,10 @@ def check(config: SearchConfig) -> list[Problem]:
     config.validate()
     strategies.make(config.strategy, grammar_of(config), config)
     suite = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
-    held_out = [problem_suite.load(name) for name in dict.fromkeys(config.final.held_out)]
-    everything = {id(problem): problem for problem in (*suite, *held_out)}.values()
+    final = config.final
+    judging = [problem_suite.load(name) for name in (*final.funnel, *final.meta_overfitting)]
+    held_out = [problem_suite.load(name) for name in dict.fromkeys(final.held_out)]
+    everything = {id(problem): problem for problem in (*suite, *judging, *held_out)}.values()
     names = [problem.name for problem in everything]
     require(
         len(set(names)) == len(names),
@@ -118,7 +122,7 @@ def check(config: SearchConfig) -> list[Problem]:
     )
     for problem in everything:
         check_start(problem)
-    for problem in suite:
+    for problem in (*suite, *judging):
         require(
             config.reward == "loss" or problem.metric is not None,
             f"Problem {problem.name!r} has no metric, so `--reward accuracy` cannot judge on it. Use `--reward loss`.",
@@ -133,15 +137,17 @@ def _conduct(run: RunDirectory, config: SearchConfig, progress: Progress) -> Sea
         job = _job(run, config)
         state = _drive(job, run, progress, config.minutes, run)
         progress.message(f"Searched: {state.counts.trained:,} distinct rules trained.")
-        rivals = _random_winner(run, config, state.counts.trained, progress)
-        progress.message("Choosing: re-tuning the best rules on fresh seeds and choice data.")
-        best = choose(state.archive, job.grammar, job.problems, config)[: config.finalists]
+        with contextlib.closing(Funnel(job.grammar, job.problems, config)) as funnel:
+            rivals = _random_winner(run, config, state.counts.trained, funnel, progress)
+            best, selection = funnel.select(state, config.finalists, progress.message)
+            selection["meta_overfitting"] = funnel.look_again(state, progress.message)
         comparison = compare(
             _entrants(best, rivals),
             comparison_config(config),
             progress.message,
             refuse_divergence=False,
         )
+        selection["stages"].append(_comparison_stage(best, comparison))
         result = SearchResult(
             run_dir=str(run.path),
             rules_sampled=state.counts.sampled,
@@ -154,10 +160,17 @@ def _conduct(run: RunDirectory, config: SearchConfig, progress: Progress) -> Sea
             random_best=rivals,
             finalists=finalists_document(comparison, [choice.rule for choice in best]),
             comparison=comparison.to_document(),
+            selection=selection,
         )
+        write_points(selection["meta_overfitting"], run.path)
         result.write()
         _write_report(run.path, progress)
         return result
+
+
+def _comparison_stage(best: list[Choice], comparison: Comparison) -> dict[str, Any]:
+    seeds = min((found.report_seeds for found in comparison.problems.values()), default=0)
+    return stage("comparison", len(best), list(comparison.problems), seeds, "test")
 
 
 def comparison_config(config: SearchConfig) -> CompareConfig:
@@ -205,7 +218,7 @@ def _drive(
 
 
 def _random_winner(
-    run: RunDirectory, config: SearchConfig, budget: int, progress: Progress
+    run: RunDirectory, config: SearchConfig, budget: int, funnel: Funnel, progress: Progress
 ) -> Choice | None:
     """Returns the choice of random search at the same number of trained rules, by the same procedure."""
     if not config.final.random_baseline or config.strategy == "random" or budget == 0:
@@ -227,7 +240,7 @@ def _random_winner(
     progress.message(f"Random search beside it, {budget:,} rules.")
     job = SearchJob(settings)
     state = _drive(job, beside, progress, None, run)
-    return next(iter(choose(state.archive, job.grammar, job.problems, settings)), None)
+    return next(iter(funnel.select(state, 1).best), None)
 
 
 def _entrants(best: list[Choice], rival: Choice | None) -> list[Entrant]:

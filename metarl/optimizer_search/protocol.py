@@ -28,14 +28,16 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
     low = min((problem["learning_rates"][0] for problem in compared), default=0.0)
     high = max((problem["learning_rates"][-1] for problem in compared), default=0.0)
     seeds = sorted({problem["report_seeds"] for problem in compared})
+    lengths = " and ".join(f"{horizon:g}" for horizon in training.horizons)
+    horizons = f" at {lengths} times the steps" if training.horizons != (1.0,) else ""
     return [
-        f"Search: each rule was trained at {_count(len(rates), 'learning rate')} from {min(rates):g} to "
+        f"Search: each rule was trained{horizons} at {_count(len(rates), 'learning rate')} from {min(rates):g} to "
         f"{max(rates):g} on one seed for {training.sweep_fraction:.0%} of the steps, then at the best of them in "
         f"full on {_count(training.seeds, 'other seed')}, and judged on search data. {_REWARDS[config.reward]}",
         f"Choice: the best of many is partly lucky, so up to {final.candidates} rules of the search, none a "
         "near-duplicate of another, were tuned anew around their learning rates on fresh seeds, run on "
         f"{final.choice_seeds} more, and ranked by the same measure on choice data, which the search had not seen. "
-        "Rank 1 is the winner, and the claim is about it alone.",
+        f"{_funnel(config)}Rank 1 is the winner, and the claim is about it alone.",
         f"Tuning: finalists and references all tried the same {_joined(grids)} learning rates, in half-decades from "
         f"{low:.0e} to {high:.0e}, on {_count(final.tuning_seeds, 'seed')} of their own; where the best rate of anyone "
         "lay on the grid's edge, the grid of that problem was widened for all. The rate of the lowest mean loss, on "
@@ -47,6 +49,22 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
         'pairs for differences. "Better" and "worse" are said only where the interval of a difference excludes zero; '
         "each problem is judged by itself, without correction for how many there are.",
     ]
+
+
+def _funnel(config: SearchConfig) -> str:
+    """Returns what else happened between choice and comparison, where anything did."""
+    final, text = config.final, ""
+    if final.funnel:
+        text += (
+            f"The first {final.funnel_rules} of them were tuned and ranked again on choice data of "
+            f"{', '.join(final.funnel)}, with {_count(final.funnel_seeds, 'fresh seed')}; that order counts. "
+        )
+    if final.simplify is not None:
+        text += (
+            f"From the finalists was dropped what costs at most {final.simplify:g} score, by the 95 % interval over "
+            "pairs of runs. "
+        )
+    return text
 
 
 def provenance_facts(run: RunDirectory) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Letters: N records, L tokens, J judges.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .archive import Entry
 class Record(NamedTuple):
     """A rule that was the best so far, or several in rows, then with a leading axis."""
 
-    trained: np.ndarray  # [] int64, rules trained by the end of its generation
+    trained: Any  # [] int64, rules trained by the end of its generation
     reward: np.ndarray  # [] float32
     tokens: np.ndarray  # [L] int32
     learning_rates: np.ndarray  # [J] float32
@@ -42,7 +42,7 @@ class Records:
             )
 
     def spaced(self, count: int) -> list[Record]:
-        """Returns at most `count` records, those nearest before log-spaced numbers of trained rules, the last among them."""
+        """Returns who led at `count` log-spaced numbers of trained rules, 2 at least; the last leader is among them."""
         if not self._rows:
             return []
         first, last = (float(self._rows[place].trained) for place in (0, -1))

@@ -35,6 +35,7 @@ from .choice import Choice
 from .entrants import BASELINE
 from .finished import Finished, read_finished
 from .protocol import export_command, protocol, provenance_facts, repeat_command
+from .selection_report import selection_charts, selection_sections
 from .summary import verdicts
 from .tables import problem_table
 
@@ -57,6 +58,7 @@ def write_report(run_dir: Path) -> Path:
     sections = [
         _winner_section(finished),
         *_finalists_section(finished),
+        *selection_sections(finished.result.selection),
         _search_section(finished),
         *problems,
         _measurement_section(finished),
@@ -75,7 +77,7 @@ def write_figures(run_dir: Path) -> list[Path]:
     finished = read_finished(Path(run_dir))
     place = finished.run.path / FIGURES
     place.mkdir(exist_ok=True)
-    charts = finished.search_charts()
+    charts = finished.search_charts() + selection_charts(finished.result.selection)
     for name in finished.result.comparison:
         charts += finished.problem_charts(name)
     return [chart.drawing.write_png(place / f"{chart.name}.png") for chart in charts]
@@ -133,7 +135,7 @@ def _rates_in_words(finished: Finished, winner: Choice) -> str:
     problem, compared = next(iter(finished.result.comparison.items()))
     own, adam = (compared["entries"][label]["learning_rate"] for label in (winner.rule, BASELINE))
     return (
-        f"Rank 1 on choice data, score {winner.choice_score:+.3g}. Tuned learning rate on {problem}: "
+        f"Rank 1, score on choice data {winner.choice_score:+.3g}. Tuned learning rate on {problem}: "
         f"{number_text(own)}, {number_text(own / adam)} times Adam's."
     )
 
@@ -199,12 +201,17 @@ def _finalists_table(best: list[Choice]) -> Table:
         Column("choice_score", "score, choice data"),
         Column("learning_rate", "learning rate of the choice"),
     ]
+    larger = best[0].larger_score is not None
+    if larger:
+        columns.append(Column("larger_score", "score, larger problems"))
+    keep = {column.name for column in columns}
     rows = [
-        {**choice._asdict(), "rule": f"{rank}: {choice.rule}"}
+        {name: value for name, value in choice._asdict().items() if name in keep}
+        | {"rule": f"{rank}: {choice.rule}"}
         for rank, choice in enumerate(best, 1)
     ]
     note = (
-        "Ranked by the score on choice data. The reward of the search is the best of many draws, and so flatters "
+        f"Ranked by the score on {'larger problems' if larger else 'choice data'}. The reward of the search is the best of many draws, and so flatters "
         "the rule."
     )
     return Table("Rules by rank", columns, rows, [note], [0])

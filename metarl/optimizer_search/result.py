@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class SearchResult:
       random_best: the winner of random search at as many trained rules, if it ran.
       finalists: the comparison's document ({"problems": ..., "references": ...}).
       comparison: the comparison with its curves, as a plain document.
+      selection: how the finalists were chosen, see `Funnel.select`; {} in runs from before it was kept.
     """
 
     run_dir: str
@@ -51,6 +52,7 @@ class SearchResult:
     random_best: Choice | None
     finalists: dict[str, Any]
     comparison: dict[str, Any]
+    selection: dict[str, Any] = field(default_factory=dict)
 
     @property
     def rules_per_second(self) -> float:
@@ -77,6 +79,7 @@ class SearchResult:
             "best": [choice._asdict() for choice in self.best],
             "finalists": self.finalists,
             "random_search": random_best,
+            "selection": self.selection,
         }
 
     def write(self) -> None:

@@ -1,6 +1,9 @@
 from .compiler import ScaleByRuleState as ScaleByRuleState
 from .compiler import scale_by_rule as scale_by_rule
 from .compiler import to_optax as to_optax
+from .cuts import complexity as complexity
+from .cuts import simpler as simpler
+from .cuts import with_parts as with_parts
 from .export_json import to_json as to_json
 from .export_json import to_latex as to_latex
 from .export_python import to_python as to_python
@@ -56,11 +59,13 @@ __all__ = [
     "Scope",
     "Space",
     "Unary",
+    "complexity",
     "evaluate",
     "parse",
     "reference_update",
     "resolve",
     "scale_by_rule",
+    "simpler",
     "space_named",
     "space_names",
     "to_json",
@@ -68,4 +73,5 @@ __all__ = [
     "to_optax",
     "to_python",
     "to_torch",
+    "with_parts",
 ]

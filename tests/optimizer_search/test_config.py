@@ -15,6 +15,7 @@ from metarl.optimizer_search.compare_config import CompareConfig
 from metarl.optimizer_search.config import (
     ControllerConfig,
     EvolutionConfig,
+    FilterConfig,
     FinalistConfig,
     SearchConfig,
     TrainingConfig,
@@ -61,6 +62,24 @@ REFUSED = [
         {"controller": ControllerConfig(entropy_weight=-1.0)},
         "controller.entropy_weight must not be negative, not -1.0.",
     ),
+    (
+        training(horizons=()),
+        "training.horizons must be positive multiples of the steps, such as 1 4, not ().",
+    ),
+    (training(horizons=(1.0, 0.0)), "training.horizons must be positive multiples"),
+    (training(horizons=(-4.0,)), "training.horizons must be positive multiples"),
+    (training(horizons=(float("inf"),)), "training.horizons must be positive multiples"),
+    (training(horizons=(1.0, 4.0, 1.0)), "training.horizons holds a horizon twice"),
+    (training(hurdle=float("nan")), "training.hurdle must be a finite reward, not nan."),
+    (
+        {"filters": FilterConfig(oddness_penalty=-0.1)},
+        "filters.oddness_penalty must be a number of at least 0, not -0.1.",
+    ),
+    (final(funnel_horizons=(0.0,)), "final.funnel_horizons must be positive multiples"),
+    (final(funnel_rules=0), "final.funnel_rules must be at least 1, not 0."),
+    (final(funnel_seeds=0), "final.funnel_seeds must be at least 1, not 0."),
+    (final(simplify=-0.01), "final.simplify must be a number of at least 0, not -0.01."),
+    (final(simplify=float("inf")), "final.simplify must be a number of at least 0, not inf."),
     (final(candidates=0), "final.candidates must be at least 1, not 0."),
     (final(choice_seeds=0), "final.choice_seeds must be at least 1, not 0."),
     (final(tuning_seeds=0), "final.tuning_seeds must be at least 1, not 0."),
@@ -115,7 +134,7 @@ def test_settings_other_than_the_defaults_survive_json():
         controller=ControllerConfig(hidden=3),
         evolution=EvolutionConfig(init_from="g"),
         training=TrainingConfig(steps=7, learning_rates=(0.5, 1)),
-        final=FinalistConfig(held_out=(), random_baseline=False),
+        final=FinalistConfig(held_out=(), random_baseline=False, funnel=("c",), simplify=0.02),
     )
     again = from_dict(SearchConfig, json.loads(json.dumps(to_dict(settings))), "config.json")
     assert again == settings and again.validate() is again

@@ -14,9 +14,11 @@ from metarl.optimizer_search import strategies
 from metarl.optimizer_search.config import (
     ControllerConfig,
     EvolutionConfig,
+    FilterConfig,
     SearchConfig,
     TrainingConfig,
 )
+from metarl.optimizer_search.filters import oddness
 from metarl.optimizer_search.rewards import FLOOR
 from metarl.optimizer_search.search_job import SearchJob, describe, grammar_of, search_trial
 from metarl.optimizer_search.strategies import Proposals, Strategy
@@ -244,6 +246,120 @@ def test_several_problems_judge_a_rule_jointly(scripted):
     assert entry.losses.shape == entry.learning_rates.shape == (2,)
     # the second is the first without its metric, on the same replicates
     assert entry.losses[0] == pytest.approx(entry.losses[1], rel=1e-5)
+
+
+EVERYTHING = dataclasses.replace(
+    CONFIG,
+    space="constants",
+    strategy="evolution",
+    filters=FilterConfig(oddness_penalty=0.5),
+    training=dataclasses.replace(CONFIG.training, horizons=(2.0, 1.0), hurdle=-1.0),
+)
+
+
+def test_a_search_with_all_options_resumes_to_the_same_bits(toy):
+    _, _, rows, saved = whole(EVERYTHING)
+    first = SearchJob(EVERYTHING)
+    state, before = driven(first, first.init(), 4)
+    arrays, meta = first.save(state)
+    first.close()
+    assert len(rows) > 4 and any(name.startswith("records|") for name in arrays)
+    second = SearchJob(EVERYTHING)
+    state, after = driven(second, second.load(arrays, meta), 50)
+    assert before + after == rows and bits(second, state) == saved
+    second.close()
+
+
+def test_a_checkpoint_without_records_is_one_of_a_search_that_kept_none(searched):
+    job, state, _, _ = searched["random"]
+    arrays, meta = job.save(state)
+    older = {name: array for name, array in arrays.items() if not name.startswith("records|")}
+    assert len(older) < len(arrays)
+    assert len(job.load(older, meta).records) == 0
+    assert len(job.load(arrays, meta).records) == len(state.records) > 0
+
+
+def test_records_are_the_rules_that_led(searched):
+    for job, state, rows, _ in searched.values():
+        led = {}
+        for row in rows:
+            if row["best_reward"] is not None:
+                led.setdefault(row["best_reward"], (row["trained"], row["best_rule"]))
+        found = [
+            (int(r.trained), str(job.grammar.to_rule(r.tokens).canonical()))
+            for r in state.records.spaced(10_000)
+        ]
+        assert found == list(led.values())
+
+
+def test_the_reward_is_the_mean_over_horizons_each_with_its_own_rate_and_reference(scripted):
+    rules = ("g", "adam", "sign(m)")
+    alone = []
+    for horizon in (1.0, 3.0):
+        training = dataclasses.replace(CONFIG.training, horizons=(horizon,))
+        job, script, _ = scripted((rules,), budget=3, training=training)
+        driven(job, job.init(), 1)
+        alone.append(script.told[0].rewards)
+    both = dataclasses.replace(CONFIG.training, horizons=(1.0, 3.0))
+    job, script, trained = scripted((rules,), budget=3, training=both)
+    state, _ = driven(job, job.init(), 1)
+    assert list(job.references) == ["toy", "toy x3"]
+    assert [judge.steps for judge in job.judges] == [6, 18]
+    assert trained == [*rules, *rules]
+    assert all(entry.losses.shape == (2,) for entry in state.archive.best(9))
+    adam = {name: reference.losses for name, reference in job.references.items()}
+    for rule, reward in zip(rules, script.told[0].rewards, strict=True):
+        tokens = job.grammar.to_tokens(parse(rule))[None]
+        grid = np.asarray([both.learning_rates], np.float32)
+        verdicts = job._evaluator.evaluate(tokens, grid, None)
+        expected = np.mean([-np.log(v.losses[0] / adam[name]) for name, v in verdicts.items()])
+        assert reward == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert script.told[0].rewards[0] != alone[0][0]
+
+
+def test_a_rule_below_the_hurdle_keeps_its_reward_and_is_not_trained_for_longer(scripted):
+    rules = ("g", "adam", "sign(m)")
+    job, script, _ = scripted((rules,), budget=3)
+    driven(job, job.init(), 1)
+    short = script.told[0].rewards
+    hurdle = float(np.sort(short)[0])  # the worst does not exceed it
+    training = dataclasses.replace(CONFIG.training, horizons=(1.0, 2.0), hurdle=hurdle)
+    job, script, trained = scripted((rules,), budget=3, training=training)
+    state, _ = driven(job, job.init(), 1)
+    worst = int(np.argmin(short))
+    assert trained == [*rules, *(rule for place, rule in enumerate(rules) if place != worst)]
+    assert script.told[0].rewards[worst] == short[worst]
+    others = [place for place in range(3) if place != worst]
+    assert (script.told[0].rewards[others] != short[others]).all()
+    texts = state.archive.texts(job.grammar, 9)
+    assert rules[worst] not in texts and len(texts) == 2
+    assert len(state.cache) == 3 and state.counts.failed == 0
+
+
+def test_a_rule_that_fails_at_the_short_horizon_is_not_trained_at_the_long_one(scripted):
+    hopeless = dataclasses.replace(CONFIG.training, give_up=1e-6, horizons=(1.0, 2.0))
+    job, script, trained = scripted((("g", "adam"),), budget=2, training=hopeless)
+    state, _ = driven(job, job.init(), 1)
+    assert trained == ["g", "adam"] and script.told[0].rewards.tolist() == [FLOOR, FLOOR]
+    assert state.counts.failed == 2 and len(state.archive) == 0
+
+
+def test_what_is_not_odd_pays_and_never_falls_below_the_floor(scripted):
+    rules = ("g", "g * exp(adam)")
+    open_door = dataclasses.replace(CONFIG.filters, min_oddness=-1.0, min_cosine=-1.0)
+    free, dear, ruinous = (
+        dataclasses.replace(open_door, oddness_penalty=penalty) for penalty in (0.0, 0.1, 1e6)
+    )
+    told = []
+    for filters in (free, dear, ruinous):
+        job, script, _ = scripted((rules,), budget=2, filters=filters)
+        driven(job, job.init(), 1)
+        told.append(script.told[0].rewards)
+    outputs = job._probes.outputs(np.stack([job.grammar.to_tokens(parse(r)) for r in rules]))
+    odd, uneven = 1 - oddness(outputs)
+    assert odd == pytest.approx(0.0, abs=1e-6) and uneven > 0.1
+    np.testing.assert_allclose(told[1], told[0] - 0.1 * np.array([odd, uneven]), rtol=1e-5)
+    assert told[2][1] == FLOOR
 
 
 def test_the_accuracy_reward_is_the_mean_metric(scripted):

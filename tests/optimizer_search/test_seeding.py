@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from metarl.optimizer_search.seeding import _STAGES, replicate_seeds
+from metarl.optimizer_search.seeding import _STAGES, Stage, replicate_seeds
 
-STAGES = tuple(_STAGES)
+STAGES: tuple[Stage, ...] = tuple(_STAGES)
 
 
 def test_stages_share_no_seed():
