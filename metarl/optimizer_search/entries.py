@@ -130,18 +130,20 @@ def equivalent_horizon(loss: np.ndarray, adam: np.ndarray, horizons: np.ndarray)
       adam: losses at the horizons, [..., H].
       horizons: [H], rising.
     """
-    falling = np.log(np.maximum(np.minimum.accumulate(adam, axis=-1), _TINY))  # [..., H]
-    wanted = np.log(np.maximum(loss, _TINY))[..., None]
+    falling = np.minimum.accumulate(_logarithm(adam), axis=-1)  # [..., H]
+    wanted, logs = _logarithm(loss), np.log(horizons)
     found = np.full(np.shape(loss), horizons[-1], float)
-    logs = np.log(horizons)
-    for right in range(len(horizons) - 1, 0, -1):
+    for right in range(len(horizons) - 1, 0, -1):  # the least horizon is found last
         above, below = falling[..., right - 1], falling[..., right]
-        drop = np.where(np.isfinite(above), above - below, np.inf)
-        share = np.where(drop > 0, (above - wanted[..., 0]) / np.where(drop > 0, drop, 1.0), 0.0)
-        share = np.where(np.isfinite(above), np.clip(share, 0.0, 1.0), 1.0)
+        share = np.clip((above - wanted) / np.maximum(above - below, _TINY), 0.0, 1.0)
+        share = np.where(above >= np.log(_HUGE), 1.0, share)  # the shorter run diverged
         between = np.exp(logs[right - 1] + share * (logs[right] - logs[right - 1]))
-        found = np.where(wanted[..., 0] >= below, between, found)
-    return np.where(wanted[..., 0] >= falling[..., 0], horizons[0], found)
+        found = np.where(wanted >= below, between, found)
+    return np.where(wanted >= falling[..., 0], horizons[0], found)
+
+
+def _logarithm(losses: np.ndarray) -> np.ndarray:
+    return np.log(np.clip(np.asarray(losses, float), _TINY, _HUGE))
 
 
 def relative_losses(losses: np.ndarray, adams: np.ndarray) -> np.ndarray:
@@ -149,8 +151,7 @@ def relative_losses(losses: np.ndarray, adams: np.ndarray) -> np.ndarray:
 
     A diverged run counts as ten, a run of Adam's alone as a tenth, both as one.
     """
-    ours, theirs = (np.clip(np.asarray(x, float), _TINY, _HUGE) for x in (losses, adams))
-    return np.clip(ours / theirs, 1 / WORST, WORST)
+    return np.clip(np.exp(_logarithm(losses) - _logarithm(adams)), 1 / WORST, WORST)
 
 
 def geometric_iqm(ratios: np.ndarray, axis: int = -1) -> np.ndarray:
