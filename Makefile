@@ -11,14 +11,15 @@ SPREAD := -n $(WORKERS) --maxprocesses 4 --dist worksteal
 # The quick tests spend their time compiling; `make test-all` runs them as users run metarl.
 HASTILY := JAX_DISABLE_MOST_OPTIMIZATIONS=1
 
-.PHONY: help install demo test test-extras test-all bench lint clean
+.PHONY: help install demo test test-extras test-all bench docs lint clean
 
 help:
 	@echo "make demo         search an update rule on handwritten digits (some minutes), then open its report"
 	@echo "make test         the quick tests"
-	@echo "make test-extras  installs torch and ray; tests that need them, and smoke reproductions"
+	@echo "make test-extras  installs torch, ray, flax and sphinx; tests that need them, tutorials, smoke reproductions"
 	@echo "make test-all     every test, the slow ones too"
 	@echo "make bench        speed of search and training on this machine"
+	@echo "make docs         builds the site into docs/_build/html"
 	@echo "make lint         ruff and pyright"
 	@echo "make clean        removes .venv and caches; runs/ is kept"
 	@echo "PYTHON=python3.13 make test    chooses the interpreter of a new .venv"
@@ -41,6 +42,10 @@ bench: $(VENV)/core
 	$(BIN)/metarl bench search
 	$(BIN)/metarl bench train
 
+docs: $(VENV)/docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,6 +53,7 @@ lint: $(VENV)/dev
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf docs/_build docs/api docs/experiments docs/commands.md
 	find metarl tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each file marks a finished installation; it is made again when what is to be installed has changed.
@@ -60,6 +66,10 @@ $(VENV)/dev: $(VENV)/core
 	$(INSTALL) --editable '.[dev]'
 	touch $@
 
+$(VENV)/docs: $(VENV)/core
+	$(INSTALL) --editable '.[docs]'
+	touch $@
+
 $(VENV)/extras: $(VENV)/dev
-	$(INSTALL) --editable '.[dev,torch,ray]'
+	$(INSTALL) --editable '.[dev,torch,ray,docs,flax]'
 	touch $@

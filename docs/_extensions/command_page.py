@@ -1,0 +1,87 @@
+"""The page of the commands, made from the flags of each verb: the same words as `metarl VERB --help`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import warnings
+
+from metarl.cli import VERBS, Verb
+
+_INTRODUCTION = """\
+# Commands
+
+The flags of every verb, as `metarl VERB --help` explains them. `--learning-rate` and `--learning_rate` are the same; a
+flag that takes a list has its values with spaces between. Every verb takes `--json`: one JSON document on standard
+output and nothing else there. `metarl --print-completion bash` prints the script that completes verbs and flags.
+
+Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used (one message on standard error); 130
+interrupted; 141 the reader of standard output went away.
+"""
+
+
+def command_page() -> str:
+    """Returns the page as Markdown."""
+    return _INTRODUCTION + "".join(_section(verb) for verb in VERBS)
+
+
+def _section(verb: Verb) -> str:
+    parser = _parser(verb)
+    described = " ".join((verb.load().Arguments.__doc__ or "").split())
+    flags = [action for action in parser._actions if action.option_strings[:1] != ["-h"]]
+    rows = [
+        f"| {_written(flag)} | {_cell(_meaning(flag))} | {_cell(_default(flag))} |"
+        for flag in flags
+    ]
+    return "\n".join(
+        [
+            "",
+            f"## metarl {verb.name}",
+            "",
+            described,
+            "",
+            "| | meaning | default |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _parser(verb: Verb) -> argparse.ArgumentParser:
+    import tyro
+
+    with warnings.catch_warnings():  # tyro has no other way yet to ask for the flags
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return tyro.extras.get_parser(verb.load().Arguments, config=(tyro.conf.FlagCreatePairsOff,))
+
+
+def _written(flag: argparse.Action) -> str:
+    """Returns the flag as it is typed, with the kind of its value."""
+    metavar = flag.metavar if isinstance(flag.metavar, str) else ""
+    value = metavar.replace("{None}|", "")
+    names = ", ".join(sorted(flag.option_strings, key=len)) if flag.option_strings else ""
+    return "`" + f"{names} {value}".strip().replace("|", "\\|") + "`"
+
+
+def _meaning(flag: argparse.Action) -> str:
+    return re.sub(
+        r"\s*\((default: .*|required|fixed.*)\)\s*$", "", flag.help or "", flags=re.DOTALL
+    )
+
+
+def _default(flag: argparse.Action) -> str:
+    """Returns the default as the help tells it; nothing for a switch, or where there is none."""
+    found = re.search(
+        r"\((default: (?P<value>.*)|required)\)\s*$", flag.help or "", flags=re.DOTALL
+    )
+    if found is None:
+        return ""
+    value = found["value"]
+    if value is None:
+        return "required"
+    return "" if value in ("None", "False", "True") else f"`{value}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,57 @@
+"""The READMEs of `experiments/` as pages, with their figures; links to files that are no pages become their names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)\s]+)\)")
+_TABLE_ROW = re.compile(r"^\| `([^`]+)` \|")
+
+
+def experiment_pages(root: Path) -> dict[str, str | bytes]:
+    """Returns the content of each page and figure by its name below `docs/experiments/`."""
+    pages: dict[str, str | bytes] = {}
+    names = []
+    for readme in sorted((root / "experiments").glob("**/README.md")):
+        name = readme.parent.relative_to(root / "experiments").as_posix()
+        if name == ".":
+            continue
+        names.append(name)
+        text, figures = _page(readme, name)
+        pages[f"{name}.md"] = text
+        pages |= figures
+    index = (root / "experiments" / "README.md").read_text(encoding="utf-8")
+    pages["index.md"] = _index(index, names)
+    return pages
+
+
+def _page(readme: Path, name: str) -> tuple[str, dict[str, str | bytes]]:
+    """Returns a README as a page, and the figures that it shows."""
+    figures: dict[str, str | bytes] = {}
+    depth = name.count("/")
+
+    def link(found: re.Match) -> str:
+        is_image, text, target = found.groups()
+        source = (readme.parent / target).resolve()
+        if is_image and source.is_file():
+            figures[f"{name}/{target}"] = source.read_bytes()
+            return f"![{text}]({name.rpartition('/')[2]}/{target})"
+        return f"{text or target} (`{target}`)" if text != target else f"`{target}`"
+
+    text = _LINK.sub(link, readme.read_text(encoding="utf-8"))
+    where = f"From `experiments/{name}/README.md`, where the files lie."
+    back = "../" * depth
+    return f"{text.rstrip()}\n\n---\n\n{where} [All experiments]({back}index.md)\n", figures
+
+
+def _index(text: str, names: list[str]) -> str:
+    """Returns the list of experiments with a link from each row to its page."""
+    lines = []
+    for line in text.splitlines():
+        row = _TABLE_ROW.match(line)
+        if row and row[1].rstrip("/") in names:
+            name = row[1].rstrip("/")
+            line = line.replace(f"`{row[1]}`", f"[`{name}`]({name}.md)", 1)
+        lines.append(line)
+    return "\n".join([*lines, "", "```{toctree}", ":hidden:", "", *names, "```", ""])
