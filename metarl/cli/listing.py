@@ -60,7 +60,7 @@ def show(document: dict[str, Facts]) -> None:
 def _problems() -> Facts:
     from metarl.problems import cards
 
-    facts = ("family", "role", "metric", "chance", "steps")
+    facts = ("role", "family", "data", "metric", "chance", "steps", "needs_data")
     return {card.name: {fact: getattr(card, fact) for fact in facts} for card in cards()}
 
 
@@ -162,7 +162,8 @@ def _table_rows(name: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
             }
             for world, row in facts["worlds"].items()
         ]
-    return [{"name": name} | {k: _readable(v) for k, v in facts.items() if k != "latex"}]
+    left_out = ("latex", "needs_data")
+    return [{"name": name} | {k: _readable(v) for k, v in facts.items() if k not in left_out}]
 
 
 def _readable(value: Any) -> Any:

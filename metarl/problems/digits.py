@@ -1,4 +1,4 @@
-"""Handwritten digits, real and bundled with scikit-learn: three networks on the same 1797 images.
+"""Handwritten digits, real and bundled with scikit-learn: seven networks on the same 1797 images.
 
 All digit problems share one split, 800 / 332 / 333 / 332 images for train / search / choice / test,
 stratified by class (see splits.py). An image has 8x8 pixels in 0 ... 1. The writers of the images
@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import functools
 
+import jax
 import numpy as np
 
+from . import variational
 from .catalogue import CARDS
-from .networks import conv_net, in_series, mlp
-from .problem import Problem
+from .convolutions import conv_net
+from .networks import in_series, mlp
+from .problem import Examples, ModelState, Params, Problem, Split
+from .residual import Block, residual_net
+from .splits import cut, stratified_indices
 from .supervised import classification, regression
 
 
@@ -22,9 +27,27 @@ def digits_mlp() -> Problem:
     return classification(CARDS["digits-mlp"], mlp(64, 64, 10), _images, standardise=False)
 
 
+def digits_deep_mlp() -> Problem:
+    """Returns digits by eight layers of 32 ReLU units: gradients come a long way."""
+    network = mlp(64, *[32] * 8, 10)
+    return classification(CARDS["digits-deep-mlp"], network, _images, standardise=False)
+
+
+def digits_wide_mlp() -> Problem:
+    """Returns digits by one layer of 512 ReLU units: forty parameters for every example."""
+    network = mlp(64, 512, 10)
+    return classification(CARDS["digits-wide-mlp"], network, _images, standardise=False)
+
+
 def digits_conv() -> Problem:
     """Returns digits by the paper's child network: convolutions, batch norm, a model state."""
     return classification(CARDS["digits-conv"], conv_net(), _images, standardise=False)
+
+
+def digits_residual() -> Problem:
+    """Returns digits by a residual network: 8 channels on 8x8 places, then 16 on 4x4."""
+    network = residual_net([Block(8, 8, False), Block(8, 16, True), Block(16, 16, False)])
+    return classification(CARDS["digits-residual"], network, _images, standardise=False)
 
 
 def digits_autoencoder() -> Problem:
@@ -40,6 +63,31 @@ def digits_autoencoder() -> Problem:
         standardise=False,
         strata=lambda: _images()[1],
     )
+
+
+def digits_vae() -> Problem:
+    """Returns digits by a variational autoencoder 64-64-8-64-64; see variational.py."""
+    model = variational.autoencoder(pixels=64, hidden=64, code=8)
+
+    def loss(
+        params: Params, model_state: ModelState, batch: Examples, key: jax.Array
+    ) -> tuple[jax.Array, ModelState]:
+        return variational.negative_bound(model, params, batch["inputs"], key), model_state
+
+    return Problem.from_card(
+        CARDS["digits-vae"],
+        init=functools.partial(variational.start, model),
+        loss=loss,
+        evaluate=functools.partial(variational.evaluate, model),
+        examples=lambda split: _image_splits()[split],
+    )
+
+
+@functools.cache
+def _image_splits() -> dict[Split, Examples]:
+    """Returns the images of every split without their classes."""
+    pixels, digits = _images()
+    return cut(stratified_indices(digits), inputs=pixels)
 
 
 @functools.cache

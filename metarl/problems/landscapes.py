@@ -1,4 +1,4 @@
-"""Losses without data: a noisy quadratic and two curved valleys with known minima.
+"""Losses without data: two quadratics and two curved valleys with known minima.
 
 The losses are zero at `minimum` and positive elsewhere. `evaluate` gives the loss without noise, so
 that it says how far an optimizer came; it is the same on every split.
@@ -19,7 +19,7 @@ import numpy as np
 from metarl.errors import require
 
 from .catalogue import CARDS
-from .problem import SPLITS, Examples, ModelState, Params, Problem, Split
+from .problem import SPLITS, Card, Examples, ModelState, Params, Problem, Split
 
 
 def quadratic(
@@ -61,6 +61,24 @@ def quadratic(
         isinstance(dimension, int) and dimension >= 2,
         f"dimension must be a whole number of at least 2, not {dimension!r}.",
     )
+    card = CARDS["quadratic"]
+    settings = (condition, noise, dimension, seed)
+    card = card if settings == (1e3, 1.0, 32, 0) else _renamed(card, settings)
+    return _quadratic(card, *settings)
+
+
+def quadratic_ill_conditioned() -> Problem:
+    """Returns a quadratic of condition 100,000 in 64 dimensions, its gradients nearly exact.
+
+    Where `quadratic` asks how an optimizer averages noise away, this one asks how it gets along a
+    valley 300 times longer than wide.
+    """
+    card = CARDS["quadratic-ill-conditioned"]
+    return _quadratic(card, condition=1e5, noise=1e-2, dimension=64, seed=1)
+
+
+def _quadratic(card: Card, condition: float, noise: float, dimension: int, seed: int) -> Problem:
+    """Returns the noisy quadratic model of these settings."""
     stream = np.random.RandomState(seed)  # a frozen stream: the same on every machine
     rotation, _ = np.linalg.qr(stream.normal(size=(dimension, dimension)))
     eigenvalues = np.geomspace(1 / condition, 1, dimension)
@@ -73,9 +91,7 @@ def quadratic(
     def start(key: jax.Array) -> jax.Array:
         return jax.random.normal(key, (dimension,), jnp.float32)
 
-    problem = _landscape("quadratic", value, start, np.zeros(dimension, np.float32), rows)
-    settings = (condition, noise, dimension, seed)
-    return problem if settings == (1e3, 1.0, 32, 0) else _renamed(problem, settings)
+    return _landscape(card, value, start, np.zeros(dimension, np.float32), rows)
 
 
 def rosenbrock() -> Problem:
@@ -126,11 +142,11 @@ def _classic(
         return jnp.asarray(centre, jnp.float32) + scatter
 
     rows: dict[Split, np.ndarray] = {split: np.zeros((1, 2), np.float32) for split in SPLITS}
-    return _landscape(name, value, start, np.asarray(minimum, np.float32), rows)
+    return _landscape(CARDS[name], value, start, np.asarray(minimum, np.float32), rows)
 
 
 def _landscape(
-    name: str,
+    card: Card,
     value: Callable[[jax.Array], jax.Array],
     start: Callable[[jax.Array], jax.Array],
     minimum: np.ndarray,
@@ -150,7 +166,7 @@ def _landscape(
         return {"loss": value(params["point"])}
 
     return Problem.from_card(
-        CARDS[name],
+        card,
         init=lambda key: ({"point": start(key)}, ()),
         loss=loss,
         evaluate=evaluate,
@@ -172,12 +188,12 @@ def _noise_rows(
     return rows
 
 
-def _renamed(problem: Problem, settings: tuple[float, float, int, int]) -> Problem:
-    """Returns the quadratic under a name that tells its settings."""
+def _renamed(card: Card, settings: tuple[float, float, int, int]) -> Card:
+    """Returns the quadratic's card under a name that tells its settings."""
     condition, noise, dimension, seed = settings
     name = f"quadratic({condition:g}, {noise:g}, {dimension}, {seed})"
     description = (
         f"x'Hx / 2 in {dimension} rotated dimensions, condition {condition:g}, "
         f"gradient noise {noise:g}."
     )
-    return dataclasses.replace(problem, name=name, description=description)
+    return dataclasses.replace(card, name=name, description=description)

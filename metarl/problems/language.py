@@ -3,7 +3,8 @@
 The text is the language reference of Python 3.13 as its `help` shows it, 414 kB, compressed in the
 package beside its licence (see text/README.md). It is cut into windows of 33 characters; blocks of
 32 windows in a row go to one split, so that neighbours mostly stay together. Characters are bytes
-0 ... 95: 95 printable ASCII characters, then the line feed.
+0 ... 95: 95 printable ASCII characters, then the line feed. Recurrent and attentive models are
+judged on every 16th window of a split, some 4,500 characters.
 
 Letters: n windows, B of a batch, T = 32 characters predicted in each, V = 96 characters, H units.
 """
@@ -14,14 +15,15 @@ import functools
 import hashlib
 import importlib.resources
 import lzma
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .catalogue import CARDS
-from .networks import affine, glorot
-from .problem import SPLITS, Examples, ModelState, Params, Problem, Split
+from .networks import affine, glorot, normal
+from .problem import SPLITS, Card, Examples, ModelState, Params, Problem, Split
 from .splits import stratified_indices
 from .supervised import cross_entropy
 
@@ -29,35 +31,55 @@ ALPHABET = "".join(map(chr, range(32, 127))) + "\n"
 # Of the decompressed text.
 SHA256 = "2289dcf04136602dcc6d4e43517e3b4986190ed5497198a288fd91acbc1d6aff"
 
-_PREDICTED = 32  # T
+PREDICTED = 32  # T
 _WINDOWS_A_BLOCK = 32
-_UNITS = 64  # H
+_JUDGED = 16  # one window in so many
+_UNITS = 32  # H
 
 
 def python_docs_gru() -> Problem:
-    """Returns the prediction of every next character in a window by a GRU of 64 units.
+    """Returns the prediction of every next character in a window by a GRU of 32 units.
 
     The loss is the mean cross-entropy in nats, the metric the same in bits. The hidden state starts
     at zero in every window.
+    """
+    start = functools.partial(_init, characters=len(ALPHABET), units=_UNITS)
+    return surprise_problem(CARDS["python-docs-gru"], start, _surprise)
+
+
+def surprise_problem(
+    card: Card,
+    start: Callable[[jax.Array], Params],
+    surprise: Callable[[Params, jax.Array], jax.Array],
+    examples: Callable[[], dict[Split, Examples]] | None = None,
+) -> Problem:
+    """Returns the problem of a language model without a model state.
+
+    Args:
+      card: its metric is bits per character.
+      start: key -> params.
+      surprise: params, characters [B, ...] -> mean cross-entropy in nats [].
+      examples: () -> per split {"characters": bytes [n, ...]}; the windows if not given.
     """
 
     def loss(
         params: Params, model_state: ModelState, batch: Examples, key: jax.Array
     ) -> tuple[jax.Array, ModelState]:
         del key  # nothing is drawn
-        return _surprise(params, batch["characters"]), model_state
+        return surprise(params, batch["characters"]), model_state
 
     def evaluate(params: Params, model_state: ModelState, batch: Examples) -> dict[str, jax.Array]:
         del model_state
-        nats = _surprise(params, batch["characters"])
+        nats = surprise(params, batch["characters"])
         return {"loss": nats, "bits per character": nats / np.log(2)}
 
+    read = _judged_windows if examples is None else examples
     return Problem.from_card(
-        CARDS["python-docs-gru"],
-        init=lambda key: (_init(key, len(ALPHABET), _UNITS), ()),
+        card,
+        init=lambda key: (start(key), ()),
         loss=loss,
         evaluate=evaluate,
-        examples=lambda split: _windows()[split],
+        examples=lambda split: read()[split],
     )
 
 
@@ -66,7 +88,7 @@ def _init(key: jax.Array, characters: int, units: int) -> Params:
     inward, recurrent, head = jax.random.split(key, 3)
 
     def weights(key: jax.Array, rows: int, columns: int, fan_out: int) -> jax.Array:
-        return glorot(rows, fan_out) * jax.random.normal(key, (rows, columns), jnp.float32)
+        return normal(key, (rows, columns), glorot(rows, fan_out))
 
     return {
         "inward": weights(inward, characters, 3 * units, units),  # one row a character: [V, 3 H]
@@ -134,20 +156,33 @@ def text() -> str:
     return raw.decode("ascii")
 
 
+def windows(split: Split) -> np.ndarray:
+    """Returns the windows of a split as bytes [n, T + 1] in 0 ... V - 1; all splits are disjoint."""
+    return _all_windows()[split]
+
+
 @functools.cache
-def _windows() -> dict[Split, Examples]:
+def _judged_windows() -> dict[Split, Examples]:
+    """Returns the windows to train on, and of the other splits one in sixteen."""
+    return {
+        split: {"characters": windows(split)[:: 1 if split == "train" else _JUDGED]}
+        for split in SPLITS
+    }
+
+
+@functools.cache
+def _all_windows() -> dict[Split, np.ndarray]:
     """Returns the windows of every split as bytes [n, T + 1] in 0 ... V - 1."""
     raw = np.frombuffer(text().encode("ascii"), np.uint8)
     codes = np.where(raw == ord("\n"), len(ALPHABET) - 1, raw - 32).astype(np.uint8)
-    windows = codes[: len(codes) // (_PREDICTED + 1) * (_PREDICTED + 1)].reshape(-1, _PREDICTED + 1)
-    _, first = np.unique(windows, axis=0, return_index=True)
-    windows = windows[np.sort(first)]  # the rules of tables repeat; splits must not share them
-    count = len(windows) // _WINDOWS_A_BLOCK
-    blocks = windows[: count * _WINDOWS_A_BLOCK].reshape(count, _WINDOWS_A_BLOCK, -1)
+    pieces = codes[: len(codes) // (PREDICTED + 1) * (PREDICTED + 1)].reshape(-1, PREDICTED + 1)
+    _, first = np.unique(pieces, axis=0, return_index=True)
+    pieces = pieces[np.sort(first)]  # the rules of tables repeat; splits must not share them
+    count = len(pieces) // _WINDOWS_A_BLOCK
+    blocks = pieces[: count * _WINDOWS_A_BLOCK].reshape(count, _WINDOWS_A_BLOCK, -1)
     indices = stratified_indices(np.zeros(count))
-    splits: dict[Split, Examples] = {}
+    splits: dict[Split, np.ndarray] = {}
     for split in SPLITS:
-        windows = blocks[indices[split]].reshape(-1, _PREDICTED + 1)
-        windows.flags.writeable = False  # shared by all who ask
-        splits[split] = {"characters": windows}
+        splits[split] = blocks[indices[split]].reshape(-1, PREDICTED + 1)
+        splits[split].flags.writeable = False  # shared by all who ask
     return splits

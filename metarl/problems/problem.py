@@ -39,7 +39,7 @@ class Card:
     name: str
     """Unique among problems."""
     family: str = "own"
-    """Kind of problem: vision, tabular, language, landscape."""
+    """Kind of problem, by its model: perceptron, convolution, language ..."""
     role: Role = "search"
     """Whether rules may be searched on it, or it only judges rules found elsewhere."""
     metric: str | None = None
@@ -56,6 +56,10 @@ class Card:
     """One line: data, model, loss."""
     source: str = ""
     """Where the data or the formula come from."""
+    data: str = "own"
+    """Name of the data set; synthetic when a formula is the source."""
+    needs_data: bool = False
+    """Whether its data must be fetched first, and the folder named; see data_files.py."""
 
     def __post_init__(self):
         """Refuses a card that no search could use."""

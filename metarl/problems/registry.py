@@ -13,7 +13,7 @@ from metarl.errors import require, unknown_name
 from metarl.user_code import call_own
 
 from .catalogue import CARDS, FACTORIES
-from .problem import Card, Problem
+from .problem import Card, Problem, Role
 
 _loaded: dict[str, Problem] = {}
 _registered: dict[str, Problem] = {}
@@ -27,6 +27,17 @@ def cards() -> tuple[Card, ...]:
 def names() -> tuple[str, ...]:
     """Returns the names that `load` accepts, besides "my_module:factory"."""
     return tuple(card.name for card in cards())
+
+
+def suite(role: Role | None = None) -> tuple[str, ...]:
+    """Returns the names of the built-in problems that need no further data.
+
+    Args:
+      role: those that rules are searched on, or those held out; both if not given.
+    """
+    return tuple(
+        card.name for card in CARDS.values() if not card.needs_data and role in (None, card.role)
+    )
 
 
 def load(name: str) -> Problem:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .problem import SPLITS, Split
+from .problem import SPLITS, Examples, Split
 
 _CUTS = (0.445, 0.63, 0.815)
 
@@ -33,3 +33,18 @@ def stratified_indices(classes: np.ndarray) -> dict[Split, np.ndarray]:
     by_rank = np.argsort(rank, kind="stable")
     parts = np.split(by_rank, [round(cut * count) for cut in _CUTS])
     return {split: permutation[np.sort(part)] for split, part in zip(SPLITS, parts, strict=True)}
+
+
+def cut(indices: dict[Split, np.ndarray], **arrays: np.ndarray) -> dict[Split, Examples]:
+    """Returns {name: rows} of every split, read-only because they are shared by all who ask.
+
+    Args:
+      indices: which rows belong to each split.
+      **arrays: by name, [n, ...].
+    """
+    splits: dict[Split, Examples] = {}
+    for split in SPLITS:
+        splits[split] = {name: array[indices[split]] for name, array in arrays.items()}
+        for array in splits[split].values():
+            array.flags.writeable = False
+    return splits

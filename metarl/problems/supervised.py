@@ -21,8 +21,8 @@ import numpy as np
 from metarl.errors import require
 
 from .networks import Network
-from .problem import SPLITS, Card, Examples, ModelState, Params, Problem, Split
-from .splits import stratified_indices
+from .problem import Card, Examples, ModelState, Params, Problem, Split
+from .splits import cut, stratified_indices
 
 Data = Callable[[], tuple[Any, Any]]  # () -> inputs [n, ...], labels or targets [n, ...]
 
@@ -55,7 +55,7 @@ def classification(
         )
         indices = stratified_indices(labels)
         inputs = _standardised(inputs, indices["train"]) if standardise else inputs
-        return _cut(indices, inputs=inputs.astype(np.float32), labels=labels.astype(np.int32))
+        return cut(indices, inputs=inputs.astype(np.float32), labels=labels.astype(np.int32))
 
     def error(logits: jax.Array, batch: Examples) -> jax.Array:
         return cross_entropy(logits, batch["labels"])
@@ -77,9 +77,6 @@ def regression(
     strata: Callable[[], Any] | None = None,
 ) -> Problem:
     """Returns the problem of predicting numbers: mean squared error as loss, r2 as metric.
-
-    r2 = 1 - Σ (y - ŷ)² / Σ (y - mean of y)², over the batch that is evaluated; not a mean over
-    rows, so evaluate a split as a whole.
 
     Args:
       card: what tables show of it; the metric is filled in here.
@@ -106,19 +103,28 @@ def regression(
         if standardise:
             inputs = _standardised(inputs, indices["train"])
             targets = _standardised(targets, indices["train"])
-        return _cut(indices, inputs=inputs.astype(np.float32), targets=targets.astype(np.float32))
+        return cut(indices, inputs=inputs.astype(np.float32), targets=targets.astype(np.float32))
 
     def error(outputs: jax.Array, batch: Examples) -> jax.Array:
         return jnp.mean(jnp.square(outputs - batch["targets"]))
 
-    def r2(outputs: jax.Array, batch: Examples) -> jax.Array:
-        targets = batch["targets"]
-        unexplained = jnp.sum(jnp.square(outputs - targets))
-        total = jnp.sum(jnp.square(targets - jnp.mean(targets, axis=0, keepdims=True)))
-        return 1 - unexplained / total
-
     card = dataclasses.replace(card, metric="r2", higher_is_better=True)
     return _problem(card, network, error, r2, splits)
+
+
+def r2(outputs: jax.Array, batch: Examples) -> jax.Array:
+    """Returns the share of variance that is explained, 1 - Σ (y - ŷ)² / Σ (y - mean of y)².
+
+    Over the batch that is evaluated; not a mean over rows, so evaluate a split as a whole.
+
+    Args:
+      outputs: ŷ [B, K].
+      batch: its "targets" are y [B, K].
+    """
+    targets = batch["targets"]
+    unexplained = jnp.sum(jnp.square(outputs - targets))
+    total = jnp.sum(jnp.square(targets - jnp.mean(targets, axis=0, keepdims=True)))
+    return 1 - unexplained / total
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -192,13 +198,3 @@ def _standardised(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Returns values [n, ...], mean 0 and deviation 1 on rows `train`; constant features are 0."""
     mean, deviation = values[train].mean(axis=0), values[train].std(axis=0)
     return (values - mean) / np.where(deviation > 0, deviation, 1.0)
-
-
-def _cut(indices: dict[Split, np.ndarray], **arrays: np.ndarray) -> dict[Split, Examples]:
-    """Returns the rows of every split, read-only because they are shared by all who ask."""
-    splits: dict[Split, Examples] = {}
-    for split in SPLITS:
-        splits[split] = {name: array[indices[split]] for name, array in arrays.items()}
-        for array in splits[split].values():
-            array.flags.writeable = False
-    return splits

@@ -20,7 +20,8 @@ def test_problems_are_listed_with_what_one_needs_to_choose(capsys):
     document = listed(capsys, "problems")
     assert tuple(document["problems"]) == problems.names()
     digits = document["problems"]["digits-mlp"]
-    assert set(digits) == {"family", "role", "metric", "chance", "steps"}
+    facts = {"role", "family", "data", "metric", "chance", "steps", "needs_data"}
+    assert set(digits) == facts
     assert (digits["role"], digits["metric"], digits["chance"]) == ("search", "accuracy", 0.1)
 
 

@@ -15,7 +15,7 @@ def loss_at(problem, params, noise=0.0):
     return problem.loss(params, (), {"noise": noise * rows}, jax.random.key(0))[0]
 
 
-@pytest.mark.parametrize("name", ["quadratic", "rosenbrock", "beale"])
+@pytest.mark.parametrize("name", ["quadratic", "quadratic-ill-conditioned", "rosenbrock", "beale"])
 def test_loss_and_gradient_are_zero_at_the_known_minimum(name):
     problem = load(name)
     value, gradient = jax.value_and_grad(lambda params: loss_at(problem, params))(problem.minimum)
@@ -52,6 +52,16 @@ def test_the_quadratic_has_the_condition_number_asked_for(condition):
     eigenvalues = np.linalg.eigvalsh(np.asarray(hessian, np.float64))
     assert eigenvalues[-1] == pytest.approx(1, rel=1e-4)
     assert eigenvalues[-1] / eigenvalues[0] == pytest.approx(condition, rel=1e-2)
+
+
+def test_the_ill_conditioned_quadratic_is_it_and_its_gradients_are_nearly_exact():
+    problem = load("quadratic-ill-conditioned")
+    hessian = jax.hessian(lambda point: loss_at(problem, {"point": point}))(
+        np.zeros(64, np.float32)
+    )
+    eigenvalues = np.linalg.eigvalsh(np.asarray(hessian, np.float64))
+    assert eigenvalues[-1] / eigenvalues[0] == pytest.approx(1e5, rel=0.05)
+    assert np.abs(problem.examples("train")["noise"]).max() < 0.05
 
 
 def test_the_quadratic_is_not_aligned_with_the_coordinates():

@@ -38,7 +38,7 @@ def test_windows_are_pieces_of_the_text(split):
     assert windows.dtype == np.uint8 and windows.shape[1] == 33
     assert windows.max() < len(language.ALPHABET) == 96
     text = language.text()
-    for window in windows[:: len(windows) // 20]:
+    for window in windows[:: max(len(windows) // 20, 1)]:
         assert "".join(language.ALPHABET[code] for code in window) in text
 
 
@@ -67,7 +67,7 @@ def test_bits_per_character_equal_a_loop_over_characters():
     w = jax.tree.map(np.asarray, params)
     bits, step = [], jax.jit(language.gru_step)
     for window in batch["characters"]:
-        hidden = np.zeros((1, 64), np.float32)
+        hidden = np.zeros((1, 32), np.float32)
         for given, following in itertools.pairwise(window):
             inward = w["inward"][given][None, :] + w["inward_bias"]
             hidden = step(w["recurrent"], w["recurrent_bias"], hidden, inward)

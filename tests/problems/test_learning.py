@@ -7,18 +7,31 @@ import numpy as np
 import optax
 import pytest
 
-from metarl.problems import Problem, load
+from metarl.problems import Problem, load, suite
 
 # name: learning rate, steps, score to reach on test data (its metric, or the loss)
 CASES = {
     "digits-mlp": (1e-2, 100, 0.9),
     "digits-conv": (1e-2, 60, 0.85),
+    "china-denoising": (1e-2, 100, 0.8),
+    "python-docs-ngram": (1e-2, 100, 4.5),
+    "digits-deep-mlp": (1e-2, 150, 0.6),
+    "digits-wide-mlp": (1e-2, 50, 0.9),
+    "digits-residual": (1e-2, 60, 0.85),
+    "digits-vae": (1e-2, 200, 29.0),
     "digits-autoencoder": (1e-2, 400, 0.5),
     "breast-cancer-logistic": (1e-2, 100, 0.88),
     "wine-mlp": (1e-2, 100, 0.85),
     "diabetes-regression": (1e-2, 100, 0.25),
-    "python-docs-gru": (1e-2, 100, 4.0),
+    "python-docs-gru": (1e-2, 100, 4.3),
+    "python-docs-transformer": (1e-2, 60, 4.5),
+    "word-vectors": (1e-2, 400, 0.2),
+    "flower-completion": (3e-2, 400, 0.75),
+    "flower-coordinates": (1e-2, 200, 0.75),
+    "pendulum": (1e-2, 400, 0.3),
+    "cartpole-policy": (2e-2, 60, 45.0),
     "quadratic": (3e-2, 200, 0.2),
+    "quadratic-ill-conditioned": (1e-1, 400, 0.02),
     "rosenbrock": (1e-1, 400, 0.2),
     "beale": (1e-1, 200, 1e-3),
 }
@@ -53,7 +66,18 @@ def trained_scores(problem: Problem, learning_rate: float, steps: int) -> dict[s
     return {name: float(score) for name, score in received.items()}
 
 
-SLOW_TO_COMPILE = ("digits-conv", "digits-autoencoder", "python-docs-gru")
+SLOW_TO_COMPILE = (
+    "digits-conv",
+    "digits-residual",
+    "digits-autoencoder",
+    "python-docs-gru",
+    "python-docs-transformer",
+    "cartpole-policy",
+)
+
+
+def test_every_problem_has_its_case():
+    assert set(CASES) == set(suite())
 
 
 @pytest.mark.parametrize(

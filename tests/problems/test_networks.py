@@ -9,14 +9,14 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.problems import linear, mlp
-from metarl.problems.networks import (
+from metarl.problems.convolutions import (
     Moments,
     batch_norm,
     conv3x3,
     conv_net,
-    in_series,
     mean_pool,
 )
+from metarl.problems.networks import in_series
 from metarl.problems.supervised import cross_entropy
 
 

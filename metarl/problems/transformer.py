@@ -1,0 +1,131 @@
+"""A small transformer on Python's documentation: layer norm, attention to the past, two blocks.
+
+A block adds to its inputs x first attention(norm(x)), then mlp(norm(x)), norms in front ("pre-norm"). A head
+attends from each character to itself and those before it. The text and its windows are those of
+language.py.
+
+Letters: B windows, T = 32 characters, V = 96 characters known, H width, A heads, M hidden units.
+
+Reference: Vaswani et al. (2017), Attention Is All You Need; Xiong et al. (2020), On Layer
+Normalization in the Transformer Architecture.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .catalogue import CARDS
+from .language import ALPHABET, PREDICTED, surprise_problem
+from .networks import affine, glorot, he, normal
+from .problem import Params, Problem
+from .supervised import cross_entropy
+
+_WIDTH = 32  # H
+_HEADS = 2  # A
+_HIDDEN = 64  # M
+_BLOCKS = 2
+
+
+def python_docs_transformer() -> Problem:
+    """Returns the prediction of every next character in a window by a transformer of two blocks.
+
+    The loss is the mean cross-entropy in nats, the metric the same in bits.
+    """
+    return surprise_problem(CARDS["python-docs-transformer"], _start, _surprise)
+
+
+def _start(key: jax.Array) -> Params:
+    """Returns the parameters: Glorot weights, norms that change nothing, biases at zero."""
+    letters, places, head, *keys = jax.random.split(key, 3 + _BLOCKS)
+    return {
+        "letters": normal(letters, (len(ALPHABET), _WIDTH), 0.1),
+        "places": normal(places, (PREDICTED, _WIDTH), 0.1),
+        "blocks": [_block_start(key) for key in keys],
+        "norm": _norm_start(),
+        "head": normal(head, (_WIDTH, len(ALPHABET)), glorot(_WIDTH, len(ALPHABET))),
+        "head_bias": jnp.zeros(len(ALPHABET), jnp.float32),
+    }
+
+
+def _block_start(key: jax.Array) -> Params:
+    look, out, up, down = jax.random.split(key, 4)
+    return {
+        "norm0": _norm_start(),
+        "look": normal(look, (_WIDTH, 3 * _WIDTH), glorot(_WIDTH, _WIDTH)),
+        "out": normal(out, (_WIDTH, _WIDTH), glorot(_WIDTH, _WIDTH)),
+        "norm1": _norm_start(),
+        "up": normal(up, (_WIDTH, _HIDDEN), he(_WIDTH, _HIDDEN)),
+        "up_bias": jnp.zeros(_HIDDEN, jnp.float32),
+        "down": normal(down, (_HIDDEN, _WIDTH), glorot(_HIDDEN, _WIDTH)),
+        "down_bias": jnp.zeros(_WIDTH, jnp.float32),
+    }
+
+
+def _norm_start() -> Params:
+    return {"scale": jnp.ones(_WIDTH, jnp.float32), "shift": jnp.zeros(_WIDTH, jnp.float32)}
+
+
+def _surprise(params: Params, characters: jax.Array) -> jax.Array:
+    """Returns the mean cross-entropy in nats of characters [B, T + 1] given those before."""
+    characters = characters.astype(jnp.int32)
+    given, following = characters[:, :-1], characters[:, 1:]
+    hidden = params["letters"][given] + params["places"][None, :, :]  # [B, T, H]
+    for block in params["blocks"]:
+        hidden = hidden + attention(
+            layer_norm(hidden, **block["norm0"]), block["look"], block["out"], _HEADS
+        )
+        inner = layer_norm(hidden, **block["norm1"]).reshape(-1, _WIDTH)  # [B T, H]
+        inner = jax.nn.relu(affine(inner, block["up"], block["up_bias"]))  # [B T, M]
+        hidden = hidden + affine(inner, block["down"], block["down_bias"]).reshape(hidden.shape)
+    flat = layer_norm(hidden, **params["norm"]).reshape(-1, _WIDTH)
+    logits = affine(flat, params["head"], params["head_bias"])  # [B T, V]
+    return cross_entropy(logits, following.reshape(-1))
+
+
+def layer_norm(rows: jax.Array, scale: jax.Array, shift: jax.Array) -> jax.Array:
+    """Returns scale (x - mean) / sqrt(variance + 1e-5) + shift, moments over the last axis.
+
+    Args:
+      rows: x [B, T, H].
+      scale: [H].
+      shift: [H].
+
+    Reference:
+      Ba, Kiros and Hinton (2016), Layer Normalization.
+    """
+    centred = rows - jnp.mean(rows, axis=2, keepdims=True)
+    variance = jnp.mean(jnp.square(centred), axis=2, keepdims=True)
+    return centred * jax.lax.rsqrt(variance + 1e-5) * scale[None, None, :] + shift[None, None, :]
+
+
+def attention(rows: jax.Array, look: jax.Array, out: jax.Array, heads: int) -> jax.Array:
+    """Returns what every place reads from itself and the places before it.
+
+    A head's weights are softmax(q k' / sqrt(H / A)) over the places up to its own.
+
+    Args:
+      rows: [B, T, H].
+      look: queries, keys and values in one product [H, 3 H]; of each, head after head.
+      out: mixes the heads' readings [H, H].
+      heads: A, a divisor of H.
+
+    Returns:
+      [B, T, H].
+    """
+    batch, length, width = rows.shape
+    looked = (rows.reshape(-1, width) @ look).reshape(batch, length, 3, heads, width // heads)
+    queries, keys, values = jnp.moveaxis(looked, (2, 3), (0, 2))  # each [B, A, T, H / A]
+    scores = queries @ jnp.swapaxes(keys, 2, 3) * (heads / width) ** 0.5  # [B, A, T, T]
+    scores = jnp.where(_past(length)[None, None, :, :], scores, -1e9)
+    read = jax.nn.softmax(scores, axis=3) @ values  # [B, A, T, H / A]
+    return (jnp.swapaxes(read, 1, 2).reshape(-1, width) @ out).reshape(rows.shape)
+
+
+@functools.cache
+def _past(length: int) -> np.ndarray:
+    """Returns which places [T, T] a place may read: row by row itself and those before."""
+    return np.tri(length, dtype=bool)
