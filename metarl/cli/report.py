@@ -23,10 +23,13 @@ def run(arguments: Arguments) -> dict[str, str]:
     """Writes the page and returns where it is."""
     from metarl.runs import RunDirectory
 
-    if RunDirectory.open(arguments.run_dir).job == "train":
-        from metarl.rl_squared import write_training_report as write_report
-    else:
-        from metarl.optimizer_search import write_report
+    match RunDirectory.open(arguments.run_dir).job:
+        case "train":
+            from metarl.rl_squared import write_training_report as write_report
+        case "compare":
+            from metarl.optimizer_search import rewrite_comparison_report as write_report
+        case _:
+            from metarl.optimizer_search import write_report
     return {"report": str(write_report(arguments.run_dir))}
 
 

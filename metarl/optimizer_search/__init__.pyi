@@ -6,6 +6,7 @@ from .compare_job import begin_comparison as begin_comparison
 from .compare_job import resume_comparison as resume_comparison
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
+from .comparison_report import rewrite_comparison_report as rewrite_comparison_report
 from .config import ControllerConfig as ControllerConfig
 from .config import EvolutionConfig as EvolutionConfig
 from .config import FilterConfig as FilterConfig
@@ -69,6 +70,7 @@ __all__ = [
     "reproduce",
     "resume",
     "resume_comparison",
+    "rewrite_comparison_report",
     "rule_entrant",
     "search",
     "selection_lines",

@@ -32,6 +32,7 @@ from metarl.update_rules import parse
 from .compare_config import PROTOCOL_VERSION, CompareConfig
 from .comparison import Comparison, check_comparison, compare
 from .comparison_document import spelled
+from .comparison_report import MEASUREMENTS, RESULT, write_comparison_report
 from .config import from_dict, to_dict
 from .diagnostics import diagnose
 from .entrants import Entrant, entrant, is_own, rule_entrant
@@ -41,8 +42,6 @@ from .scores import score
 from .tables import finalists_table
 
 JOB = "compare"
-RESULT = "result.json"
-_MEASUREMENTS = "measurements"
 
 
 def begin_comparison(
@@ -83,7 +82,7 @@ def begin_comparison(
         "seed": config.seed,
     }
     run = RunDirectory.create(run_dir, JOB, stored, command or sys.argv)
-    (run.path / _MEASUREMENTS).mkdir()
+    (run.path / MEASUREMENTS).mkdir()
     return run
 
 
@@ -171,7 +170,7 @@ def _compare(
             entrants,
             config,
             progress.message,
-            place=run.path / _MEASUREMENTS,
+            place=run.path / MEASUREMENTS,
             done=progress.report,
         )
     finally:
@@ -206,8 +205,6 @@ def _document(
 
 def _write(place: Path, comparison: Comparison, document: dict[str, Any]) -> None:
     """Writes all files; `result.json` last, for its presence means that the run is complete."""
-    from .comparison_report import write_comparison_report
-
     write_csv(place / "runs.csv", raw_table(comparison.problems))
     write_csv(place / "problems.csv", finalists_table(document["details"]))
     write_csv(place / "scores.csv", score_table(document))

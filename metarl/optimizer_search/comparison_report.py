@@ -6,6 +6,7 @@ curves, and ends with how it was measured.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from metarl.errors import InvalidInput, require
 from metarl.reporting import (
     Code,
     Curve,
@@ -30,16 +32,18 @@ from metarl.reporting import (
 from metarl.runs import RunDirectory
 from metarl.statistics import Interval
 
-from .comparison import Comparison
+from .comparison import Comparison, measurement_file
 from .diagnostics import diagnostics_table
 from .entrants import BASELINE
+from .entries import analyse
 from .figures import Chart, problem_charts
+from .measurements import load
 from .protocol import provenance_facts
 from .score_tables import by_problem_table, comparison_sentences, score_table
 from .scores import Score, profiles, score
 from .tables import problem_table
 
-REPORT = "report.html"
+REPORT, RESULT, MEASUREMENTS = "report.html", "result.json", "measurements"
 _FACTORS = np.geomspace(1.0, 10.0, 41)
 
 
@@ -61,6 +65,31 @@ def write_comparison_report(
     sections.append(_measurement_section(RunDirectory.open(place)))
     subtitle = f"{', '.join(labels) or 'standard optimizers'} · {len(document['details'])} problems"
     return write_file(place / REPORT, html_page("A comparison of optimizers", sections, subtitle))
+
+
+def rewrite_comparison_report(run_dir: Path) -> Path:
+    """Writes the page of a finished comparison anew, from what it measured, and returns its path.
+
+    Raises:
+      InvalidInput: this is no comparison, it is not finished yet, or its files are damaged.
+      OSError: the page could not be written.
+    """
+    run = RunDirectory.open(run_dir)
+    require(
+        (run.path / RESULT).is_file(),
+        f"Run {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`.",
+    )
+    try:
+        document = json.loads((run.path / RESULT).read_text(encoding="utf-8"))
+        results = {
+            name: analyse(load(run.path / MEASUREMENTS / measurement_file(name)))
+            for name in document["details"]
+        }
+        return write_comparison_report(run.path, Comparison(results), document)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            f"The result of run {str(run.path)!r} is damaged ({type(error).__name__}: {error})."
+        ) from error
 
 
 def score_charts(comparison: Comparison) -> list[Chart]:

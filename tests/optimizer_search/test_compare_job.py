@@ -13,6 +13,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search import compare_job
 from metarl.optimizer_search.compare_config import PROTOCOL_VERSION, CompareConfig
 from metarl.optimizer_search.compare_job import begin_comparison, resume_comparison
+from metarl.optimizer_search.comparison_report import rewrite_comparison_report
 from metarl.optimizer_search.entrants import entrant, rule_entrant
 from metarl.optimizer_search.score_tables import compared_tables, comparison_sentences
 from metarl.update_rules import parse
@@ -112,6 +113,20 @@ def test_a_page_and_tables_hold_everybody(finished):
     assert [row["problem"] for row in by_problem.rows] == ["toy", "gentle"]
     assert len(scores.rows) == 3
     assert comparison_sentences(finished[1])[0].startswith("sign: over 2 problems ")
+
+
+def test_the_page_can_be_written_anew(finished):
+    path = finished[0] / "report.html"
+    written = path.read_text(encoding="utf-8")
+    path.unlink()
+    assert rewrite_comparison_report(finished[0]) == path
+    assert path.read_text(encoding="utf-8") == written
+
+
+def test_there_is_no_page_before_there_is_a_result(tmp_path):
+    run = begin_comparison([], CompareConfig(problem=("beale",)), tmp_path / "begun")
+    with pytest.raises(InvalidInput, match="has no result yet; finish it by `metarl resume"):
+        rewrite_comparison_report(run.path)
 
 
 def test_a_finished_comparison_is_read_and_not_made_again(finished):
