@@ -84,11 +84,6 @@ def diagnostics_table(found: Mapping[str, Any], highlighted: Sequence[str] = ())
     return Table("Diagnostics: pass, or the ratio that failed", columns, rows, notes, places)
 
 
-def _verb(what: Mapping[str, Any]) -> str:
-    criterion = what["criterion"]
-    return criterion if criterion.startswith("ends") else f"holds that {criterion}"
-
-
 def _passes(found: Mapping[str, Any], label: str) -> int:
     return sum(what["findings"][label]["passed"] for what in found.values())
 
@@ -96,7 +91,7 @@ def _passes(found: Mapping[str, Any], label: str) -> int:
 def _cell(finding: Mapping[str, Any]) -> str:
     if finding["passed"]:
         return "pass"
-    return "FAIL " + ("diverged" if finding["ratio"] is None else number_text(finding["ratio"], 2))
+    return "diverged" if finding["ratio"] is None else number_text(finding["ratio"], 2)
 
 
 def _ratios(diagnostic: Diagnostic, field: Sequence[Entrant], seed: int) -> dict[str, float]:

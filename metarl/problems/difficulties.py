@@ -50,7 +50,7 @@ class Diagnostic(NamedTuple):
     def criterion(self) -> str:
         """What passes, in words."""
         if self.relative_to == "start":
-            return f"ends below {self.bound:g} of the loss at the start"
+            return f"it ends below {self.bound:g} of the loss at the start"
         return f"no variant ends above {self.bound:g} times the loss it was tuned for"
 
 
@@ -111,7 +111,8 @@ def _saddle(flat: int = 4, steep: int = 12) -> Problem:
         scale = jnp.where(jnp.arange(flat + steep) < flat, 1e-4, 1.0)
         return scale * jax.random.normal(key, (flat + steep,), jnp.float32)
 
-    return _of_a_point("saddle", value, start, flat + steep)
+    minimum = (np.arange(flat + steep) < flat).astype(np.float32)
+    return _of_a_point("saddle", value, start, flat + steep, minimum=minimum)
 
 
 def _plateau(dimension: int = 4) -> Problem:
@@ -205,6 +206,7 @@ def _of_a_point(
     rows: np.ndarray | None = None,
     loss: Callable[[jax.Array, jax.Array], jax.Array] | None = None,
     batch_size: int = 1,
+    minimum: np.ndarray | None = None,
 ) -> Problem:
     """Returns the problem of a function of one point [D], and of rows [n, D] that its loss may read."""
     own = np.zeros((1, dimension), np.float32) if rows is None else rows
@@ -227,5 +229,5 @@ def _of_a_point(
         loss=training_loss,
         evaluate=lambda params, model_state, batch: {"loss": value(params["point"])},
         examples=lambda split: splits[split],
-        minimum={"point": np.zeros(dimension, np.float32)},
+        minimum={"point": np.zeros(dimension, np.float32) if minimum is None else minimum},
     )
