@@ -79,7 +79,10 @@ def diagnostics_table(found: Mapping[str, Any], highlighted: Sequence[str] = ())
         for label in labels
     ]
     columns = [Column("optimizer"), Column("passed"), *(Column(name) for name in found)]
-    notes = [f"{name}: {what['question']}; passes if it {_verb(what)}." for name, what in found.items()]  # fmt: skip
+    notes = [
+        f"{name}: {what['question']}; passes if {what['criterion']}."
+        for name, what in found.items()
+    ]
     places = [labels.index(label) for label in highlighted if label in labels]
     return Table("Diagnostics: pass, or the ratio that failed", columns, rows, notes, places)
 
