@@ -77,7 +77,7 @@ class TrainingConfig:
     steps: int | None = None
     """Optimizer steps of a full run; each problem's own default if not given."""
     horizons: tuple[float, ...] = (1.0,)
-    """Multiples of these steps; a rule is trained at every one, at learning rates of its own, and rewards are averaged."""
+    """Multiples of these steps; a rule is trained at each, at learning rates of its own, and rewards are averaged."""
     hurdle: float | None = None
     """A rule with no more than this reward at the shorter horizons keeps it, and is not trained at the longer ones."""
     sweep_fraction: float = 0.5

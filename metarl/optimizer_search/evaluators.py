@@ -1,9 +1,9 @@
 """evaluators: where candidates are trained.
 
 An evaluator takes any number of candidates, cuts them into chunks of a fixed width, and has every chunk
-judged by every judge: a problem at one horizon. `LocalEvaluator` keeps one thread per JAX device busy; all threads run the same
-single-device program, so the bits of a verdict do not depend on the device, on the order of completion or on
-the neighbours. (Sharding one program over devices would be no faster and would change last bits.)
+judged by every judge: a problem at one horizon. `LocalEvaluator` keeps one thread per JAX device busy; all
+threads run the same single-device program, so the bits of a verdict do not depend on the device, on the order
+of completion or on the neighbours. (Sharding one program over devices would be no faster and would change last bits.)
 
 Letters: K candidates, W candidates a chunk, R learning rates, S replicates.
 """

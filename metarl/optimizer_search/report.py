@@ -211,8 +211,8 @@ def _finalists_table(best: list[Choice]) -> Table:
         for rank, choice in enumerate(best, 1)
     ]
     note = (
-        f"Ranked by the score on {'larger problems' if larger else 'choice data'}. The reward of the search is the best of many draws, and so flatters "
-        "the rule."
+        f"Ranked by the score on {'larger problems' if larger else 'choice data'}. The reward of the search is the "
+        "best of many draws, and so flatters the rule."
     )
     return Table("Rules by rank", columns, rows, [note], [0])
 

@@ -6,7 +6,8 @@ worse by more than a tolerance, as the upper end of a paired 95 % interval says,
 place, and the cuts begin anew. Each is held against the rule that was found, not against the one before it, so that
 small losses do not add up.
 
-All of them run through one compiled interpreter: its space is the search's with the parts of the finalists added.
+A positive factor of the whole rule is left to the learning rate at once. All rules run through one compiled
+interpreter: its space is the search's with the parts of the finalists added.
 
 Letters: S replicates.
 """
@@ -20,7 +21,7 @@ import numpy as np
 
 from metarl.errors import InvalidInput
 from metarl.statistics import Interval, paired_difference
-from metarl.update_rules import Grammar, Rule, complexity, simpler, with_parts
+from metarl.update_rules import Grammar, Rule, complexity, simpler, unscaled, with_parts
 
 from .config import SearchConfig
 from .judges import Judge
@@ -83,24 +84,25 @@ def simplify(
         return []
     panel = _panel(rules, grammar, judges, config)
     known: dict[Rule, Judged] = {}
-    _judge(rules, panel, known)
-    current, tried = list(rules), [0] * len(rules)
+    bases = [unscaled(rule) for rule in rules]
+    _judge(bases, panel, known)
+    current, tried = list(bases), [0] * len(rules)
     going = list(range(len(rules)))
     while going:
-        offered = {place: simpler(current[place]) for place in going}
+        offered = {place: [unscaled(cut) for cut in simpler(current[place])] for place in going}
         say(f"Simplifying {len(going)} rules: {sum(map(len, offered.values()))} cuts.")
         _judge([rule for offer in offered.values() for rule in offer], panel, known)
         for place, offer in offered.items():
             judged = [rule for rule in offer if rule.canonical() in known]
             tried[place] += len(judged)
-            best = _simplest(judged, known[rules[place].canonical()], known, tolerance)
+            best = _simplest(judged, known[bases[place].canonical()], known, tolerance)
             current[place] = best or current[place]
             if best is None:
                 going.remove(place)
     panel.close()
     return [
-        _simplified(original, rule, count, known)
-        for original, rule, count in zip(rules, current, tried, strict=True)
+        _simplified(original, base, rule, count, known)
+        for original, base, rule, count in zip(rules, bases, current, tried, strict=True)
     ]
 
 
@@ -162,8 +164,10 @@ def _simplest(
     )
 
 
-def _simplified(original: Rule, rule: Rule, tried: int, known: Mapping[Rule, Judged]) -> Simplified:
-    before, after = known[original.canonical()], known[rule.canonical()]
+def _simplified(
+    original: Rule, base: Rule, rule: Rule, tried: int, known: Mapping[Rule, Judged]
+) -> Simplified:
+    before, after = known[base.canonical()], known[rule.canonical()]
     return Simplified(
         original,
         rule,

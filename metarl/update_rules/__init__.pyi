@@ -3,6 +3,7 @@ from .compiler import scale_by_rule as scale_by_rule
 from .compiler import to_optax as to_optax
 from .cuts import complexity as complexity
 from .cuts import simpler as simpler
+from .cuts import unscaled as unscaled
 from .cuts import with_parts as with_parts
 from .export_json import to_json as to_json
 from .export_json import to_latex as to_latex
@@ -73,5 +74,6 @@ __all__ = [
     "to_optax",
     "to_python",
     "to_torch",
+    "unscaled",
     "with_parts",
 ]

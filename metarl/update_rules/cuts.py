@@ -40,6 +40,15 @@ def complexity(rule: Rule) -> tuple[int, int]:
     return canonical.size, sum(number != _ONE for number in numbers)
 
 
+def unscaled(rule: Rule) -> Rule:
+    """Returns a rule without the positive factors of the whole, which a learning rate absorbs.
+
+    >>> unscaled(Rule.parse("-(0.5 * sign(g)) * (m * 3)"))
+    Rule.parse('-sign(g) * m')
+    """
+    return Rule(_unscaled(rule.expression))
+
+
 def with_parts(space: Space, rules: Iterable[Rule]) -> Space:
     """Returns a space with the leaves, functions and operators of some rules added, so that their cuts can be written.
 
@@ -61,6 +70,17 @@ def with_parts(space: Space, rules: Iterable[Rule]) -> Space:
         ),
         binary=(*space.binary, *_missing([*operators, KEEP], offered.binary)),
     )
+
+
+def _unscaled(node: Expression) -> Expression:
+    match node:
+        case Binary("*", Number(factor), x) | Binary("*", x, Number(factor)) if factor > 0.0:
+            return _unscaled(x)
+        case Binary("*", left, right):
+            return Binary("*", _unscaled(left), _unscaled(right))
+        case Unary("-", x):
+            return Unary("-", _unscaled(x))
+    return node
 
 
 def _instead(part: Expression) -> tuple[Expression, ...]:
