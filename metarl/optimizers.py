@@ -3,8 +3,9 @@ r"""Named rules as optax transforms: powersign, addsign, found rules.
     from metarl import optimizers
     optimizer = optimizers.powersign(learning_rate=0.1, decay="ld", total_steps=1000)
 
-PowerSign and AddSign with any base and decay, the rules of the paper's table under their own names, every named rule
-through `named`, and the paper's schedules of the learning rate. All are used as `optax.adam` is.
+PowerSign and AddSign with any base and decay, the rules of the paper's table under their own names, the rules that
+searches of metarl found, every named rule through `named`, and the paper's schedules of the learning rate. All are used
+as `optax.adam` is.
 
 Letters: g gradient, m, v, y moving averages of g, g², g³, corrected for their start at zero, w parameters, t steps
 taken before this one, T steps of the whole run (`total_steps`), f(t) a decay from 1 to 0.
@@ -29,6 +30,8 @@ from metarl.update_rules import (
     OPERANDS,
     Binary,
     Expression,
+    Found,
+    NamedRule,
     Number,
     Operand,
     Rule,
@@ -335,6 +338,7 @@ def _from_table(name: str) -> Callable[..., optax.GradientTransformationExtraArg
         weight_decay: optax.ScalarOrSchedule = 0.0,
         mask: Any = None,
         mu_dtype: Any = None,
+        total_steps: int | None = None,
         seed: int = 0,
     ) -> optax.GradientTransformationExtraArgs:
         return to_optax(
@@ -347,6 +351,7 @@ def _from_table(name: str) -> Callable[..., optax.GradientTransformationExtraArg
             weight_decay=weight_decay,
             mask=mask,
             mu_dtype=mu_dtype,
+            total_steps=total_steps,
             seed=seed,
         )
 
@@ -355,10 +360,33 @@ def _from_table(name: str) -> Callable[..., optax.GradientTransformationExtraArg
         formula=str(row.rule),
         latex=row.rule.to_latex(),
         alias=alias.__name__,
-        source=row.source,
-        note=row.note,
+        source="; ".join(filter(None, (row.source, row.note))),
+        provenance="" if row.found is None else _provenance(row, row.found),
+        steps=", total_steps=100" if "progress" in row.rule.needs else "",
     )
     return alias
+
+
+def _provenance(row: NamedRule, found: Found) -> str:
+    """Returns what the docstring of a rule found here says of it, a sentence a fact."""
+    multiple = row.learning_rate_multiple
+    verdicts = {
+        None: "It was not compared in the aggregate over held-out problems.",
+        True: "In the aggregate over held-out problems it beat tuned Adam.",
+        False: "In the aggregate over held-out problems it did not beat tuned Adam.",
+    }
+    rate = (
+        "Its one learning rate for all problems was not measured."
+        if multiple is None
+        else f"Without tuning take {multiple:g} times Adam's learning rate, {1e-3 * multiple:g} for Adam's 1e-3."
+    )
+    facts = (
+        f"Compared: {found.comparison}. {verdicts[found.beats_adam]}",
+        rate,
+        f"Found by ``{found.command}`` (seed {found.seed}, {found.rules_trained:,} rules trained on {found.problem}, "
+        f"{found.versions}); the run is in ``experiments/{found.experiment}``.",
+    )
+    return "".join(f"    {fact}\n\n" for fact in facts)
 
 
 _DOCSTRING = r"""The rule {formula}.
@@ -367,7 +395,7 @@ _DOCSTRING = r"""The rule {formula}.
 
         u_t \leftarrow -\alpha_t \cdot \left({latex}\right)
 
-    Args:
+{provenance}    Args:
       learning_rate: a number, or a schedule from steps taken to a number.
       b1: rate of the moving average m of g.
       b2: rate of the moving average v of g^2.
@@ -376,7 +404,8 @@ _DOCSTRING = r"""The rule {formula}.
       weight_decay: strength of decoupled weight decay, as in `optax.adamw`.
       mask: which parameters decay, as in `optax.adamw`.
       mu_dtype: type of the average m; None means that of the parameters.
-      seed: of `drop`.
+      total_steps: T, the number of steps of the whole run, for rules that know how far it is.
+      seed: of `drop` and noise.
 
     Returns:
       The transform.
@@ -384,13 +413,13 @@ _DOCSTRING = r"""The rule {formula}.
     Examples:
       >>> import jax.numpy as jnp, optax
       >>> from metarl import optimizers
-      >>> optimizer = optimizers.{alias}(learning_rate=0.1)
+      >>> optimizer = optimizers.{alias}(learning_rate=0.1{steps})
       >>> params = jnp.array([1.0, 2.0, 3.0])
       >>> updates, state = optimizer.update(2.0 * params, optimizer.init(params), params)
       >>> params = optax.apply_updates(params, updates)
 
     References:
-      {source}; {note}
+      {source}
     """
 
 powersign_plus_clip = _from_table("powersign-plus-clip")
@@ -408,3 +437,12 @@ drop10_momentum_exp_g3 = _from_table("drop10-momentum-exp-g3")
 sgd_minus_clip_g2 = _from_table("sgd-minus-clip-g2")
 exp_g_minus_exp_momentum = _from_table("exp-g-minus-exp-momentum")
 drop30_momentum_exp_w = _from_table("drop30-momentum-exp-w")
+
+# A row of the table is all that a rule found here needs: its alias follows.
+globals().update(
+    {
+        name.replace("-", "_"): _from_table(name)
+        for name, row in NAMED_RULES.items()
+        if row.found_here
+    }
+)

@@ -57,9 +57,22 @@ def test_powersign_and_addsign_are_the_named_rules(name):
 def test_an_alias_is_the_named_rule(name):
     alias = getattr(optimizers, name.replace("-", "_"))
     np.testing.assert_array_equal(
-        two_steps(alias(0.1, seed=3)), two_steps(to_optax(name, 0.1, seed=3))
+        two_steps(alias(0.1, seed=3, total_steps=9)),
+        two_steps(to_optax(name, 0.1, seed=3, total_steps=9)),
     )
     assert str(NAMED_RULES[name].rule) in (inspect.getdoc(alias) or "")
+
+
+def test_every_rule_found_here_has_an_alias_that_says_where_it_is_from_and_what_it_is_worth():
+    rows = {name: row.found for name, row in NAMED_RULES.items() if row.found is not None}
+    assert rows and set(rows) <= set(ALIASES)
+    for name, found in rows.items():
+        text = " ".join((inspect.getdoc(getattr(optimizers, name.replace("-", "_"))) or "").split())
+        for fact in (found.command, f"seed {found.seed}", found.versions):
+            assert fact in text, (name, fact)
+        assert " ".join(found.comparison.split()) in text
+        said = {None: "was not compared", True: "it beat tuned Adam", False: "did not beat"}
+        assert [s for s in said.values() if s in text] == [said[found.beats_adam]]
 
 
 def test_every_rule_of_the_papers_table_has_an_alias():

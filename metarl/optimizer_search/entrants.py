@@ -113,7 +113,11 @@ def entrant(text: str) -> Entrant:
     if text in _REFERENCES:
         return Entrant(text, _REFERENCES[text])
     if text in NAMED_RULES:
-        return rule_entrant(text, parse(NAMED_RULES[text].text))
+        row = NAMED_RULES[text]
+        trained = None if row.found is None else row.found.rules_trained
+        return rule_entrant(text, row.rule)._replace(
+            learning_rate_multiple=row.learning_rate_multiple, rules_trained=trained
+        )
     try:
         return rule_entrant(text, parse(text))
     except RuleSyntaxError as error:

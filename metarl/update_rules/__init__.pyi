@@ -19,6 +19,7 @@ from .grammar import Grammar as Grammar
 from .interpreter import Interpreter as Interpreter
 from .interpreter import Moments as Moments
 from .named_rules import NAMED_RULES as NAMED_RULES
+from .named_rules import Found as Found
 from .named_rules import NamedRule as NamedRule
 from .named_rules import resolve as resolve
 from .primitives import BINARY as BINARY
@@ -46,6 +47,7 @@ __all__ = [
     "UNARY",
     "Binary",
     "Expression",
+    "Found",
     "Grammar",
     "Interpreter",
     "Moments",

@@ -101,8 +101,15 @@ def known_provenance(rule: Rule) -> Provenance:
     row = _row(rule)
     if row is None:
         return Provenance()
-    rate = row.relative_learning_rate
-    return Provenance(found_in=row.source, relative_learning_rate=rate, note=row.note or None)
+    found = row.found
+    return Provenance(
+        found_in=row.source,
+        problem=None if found is None else found.problem,
+        seed=None if found is None else found.seed,
+        metarl_version=None if found is None else found.versions,
+        relative_learning_rate=row.relative_learning_rate,
+        note=row.note or (None if found is None else found.comparison),
+    )
 
 
 def indented(lines: Iterable[str]) -> list[str]:

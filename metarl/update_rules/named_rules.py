@@ -31,6 +31,32 @@ _ARXIV = "Bello et al., arXiv:1709.07417"
 
 
 @dataclass(frozen=True)
+class Found:
+    """How a search of metarl found a rule.
+
+    Attributes:
+      command: what was typed.
+      experiment: the folder of `experiments/` that holds the run.
+      problem: what it was searched on.
+      seed: of the run.
+      rules_trained: distinct rules that the search trained to find it.
+      versions: those of metarl, jax and optax.
+      comparison: its row in the comparison with tuned Adam, in a sentence; a rule that is not better says so.
+      beats_adam: whether it beat tuned Adam in the aggregate over held-out problems, the interval of
+        the speed-up being above 1; None where that was not measured.
+    """
+
+    command: str
+    experiment: str
+    problem: str
+    seed: int
+    rules_trained: int
+    versions: str
+    comparison: str
+    beats_adam: bool | None = None
+
+
+@dataclass(frozen=True)
 class NamedRule:
     """One row of the table.
 
@@ -39,9 +65,11 @@ class NamedRule:
       text: the rule.
       source: the paper or the search that it comes from.
       mark: how the row was checked against its source: "v", "r" or "?".
-      found_here: whether a search of metarl found it.
+      found: how a search of metarl found it; None for the rules of others.
       relative_learning_rate: the learning rate that suits it over the one that suits Adam; None
         where that is not known.
+      learning_rate_multiple: its one learning rate for all problems, in multiples of Adam's 1e-3,
+        found on the search problems; None where that was not measured.
       note: what else the source says, marked where it is a number.
     """
 
@@ -49,9 +77,15 @@ class NamedRule:
     text: str
     source: str
     mark: Literal["v", "r", "?"] = "v"
-    found_here: bool = False
+    found: Found | None = None
     relative_learning_rate: float | None = None
+    learning_rate_multiple: float | None = None
     note: str = ""
+
+    @property
+    def found_here(self) -> bool:
+        """Whether a search of metarl found it."""
+        return self.found is not None
 
     @property
     def rule(self) -> Rule:
@@ -128,10 +162,17 @@ _ROWS = (
         "drop(rmsprop, 0.3) + drop(adam, 0.1)",
         "metarl search on digits-mlp, 1,500 rules, seed 0 (experiments/digits_search)",
         "v",
-        found_here=True,
+        found=Found(
+            command="metarl search --problem digits-mlp --space arxiv --strategy ppo --budget 1500",
+            experiment="digits_search",
+            problem="digits-mlp",
+            seed=0,
+            rules_trained=1500,
+            versions="metarl 0.1.0, jax 0.10.2, optax 0.2.8",
+            comparison="better than tuned Adam on digits-mlp, breast-cancer-logistic and wine-mlp, "
+            "no clear difference on diabetes-regression; 100 steps each",
+        ),
         relative_learning_rate=1.0,
-        note="better than tuned Adam on digits-mlp, breast-cancer-logistic and wine-mlp, no clear "
-        "difference on diabetes-regression; 100 steps each",
     ),
 )
 
