@@ -48,10 +48,12 @@ add_module_names = False
 smartquotes = False  # `--flag` keeps its two dashes
 toc_object_entries = False
 python_maximum_signature_line_length = 90
-napoleon_use_ivar = True
+napoleon_use_ivar = False
+napoleon_attr_annotations = False  # the signature has the types
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Reference", "References"), "Paper", "Papers"]
 
+highlight_language = "text"  # of fences that name none
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 

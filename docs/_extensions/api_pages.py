@@ -50,7 +50,8 @@ def api_index() -> str:
     for name in names:
         caption = (importlib.import_module(name).__doc__ or "").partition("\n")[0]
         lines.append(f"| [`{name}`]({name}.rst) | {caption} |")
-    lines += ["", "```{toctree}", ":hidden:", "", *names, "```"]
+    lines += ["", "```{toctree}", ":hidden:", ""]
+    lines += [*(f"{name.removeprefix('metarl.')} <{name}>" for name in names), "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -4,7 +4,7 @@ The docstrings are written to be read in the source, so three things are said th
 
 - A paragraph that is indented is a formula or code, and is shown as it stands.
 - `*`, `|` and `_` mean themselves, outside of backticks too.
-- The meaning and the shape of a field stand behind it in a comment; here they become the section "Attributes".
+- The meaning and the shape of a field stand behind it in a comment; here they describe it.
 - A table or a list of names has no docstring; its names are shown.
 
 napoleon comes afterwards and reads the sections.
@@ -77,12 +77,13 @@ def fields_of(source: str) -> dict[str, Field]:
 
 def _process(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     del app, name, options
-    if what == "class" and not any(line.strip() == "Attributes:" for line in lines):
-        lines += _attributes(thing)
+    has_section = any(line.strip() == "Attributes:" for line in lines)
     if what == "data" and "\n".join(lines).strip() == (inspect.getdoc(type(thing)) or "").strip():
         lines[:] = _names(thing)
     lines[:] = plain(lines)
-    if what in ("attribute", "data", "property"):
+    if what == "class" and not has_section:
+        lines += _attributes(thing)
+    if what in ("attribute", "data", "property") and ":" in "".join(lines[:1]):
         lines.insert(0, "\\")  # nothing; or napoleon takes what stands before a colon for a type
 
 
@@ -93,18 +94,18 @@ def _skip(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any) 
 
 
 def _attributes(thing: Any) -> list[str]:
-    """Returns the section "Attributes" of a class whose fields autodoc itself says nothing of."""
+    """Returns a description of each field of a class of which autodoc itself says nothing."""
     try:
         fields = fields_of(inspect.getsource(thing))
     except (OSError, TypeError):  # not a class of ours
         return []
     if not issubclass(thing, tuple):  # then autodoc shows the docstrings below fields
         fields = {name: field for name, field in fields.items() if field.comment}
-    rows = [
-        f"  {name} ({field.kind}): {field.docstring or field.comment}"
-        for name, field in fields.items()
-    ]
-    return ["", "Attributes:", *rows, ""] if rows else []
+    lines = []
+    for name, field in fields.items():
+        meaning = _escaped(field.docstring or field.comment)
+        lines += ["", f".. attribute:: {name}", f"   :type: {field.kind}", "", f"   {meaning}"]
+    return [*lines, ""]
 
 
 def _names(thing: Any) -> list[str]:

@@ -1,11 +1,12 @@
 """What the tests read in a page: its fenced blocks, the commands in them, its links, its tables of fields.
 
-A block is a run of lines between two fences. Four kinds have a meaning:
+A block is a run of lines between two fences. Five kinds have a meaning:
 
-    python                        runs
-    {code-block} python, with a caption    becomes a file of that name
-    console                       lines that begin with `$ ` are commands, the others what they print
-    output                        what the block before it prints; `...` stands for anything
+    python                   runs
+    {code-block} python      with a caption: becomes a file of that name
+    console                  lines that begin with `$ ` are commands, the others what they print
+    output                   what the block before it prints; `...` stands for anything
+    text                     an example of what it prints, where that depends on the machine
 """
 
 from __future__ import annotations
