@@ -18,7 +18,10 @@ from metarl.cli import VERBS, parse_arguments
 from metarl.controller import TokenPolicyConfig, sample_tokens, token_inputs, token_policy
 from metarl.optimizer_search import Archive, SearchConfig
 from metarl.optimizer_search.cache import Cache
+from metarl.optimizer_search.compare_config import PROTOCOL_VERSION
+from metarl.optimizer_search.comparison_document import entry_json
 from metarl.optimizer_search.config import EvolutionConfig
+from metarl.optimizer_search.entries import Entry
 from metarl.optimizer_search.search_job import Counts, SearchJob, SearchState, Sorting
 from metarl.optimizer_search.strategies import Feedback, make, names
 from metarl.policy_gradient import Batch, ppo, reinforce, trpo
@@ -26,6 +29,7 @@ from metarl.rl_squared import WorldConfig, preset
 from metarl.rl_squared.config import ALGORITHMS
 from metarl.rl_squared.train_job import TrainJob
 from metarl.runs.driver import ADDED_METRICS
+from metarl.statistics import Interval
 from metarl.update_rules import Grammar
 
 LOGGED = "What is logged"
@@ -228,6 +232,17 @@ def test_every_field_that_a_training_logs_is_explained(docs):
         logged |= training_fields(training(algorithm=algorithm))
     logged |= training_fields(training(warm_start="thompson"))
     assert set(explained) - {"imitation", *ALGORITHMS} == logged
+
+
+def test_everything_that_a_comparison_measures_is_explained(docs):
+    entry = Entry(*[Interval(1.0, 0.5, 2.0)] * len(Entry._fields))  # type: ignore[arg-type]
+    explained = table_below(docs / "methods" / "comparison.md", "What is measured on one problem")
+    assert set(explained) == set(entry_json(entry))
+
+
+def test_the_page_of_the_comparison_tells_of_the_protocol_in_force(docs):
+    text = (docs / "methods" / "comparison.md").read_text(encoding="utf-8")
+    assert f"Version {PROTOCOL_VERSION};" in text
 
 
 def test_every_strategy_of_a_search_is_described(docs):
