@@ -23,6 +23,7 @@ import jax
 import numpy as np
 
 from metarl import problems as problem_suite
+from metarl.errors import require
 from metarl.runs import flatten_tree, restore_tree
 from metarl.update_rules import Grammar, Interpreter
 
@@ -134,6 +135,21 @@ class SearchJob:
     @cached_property
     def _evaluator(self) -> LocalEvaluator:
         return local_evaluator(self._judgements)
+
+    def share_programs(self, other: SearchJob) -> None:
+        """Takes over what another search has compiled, which judges rules of the same grammar in the same way.
+
+        Raises:
+          InvalidInput: it does not.
+        """
+        for name in (*_SHARED_WITH_ARCHIVE, "space", "depth"):
+            ours, theirs = getattr(self.config, name), getattr(other.config, name)
+            require(
+                ours == theirs,
+                f"Searches share programs at the same {name}, not {theirs!r} and {ours!r}.",
+            )
+        self.__dict__ |= {"_judgements": other._judgements, "references": other.references}
+        self._probes = other._probes
 
     def init(self) -> SearchState:
         """Returns the state before the first generation."""

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from metarl.controller import TokenPolicyConfig, sample_tokens, token_policy
+from metarl.errors import InvalidInput
 from metarl.optimizer_search.reproduction.controller_diagram import (
     entropies,
     probabilities_along,
     writing_rows,
 )
+from metarl.optimizer_search.reproduction.decays import decay_values
 from metarl.optimizer_search.reproduction.expression_trees import expression_tree
+from metarl.optimizer_search.reproduction.linear_cosine_decay import under
+from metarl.optimizer_search.reproduction.powersign_addsign import member
 from metarl.optimizer_search.reproduction.rosenbrock import (
     Settings,
     _paths,
     first_below,
     rosenbrock,
 )
-from metarl.optimizer_search.reproduction.searches import at_positions
+from metarl.optimizer_search.reproduction.rules_table import (
+    gradients_along,
+    paper_accuracy,
+    table_names,
+)
+from metarl.optimizer_search.reproduction.searches import (
+    at_positions,
+    mean_curve,
+    mean_over_searches,
+    window_means,
+)
+from metarl.optimizer_search.reproduction.transfer import split_by_role
 from metarl.reporting import Tree
 from metarl.update_rules import Grammar, parse
 
@@ -87,3 +105,92 @@ def test_a_log_is_read_at_positions_by_the_last_entry_before_them():
         before = [value for place, value in zip(x, y, strict=True) if place <= position]
         expected.append(before[-1] if before else np.nan)
     assert np.array_equal(at_positions(positions, x, y), expected, equal_nan=True)
+
+
+def test_windows_average_the_rules_that_generations_trained():
+    log = {
+        "trained": np.array([2.0, 2.0, 5.0, 6.0]),
+        "sampled": np.array([10.0, 20.0, 30.0, 40.0]),
+        "mean_reward": np.array([1.0, np.nan, 3.0, -1.0]),
+    }
+    edges = np.array([0.0, 10.0, 20.0, 40.0])
+    (found,) = window_means([log], "sampled", "mean_reward", edges)
+    assert found[0] == 1.0 and np.isnan(found[1])
+    assert found[2] == (3 * 3.0 + 1 * -1.0) / 4  # three rules of reward 3 and one of -1 in mean
+    (by_trained,) = window_means([log], "trained", "mean_reward", np.array([0.0, 5.0]))
+    assert by_trained[0] == (2 * 1.0 + 3 * 3.0) / 5
+
+
+def test_a_mean_over_searches_needs_a_value_of_every_search():
+    assert mean_over_searches(np.array([1.0, np.nan])) is None
+    assert mean_over_searches(np.array([])) is None
+    found = mean_over_searches(np.array([1.0, 3.0, 2.0]))
+    assert found is not None and found.estimate == 2.0 and found.low < 2.0 < found.high
+    curve = mean_curve("ppo", np.array([1.0, 2.0]), np.array([[1.0, np.nan], [3.0, 1.0]]))
+    assert curve.y[0] == 2.0 and np.isnan(curve.y[1])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["ld", "cd", "cd10", "rd10", "rd20"])
+def test_drawn_decays_are_those_of_the_formulas(name):
+    for p in (0.0, 0.03, 0.5, 0.96):
+        expected = {
+            "ld": 1 - p,
+            "cd": (1 + math.cos(math.pi * p)) / 2,
+            "cd10": (1 + math.cos(2 * math.pi * 10 * p)) / 2,
+            "rd10": (1 + math.cos(math.pi * math.fmod(10 * p, 1))) / 2,
+            "rd20": (1 + math.cos(math.pi * math.fmod(20 * p, 1))) / 2,
+        }[name]
+        assert decay_values(name, np.array([p]))[0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_schedule_scales_the_rate_of_an_optimizer_as_its_formula_says():
+    params = {"w": jnp.ones(2)}
+    for name, factor in (
+        ("constant", 1.0),
+        ("linear", 0.75),
+        ("linear cosine", 0.75 * 0.853553 + 0.001),
+    ):
+        transform = under(name, "sgd").make(0.1, 4, jax.random.key(0))
+        state = transform.init(params)
+        _, state = transform.update(params, state, params)
+        updates, _ = transform.update(params, state, params)
+        assert float(updates["w"][0]) == pytest.approx(-0.1 * factor, rel=1e-4)
+
+
+def test_members_of_the_families_are_the_rules_they_are_called_after():
+    g = {"w": jnp.array([0.5, -2.0])}
+    for family, decay, factor in (
+        ("PowerSign, a = e", "none", math.e),
+        ("PowerSign, a = 2", "none", 2.0),
+        ("AddSign, a = 1", "none", 2.0),
+        ("AddSign, a = 2", "ld", 3.0),
+    ):
+        entrant = member(family, decay)
+        assert entrant.label == (family if decay == "none" else f"{family}, {decay}")
+        transform = entrant.make(0.1, 10, jax.random.key(0))
+        updates, _ = transform.update(g, transform.init(g), g)  # the average has the sign of g
+        assert np.asarray(updates["w"]) == pytest.approx(-0.1 * factor * np.asarray(g["w"]))
+
+
+def test_the_papers_accuracies_are_read_with_their_marks():
+    assert len(table_names()) == 20
+    assert paper_accuracy("powersign") == (92.8, "?")
+    assert paper_accuracy("drop30-momentum-exp-w") == (93.0, "?")
+    assert paper_accuracy("addsign") is None
+
+
+def test_gradients_along_a_training_are_those_of_the_batches_and_v_is_their_debiased_mean_square():
+    gradients, averages = gradients_along("wine-mlp", 3, 0.1, seed=0)
+    assert gradients.shape == averages.shape and gradients.shape[0] == 3
+    v = np.zeros(gradients.shape[1])
+    for n, g in enumerate(gradients, start=1):
+        v = 0.999 * v + 0.001 * g.astype(float) ** 2
+        assert averages[n - 1] == pytest.approx(v / (1 - 0.999**n), rel=2e-3, abs=1e-9)
+    assert np.abs(gradients[0]).max() > 0
+
+
+def test_problems_are_split_by_role_and_both_roles_are_needed():
+    groups = split_by_role(["wine-mlp", "digits-mlp"])
+    assert groups == {"search": ["digits-mlp"], "held-out": ["wine-mlp"]}
+    with pytest.raises(InvalidInput, match="Transfer needs held-out problems"):
+        split_by_role(["digits-mlp"])

@@ -1,13 +1,19 @@
-"""searches: whole searches as parts of an experiment, each in a run directory within the experiment's own."""
+"""searches: whole searches as parts of an experiment, each in a run directory within the experiment's own.
+
+Letters: S searches, N generations, M positions.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from metarl.reporting import Curve
 from metarl.runs import RunDirectory, drive
+from metarl.statistics import Interval, bootstrap_interval, extended_mean
 
 from ..config import SearchConfig, to_dict
 from ..search_job import SearchJob, SearchState, describe
@@ -15,21 +21,27 @@ from .work import Work
 
 _SEARCHES = "searches"
 _CHECKPOINT_SECONDS = 20.0
+Log = dict[str, np.ndarray]  # columns of a metric log by name, [N] each
 Rows = Sequence[Mapping[str, Any]]
 
 
-def run_search(work: Work, name: str, config: SearchConfig) -> tuple[SearchJob, SearchState]:
+def run_search(
+    work: Work, name: str, config: SearchConfig, twin: SearchJob | None = None
+) -> tuple[SearchJob, SearchState]:
     """Searches, or goes on with a search, or reads the end of one that is finished.
 
     Args:
       work: whose part it is.
       name: of its directory.
       config: its settings, with a budget of rules.
+      twin: a search that judges rules in the same way, whose compiled programs are taken over.
 
     Raises:
       KeyboardInterrupt: a signal came; the same call goes on.
     """
     job = SearchJob(config.validate())
+    if twin is not None:
+        job.share_programs(twin)
     run = _directory(work, name, config)
     try:
         state, outcome = drive(
@@ -68,6 +80,44 @@ def at_positions(positions: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndar
     """
     place = np.searchsorted(x, positions, side="right") - 1
     return np.where(place < 0, np.nan, y[np.maximum(place, 0)])
+
+
+def window_means(runs: Sequence[Log], by: str, name: str, edges: np.ndarray) -> np.ndarray:
+    """Returns the mean of a column over the rules trained in each window of another, [S, M].
+
+    Args:
+      runs: the logs of S searches, with "trained" and both columns.
+      by: the column that windows are made of, such as "sampled"; rising.
+      name: of the column that is averaged.
+      edges: [M + 1] of the windows; a generation counts at its end.
+
+    Returns:
+      Means weighted by the rules that each generation trained; NaN where none was.
+    """
+    found = np.full((len(runs), len(edges) - 1), np.nan)
+    for row, run in enumerate(runs):
+        weights = np.diff(run["trained"], prepend=0.0)
+        good = (weights > 0) & np.isfinite(run[name])
+        for place, (low, high) in enumerate(itertools.pairwise(edges)):
+            inside = good & (run[by] > low) & (run[by] <= high)
+            if inside.any():
+                found[row, place] = np.average(run[name][inside], weights=weights[inside])
+    return found
+
+
+def mean_over_searches(values: np.ndarray) -> Interval | None:
+    """Returns the mean with its 95 % interval, [S]; None if a search has no value."""
+    if len(values) == 0 or np.isnan(values).any():
+        return None
+    return bootstrap_interval(values, extended_mean)
+
+
+def mean_curve(label: str, positions: np.ndarray, values: np.ndarray) -> Curve:
+    """Returns the mean over searches with its interval, where every search has a value; values [S, M]."""
+    nothing = Interval(np.nan, np.nan, np.nan)
+    found = [mean_over_searches(at) or nothing for at in values.T]
+    estimate, low, high = np.array(found, dtype=float).T
+    return Curve(label, positions, estimate, low, high)
 
 
 def _directory(work: Work, name: str, config: SearchConfig) -> RunDirectory:
