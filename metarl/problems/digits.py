@@ -45,8 +45,8 @@ def digits_conv() -> Problem:
 
 
 def digits_residual() -> Problem:
-    """Returns digits by a residual network: 8 channels on 8x8 places, then 16 on 4x4."""
-    network = residual_net([Block(8, 8, False), Block(8, 16, True), Block(16, 16, False)])
+    """Returns digits by a residual network: 16 channels on 4x4 places, then 32 on 2x2."""
+    network = residual_net([Block(16, 16, True), Block(16, 32, True)])
     return classification(CARDS["digits-residual"], network, _images, standardise=False)
 
 

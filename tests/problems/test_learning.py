@@ -29,7 +29,7 @@ CASES = {
     "flower-completion": (3e-2, 400, 0.75),
     "flower-coordinates": (1e-2, 200, 0.75),
     "pendulum": (1e-2, 400, 0.3),
-    "cartpole-policy": (2e-2, 60, 45.0),
+    "cartpole-policy": (3e-2, 40, 60.0),
     "quadratic": (3e-2, 200, 0.2),
     "quadratic-ill-conditioned": (1e-1, 400, 0.02),
     "rosenbrock": (1e-1, 400, 0.2),
