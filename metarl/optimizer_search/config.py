@@ -80,6 +80,8 @@ class TrainingConfig:
     """Multiples of these steps; a rule is trained at each, at learning rates of its own, and rewards are averaged."""
     hurdle: float | None = None
     """A rule with no more than this reward at the shorter horizons keeps it, and is not trained at the longer ones."""
+    judge_cap: float | None = None
+    """The most that one problem at one horizon may earn a rule: a triumph on one does not pay for the others."""
     sweep_fraction: float = 0.5
     """Length of the learning-rate sweep as a share of the full run."""
     learning_rates: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -292,6 +294,10 @@ def _validate_training(training: TrainingConfig) -> None:
     require(
         training.hurdle is None or math.isfinite(training.hurdle),
         f"training.hurdle must be a finite reward, not {training.hurdle}.",
+    )
+    require(
+        training.judge_cap is None or 0 < training.judge_cap < math.inf,
+        f"training.judge_cap must be a positive number, not {training.judge_cap}.",
     )
     require(
         0 < training.sweep_fraction <= 1,

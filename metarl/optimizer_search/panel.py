@@ -35,8 +35,10 @@ _SWEEP_SEEDS = 2  # where a rule's rate is not known yet, and seven decades are 
 class Scores(NamedTuple):
     """What K rules are worth; under the reward "loss" relative to tuned Adam, whose score is 0."""
 
-    total: np.ndarray  # [K], the mean over judges; the floor where a run diverged
-    by_judge: dict[str, np.ndarray]  # [K] each
+    total: (
+        np.ndarray
+    )  # [K], the mean over judges, each capped if that is asked for; the floor where a run diverged
+    by_judge: dict[str, np.ndarray]  # [K] each, not capped
     replicates: np.ndarray  # [K, S], the mean over judges run by run; -inf where one diverged
     rates: dict[str, np.ndarray]  # [K] each, tuned learning rates
 
@@ -90,9 +92,11 @@ class Panel:
             alone = {n: metric_rewards({n: v}, problems) for n, v in verdicts.items()}
             runs = [metric_scores(v, problems[n]) for n, v in verdicts.items()]
         else:
-            total = loss_rewards(verdicts, self._adam)
+            cap = self._config.training.judge_cap
+            total = loss_rewards(verdicts, self._adam, cap)
             alone = {n: loss_rewards({n: v}, self._adam) for n, v in verdicts.items()}
             runs = [relative_losses(v, self._adam[n]) for n, v in verdicts.items()]
+            runs = runs if cap is None else np.minimum(runs, cap)
         tuned = {name: np.asarray(v.rate) for name, v in verdicts.items()}
         return Scores(total, alone, np.mean(runs, axis=0), tuned)
 

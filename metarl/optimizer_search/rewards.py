@@ -25,13 +25,16 @@ _TINY = 1e-12
 
 
 def loss_rewards(
-    verdicts: Mapping[str, Verdicts], reference: Mapping[str, np.ndarray]
+    verdicts: Mapping[str, Verdicts],
+    reference: Mapping[str, np.ndarray],
+    cap: float | None = None,
 ) -> np.ndarray:
     """Returns -mean log(loss / Adam's loss), clipped to [-5, 5]; the floor for a rule with any diverged run.
 
     Args:
       verdicts: by judge, losses [K, S].
       reference: by judge, tuned Adam's losses on the same replicates, [S].
+      cap: the most that a judge's mean over replicates counts; None for no cap.
 
     Returns:
       Rewards, [K].
@@ -39,6 +42,8 @@ def loss_rewards(
     ratios = [
         relative_losses(verdict, reference[name]).mean(axis=1) for name, verdict in verdicts.items()
     ]
+    if cap is not None:
+        ratios = np.minimum(ratios, cap)
     return np.nan_to_num(np.mean(ratios, axis=0), neginf=FLOOR).astype(np.float32)
 
 
@@ -50,9 +55,7 @@ def relative_losses(verdict: Verdicts, reference: np.ndarray) -> np.ndarray:
     return np.where(finite, np.clip(relative, FLOOR, -FLOOR), -np.inf)
 
 
-def metric_rewards(
-    verdicts: Mapping[str, Verdicts], problems: Mapping[str, Problem]
-) -> np.ndarray:
+def metric_rewards(verdicts: Mapping[str, Verdicts], problems: Mapping[str, Problem]) -> np.ndarray:
     """Returns the mean metric, [K]; diverged runs count as chance, metrics that fall with quality are negated."""
     scores = [
         metric_scores(verdict, problems[name]).mean(axis=1) for name, verdict in verdicts.items()

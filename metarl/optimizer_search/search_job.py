@@ -310,7 +310,8 @@ class SearchJob:
     def _reward(self, verdicts: Mapping[str, Verdicts]) -> np.ndarray:
         if self.config.reward == "accuracy":
             return metric_rewards(verdicts, {judge.name: judge.problem for judge in self.judges})
-        return loss_rewards(verdicts, {name: r.losses for name, r in self.references.items()})
+        references = {name: reference.losses for name, reference in self.references.items()}
+        return loss_rewards(verdicts, references, self.config.training.judge_cap)
 
     def _count(self, before: Counts, sorting: Sorting, rewards: np.ndarray, steps: int) -> Counts:
         here = filters.counts(sorting.reasons)

@@ -70,6 +70,7 @@ REFUSED = [
     (training(horizons=(-4.0,)), "training.horizons must be positive multiples"),
     (training(horizons=(float("inf"),)), "training.horizons must be positive multiples"),
     (training(horizons=(1.0, 4.0, 1.0)), "training.horizons holds a horizon twice"),
+    (training(judge_cap=0.0), "training.judge_cap must be a positive number, not 0.0."),
     (training(hurdle=float("nan")), "training.hurdle must be a finite reward, not nan."),
     (
         {"filters": FilterConfig(oddness_penalty=-0.1)},

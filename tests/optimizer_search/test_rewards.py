@@ -71,6 +71,16 @@ def test_one_diverged_run_on_one_problem_is_the_floor():
     assert rewards[0] == pytest.approx(np.log(10)) and rewards[1] == FLOOR
 
 
+def test_a_cap_bounds_what_one_judge_adds_and_not_what_it_takes():
+    adam = {"one": np.ones(S), "two": np.ones(S)}
+    triumph = verdicts([[1e-2] * S, [1e-2] * S])
+    other = verdicts([[1.0] * S, [np.e] * S])
+    capped = loss_rewards({"one": triumph, "two": other}, adam, 0.5)
+    np.testing.assert_allclose(capped, [(0.5 + 0.0) / 2, (0.5 - 1.0) / 2], atol=1e-6)
+    free = loss_rewards({"one": triumph, "two": other}, adam)
+    np.testing.assert_allclose(free, [np.log(1e2) / 2, (np.log(1e2) - 1.0) / 2], rtol=1e-5)
+
+
 @pytest.mark.parametrize("loss", [np.inf, np.nan, 1e38, 0.0, -3.0, 1e-30])
 def test_rewards_are_finite_and_within_the_floor_whatever_the_losses(loss):
     for adam in (1.0, 0.0, 1e-30, 1e30):
@@ -99,7 +109,9 @@ def test_a_metric_that_falls_with_quality_is_negated_and_problems_are_averaged()
         "one": verdicts([[1.0, 1.0]], [[0.5, 0.7]]),
         "two": verdicts([[1.0, np.inf]], [[2.0, 3.0]]),
     }
-    np.testing.assert_allclose(metric_rewards(found, {p.name: p for p in suite}), [(0.6 + (-2.0 - 8.0) / 2) / 2])
+    np.testing.assert_allclose(
+        metric_rewards(found, {p.name: p for p in suite}), [(0.6 + (-2.0 - 8.0) / 2) / 2]
+    )
     assert metric_floor(suite) == pytest.approx((0.1 - 8.0) / 2)
 
 
