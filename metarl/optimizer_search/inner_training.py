@@ -37,8 +37,9 @@ class Fixture(NamedTuple):
     seeds: jax.Array  # [S] int32
     params: Any  # leaves [S, ...]
     model_state: Any  # leaves [S, ...]
-    stream: Any  # leaves [S (n + B), ...]: the batches' examples, the first B repeated at the end
-    held: Any  # leaves [S h, ...], or [h, ...] when all replicates share them
+    pool: Any  # leaves [n + h', ...]: the examples of "train" and "search"
+    order: jax.Array  # [S (n + B)] int32, places in the pool: the batches in order, the first B repeated at the end
+    held: Any  # examples [h, ...] when all replicates share them, or else places in the pool, int32 [S h]
 
 
 class Layout(NamedTuple):
@@ -89,19 +90,17 @@ def draw_fixture(
     pool = jax.tree.map(lambda *parts: np.concatenate(parts), train, search)
     size, n = _rows(pool), _rows(train)
     batch = min(problem.batch_size, n)
-    streams, held = [], []
+    orders, rest = [], []
     for seed in seeds:
-        order = np.random.default_rng([seed, 0x5EED]).permutation(size)
-        stream = np.concatenate([order[:n], order[:batch]])
-        streams.append(_take(pool, stream))
-        held.append(_take(pool, order[n:]))
+        order = np.random.default_rng([seed, 0x5EED]).permutation(size).astype(np.int32)
+        orders.append(np.concatenate([order[:n], order[:batch]]))
+        rest.append(order[n:])
     shared = held_out != "search"
-    held = [problem.examples(held_out)] if shared else held
+    held = problem.examples(held_out) if shared else np.concatenate(rest)
     params, model_state = _starts(problem, seeds)
-    fixture = Fixture(
-        jnp.asarray(seeds, jnp.int32), params, model_state, _join(streams), _join(held)
-    )
-    layout = Layout(len(seeds), n, batch, _rows(held[0]), shared)
+    arrays = jax.tree.map(jnp.asarray, (pool, np.concatenate(orders), held))
+    fixture = Fixture(jnp.asarray(seeds, jnp.int32), params, model_state, *arrays)
+    layout = Layout(len(seeds), n, batch, _rows(held) if shared else size - n, shared)
     return fixture, layout
 
 
@@ -143,7 +142,8 @@ def train(
 
     def step(run: Run) -> Run:
         offset = replicate * rows + (run.t * layout.batch) % layout.train
-        batch = _slice(fixture.stream, offset, layout.batch)
+        places = lax.dynamic_slice_in_dim(fixture.order, offset, layout.batch)
+        batch = _take(fixture.pool, places)
         (loss, model_state), grads = gradient(
             learner.unpack(run.packed), run.model_state, batch, jax.random.fold_in(key, run.t)
         )
@@ -176,8 +176,10 @@ def judge(
     run: Run,
 ) -> tuple[jax.Array, jax.Array]:
     """Returns held-out loss [] (+inf when the run diverged) and metric [] (NaN when the problem has none)."""
-    offset = jnp.int32(0) if layout.shared else replicate * layout.held
-    held = _slice(fixture.held, offset, layout.held)
+    held = fixture.held
+    if not layout.shared:
+        places = lax.dynamic_slice_in_dim(held, replicate * layout.held, layout.held)
+        held = _take(fixture.pool, places)
     result = problem.evaluate(learner.unpack(run.packed), run.model_state, held)
     loss = jnp.asarray(result["loss"], jnp.float32)
     metric = jnp.float32(jnp.nan) if problem.metric is None else result[problem.metric]
@@ -190,16 +192,8 @@ def _rows(examples: Any) -> int:
     return jax.tree.leaves(examples)[0].shape[0]
 
 
-def _take(examples: Any, rows: np.ndarray) -> Any:
-    return jax.tree.map(lambda x: x[rows], examples)
-
-
-def _join(parts: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-
-
-def _slice(examples: Any, offset: jax.Array, rows: int) -> Any:
-    return jax.tree.map(lambda x: lax.dynamic_slice_in_dim(x, offset, rows), examples)
+def _take(examples: Any, places: jax.Array) -> Any:
+    return jax.tree.map(lambda x: x.at[places].get(mode="promise_in_bounds"), examples)
 
 
 def _starts(problem: Problem, seeds: Sequence[int]) -> tuple[Any, Any]:

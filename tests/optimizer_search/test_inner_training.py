@@ -50,9 +50,8 @@ def by_hand(toy, fixture, layout, replicate, transform, steps):
     key = jax.random.key(SEEDS[replicate])
     params, state = toy.init(jax.random.key(SEEDS[replicate]))
     rows = layout.train + layout.batch
-    stream = jax.tree.map(
-        lambda x: np.asarray(x)[replicate * rows :][: layout.train], fixture.stream
-    )
+    order = np.asarray(fixture.order)[replicate * rows :][: layout.train]
+    stream = jax.tree.map(lambda x: np.asarray(x)[order], fixture.pool)
     memory, losses = transform.init(params), []
     for t in range(steps):
         places = (t * layout.batch + np.arange(layout.batch)) % layout.train
@@ -63,9 +62,8 @@ def by_hand(toy, fixture, layout, replicate, transform, steps):
         updates, memory = transform.update(grads, memory, params)
         params = optax.apply_updates(params, updates)
         losses.append(float(loss))
-    held = jax.tree.map(
-        lambda x: jnp.asarray(np.asarray(x)[replicate * layout.held :][: layout.held]), fixture.held
-    )
+    places = np.asarray(fixture.held)[replicate * layout.held :][: layout.held]
+    held = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[places]), fixture.pool)
     return params, state, toy.evaluate(params, state, held), losses
 
 
@@ -108,8 +106,9 @@ def test_every_replicate_splits_the_pool_for_itself(drawn):
     fixture, layout = drawn
     assert (layout.train, layout.held, layout.batch) == (SIZES["train"], SIZES["search"], BATCH)
     assert not layout.shared
-    streams = numbers(fixture.stream).reshape(len(SEEDS), layout.train + layout.batch)
-    held = numbers(fixture.held).reshape(len(SEEDS), layout.held)
+    pool_numbers = numbers(fixture.pool)
+    streams = pool_numbers[fixture.order].reshape(len(SEEDS), layout.train + layout.batch)
+    held = pool_numbers[fixture.held].reshape(len(SEEDS), layout.held)
     pool = set(range(SIZES["train"] + SIZES["search"]))
     for stream, rest in zip(streams, held, strict=True):
         seen = stream[: layout.train]
@@ -125,7 +124,7 @@ def test_choice_and_test_examples_are_in_no_pool_and_shared_by_all(toy):
         fixture, layout = draw_fixture(toy, split, SEEDS)
         assert layout.shared and layout.held == SIZES[split]
         np.testing.assert_array_equal(numbers(fixture.held), np.arange(first, first + SIZES[split]))
-        assert numbers(fixture.stream).max() < SIZES["train"] + SIZES["search"]
+        assert numbers(fixture.pool).max() < SIZES["train"] + SIZES["search"]
         first += SIZES[split]
 
 
@@ -136,16 +135,9 @@ def test_a_replicate_depends_on_its_own_seed_alone(toy, drawn):
     for name in ("params", "model_state"):
         many, one = getattr(fixture, name), getattr(alone, name)
         jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[1], b[0]), many, one)
-    jax.tree.map(
-        lambda a, b: np.testing.assert_array_equal(a[rows : 2 * rows], b),
-        fixture.stream,
-        alone.stream,
-    )
-    jax.tree.map(
-        lambda a, b: np.testing.assert_array_equal(a[layout.held : 2 * layout.held], b),
-        fixture.held,
-        alone.held,
-    )
+    np.testing.assert_array_equal(fixture.order[rows : 2 * rows], alone.order)
+    np.testing.assert_array_equal(fixture.held[layout.held : 2 * layout.held], alone.held)
+    jax.tree.map(np.testing.assert_array_equal, fixture.pool, alone.pool)
     starts = np.asarray(fixture.params["w"])
     assert len({tuple(row) for row in starts.tolist()}) == len(SEEDS)
 
