@@ -133,6 +133,7 @@ def _show_estimate(estimate: dict[str, Any]) -> None:
         )
     rules = "as many rules as fit" if estimate["rules"] is None else f"{estimate['rules']:,} rules"
     print(f"search: {rules}, at most {_duration(estimate['search_seconds'])}")
+    print(f"selection: about {_duration(estimate['selection_seconds'])}")
     print(
         f"comparison: {estimate['comparison_networks']:,} networks, about "
         f"{_duration(estimate['comparison_seconds'])}"

@@ -6,25 +6,32 @@ figure is an upper bound for the search, since hopeless rules stop early.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
+from metarl import problems as problem_suite
 from metarl.problems import Problem
 from metarl.runs import peak_memory_mb
 
+from .candidates import Trial
 from .comparison import comparison_size
 from .config import SearchConfig
 from .contest import Contest, Runs
 from .entrants import BASELINE, references
 from .judges import Judge, judges_of
+from .meta_overfitting import MOMENTS
+from .panel import refining_trial, sweeping_trial
 from .pipeline import check
+from .reference import HALF_DECADES
 from .search_job import DEFAULT_BUDGET, search_trial
 
 # A rule through the interpreter over the same steps of hard-coded Adam, measured by `metarl bench search`.
 _INTERPRETER = 1.4
 _COMPILE_SECONDS = 60.0
+_CUTS = 25  # simpler rules judged for one finalist, all rounds together
 
 
 def estimate(config: SearchConfig) -> dict[str, Any]:
@@ -32,8 +39,8 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
 
     Returns:
       "problems": by judge (a problem at one horizon), runs and steps of one rule and the measured microseconds a
-      step; "rules"; "networks", trained at most in the search; "search_seconds" at most; "comparison_networks";
-      "comparison_seconds"; "threads";
+      step; "rules"; "networks", trained at most in the search; "search_seconds" at most; "selection_seconds", of the
+      stages between search and comparison, at most; "comparison_networks"; "comparison_seconds"; "threads";
       "memory_mb", a rough bound for the process.
 
     Raises:
@@ -43,7 +50,10 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
     threads = jax.local_device_count()
     training = config.training
     judges = judges_of(suite, training.steps, training.horizons)
-    speeds = {p.name: _microseconds(p, training.steps or p.steps) for p in suite}
+    final = config.final
+    others = [problem_suite.load(name) for name in (*final.funnel, *final.meta_overfitting)]
+    everything = {p.name: p for p in (*suite, *others)}
+    speeds = {n: _microseconds(p, training.steps or p.steps) for n, p in everything.items()}
     costs = {j.name: _cost(j, config, speeds[j.problem.name]) for j in judges}
     rules = config.budget or DEFAULT_BUDGET
     twice = 2 if config.final.random_baseline and config.strategy != "random" else 1
@@ -59,11 +69,47 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
         "rules": rules if config.minutes is None else None,
         "networks": rules * runs * twice,
         "search_seconds": 60 * config.minutes * twice if config.minutes else seconds,
+        "selection_seconds": _selection_seconds(config, judges, speeds) / threads,
         "comparison_networks": networks * (1 + len(config.final.held_out)),
         "comparison_seconds": networks * steps * step * 1e-6 / threads + _COMPILE_SECONDS,
         "threads": threads,
         "memory_mb": round(peak_memory_mb() + 300),
     }
+
+
+def _selection_seconds(
+    config: SearchConfig, judges: list[Judge], speeds: dict[str, float]
+) -> float:
+    """Returns the seconds of one thread that choice, larger problems, simplification and meta-overfitting take."""
+    final = config.final
+
+    def sweeping(seeds: int) -> Callable[[int], Trial]:
+        return lambda steps: sweeping_trial(steps, seeds, config)
+
+    larger = judges_of(map(problem_suite.load, final.funnel), horizons=final.funnel_horizons)
+    elsewhere = judges_of(map(problem_suite.load, final.meta_overfitting), config.training.steps)
+    cuts = 0 if final.simplify is None else _CUTS * config.finalists
+    panels = (
+        (judges, lambda steps: refining_trial(steps, config), final.candidates + MOMENTS),
+        (larger, sweeping(final.funnel_seeds), final.funnel_rules),
+        (elsewhere, sweeping(final.funnel_seeds), MOMENTS),
+        (judges, sweeping(final.choice_seeds), cuts),
+    )
+    return sum(
+        _panel_steps(trial_of(judge.steps), rules) * speeds[judge.problem.name] * 1e-6
+        for asked, trial_of, rules in panels
+        for judge in asked
+    )
+
+
+def _panel_steps(trial: Trial, rules: int) -> float:
+    """Returns the steps in which a judge's panel tunes and runs so many rules, and Adam beside them."""
+    if rules == 0:
+        return 0.0
+    each = trial.short_lanes * trial.sweep_steps + trial.full_lanes * trial.full_steps
+    return (
+        _INTERPRETER * rules * each + len(HALF_DECADES) * trial.full_replicates * trial.full_steps
+    )
 
 
 def _cost(judge: Judge, config: SearchConfig, microseconds: float) -> dict[str, Any]:

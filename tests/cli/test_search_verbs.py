@@ -40,6 +40,15 @@ def refusal(words, capsys) -> str:
         (["--budget", "5", "--minutes", "1"], "Give either a budget or minutes, not both."),
         (["--preset", "lap"], "Unknown preset 'lap'."),
         (["--final.held-out", "wine"], "Unknown problem 'wine'. Did you mean 'wine-mlp'?"),
+        (["--final.funnel", "digit-conv"], "Unknown problem 'digit-conv'. Did you mean"),
+        (["--final.meta-overfitting", "wine"], "Unknown problem 'wine'. Did you mean 'wine-mlp'?"),
+        (["--training.horizons", "1", "0"], "training.horizons must be positive multiples"),
+        (["--training.judge-cap", "-1"], "training.judge_cap must be a positive number"),
+        (["--final.simplify", "-0.1"], "final.simplify must be a number of at least 0"),
+        (
+            ["--final.funnel", "rosenbrock", "--reward", "accuracy"],
+            "Problem 'rosenbrock' has no metric",
+        ),
         (["--problem", "no_such_module:make"], "module 'no_such_module' cannot be imported"),
         (["--init-from", "nowhere"], "nowhere"),
         (["--config", "nowhere.json"], "No such file or directory: nowhere.json"),
@@ -184,5 +193,9 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhe
     assert estimate["rules"] == 10
     assert estimate["problems"]["beale"]["runs_per_rule"] == 17
     assert estimate["networks"] == 10 * 17 * 2
-    assert estimate["search_seconds"] > 0 and estimate["memory_mb"] > 0
+    assert (
+        estimate["selection_seconds"] > 0
+        and estimate["search_seconds"] > 0
+        and estimate["memory_mb"] > 0
+    )
     assert list(elsewhere.iterdir()) == []
