@@ -66,6 +66,8 @@ def draw_curve(axes: Any, curve: Curve, stroke: Stroke, order: int, marked: bool
         linewidth=stroke.width,
         zorder=depth,
     )
+    alone = _isolated(y)
+    axes.plot(x[alone], y[alone], "o", markersize=3, color=stroke.colour, zorder=depth)
     if curve.low is not None and curve.high is not None and curve.foreground:
         low, high = (np.asarray(values, dtype=float) for values in (curve.low, curve.high))
         inside = np.isfinite(low) & np.isfinite(high)
@@ -76,6 +78,12 @@ def draw_curve(axes: Any, curve: Curve, stroke: Stroke, order: int, marked: bool
         axes.plot(
             x[curve.chosen], y[curve.chosen], "o", markersize=4.5, color=stroke.colour, zorder=200
         )
+
+
+def _isolated(y: np.ndarray) -> np.ndarray:
+    """Returns which points have no neighbour that a line could join them to, [N] bool."""
+    finite = np.pad(np.isfinite(y), 1)
+    return finite[1:-1] & ~finite[:-2] & ~finite[2:]
 
 
 def label_ends(figure: Any, axes: Any, curves: Sequence[Curve], strokes: Sequence[Stroke]) -> None:

@@ -20,12 +20,14 @@ from .palette import Stroke, faint_stroke, strong_stroke
 
 Scale = Literal["linear", "log"]
 
+_LEGEND_COLUMNS = 5
+
 
 @with_style
 def curve_panels(
     panels: Mapping[str, Sequence[Curve]],
     x_label: str,
-    y_label: str,
+    y_label: str | Sequence[str],
     columns: int = 2,
     same_y: bool = False,
     x_scale: Scale = "linear",
@@ -38,7 +40,7 @@ def curve_panels(
     Args:
       panels: by title, the curves.
       x_label: the horizontal axis in words, with the unit.
-      y_label: the vertical axis in words, with the unit.
+      y_label: the vertical axis in words, with the unit; one for each panel where they differ.
       columns: panels in a row.
       same_y: whether all panels have one vertical axis.
       x_scale: "linear" or "log".
@@ -56,28 +58,29 @@ def curve_panels(
     strokes = _strokes(panels)
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    legend_rows = -(-len(strokes) // 4) if len(strokes) > 1 else 0
+    legend_rows = -(-len(strokes) // _LEGEND_COLUMNS) if len(strokes) > 1 else 0
     figure, grid = new_figure(
         height=height * rows + 0.2 * legend_rows + 0.3,
         grid=(rows, columns),
         sharey=same_y,
     )
     places = np.ravel(grid)
-    for axes, (title, curves) in zip(places, panels.items(), strict=False):
+    labels = [""] * len(panels) if isinstance(y_label, str) else y_label
+    for axes, label, (title, curves) in zip(places, labels, panels.items(), strict=False):
         for order, curve in enumerate(curves):
             draw_curve(axes, curve, strokes[curve.label], order)
-        scaled(axes, "", "", x_scale, y_scale, ticks=5)
+        scaled(axes, "", label, x_scale, y_scale, ticks=5)
         axes.set_title(title, fontsize=8, loc="left", parse_math=False)
     for unused in places[len(panels) :]:
         unused.set_visible(False)
-    figure.supxlabel(x_label, fontsize=9)
-    figure.supylabel(y_label, fontsize=9)
+    for axes in places[-columns:]:
+        axes.set_xlabel(x_label, parse_math=False)
+    if isinstance(y_label, str):
+        figure.supylabel(y_label, fontsize=9)
     if legend_rows:
-        _add_legend(figure, strokes)
+        _add_legend(figure, strokes, -(-len(strokes) // legend_rows))
     names = ", ".join(strokes)
-    return Drawing(
-        figure, description or f"{y_label} against {x_label}, {', '.join(panels)}: {names}."
-    )
+    return Drawing(figure, description or f"{', '.join(panels)} against {x_label}: {names}.")
 
 
 def _strokes(panels: Mapping[str, Sequence[Curve]]) -> dict[str, Stroke]:
@@ -93,7 +96,7 @@ def _strokes(panels: Mapping[str, Sequence[Curve]]) -> dict[str, Stroke]:
     return strokes
 
 
-def _add_legend(figure, strokes: Mapping[str, Stroke]) -> None:
+def _add_legend(figure, strokes: Mapping[str, Stroke], columns: int) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
@@ -105,7 +108,7 @@ def _add_legend(figure, strokes: Mapping[str, Stroke]) -> None:
         handles,
         labels,
         loc="outside lower center",
-        ncols=min(4, len(labels)),
+        ncols=columns,
         frameon=False,
         fontsize=8,
         handlelength=3.2,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,13 @@ import pytest
 
 from metarl.controller import TokenPolicyConfig, sample_tokens, token_policy
 from metarl.errors import InvalidInput
+from metarl.optimizer_search.reproduction.compared import (
+    differences,
+    interval_curve,
+    relative_loss,
+    summary_row,
+    verdict,
+)
 from metarl.optimizer_search.reproduction.controller_diagram import (
     entropies,
     probabilities_along,
@@ -37,6 +46,7 @@ from metarl.optimizer_search.reproduction.searches import (
     mean_over_searches,
     window_means,
 )
+from metarl.optimizer_search.reproduction.small_convnet import accuracies
 from metarl.optimizer_search.reproduction.transfer import split_by_role
 from metarl.reporting import Tree
 from metarl.update_rules import Grammar, parse
@@ -153,7 +163,7 @@ def test_a_schedule_scales_the_rate_of_an_optimizer_as_its_formula_says():
         transform = under(name, "sgd").make(0.1, 4, jax.random.key(0))
         state = transform.init(params)
         _, state = transform.update(params, state, params)
-        updates, _ = transform.update(params, state, params)
+        updates: Any = transform.update(params, state, params)[0]
         assert float(updates["w"][0]) == pytest.approx(-0.1 * factor, rel=1e-4)
 
 
@@ -168,7 +178,7 @@ def test_members_of_the_families_are_the_rules_they_are_called_after():
         entrant = member(family, decay)
         assert entrant.label == (family if decay == "none" else f"{family}, {decay}")
         transform = entrant.make(0.1, 10, jax.random.key(0))
-        updates, _ = transform.update(g, transform.init(g), g)  # the average has the sign of g
+        updates: Any = transform.update(g, transform.init(g), g)[0]  # m has the sign of g
         assert np.asarray(updates["w"]) == pytest.approx(-0.1 * factor * np.asarray(g["w"]))
 
 
@@ -194,3 +204,60 @@ def test_problems_are_split_by_role_and_both_roles_are_needed():
     assert groups == {"search": ["digits-mlp"], "held-out": ["wine-mlp"]}
     with pytest.raises(InvalidInput, match="Transfer needs held-out problems"):
         split_by_role(["digits-mlp"])
+
+
+def made_up(losses: dict[str, dict[str, list[float]]]) -> Any:
+    """Returns a comparison of these final losses, by problem and optimizer."""
+    problems = {
+        problem: SimpleNamespace(
+            entries={
+                label: SimpleNamespace(curves=np.array(row)[:, None])
+                for label, row in found.items()
+            }
+        )
+        for problem, found in losses.items()
+    }
+    return SimpleNamespace(problems=problems)
+
+
+def test_relative_losses_and_differences_are_paired_by_seed_and_averaged_over_problems():
+    comparison = made_up(
+        {
+            "a": {"ours": [1.0, 2.0, 3.0, 9.0], "theirs": [2.0, 4.0, 6.0, 6.0]},
+            "b": {"ours": [3.0, 3.0, INF, 3.0], "theirs": [1.0, 1.0, 1.0, 1.0]},
+            "c": {"ours": [1.0, 1.0, 1.0, 1.0], "theirs": [1.0, 1.0, 1.0, 1.0]},
+        }
+    )
+
+    def middle(values: list[float]) -> float:
+        ordered = sorted(values)
+        return sum(ordered[1:3]) / 2  # of four, the interquartile mean
+
+    ratios = {"a": [0.5, 0.5, 0.5, 1.5], "b": [3.0, 3.0, 10.0, 3.0], "c": [1.0] * 4}
+    by_problem = [middle(row) for row in ratios.values()]
+    assert relative_loss(comparison, "ours", "theirs").estimate == pytest.approx(
+        np.mean(by_problem)
+    )
+    alone = relative_loss(comparison, "ours", "theirs", ["b"])
+    assert alone.estimate == pytest.approx(3.0) and alone.excludes(1.0)
+    found = differences(comparison, "ours", "theirs")
+    assert found["a"].estimate == pytest.approx((-1 - 2 - 3 + 3) / 4)
+    assert found["b"].estimate == INF and found["c"].estimate == 0
+    row = summary_row(comparison, "ours", "theirs")
+    assert row["better"] + row["worse"] + row["unclear"] == 3 and row["worse"] == 1
+    assert "clearly better on 0 of them, clearly worse on 1" in verdict(row, "theirs")
+
+
+def test_a_curve_of_intervals_leaves_out_points_without_a_number():
+    values = np.array([[0.1, 0.2, np.nan], [0.3, 0.2, 0.1], [0.2, 0.2, 0.1]])
+    curve = interval_curve("adam", np.array([1, 2, 3]), values)
+    y, low, high = (np.asarray(x) for x in (curve.y, curve.low, curve.high))
+    assert y[:2] == pytest.approx([0.2, 0.2]) and np.isnan(y[2])
+    assert low[0] < 0.2 < high[0] and low[1] == high[1] == pytest.approx(0.2)
+
+
+def test_a_diverged_run_has_the_accuracy_of_chance():
+    record = SimpleNamespace(losses=np.array([[0.5, INF]]), metrics=np.array([[0.8, 0.7]]))
+    measured = SimpleNamespace(records={"adam": record}, chance=0.1)
+    comparison: Any = SimpleNamespace(problems={"p": SimpleNamespace(measured=measured)})
+    assert accuracies(comparison, "adam").tolist() == [[0.8, 0.1]]

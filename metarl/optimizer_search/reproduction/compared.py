@@ -18,7 +18,7 @@ from metarl.reporting import Column, Curve, Drawing, Table, interval_chart
 from metarl.statistics import (
     Interval,
     bootstrap_interval,
-    geometric_mean,
+    iqm,
     paired_difference,
     stratified_bootstrap,
 )
@@ -90,7 +90,7 @@ def differences(comparison: Comparison, label: str, baseline: str) -> dict[str, 
 def relative_loss(
     comparison: Comparison, label: str, baseline: str, problems: Sequence[str] = ()
 ) -> Interval:
-    """Returns the geometric mean over problems of the IQM over seeds of loss / the baseline's loss on the same seed.
+    """Returns the IQM over problems of the IQM over seeds of loss / the baseline's loss on the same seed.
 
     Args:
       comparison: of both.
@@ -104,7 +104,7 @@ def relative_loss(
         )
         for problem in problems or comparison.problems
     ]
-    return stratified_bootstrap(ratios, across=geometric_mean)
+    return stratified_bootstrap(ratios, across=iqm)
 
 
 def detail_table(comparison: Comparison, labels: Sequence[str], baseline: str, title: str) -> Table:
@@ -151,7 +151,7 @@ def summary_table(
     ]
     rows = [summary_row(comparison, label, baseline) for label in labels]
     notes = [
-        "Loss: geometric mean over problems of the IQM over seeds of the ratio of test losses, paired by seed, clipped "
+        "Loss: IQM over problems of the IQM over seeds of the ratio of test losses, paired by seed, clipped "
         "to a factor of ten. Better, worse: the 95 % interval of the paired difference excludes zero.",
         _note(comparison),
     ]
@@ -195,7 +195,7 @@ def verdict(row: Mapping[str, Any], baseline: str) -> str:
     problems = row["better"] + row["worse"] + row["unclear"]
     return (
         f"{row['optimizer']}: {word} {baseline}; loss {loss.estimate:.3f} [{loss.low:.3f}, {loss.high:.3f}] times as "
-        f"high over {problems} problems, better on {row['better']}, worse on {row['worse']}."
+        f"high over {problems} problems, clearly better on {row['better']} of them, clearly worse on {row['worse']}."
     )
 
 

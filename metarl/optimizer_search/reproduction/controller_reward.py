@@ -97,7 +97,7 @@ def _drawing(runs: Mapping[str, Sequence[Log]]) -> Drawing:
             mean_curve(strategy, edges[1:], window_means(found, "sampled", name, edges))
             for strategy, found in runs.items()
         ]
-    return curve_panels(panels, "rules sampled", "reward, or share", height=2.8)
+    return curve_panels(panels, "rules sampled", ["reward", "share"], height=2.8)
 
 
 def _row(name: str, runs: Sequence[Log]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def compare_decays(work: Work) -> Findings:
             Chart(
                 "differences",
                 relative_chart(rows, PLAIN, "Losses of PowerSign with decays over those without."),
-                "Test loss of PowerSign with a decay over that without: geometric mean over problems with its 95 % "
+                "Test loss of PowerSign with a decay over that without: IQM over problems with its 95 % "
                 "interval; left of 1 is better. Filled: the interval excludes 1.",
             ),
         ],

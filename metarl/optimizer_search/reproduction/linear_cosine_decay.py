@@ -95,7 +95,7 @@ def compare_schedules(work: Work) -> Findings:
 
 
 _CAPTION = (
-    "Test loss under each schedule over that of {first}: geometric mean over problems with its 95 % interval; left of "
+    "Test loss under each schedule over that of {first}: IQM over problems with its 95 % interval; left of "
     "1 is better. Filled: the interval excludes 1. The learning rate is tuned for each."
 )
 

@@ -69,7 +69,7 @@ def compare_families(work: Work) -> Findings:
             Chart(
                 "families",
                 relative_chart(rows, BASELINE, "Losses of PowerSign and AddSign over Adam's."),
-                "Test loss over that of tuned Adam: geometric mean over problems with its 95 % interval; left of 1 is "
+                "Test loss over that of tuned Adam: IQM over problems with its 95 % interval; left of 1 is "
                 "better. Filled: the interval excludes 1.",
             )
         ],

@@ -77,7 +77,7 @@ def compare_table(work: Work) -> Findings:
             Chart(
                 "rules",
                 relative_chart(rows, BASELINE, "Losses of the paper's rules over tuned Adam's."),
-                "Test loss over that of tuned Adam: geometric mean over problems with its 95 % interval; left of 1 is "
+                "Test loss over that of tuned Adam: IQM over problems with its 95 % interval; left of 1 is "
                 "better. Filled: the interval excludes 1.",
             )
         ],
@@ -123,7 +123,7 @@ def _table(rows: list[dict[str, Any]], protocol: Protocol) -> Table:
         Column("paper", "the paper's accuracy, per cent"),
     ]
     notes = [
-        f"Problems: {', '.join(protocol.problems)}; {protocol.seeds} fresh seeds. Loss: geometric mean over problems "
+        f"Problems: {', '.join(protocol.problems)}; {protocol.seeds} fresh seeds. Loss: IQM over problems "
         "of the IQM over seeds of the ratio of test losses to tuned Adam's, paired by seed. Better, worse: the 95 % "
         "interval of the paired difference excludes zero.",
         "The paper's: Wide ResNet, CIFAR-10, 300 epochs, final test accuracy; [?]: recalled with low confidence.",

@@ -222,7 +222,8 @@ def _claims(rows: Sequence[Mapping[str, Any]], settings: Settings) -> list[str]:
         if difference.excludes(0.0):
             word = "better than" if difference.estimate > 0 else "worse than"
         claims.append(
-            f"{row['strategy']}: its best rule on choice data is {word} random search's over {settings.seeds} "
-            f"searches, difference {difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]."
+            f"{row['strategy']}, best rule on choice data: {word} random search's over {settings.seeds} searches "
+            "from the same seeds, difference "
+            f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]."
         )
     return claims

@@ -100,7 +100,7 @@ def _table(
     ]
     notes = [
         f"Search problems: {', '.join(groups[SEARCH])}. Held out: {', '.join(groups[HELD_OUT])}.",
-        f"Loss: geometric mean over problems of the IQM over {settings.protocol.seeds} seeds of the ratio of test "
+        f"Loss: IQM over problems of the IQM over {settings.protocol.seeds} seeds of the ratio of test "
         "losses to tuned Adam's, paired by seed; 95 % intervals. Better, worse: the interval of the paired difference "
         "excludes zero.",
     ]
@@ -116,8 +116,8 @@ def _chart(rows: Sequence[Mapping[str, Any]], role: str, problems: Sequence[str]
         description=f"Losses over tuned Adam's on {role} problems.",
     )
     caption = (
-        f"Test loss over that of tuned Adam on the {role} problems: geometric mean with its 95 % interval; left of 1 "
-        "is better. Filled: the interval excludes 1."
+        f"Test loss over that of tuned Adam on the {role} problems: IQM over problems with its 95 % interval; left of "
+        "1 is better. Filled: the interval excludes 1."
     )
     return Chart(f"{role}-problems", drawing, caption)
 
