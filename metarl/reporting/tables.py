@@ -37,6 +37,8 @@ class Column:
     """For differences: the side of `neutral` that wins. Cells then say "better" or "worse"."""
     neutral: float = 0.0
     """What a difference is where neither side wins; 1 for ratios."""
+    digits: int = 3
+    """Significant digits of plain numbers."""
     essential: bool = True
     """False: left out where a terminal is too narrow, and said so below the table."""
 
@@ -92,7 +94,7 @@ def cell_text(column: Column, value: Any) -> Cell:
     if isinstance(value, bool):
         return Cell("yes" if value else "no")
     if not isinstance(value, IntervalLike):
-        return Cell(number_text(value))
+        return Cell(number_text(value, column.digits))
     estimate, bounds = interval_text(value)
     verdict = _verdict(column, value)
     cell = Cell(" ".join(part for part in (estimate, bounds, verdict) if part))

@@ -12,7 +12,7 @@ from .tables import read_mean
 
 _COLUMNS = (
     Column("column"),
-    Column("paper", "the paper's"),
+    Column("paper", "the paper's", digits=5),
     Column("ours", "ours"),
     Column("difference"),
     Column("within", "within noise", essential=False),
