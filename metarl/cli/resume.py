@@ -11,6 +11,7 @@ import tyro
 
 from metarl.errors import InvalidInput, require
 
+from .data_files import DataFiles
 from .machine import Machine
 
 
@@ -24,6 +25,7 @@ class Arguments:
     """Of a comparison: optimizers of your own, my_module:factory, that may be imported again."""
     problem: tuple[str, ...] = ()
     """Of a comparison: problems of your own that may be imported again."""
+    data: Annotated[DataFiles, tyro.conf.arg(name="")] = field(default_factory=DataFiles)
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -38,6 +40,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
         begun.job != "reproduce",
         f"A reproduction is gone on with by its own command: {shlex.join(begun.provenance['command'])}",
     )
+    arguments.data.use()
     arguments.machine.start()
     match begun.job:
         case "search":

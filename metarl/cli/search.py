@@ -15,6 +15,7 @@ import tyro
 from metarl.errors import InvalidInput, require
 from metarl.optimizer_search import SearchConfig, from_dict, preset
 
+from .data_files import DataFiles
 from .machine import Machine
 from .parsing import find_origin, parse_arguments
 
@@ -36,6 +37,7 @@ class Arguments:
     """Print the settings as JSON and end."""
     dry_run: bool = False
     """Print what would be trained, the time and memory it takes, and write nothing."""
+    data: Annotated[DataFiles, tyro.conf.arg(name="")] = field(default_factory=DataFiles)
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -52,6 +54,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
     """Runs the search, or prints what it would be."""
     if arguments.print_config:
         return dataclasses.asdict(arguments.search.validate())
+    arguments.data.use()
     arguments.machine.start()
     from metarl.optimizer_search import estimate, search
 

@@ -51,7 +51,7 @@ def default_rates(
     multiples = {e.label: e.learning_rate_multiple for e in field}
     seeking = [e for e in field if e.learning_rate_multiple is None]
     if seeking:
-        names = [card.name for card in problem_suite.cards() if card.role == "search"]
+        names = problem_suite.suite("search")
         multiples |= found_multiples(seeking, names, config, say)
     rates = {label: ADAMS_RATE * multiple for label, multiple in multiples.items() if multiple}
     if path is not None:

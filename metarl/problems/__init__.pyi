@@ -1,3 +1,5 @@
+from .cifar10 import cifar10_wrn as cifar10_wrn
+from .data_files import use_data_folder as use_data_folder
 from .difficulties import Diagnostic as Diagnostic
 from .difficulties import diagnostics as diagnostics
 from .landscapes import quadratic as quadratic
@@ -25,6 +27,7 @@ __all__ = [
     "Problem",
     "Split",
     "cards",
+    "cifar10_wrn",
     "classification",
     "diagnostics",
     "linear",
@@ -36,4 +39,5 @@ __all__ = [
     "regression",
     "stateless",
     "suite",
+    "use_data_folder",
 ]

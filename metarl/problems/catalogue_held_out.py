@@ -9,7 +9,19 @@ from __future__ import annotations
 import math
 
 from .problem import Card
-from .sources import CANCER, CARTPOLE, DIABETES, DIGITS, FLOWER, MORE, NOISY, PENDULUM, PYTHON, WINE
+from .sources import (
+    CANCER,
+    CARTPOLE,
+    CIFAR,
+    DIABETES,
+    DIGITS,
+    FLOWER,
+    MORE,
+    NOISY,
+    PENDULUM,
+    PYTHON,
+    WINE,
+)
 
 ROWS: tuple[tuple[str, Card], ...] = (
     (
@@ -274,6 +286,22 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Beale's function in two dimensions: flat, with steep walls.",
             source=MORE,
             data="synthetic",
+        ),
+    ),
+    (
+        "metarl.problems.cifar10:cifar10_wrn",
+        Card(
+            name="cifar10-wrn",
+            family="cifar10",
+            role="held-out",
+            metric="accuracy",
+            chance=0.1,
+            steps=40000,
+            batch_size=128,
+            description="CIFAR-10 by a Wide ResNet 16-4, images shifted and mirrored.",
+            source=CIFAR,
+            data="cifar10",
+            needs_data=True,
         ),
     ),
 )

@@ -1,7 +1,8 @@
 """The problems that rules are searched on: five kinds, quick, and none of them judges afterwards.
 
 Two networks on digits, a regression on a photograph, a language model and a quadratic, so that a
-rule that is searched on all of them jointly cannot live on the habits of one.
+rule that is searched on all of them jointly cannot live on the habits of one; and the paper's own,
+for which one needs CIFAR-10.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 
 from .problem import Card
-from .sources import CHINA, DIGITS, NOISY, PYTHON
+from .sources import CHINA, CIFAR, DIGITS, NOISY, PYTHON
 
 ROWS: tuple[tuple[str, Card], ...] = (
     (
@@ -84,6 +85,22 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="x'Hx / 2 in 32 rotated dimensions, condition 1000, noisy gradients.",
             source=NOISY,
             data="synthetic",
+        ),
+    ),
+    (
+        "metarl.problems.cifar10:cifar10_conv",
+        Card(
+            name="cifar10-conv",
+            family="cifar10",
+            role="search",
+            metric="accuracy",
+            chance=0.1,
+            steps=2000,
+            batch_size=100,
+            description="CIFAR-10 by two 3x3 convolutions of 32 filters with batch norm.",
+            source=CIFAR,
+            data="cifar10",
+            needs_data=True,
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """Convolutional networks, written to be quick on a CPU: shifted copies and one matrix product.
 
 XLA's own convolution is several times slower on small images and hundreds of times slower under
-`vmap` over weights.
+`vmap` over weights; on images of 32x32 it is the quicker one and takes a ninth of the memory.
 
 Letters: B examples, C channels, F filters.
 """
@@ -21,7 +21,13 @@ from .problem import ModelState, Params
 Convolution = Callable[[jax.Array, jax.Array], jax.Array]
 
 
-def conv_net(channels: int = 16, classes: int = 10, side: int = 8, colours: int = 1) -> Network:
+def conv_net(
+    channels: int = 16,
+    classes: int = 10,
+    side: int = 8,
+    colours: int = 1,
+    convolution: Convolution | None = None,
+) -> Network:
     """Returns the child network of neural optimizer search: 16 filters here, 32 in the paper.
 
     Twice a 3x3 convolution, batch normalisation, ReLU and a 2x2 mean; then an affine map of the
@@ -34,6 +40,7 @@ def conv_net(channels: int = 16, classes: int = 10, side: int = 8, colours: int 
       classes: outputs.
       side: height and width of an image, a multiple of 4.
       colours: of an image.
+      convolution: how 3x3 convolutions are computed; `conv3x3` if not given.
 
     Returns:
       A network from flat images [B, side side colours] to [B, classes]; its model state holds the
@@ -43,6 +50,7 @@ def conv_net(channels: int = 16, classes: int = 10, side: int = 8, colours: int 
       Bello et al. (2017), Neural Optimizer Search with Reinforcement Learning, section 5.
     """
     flat = (side // 4) ** 2 * channels
+    convolve = convolution or conv3x3
 
     def init(key: jax.Array) -> tuple[Params, ModelState]:
         first, second, head = jax.random.split(key, 3)
@@ -61,7 +69,7 @@ def conv_net(channels: int = 16, classes: int = 10, side: int = 8, colours: int 
     def apply(params: Params, model_state: ModelState, inputs: jax.Array, training: bool):
         hidden, following = inputs.reshape(-1, side, side, colours), {}
         for layer in "01":
-            hidden = conv3x3(hidden, params["conv" + layer])
+            hidden = convolve(hidden, params["conv" + layer])
             hidden, following["norm" + layer] = batch_norm(
                 hidden,
                 params["scale" + layer],
@@ -92,6 +100,12 @@ def conv3x3(images: jax.Array, kernel: jax.Array) -> jax.Array:
     patches = jnp.concatenate(shifted, axis=3)  # [B, height, width, 9 C]
     flat = kernel.reshape(-1, kernel.shape[3])  # [9 C, F]
     return (patches.reshape(-1, len(flat)) @ flat).reshape(batch, height, width, -1)
+
+
+def xla_conv3x3(images: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Returns what `conv3x3` returns, by XLA's own convolution."""
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(images, kernel, (1, 1), "SAME", dimension_numbers=layout)
 
 
 class Moments(NamedTuple):

@@ -30,14 +30,12 @@ def names() -> tuple[str, ...]:
 
 
 def suite(role: Role | None = None) -> tuple[str, ...]:
-    """Returns the names of the built-in problems that need no further data.
+    """Returns the names of the problems that need no further data, in the order of the table.
 
     Args:
       role: those that rules are searched on, or those held out; both if not given.
     """
-    return tuple(
-        card.name for card in CARDS.values() if not card.needs_data and role in (None, card.role)
-    )
+    return tuple(card.name for card in cards() if not card.needs_data and role in (None, card.role))
 
 
 def load(name: str) -> Problem:

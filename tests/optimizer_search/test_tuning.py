@@ -92,5 +92,5 @@ def test_a_multiple_that_a_rule_brings_is_taken_and_kept(tmp_path):
 
 
 def test_the_search_problems_are_where_default_rates_are_found():
-    searched = {card.name for card in suite.cards() if card.role == "search"}
+    searched = suite.suite("search")
     assert "digits-mlp" in searched and "wine-mlp" not in searched
