@@ -67,7 +67,8 @@ def draw_curve(axes: Any, curve: Curve, stroke: Stroke, order: int, marked: bool
         zorder=depth,
     )
     alone = _isolated(y)
-    axes.plot(x[alone], y[alone], "o", markersize=3, color=stroke.colour, zorder=depth)
+    if alone.any():
+        axes.plot(x[alone], y[alone], "o", markersize=3, color=stroke.colour, zorder=depth)
     if curve.low is not None and curve.high is not None and curve.foreground:
         low, high = (np.asarray(values, dtype=float) for values in (curve.low, curve.high))
         inside = np.isfinite(low) & np.isfinite(high)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl.reporting import Column, Curve, Table, curve_chart
+from metarl.reporting import Column, Table, curve_chart
 from metarl.statistics import Interval, bootstrap_interval, paired_difference
 
 from ..comparison import Comparison
@@ -56,7 +56,7 @@ def train_networks(work: Work) -> Findings:
     return Findings(
         claims=[_claim(best, rows, settings)],
         tables={"accuracy": _table(rows, comparison)},
-        charts=[_curves(comparison, labels, set(found))],
+        charts=_charts(comparison, labels, set(found)),
         numbers={row["optimizer"]: row for row in rows},
     )
 
@@ -102,17 +102,24 @@ def _table(rows: Sequence[dict[str, Any]], comparison: Comparison) -> Table:
     return Table("Test accuracy of a small convolutional network", columns, list(rows), notes)
 
 
-def _curves(comparison: Comparison, labels: Sequence[str], found: set[str]) -> Chart:
+def _charts(comparison: Comparison, labels: Sequence[str], found: set[str]) -> list[Chart]:
     ((problem, result),) = comparison.problems.items()
-    curves: list[Curve] = [
-        interval_curve(label, result.points, accuracies(comparison, label)) for label in labels
-    ]
-    drawing = curve_chart(curves, "optimizer steps", "test accuracy")
+    right = {label: accuracies(comparison, label) for label in labels}  # [S, C] each
+    right_curves = [interval_curve(label, result.points, x) for label, x in right.items()]
+    wrong_curves = [interval_curve(label, result.points, 1 - x) for label, x in right.items()]
     caption = (
         f"Test accuracy on {problem}: IQM over {result.report_seeds} runs with its 95 % interval, each optimizer at "
         f"its tuned learning rate. Found by searches: {', '.join(sorted(found))}."
     )
-    return Chart("accuracy", drawing, caption)
+    steps = "optimizer steps"
+    return [
+        Chart("accuracy", curve_chart(right_curves, steps, "test accuracy"), caption),
+        Chart(
+            "error",
+            curve_chart(wrong_curves, steps, "share of test images misread", y_scale="log"),
+            "The same as the share of test images that are misread.",
+        ),
+    ]
 
 
 def _claim(best: dict[str, Any], rows: Sequence[dict[str, Any]], settings: Settings) -> str:
@@ -120,8 +127,9 @@ def _claim(best: dict[str, Any], rows: Sequence[dict[str, Any]], settings: Setti
     clear = [
         row["optimizer"] for row in rows if row is not best and row["accuracy"].high < accuracy.low
     ]
-    beaten = f"; its interval lies above those of {', '.join(clear)}" if clear else ""
+    beaten = f"its interval lies above those of {', '.join(clear)}"
+    together = "the intervals of all others overlap its own"
     return (
         f"Highest test accuracy over {settings.protocol.seeds} seeds: {best['optimizer']}, {accuracy.estimate:.4f} "
-        f"[{accuracy.low:.4f}, {accuracy.high:.4f}]{beaten}."
+        f"[{accuracy.low:.4f}, {accuracy.high:.4f}]; {beaten if clear else together}."
     )
