@@ -12,6 +12,7 @@ import tyro
 
 from metarl.optimizer_search import CompareConfig
 
+from .data_files import DataFiles
 from .machine import Machine
 
 _TABLES = 3  # problems whose own tables are printed; of more, the report has them
@@ -38,6 +39,7 @@ class Arguments:
     """A new directory for the run; runs/compare-DATE-TIME-... if not given."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Also write the table by problem as CSV there."""
+    data: Annotated[DataFiles, tyro.conf.arg(name="")] = field(default_factory=DataFiles)
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -46,6 +48,7 @@ class Arguments:
 def run(arguments: Arguments) -> dict[str, Any]:
     """Compares, and returns the document of `--json`; "details" holds curves and tuning losses."""
     arguments.compare.validate()
+    arguments.data.use()
     arguments.machine.start()
     from metarl.optimizer_search import (
         begin_comparison,
