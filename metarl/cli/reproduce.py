@@ -13,6 +13,7 @@ import tyro
 from metarl.errors import require, unknown_name
 from metarl.runs import SCALES, ExperimentCard, ScaleName
 
+from .data_files import DataFiles
 from .machine import Machine
 
 ALL = "all"
@@ -37,6 +38,7 @@ class Arguments:
     """Of RL²: measure the classical agents again, though their means are known."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Where everything is kept; runs/FOLDER-SCALE if not given."""
+    data: Annotated[DataFiles, tyro.conf.arg(name="")] = field(default_factory=DataFiles)
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -51,6 +53,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
     if name != ALL and name not in cards:
         raise unknown_name("experiment", name, [*cards, ALL])
     _check(arguments, name)
+    arguments.data.use()
     arguments.machine.start()
     if name != ALL:
         return _reproduced(name, arguments)

@@ -77,6 +77,15 @@ def test_names_scales_and_settings_that_do_not_exist_are_refused(small):
         again()
 
 
+def test_data_that_are_not_there_are_asked_for_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("METARL_DATA_DIR", raising=False)
+    for name in ("nos-small-convnet", "nos-controller-reward"):
+        with pytest.raises(InvalidInput, match="give --data-dir DIR"):
+            reproduce(name, "paper", progress=SilentProgress())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_reproduction_that_was_interrupted_ends_as_one_that_was_not(small, monkeypatch):
     whole = again(run_dir="whole")
     kept, calls = Work.arrays, []

@@ -19,11 +19,9 @@ class Experiment(ExperimentCard):
     Attributes:
       analysis: "module:function" within this package; the function takes a `Work` and gives `Findings`, the module
         has the experiment's `Settings`.
-      cifar10: whether its scale "paper" trains on CIFAR-10, whose files lie in --data-dir.
     """
 
     analysis: str
-    cifar10: bool = False
 
     @property
     def module(self) -> str:
@@ -66,7 +64,6 @@ _ROWS = (
         analysis="controller_reward:follow_rewards",
         caption="reward over a search, controller beside random (figure 4)",
         costs={"smoke": "under a minute", "laptop": "20 minutes", "paper": "days, CIFAR-10"},
-        cifar10=True,
     ),
     Experiment(
         name="nos-small-convnet",
@@ -74,7 +71,6 @@ _ROWS = (
         analysis="small_convnet:train_networks",
         caption="test accuracy of a small convolutional network (figure 5)",
         costs={"smoke": "under a minute", "laptop": "10 minutes", "paper": "days, CIFAR-10"},
-        cifar10=True,
     ),
     Experiment(
         name="nos-rules-table",
@@ -82,7 +78,6 @@ _ROWS = (
         analysis="rules_table:compare_table",
         caption="the rules of the ICML table beside standard optimizers",
         costs={"smoke": "under a minute", "laptop": "10 minutes", "paper": "days, CIFAR-10"},
-        cifar10=True,
     ),
     Experiment(
         name="nos-decays",
@@ -90,7 +85,6 @@ _ROWS = (
         analysis="decays:compare_decays",
         caption="PowerSign with and without decays",
         costs={"smoke": "under a minute", "laptop": "5 minutes", "paper": "days, CIFAR-10"},
-        cifar10=True,
     ),
     Experiment(
         name="nos-powersign-addsign",
@@ -98,7 +92,6 @@ _ROWS = (
         analysis="powersign_addsign:compare_families",
         caption="PowerSign and AddSign, their bases and decays",
         costs={"smoke": "under a minute", "laptop": "10 minutes", "paper": "days, CIFAR-10"},
-        cifar10=True,
     ),
     Experiment(
         name="nos-linear-cosine-decay",
@@ -106,7 +99,6 @@ _ROWS = (
         analysis="linear_cosine_decay:compare_schedules",
         caption="the linear cosine schedule beside others",
         costs={"smoke": "under a minute", "laptop": "5 minutes", "paper": "days, CIFAR-10"},
-        cifar10=True,
     ),
     Experiment(
         name="nos-strategies",
@@ -114,7 +106,6 @@ _ROWS = (
         analysis="strategies:compare_strategies",
         caption="random, evolution, REINFORCE, PPO, TRPO at equal cost",
         costs={"smoke": "under a minute", "laptop": "20 minutes", "paper": "days, CIFAR-10"},
-        cifar10=True,
     ),
     Experiment(
         name="nos-transfer",
@@ -122,7 +113,6 @@ _ROWS = (
         analysis="transfer:judge_transfer",
         caption="rules found on search problems, on held-out ones",
         costs={"smoke": "under a minute", "laptop": "20 minutes", "paper": "days, CIFAR-10"},
-        cifar10=True,
     ),
 )
 

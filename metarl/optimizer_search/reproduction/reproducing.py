@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from metarl import problems
 from metarl.errors import InvalidInput, require, unknown_name
 from metarl.reporting import to_markdown, write_csv, write_file, write_json
 from metarl.runs import (
@@ -63,6 +64,7 @@ def reproduce(
     experiment = EXPERIMENTS[name]
     folder = experiment_folder(experiment.folder)
     settings, seed = read_settings(experiment, scale)
+    _require_data(settings)
     config = {"experiment": name, "scale": scale, _SEED: seed, "settings": _plain(settings)}
     run = begin_or_go_on(run_dir or experiment.run_dir(scale), config, command)
     progress = progress or progress_on_stderr()
@@ -102,6 +104,19 @@ def read_settings(experiment: Experiment, scale: str) -> tuple[Any, int]:
     seed = values.pop(_SEED, 0)
     module = importlib.import_module(f".{experiment.module}", __package__)
     return from_dict(module.Settings, values, str(path)), seed
+
+
+def _require_data(settings: Any) -> None:
+    """Reads the data that lie outside metarl, before anything is written.
+
+    Raises:
+      InvalidInput: they are not there; says where to get them.
+    """
+    protocol, search = getattr(settings, "protocol", None), getattr(settings, "search", None)
+    wanted = (*(protocol.problems if protocol else ()), *(search.problem if search else ()))
+    outside = {card.name for card in problems.cards() if card.needs_data}
+    for name in outside & set(wanted):
+        problems.load(name).examples("test")
 
 
 def _function(experiment: Experiment) -> Any:
