@@ -257,7 +257,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             role="held-out",
             steps=400,
             batch_size=32,
-            description="x'Hx / 2 in 64 rotated dimensions, condition 100,000.",
+            description="A bowl in 64 rotated dimensions, condition 100,000.",
             source=NOISY,
             data="synthetic",
         ),

@@ -82,7 +82,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             role="search",
             steps=200,
             batch_size=32,
-            description="x'Hx / 2 in 32 rotated dimensions, condition 1000, noisy gradients.",
+            description="A bowl in 32 rotated dimensions, condition 1000, noisy gradients.",
             source=NOISY,
             data="synthetic",
         ),

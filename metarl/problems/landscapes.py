@@ -3,7 +3,7 @@
 The losses are zero at `minimum` and positive elsewhere. `evaluate` gives the loss without noise, so
 that it says how far an optimizer came; it is the same on every split.
 
-Letters: n rows of noise, B of a batch, D dimensions, x the point, H the Hessian.
+Letters: n rows of noise, B of a batch, D dimensions, x the point, c the minimum, H the Hessian.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ def quadratic(
 ) -> Problem:
     """Returns the noisy quadratic model: an ill-conditioned bowl whose gradients are noisy.
 
-    loss(x; batch) = x'Hx / 2 - x'e, with e the mean of the batch's rows. The rows are normal with
-    covariance noise² H, as gradients of a network are near its minimum, and average to zero over
-    the training split. H = Q diag(h) Q' has eigenvalues h evenly spaced in the logarithm from
-    1 / condition to 1 and a random rotation Q, so that no coordinate is an eigenvector. Starts are
-    standard normal.
+    loss(x; batch) = z'Hz / 2 - z'e, with z = x - c and e the mean of the batch's rows. The rows are
+    normal with covariance noise² H, as gradients of a network are near its minimum, and average to
+    zero over the training split. H = Q diag(h) Q' has eigenvalues h evenly spaced in the logarithm
+    from 1 / condition to 1 and a random rotation Q, so that no coordinate is an eigenvector. Starts
+    are standard normal; so is the minimum c, drawn once: at the origin, weight decay alone would
+    find it.
 
     Args:
       condition: largest over smallest eigenvalue, at least 1.
       noise: deviation of one row's gradient along an eigenvector of eigenvalue 1.
       dimension: D, at least 2.
-      seed: of the rotation and the noise.
+      seed: of the rotation, the noise and the minimum.
 
     Returns:
       A problem whose examples are rows of gradient noise [n, D].
@@ -84,14 +85,16 @@ def _quadratic(card: Card, condition: float, noise: float, dimension: int, seed:
     eigenvalues = np.geomspace(1 / condition, 1, dimension)
     hessian = ((rotation * eigenvalues) @ rotation.T).astype(np.float32)
     rows = _noise_rows(stream, noise * np.sqrt(eigenvalues), rotation)
+    minimum = stream.normal(size=dimension).astype(np.float32)
 
     def value(point: jax.Array) -> jax.Array:
-        return 0.5 * jnp.dot(point, jnp.asarray(hessian) @ point)
+        away = point - jnp.asarray(minimum)
+        return 0.5 * jnp.dot(away, jnp.asarray(hessian) @ away)
 
     def start(key: jax.Array) -> jax.Array:
         return jax.random.normal(key, (dimension,), jnp.float32)
 
-    return _landscape(card, value, start, np.zeros(dimension, np.float32), rows)
+    return _landscape(card, value, start, minimum, rows)
 
 
 def rosenbrock() -> Problem:
@@ -159,7 +162,8 @@ def _landscape(
     ) -> tuple[jax.Array, ModelState]:
         del key  # the noise is in the examples
         point = params["point"]
-        return value(point) - jnp.dot(point, jnp.mean(batch["noise"], axis=0)), model_state
+        away = point - jnp.asarray(minimum)
+        return value(point) - jnp.dot(away, jnp.mean(batch["noise"], axis=0)), model_state
 
     def evaluate(params: Params, model_state: ModelState, batch: Examples) -> dict[str, jax.Array]:
         del model_state, batch
@@ -193,7 +197,7 @@ def _renamed(card: Card, settings: tuple[float, float, int, int]) -> Card:
     condition, noise, dimension, seed = settings
     name = f"quadratic({condition:g}, {noise:g}, {dimension}, {seed})"
     description = (
-        f"x'Hx / 2 in {dimension} rotated dimensions, condition {condition:g}, "
+        f"A bowl in {dimension} rotated dimensions, condition {condition:g}, "
         f"gradient noise {noise:g}."
     )
     return dataclasses.replace(card, name=name, description=description)

@@ -110,3 +110,13 @@ def test_a_quadratic_of_other_settings_has_another_name():
 def test_a_quadratic_refuses_settings_outside_their_range(settings, message):
     with pytest.raises(InvalidInput, match=message):
         quadratic(**settings)
+
+
+@pytest.mark.parametrize("name", ["quadratic", "quadratic-ill-conditioned"])
+def test_the_origin_is_no_better_than_a_start(name):
+    """Else weight decay alone would minimise a quadratic, and win a search on it."""
+    problem = load(name)
+    starts = [problem.init(jax.random.key(seed))[0] for seed in range(8)]
+    losses = [float(problem.evaluate(params, (), None)["loss"]) for params in starts]
+    origin = {"point": jnp.zeros_like(problem.minimum["point"])}
+    assert float(problem.evaluate(origin, (), None)["loss"]) > 0.3 * np.mean(losses)
