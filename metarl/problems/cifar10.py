@@ -28,7 +28,7 @@ import numpy as np
 from metarl.errors import require
 
 from .catalogue import CARDS
-from .convolutions import conv_net, xla_conv3x3
+from .convolutions import conv_net, quick_conv3x3
 from .data_files import find_files
 from .networks import Network
 from .problem import Card, Examples, ModelState, Params, Problem, Split
@@ -63,7 +63,7 @@ def cifar10_conv() -> Problem:
     Reference:
       Bello et al. (2017), Neural Optimizer Search with Reinforcement Learning, section 5.1.
     """
-    network = conv_net(32, 10, side=_SIDE, colours=3, convolution=xla_conv3x3)
+    network = conv_net(32, 10, side=_SIDE, colours=3, convolution=quick_conv3x3)
     return _classification(CARDS["cifar10-conv"], network)
 
 
@@ -92,7 +92,7 @@ def cifar10_wrn(depth: int = 16, widening: int = 4) -> Problem:
     if (depth, widening) != standard:
         card = _renamed(card, depth, widening)
     blocks = wide_blocks(depth, widening)
-    network = residual_net(blocks, 10, side=_SIDE, colours=3, convolution=xla_conv3x3)
+    network = residual_net(blocks, 10, side=_SIDE, colours=3, convolution=quick_conv3x3)
     return _classification(card, network, alter=moved)
 
 

@@ -15,7 +15,7 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.problems import SPLITS, cifar10, cifar10_wrn, load, use_data_folder
 from metarl.problems.cifar10 import moved, read_records, shades
-from metarl.problems.convolutions import conv3x3, conv_net, xla_conv3x3
+from metarl.problems.convolutions import conv3x3, conv_net, quick_conv3x3, xla_conv3x3
 from metarl.problems.data_files import VARIABLE
 
 NAMES = tuple(cifar10.MD5)
@@ -98,11 +98,13 @@ def test_the_child_network_trains_and_is_judged_piece_by_piece(folder, monkeypat
     assert float(scores["accuracy"]) == pytest.approx(hits.mean())
 
 
-def test_both_ways_to_convolve_agree():
+def test_all_ways_to_convolve_agree():
     random = np.random.default_rng(0)
     images = jnp.asarray(random.normal(size=(2, 8, 8, 3)), jnp.float32)
     kernel = jnp.asarray(random.normal(size=(3, 3, 3, 4)), jnp.float32)
-    np.testing.assert_allclose(conv3x3(images, kernel), xla_conv3x3(images, kernel), atol=1e-5)
+    expected = conv3x3(images, kernel)
+    np.testing.assert_allclose(xla_conv3x3(images, kernel), expected, atol=1e-5)
+    np.testing.assert_allclose(quick_conv3x3(images, kernel), expected, atol=1e-5)
 
 
 def test_shades_lie_between_minus_one_and_one():
