@@ -185,7 +185,11 @@ class _Work(NamedTuple):
             committed = self.plan.committed
             agent = column.agents[cell] if committed else self._trained(heading, column, cell)
             evaluation = evaluate(
-                [agent], tasks=self.table.tasks, seed=self.table.seed, say=self.progress.message
+                [agent],
+                world=self.table.cells[cell],  # an agent may stand in for longer trials
+                tasks=self.table.tasks,
+                seed=self.table.seed,
+                say=self.progress.message,
             )
             kept.parent.mkdir(exist_ok=True)
             write_json(kept, {"agent": agent, "evaluation": evaluation.to_json()})

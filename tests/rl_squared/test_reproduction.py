@@ -186,7 +186,7 @@ def test_trainings_of_other_settings_are_not_gone_on_with(folder):
     ("plan", "message"),
     [
         (Plan("rl2-tabel-1"), "Did you mean 'rl2-table-1'"),
-        (Plan("rl2-table-1", "laptopp"), "Unknown scale 'laptopp'"),
+        (Plan("rl2-table-1", "laptopp"), "Unknown scale 'laptopp'"),  # type: ignore[arg-type]
         (Plan("rl2-table-1", "smoke", ["3x3"]), "Unknown cell '3x3'. Did you mean '3x2'"),
     ],
 )
