@@ -120,7 +120,7 @@ def speed_ups(rows: np.ndarray, horizons: np.ndarray, axis: int) -> np.ndarray:
     return equivalent_horizon(losses[..., 0], losses[..., 1:], horizons)
 
 
-def equivalent_horizon(loss: np.ndarray, adam: np.ndarray, horizons: np.ndarray) -> np.ndarray:
+def equivalent_horizon(loss: Any, adam: np.ndarray, horizons: np.ndarray) -> np.ndarray:
     """Returns the least horizon at which Adam's loss is as low, within the range of horizons.
 
     Adam's losses are taken as their running minimum: who may train longer may also stop.

@@ -90,8 +90,8 @@ def load(path: Path) -> Measured:
     records = {}
     for place, row in enumerate(meta.pop("records")):
         label, setting = row.pop("label"), Setting(*row.pop("setting"))
-        own = {name: arrays[f"{place}|{name}"] for name in _OF_RECORD}
-        records[label] = Record(setting=setting, **own, **row)
+        mine = {name: arrays[f"{place}|{name}"] for name in _OF_RECORD}
+        records[label] = Record(setting=setting, **mine, **row)
     adam = None
     if "adam|horizons" in arrays:
         adam = AdamRuns(arrays["adam|horizons"], arrays["adam|losses"])
@@ -99,5 +99,5 @@ def load(path: Path) -> Measured:
         name: tuple(meta.pop(name))
         for name in ("schedules", "weight_decays", "on_edge", "references")
     }
-    own = {name: arrays[name] for name in _ARRAYS}
+    own: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
     return Measured(**meta, **tuples, **own, records=records, adam=adam)

@@ -48,7 +48,7 @@ def scheduled(
     if tuple(names) == (CONSTANT,):
         return rate  # type: ignore[return-value]
 
-    def schedule(count: jax.typing.ArrayLike) -> jax.Array:
+    def schedule(count: jax.typing.ArrayLike) -> Any:
         progress = jnp.minimum(jnp.asarray(count, jnp.float32), total_steps) / total_steps
         return rate * jnp.stack([SCHEDULES[name](progress) for name in names])[which]
 
@@ -78,4 +78,4 @@ def with_weight_decay(
         updates = jax.tree.map(lambda u, w: u - (decay * w).astype(u.dtype), updates, params)
         return updates, (inner, count + 1)
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformation(init, update)  # type: ignore[arg-type]

@@ -25,7 +25,14 @@ TYPED = {"toy": ("sgd", POWERSIGN, NEVER_FINITE), "gentle": ("sgd",)}
 LOADED = {"toy": "toy_problem:logistic", "gentle": "toy_problem:gentle"}
 SEEDS = 5
 CONFIG = CompareConfig(
-    problem=(), references=(), horizons=(), time_compilation=False, steps=12, seeds=SEEDS, tuning_seeds=2, seed=3
+    problem=(),
+    references=(),
+    horizons=(),
+    time_compilation=False,
+    steps=12,
+    seeds=SEEDS,
+    tuning_seeds=2,
+    seed=3,
 )
 
 
@@ -216,7 +223,12 @@ def test_a_rule_called_like_a_reference_stands_beside_it(toy, monkeypatch):
 
     monkeypatch.setattr(module, "references", two_references)
     config = CompareConfig(
-        problem=("toy_problem:logistic",), steps=12, seeds=2, tuning_seeds=1, horizons=(), time_compilation=False
+        problem=("toy_problem:logistic",),
+        steps=12,
+        seeds=2,
+        tuning_seeds=1,
+        horizons=(),
+        time_compilation=False,
     )
     found = compare([rule_entrant("rmsprop", parse("rmsprop"))], config).problems["toy"].entries
     assert tuple(found) == ("rmsprop", "optax rmsprop", "adam")

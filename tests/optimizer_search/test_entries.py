@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ HORIZONS = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 SEEDS, POINTS, RATES = 24, np.array([10, 20, 30]), np.array([0.1, 1.0])
 
 
-def measured(**changes) -> Measured:
+def measured(**changes) -> Any:
     """Returns Adam, a reference that tunes better, and a rule, with made-up losses."""
     rng = np.random.default_rng(0)
     adam = rng.uniform(0.9, 1.1, SEEDS)
@@ -95,7 +96,7 @@ def test_a_speed_up_is_that_of_the_iqms():
 
 
 def test_half_of_adams_loss_is_worth_four_times_its_steps_where_its_loss_falls_with_the_root():
-    entries = analyse(measured()).entries
+    entries: dict[str, Any] = analyse(measured()).entries
     assert entries["adam"].speed_up.estimate == pytest.approx(1.0, rel=1e-6)
     rule = entries["rule"].speed_up
     assert rule.estimate == pytest.approx(4.0, rel=0.1) and rule.low > 3.0
@@ -110,7 +111,8 @@ def test_the_target_is_the_median_of_the_reference_that_tuned_best():
     result = analyse(whole)
     assert best_reference(whole) == result.target_of == "momentum"
     assert result.target == np.median(whole.records["momentum"].losses[:20, -1])
-    rule, adam = result.entries["rule"], result.entries["adam"]
+    entries: dict[str, Any] = result.entries
+    rule, adam = entries["rule"], entries["adam"]
     assert rule.steps_to_target.estimate == 30.0
     assert rule.seconds_to_target == pytest.approx(30.0 * whole.records["rule"].seconds_per_step)
     assert adam.reached_target == np.mean(whole.records["adam"].losses[:, -1] <= result.target)
@@ -132,7 +134,7 @@ def test_halving_and_doubling_cancel():
 def test_measurements_survive_their_file(tmp_path):
     whole = measured()
     save(tmp_path / "one", whole)
-    again = load(tmp_path / "one")
+    again: Any = load(tmp_path / "one")
     for name in Measured._fields:
         if name not in ("records", "adam"):
             np.testing.assert_array_equal(getattr(again, name), getattr(whole, name), name)

@@ -108,7 +108,8 @@ def test_the_score_of_a_stage_is_the_mean_over_its_judges(selected):
 def test_the_agreement_of_two_stages_is_a_rank_correlation(selected):
     for stage in selected[1]["stages"][1:3]:
         pairs = [(row["score_before"], row["score"]) for row in stage["ranking"]]
-        expected = rank_correlation(*zip(*pairs, strict=True))
+        before, after = zip(*pairs, strict=True)
+        expected = rank_correlation(before, after)
         assert stage["rank_correlation"] == expected._asdict()
 
 

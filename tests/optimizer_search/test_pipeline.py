@@ -39,7 +39,13 @@ CONFIG = SearchConfig(
     final=FinalistConfig(candidates=3, choice_seeds=2, tuning_seeds=2, report_seeds=4, held_out=()),
 )
 # What tells of the clock, and of the place.
-CLOCK = ("run_dir", "seconds", "rules_per_second", "step_time_relative_to_adam", "seconds_to_target")
+CLOCK = (
+    "run_dir",
+    "seconds",
+    "rules_per_second",
+    "step_time_relative_to_adam",
+    "seconds_to_target",
+)
 
 
 class Killed(Exception):

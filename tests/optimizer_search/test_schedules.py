@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -12,7 +14,7 @@ from metarl.optimizer_search.compare_config import SCHEDULE_NAMES
 from metarl.optimizer_search.schedules import SCHEDULES, scheduled, with_weight_decay
 
 RATE, STEPS = 0.3, 10
-OPTAX = {
+OPTAX: dict[str, Any] = {
     "constant": optax.constant_schedule(RATE),
     "linear": optax.linear_schedule(RATE, 0.0, STEPS),
     "cosine": optax.cosine_decay_schedule(RATE, STEPS),
@@ -27,11 +29,12 @@ def test_the_settings_offer_what_there_is():
 @pytest.mark.parametrize("name", SCHEDULE_NAMES)
 def test_schedules_are_optaxs(name):
     place = SCHEDULE_NAMES.index(name)
-    ours = scheduled(RATE, place, SCHEDULE_NAMES, STEPS)
+    ours: Any = scheduled(RATE, place, SCHEDULE_NAMES, STEPS)
     assert callable(ours)
     for count in (0, 1, 5, 9, 10, 15):
-        expected = float(OPTAX[name](count))
-        assert float(ours(jnp.int32(count))) == pytest.approx(expected, rel=1e-5, abs=1e-8)
+        theirs = OPTAX[name](count)
+        expected = float(theirs)
+        assert float(jnp.asarray(ours(jnp.int32(count)))) == pytest.approx(expected, rel=1e-5, abs=1e-8)
 
 
 def test_a_constant_rate_alone_stays_a_number():
@@ -43,7 +46,7 @@ def test_weight_decay_is_that_of_adamw(rate):
     strength = 0.1
     ours = with_weight_decay(optax.adam(rate), rate, strength)
     theirs = optax.adamw(rate, weight_decay=strength)
-    params = [{"w": jnp.array([1.0, -2.0, 3.0])} for _ in range(2)]
+    params: list[Any] = [{"w": jnp.array([1.0, -2.0, 3.0])} for _ in range(2)]
     states = [transform.init(params[0]) for transform in (ours, theirs)]
     for step in range(4):
         for side, transform in enumerate((ours, theirs)):

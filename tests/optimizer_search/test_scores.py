@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from test_entries import HORIZONS, measured
@@ -16,7 +18,7 @@ INF = float("inf")
 
 @pytest.fixture(scope="module")
 def problems():
-    """Three problems; on the last the rule diverges in every run."""
+    """Returns three problems; on the last the rule diverges in every run."""
     first, second, third = measured(), measured(), measured()
     rule = third.records["rule"]
     third.records["rule"] = rule._replace(losses=np.full_like(rule.losses, INF))
@@ -41,7 +43,7 @@ def test_a_relative_loss_is_the_iqm_of_logarithms_twice(problems):
 
 
 def test_wins_and_losses_are_those_of_the_paired_intervals(problems):
-    found = score(problems)["rule"]
+    found: Any = score(problems)["rule"]
     assert found.wins == ("a", "b") and found.losses == ("c",) and found.unclear == ()
     assert found.diverged == pytest.approx(1 / 3)
     adam = score(problems)["adam"]
@@ -49,7 +51,7 @@ def test_wins_and_losses_are_those_of_the_paired_intervals(problems):
 
 
 def test_a_speed_up_over_problems_is_the_geometric_mean(problems):
-    found = score(problems)
+    found: dict[str, Any] = score(problems)
     for label in ("momentum", "rule"):
         own = [result.entries[label].speed_up.estimate for result in problems.values()]
         assert found[label].speed_up.estimate == pytest.approx(np.prod(own) ** (1 / 3), rel=1e-9)

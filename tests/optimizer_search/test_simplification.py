@@ -12,7 +12,7 @@ from metarl.optimizer_search.config import FinalistConfig, SearchConfig, Trainin
 from metarl.optimizer_search.judges import judges_of
 from metarl.optimizer_search.panel import Scores
 from metarl.optimizer_search.simplification import simplify, worse_by
-from metarl.update_rules import Grammar, Rule, parse
+from metarl.update_rules import Grammar, Rule, parse, space_named
 
 CONFIG = SearchConfig(
     space="sign",
@@ -126,7 +126,7 @@ def test_nothing_to_simplify_is_no_work():
 def test_a_clip_that_never_clips_is_dropped_by_training_alone(toy):
     """The whole way: both rules run through the interpreter on the same seeds, and their losses agree to the bit."""
     space = dataclasses.replace(
-        Grammar("sign", 1).space, unary=("x", "clip(x, 1e3)"), binary=("*", "keep")
+        space_named("sign"), unary=("x", "clip(x, 1e3)"), binary=("*", "keep")
     )
     grammar = Grammar(space, 1)
     rule = Rule.parse("clip(adam, 1e3)")

@@ -39,6 +39,7 @@ def test_diagnostics_are_no_members_of_the_suite():
 @pytest.mark.parametrize("name", POINTS)
 def test_the_loss_is_zero_at_the_minimum_and_positive_elsewhere(name):
     problem = DIAGNOSTICS[name].problem
+    assert problem.minimum is not None
     lowest = np.asarray(problem.minimum["point"])
     assert value(problem, lowest) == pytest.approx(0.0, abs=1e-6)
     params, _ = start(problem)

@@ -118,5 +118,5 @@ def test_the_origin_is_no_better_than_a_start(name):
     problem = load(name)
     starts = [problem.init(jax.random.key(seed))[0] for seed in range(8)]
     losses = [float(problem.evaluate(params, (), None)["loss"]) for params in starts]
-    origin = {"point": np.zeros_like(problem.minimum["point"])}
+    origin = {"point": np.zeros_like(starts[0]["point"])}
     assert float(problem.evaluate(origin, (), None)["loss"]) > 0.3 * np.mean(losses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metarl.update_rules import Grammar, Space, complexity, parse, simpler, with_parts
+from metarl.update_rules import Grammar, Space, complexity, parse, simpler, space_named, with_parts
 
 
 def cuts(text):
@@ -44,7 +44,7 @@ def test_every_cut_of_a_random_rule_is_simpler_and_can_be_written_at_its_depth(s
     grammar = Grammar(space, depth)
     for row in grammar.sample(np.random.default_rng(depth), 12):
         rule = grammar.to_rule(row)
-        parts = Grammar(with_parts(grammar.space, [rule]), depth)
+        parts = Grammar(with_parts(space_named(space), [rule]), depth)
         np.testing.assert_array_equal(parts.to_rule(parts.to_tokens(rule)), rule)
         for cut in simpler(rule):
             assert complexity(cut) < complexity(rule)
