@@ -62,7 +62,9 @@ def test_without_a_name_all_experiments_are_listed_with_cost_and_status(capsys, 
     assert row["status"] == {"smoke": "not begun", "laptop": "done", "paper": "not begun"}
     assert row["committed"] and row["folder"] == "experiments/nos_rosenbrock"
     assert listed["nos-decays"]["status"]["smoke"] == "begun"
-    assert not listed["rl2-figure-3"]["committed"]
+    for name, card in {**optimizer_search.EXPERIMENTS, **rl_squared.EXPERIMENTS}.items():
+        evidence = experiment_folder(card.folder) / (card.evidence or f"{name}.json")
+        assert listed[name]["committed"] == evidence.is_file(), name
     assert main(["reproduce"]) == 0
     printed = capsys.readouterr().out
     assert "a minute: done" in printed and "nos-transfer" in printed and "rl2-table-1" in printed
