@@ -8,7 +8,7 @@ around the line of no difference.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -95,6 +95,7 @@ def interval_chart(
     x_label: str,
     reference: float | None = 0.0,
     description: str = "",
+    x_scale: Literal["linear", "log"] = "linear",
 ) -> Drawing:
     """Returns intervals one below the other, with a line at the value to compare with.
 
@@ -104,6 +105,7 @@ def interval_chart(
       x_label: the horizontal axis in words, with the unit.
       reference: where the line stands; None for no line.
       description: for those who cannot see it; made from the labels if empty.
+      x_scale: "linear", or "log" for ratios, all above zero.
 
     Returns:
       The drawing; intervals that exclude the reference have a filled dot and a hue, the others are
@@ -119,25 +121,29 @@ def interval_chart(
     figure, axes = new_figure(height=0.24 * len(labels) + 0.8)
     if reference is not None:
         axes.axvline(reference, color=INK, alpha=FAINT, linewidth=0.9, linestyle=(0, (4, 2)))
-    edges = _finite_range(intervals, reference)
+    edges = _finite_range(intervals, reference, x_scale)
     for row, interval in enumerate(intervals):
         _draw_interval(axes, row, interval, edges, reference)
     axes.set_yticks(range(len(labels)), [shortened(label) for label in labels], parse_math=False)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_xlim(*edges)
-    scaled(axes, x_label, "")
+    scaled(axes, x_label, "", x_scale)
+    axes.set_xlim(*edges)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     return Drawing(figure, description or f"{x_label}: {', '.join(labels)}.")
 
 
 def _finite_range(
-    intervals: Sequence[IntervalLike], reference: float | None
+    intervals: Sequence[IntervalLike], reference: float | None, scale: str
 ) -> tuple[float, float]:
     """Returns the edges of an axis that holds every finite number and the reference."""
     numbers = [float(n) for interval in intervals for n in _numbers(interval) if np.isfinite(n)]
     numbers += [] if reference is None else [reference]
     low, high = min(numbers, default=0.0), max(numbers, default=1.0)
+    if scale == "log":
+        margin = (high / low if high > low else 10.0) ** 0.06
+        return low / margin, high * margin
     margin = 0.06 * (high - low or 1.0)
     return low - margin, high + margin
 

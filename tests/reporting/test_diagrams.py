@@ -16,12 +16,14 @@ from metarl.reporting import (
     WritingRow,
     WritingStep,
     curve_panels,
+    interval_chart,
     landscape_chart,
     sequence_chart,
     tree_chart,
 )
 from metarl.reporting.curves import _isolated
 from metarl.reporting.trees import laid_out
+from metarl.statistics import Interval
 
 PRODUCT = Tree("×", (Tree("exp", (Tree("+", (Tree("a"), Tree("b"))),)), Tree("g")))
 
@@ -112,3 +114,12 @@ def test_points_that_no_line_can_join_are_told():
     nan = np.nan
     assert _isolated(np.array([1.0, nan, 2.0, 3.0, nan])).tolist() == [True, *[False] * 4]
     assert _isolated(np.array([5.0])).tolist() == [True]
+
+
+def test_ratios_stand_on_a_logarithmic_axis_as_far_to_either_side():
+    intervals = [Interval(0.5, 0.25, 1.0), Interval(2.0, 1.0, 4.0)]
+    drawing = interval_chart(["half", "double"], intervals, "ratio", 1.0, x_scale="log")
+    (axes,) = drawing.figure.axes
+    low, high = axes.get_xlim()
+    assert low < 0.25 and high > 4.0 and low * high == pytest.approx(1.0)
+    assert axes.get_xscale() == "log"

@@ -181,6 +181,7 @@ def relative_chart(rows: Sequence[Mapping[str, Any]], baseline: str, description
         f"test loss over that of {baseline}, paired by seed",
         reference=1.0,
         description=description,
+        x_scale="log",
     )
 
 

@@ -1,8 +1,8 @@
 """rules table: the rules of the ICML paper beside standard optimizers, on problems of ours; and what they come to.
 
 Everybody is tuned alike and compared with tuned Adam. The paper's accuracies stand beside, with the mark that says how
-far they can be trusted. Some of its rules hold exp(v), exp(g²) or exp(g³); that these are 1, all but for rounding, is
-measured along a training.
+far they can be trusted. Some of its rules hold exp(v), exp(g²) or exp(g³), which are about 1 where gradients are small:
+how near is measured along a training, and what they do beside the average m is compared with m alone.
 
 Letters: N steps, P parameters.
 
@@ -29,11 +29,13 @@ from metarl.update_rules import NAMED_RULES
 
 from ..entrants import BASELINE, Entrant, entrant, rule_entrant
 from ..figures import Chart
-from .compared import Protocol, compared, detail_table, relative_chart, summary_row
+from .compared import Protocol, compared, detail_table, relative_chart, summary_row, verdict
 from .work import Findings, Work
 
 _STANDARD = ("sgd", "momentum", "adam", "rmsprop")  # optax's own in the comparison
 _ACCURACY = re.compile(r"([\d.]+) % \[([vr?])\]")
+_PLAIN = "m"
+_WITH_FACTORS = (_PLAIN, "m * exp(v)", "m * exp(g^2)", "m * exp(g^3)")
 _VARIANCE_RATE = 0.999
 _QUANTILES = {"median": 0.5, "most": 0.99, "nearly_all": 0.9999}
 
@@ -62,16 +64,22 @@ def compare_table(work: Work) -> Findings:
         {**summary_row(comparison, one.label, BASELINE), **_paper_row(one.label)}
         for one in entrants
     ]
+    rows.sort(key=lambda row: row["relative_loss"].estimate)
     factors = work.arrays("factors", lambda: _factors(settings, work.seed))
+    plain = compared(work, [entrant(text) for text in _WITH_FACTORS], settings.protocol, "factors")
+    with_factors = [summary_row(plain, text, _PLAIN) for text in _WITH_FACTORS if text != _PLAIN]
     labels = [one.label for one in entrants]
     return Findings(
-        claims=_claims(rows, factors),
+        claims=[*_claims(rows, factors), *(verdict(row, _PLAIN) for row in with_factors)],
         tables={
             "rules": _table(rows, settings.protocol),
             "problems": detail_table(
                 comparison, labels, BASELINE, "Rules of the paper, by problem"
             ),
             "factors": _factor_table(factors, settings),
+            "with-factors": detail_table(
+                plain, _WITH_FACTORS, _PLAIN, "The average m with and without such factors"
+            ),
         },
         charts=[
             Chart(
@@ -128,8 +136,7 @@ def _table(rows: list[dict[str, Any]], protocol: Protocol) -> Table:
         "interval of the paired difference excludes zero.",
         "The paper's: Wide ResNet, CIFAR-10, 300 epochs, final test accuracy; [?]: recalled with low confidence.",
     ]
-    ordered = sorted(rows, key=lambda row: row["relative_loss"].estimate)
-    return Table("Rules of the paper's table", columns, ordered, notes)
+    return Table("Rules of the paper's table", columns, rows, notes)
 
 
 def _factors(settings: Settings, seed: int) -> Mapping[str, Any]:

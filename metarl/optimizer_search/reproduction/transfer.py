@@ -114,6 +114,7 @@ def _chart(rows: Sequence[Mapping[str, Any]], role: str, problems: Sequence[str]
         f"test loss over that of Adam, {len(problems)} {role} problems",
         reference=1.0,
         description=f"Losses over tuned Adam's on {role} problems.",
+        x_scale="log",
     )
     caption = (
         f"Test loss over that of tuned Adam on the {role} problems: IQM over problems with its 95 % interval; left of "
