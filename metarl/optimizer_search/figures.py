@@ -52,15 +52,15 @@ def search_charts(rows: Rows, strategy: str, random_rows: Rows = ()) -> list[Cha
     """
     if not rows:
         return []
-    trained, best = _column(rows, "trained"), _column(rows, "best_reward")
+    trained, best = column(rows, "trained"), column(rows, "best_reward")
     charts = [
         Chart(
             "search",
             search_curve(
                 trained,
                 best,
-                _column(rows, "mean_reward"),
-                _column(rows, "distinct_share"),
+                column(rows, "mean_reward"),
+                column(rows, "distinct_share"),
                 f"Best and mean reward and the share of distinct rules over {int(trained[-1]):,} rules trained.",
             ),
             "Reward of the best rule so far, mean reward of the rules each generation trained, and the share of "
@@ -73,8 +73,8 @@ def search_charts(rows: Rows, strategy: str, random_rows: Rows = ()) -> list[Cha
             Curve(strategy, trained, best),
             Curve(
                 "random search",
-                _column(random_rows, "trained"),
-                _column(random_rows, "best_reward"),
+                column(random_rows, "trained"),
+                column(random_rows, "best_reward"),
             ),
         ]
         caption = (
@@ -238,8 +238,13 @@ def _cut(difference: Interval, edge: float) -> Interval:
     return Interval(*(x if abs(x) <= edge else float(np.copysign(inf, x)) for x in difference))
 
 
-def _column(rows: Rows, name: str) -> np.ndarray:
-    """Returns [N] numbers, NaN where a generation has none."""
+def column(rows: Rows, name: str) -> np.ndarray:
+    """Returns the numbers of one name in a metric log, [N], NaN where a generation has none.
+
+    Args:
+      rows: of the log, one a generation.
+      name: of the number.
+    """
     return np.array([nan if row.get(name) is None else row[name] for row in rows], dtype=float)
 
 

@@ -23,7 +23,6 @@ from metarl.runs import (
     RunDirectory,
     collect_provenance,
     differing_bits,
-    drive,
     progress_on_stderr,
 )
 from metarl.update_rules import parse
@@ -38,13 +37,12 @@ from .funnel import Funnel, stage
 from .inner_training import check_start
 from .meta_overfitting import write_points
 from .result import RANDOM_PREFIX, SearchResult, finalists_document
-from .search_job import SearchJob, SearchState, describe, grammar_of
+from .search_job import SearchJob, drive_search, grammar_of
 
 JOB = "search"
 _RANDOM_RUN = "random-search"
 # Six in seven random rules are filtered out; this many leave enough to keep all threads busy.
 _RANDOM_BATCH = 512
-_CHECKPOINT_SECONDS = 10.0
 
 
 def search(
@@ -135,10 +133,10 @@ def check(config: SearchConfig) -> list[Problem]:
 def _conduct(run: RunDirectory, config: SearchConfig, progress: Progress) -> SearchResult:
     with run.lock(), _saying_how_to_resume(run, progress):
         job = _job(run, config)
-        state = _drive(job, run, progress, config.minutes, run)
+        state = drive_search(job, run, progress, minutes=config.minutes)
         progress.message(f"Searched: {state.counts.trained:,} distinct rules trained.")
         with contextlib.closing(Funnel(job.grammar, job.problems, config)) as funnel:
-            rivals = _random_winner(run, config, state.counts.trained, funnel, progress)
+            rivals = _random_winner(run, job, state.counts.trained, funnel, progress)
             best, selection = funnel.select(state, config.finalists, progress.message)
             selection["meta_overfitting"] = funnel.look_again(state, progress.message)
         comparison = compare(
@@ -192,35 +190,11 @@ def _job(run: RunDirectory, config: SearchConfig) -> SearchJob:
     return SearchJob(config, _earlier(config) if begins else None)
 
 
-def _drive(
-    job: SearchJob,
-    run: RunDirectory,
-    progress: Progress,
-    minutes: float | None,
-    owner: RunDirectory,
-) -> SearchState:
-    try:
-        state, outcome = drive(
-            job,
-            run,
-            progress,
-            minutes=minutes,
-            checkpoint_seconds=_CHECKPOINT_SECONDS,
-            unit="rules",
-            describe=describe,
-            owner=owner,
-        )
-    finally:
-        job.close()
-    if outcome == "interrupted":
-        raise KeyboardInterrupt
-    return state
-
-
 def _random_winner(
-    run: RunDirectory, config: SearchConfig, budget: int, funnel: Funnel, progress: Progress
+    run: RunDirectory, searched: SearchJob, budget: int, funnel: Funnel, progress: Progress
 ) -> Choice | None:
     """Returns the choice of random search at the same number of trained rules, by the same procedure."""
+    config = searched.config
     if not config.final.random_baseline or config.strategy == "random" or budget == 0:
         return None
     settings = dataclasses.replace(
@@ -239,7 +213,8 @@ def _random_winner(
     )
     progress.message(f"Random search beside it, {budget:,} rules.")
     job = SearchJob(settings)
-    state = _drive(job, beside, progress, None, run)
+    job.share_programs(searched)
+    state = drive_search(job, beside, progress, owner=run)
     return next(iter(funnel.select(state, 1).best), None)
 
 

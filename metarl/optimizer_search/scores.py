@@ -81,17 +81,13 @@ def score_labels(results: Sequence[ProblemResult]) -> list[str]:
 def _score(label: str, problems: Mapping[str, ProblemResult]) -> Score:
     results = list(problems.values())
     entries = [result.entries[label] for result in results]
-    ratios = [
-        relative_losses(r.entries[label].curves[:, -1], r.entries[BASELINE].curves[:, -1])
-        for r in results
-    ]
     verdicts = {name: r.entries[label].difference_to_adam for name, r in problems.items()}
     wins = tuple(name for name, d in verdicts.items() if d.excludes(0.0) and d.estimate < 0)
     losses = tuple(name for name, d in verdicts.items() if d.excludes(0.0) and d.estimate > 0)
     times = [entry.step_time_relative_to_adam for entry in entries]
     compiling = [e.compile_seconds for e in entries if e.compile_seconds is not None]
     return Score(
-        relative_loss=stratified_bootstrap(ratios, geometric_iqm, geometric_iqm),
+        relative_loss=relative_loss_over(results, label, BASELINE),
         speed_up=speed_up_over(label, results),
         wins=wins,
         losses=losses,
@@ -101,6 +97,20 @@ def _score(label: str, problems: Mapping[str, ProblemResult]) -> Score:
         step_time_relative_to_adam=float(geometric_mean(times)),
         compile_seconds=compiling[0] if compiling else None,
     )
+
+
+def relative_loss_over(results: Sequence[ProblemResult], label: str, baseline: str) -> Interval:
+    """Returns the relative loss over problems, see above, to any of those who took part.
+
+    Args:
+      results: of the problems.
+      label: whose.
+      baseline: whose loss is 1.
+    """
+    ratios = [
+        relative_losses(*(r.entries[x].curves[:, -1] for x in (label, baseline))) for r in results
+    ]
+    return stratified_bootstrap(ratios, geometric_iqm, geometric_iqm)
 
 
 def speed_up_over(label: str, results: Sequence[ProblemResult]) -> Interval | None:

@@ -24,7 +24,7 @@ import numpy as np
 
 from metarl import problems as problem_suite
 from metarl.errors import require
-from metarl.runs import flatten_tree, restore_tree
+from metarl.runs import Progress, RunDirectory, drive, flatten_tree, restore_tree
 from metarl.update_rules import Grammar, Interpreter
 
 from . import filters, strategies
@@ -40,6 +40,7 @@ from .reference import Reference, tuned_adam
 from .rewards import FLOOR, loss_rewards, metric_floor, metric_rewards
 
 DEFAULT_BUDGET = 2_000
+_CHECKPOINT_SECONDS = 10.0
 _ACCELERATOR_WIDTH = 64
 # What two searches must share for rules and rewards of one to stand in the archive of the other.
 _SHARED_WITH_ARCHIVE = (
@@ -117,10 +118,13 @@ class SearchJob:
         self._probes = Probes(Interpreter(self.grammar))
         self._key = jax.random.key(config.seed)
         self._budget = config.budget or (None if config.minutes else DEFAULT_BUDGET)
+        self._twin: SearchJob | None = None
 
     @cached_property
     def references(self) -> dict[str, Reference]:
         """Tuned Adam on the replicates of the search, by judge."""
+        if self._twin is not None:
+            return self._twin.references
         return {
             judge.name: tuned_adam(
                 judge.problem, self._judgements[judge.name], search_trial(judge.steps, self.config)
@@ -130,6 +134,8 @@ class SearchJob:
 
     @cached_property
     def _judgements(self) -> dict[str, Judgement]:
+        if self._twin is not None:
+            return self._twin._judgements
         return {j.name: search_judgement(j, self.grammar, self.config) for j in self.judges}
 
     @cached_property
@@ -148,8 +154,7 @@ class SearchJob:
                 ours == theirs,
                 f"Searches share programs at the same {name}, not {theirs!r} and {ours!r}.",
             )
-        self.__dict__ |= {"_judgements": other._judgements, "references": other.references}
-        self._probes = other._probes
+        self._twin, self._probes = other, other._probes
 
     def init(self) -> SearchState:
         """Returns the state before the first generation."""
@@ -351,6 +356,44 @@ class SearchJob:
             "steps": counts.steps,
             **learning,
         }
+
+
+def drive_search(
+    job: SearchJob,
+    run: RunDirectory,
+    progress: Progress,
+    *,
+    minutes: float | None = None,
+    owner: RunDirectory | None = None,
+) -> SearchState:
+    """Runs a search to its end, or goes on with one, and returns its last state.
+
+    Args:
+      job: the search; its threads are freed at the end.
+      run: its directory.
+      progress: where it tells how it goes.
+      minutes: a time limit.
+      owner: the run that a person resumes, if that is not the search's own.
+
+    Raises:
+      KeyboardInterrupt: a signal came; everything is kept.
+    """
+    try:
+        state, outcome = drive(
+            job,
+            run,
+            progress,
+            minutes=minutes,
+            checkpoint_seconds=_CHECKPOINT_SECONDS,
+            unit="rules",
+            describe=describe,
+            owner=owner or run,
+        )
+    finally:
+        job.close()
+    if outcome == "interrupted":
+        raise KeyboardInterrupt
+    return state
 
 
 def describe(metrics: Mapping[str, Any]) -> str:

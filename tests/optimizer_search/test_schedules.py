@@ -34,7 +34,9 @@ def test_schedules_are_optaxs(name):
     for count in (0, 1, 5, 9, 10, 15):
         theirs = OPTAX[name](count)
         expected = float(theirs)
-        assert float(jnp.asarray(ours(jnp.int32(count)))) == pytest.approx(expected, rel=1e-5, abs=1e-8)
+        assert float(jnp.asarray(ours(jnp.int32(count)))) == pytest.approx(
+            expected, rel=1e-5, abs=1e-8
+        )
 
 
 def test_a_constant_rate_alone_stays_a_number():

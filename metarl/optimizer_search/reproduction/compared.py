@@ -8,28 +8,27 @@ Letters: S seeds, C points of a curve, P problems.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from metarl.reporting import Column, Curve, Drawing, Table, interval_chart
-from metarl.statistics import (
-    Interval,
-    bootstrap_interval,
-    iqm,
-    paired_difference,
-    stratified_bootstrap,
-)
+from metarl.reporting import Column, Curve, Table, interval_chart
+from metarl.statistics import Interval, bootstrap_interval, iqm, paired_difference
 
 from ..compare_config import CompareConfig
 from ..comparison import Comparison, compare
 from ..entrants import Entrant
-from ..scores import relative_losses
+from ..figures import Chart
+from ..scores import relative_loss_over
 from .work import Work
 
 _PLACE = "comparisons"
+RATIO = (
+    "Loss: test loss over the baseline's on the same seed, clipped to a factor of ten; IQM of logarithms over seeds, "
+    "then over problems."
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def differences(comparison: Comparison, label: str, baseline: str) -> dict[str, 
 def relative_loss(
     comparison: Comparison, label: str, baseline: str, problems: Sequence[str] = ()
 ) -> Interval:
-    """Returns the IQM over problems of the IQM over seeds of loss / the baseline's loss on the same seed.
+    """Returns the loss relative to the baseline's over problems, as `metarl compare` takes it; see scores.py.
 
     Args:
       comparison: of both.
@@ -98,13 +97,8 @@ def relative_loss(
       baseline: what is 1.
       problems: over which; all if not given.
     """
-    ratios = [
-        relative_losses(
-            final_losses(comparison, problem, label), final_losses(comparison, problem, baseline)
-        )
-        for problem in problems or comparison.problems
-    ]
-    return stratified_bootstrap(ratios, across=iqm)
+    results = [comparison.problems[problem] for problem in problems or comparison.problems]
+    return relative_loss_over(results, label, baseline)
 
 
 def detail_table(comparison: Comparison, labels: Sequence[str], baseline: str, title: str) -> Table:
@@ -118,6 +112,7 @@ def detail_table(comparison: Comparison, labels: Sequence[str], baseline: str, t
         Column("metric", "metric, IQM", essential=False),
         Column("diverged", essential=False),
     ]
+    found = {label: differences(comparison, label, baseline) for label in labels}
     rows = []
     for problem, result in comparison.problems.items():
         for label in labels:
@@ -128,9 +123,7 @@ def detail_table(comparison: Comparison, labels: Sequence[str], baseline: str, t
                     "optimizer": label,
                     "learning_rate": entry.learning_rate,
                     "final_loss": entry.final_loss,
-                    "difference": None
-                    if label == baseline
-                    else differences(comparison, label, baseline)[problem],
+                    "difference": None if label == baseline else found[label][problem],
                     "metric": entry.metric,
                     "diverged": entry.diverged,
                 }
@@ -151,8 +144,7 @@ def summary_table(
     ]
     rows = [summary_row(comparison, label, baseline) for label in labels]
     notes = [
-        "Loss: IQM over problems of the IQM over seeds of the ratio of test losses, paired by seed, clipped "
-        "to a factor of ten. Better, worse: the 95 % interval of the paired difference excludes zero.",
+        f"{RATIO} Better, worse: the 95 % interval of the paired difference excludes zero.",
         _note(comparison),
     ]
     return Table(title, columns, rows, notes)
@@ -172,17 +164,35 @@ def summary_row(comparison: Comparison, label: str, baseline: str) -> dict[str, 
     }
 
 
-def relative_chart(rows: Sequence[Mapping[str, Any]], baseline: str, description: str) -> Drawing:
-    """Returns the relative losses of `summary_row`s, the baseline's left out, as intervals around 1."""
-    others = [row for row in rows if row["optimizer"] != baseline]
-    return interval_chart(
-        [row["optimizer"] for row in others],
-        [row["relative_loss"] for row in others],
-        f"test loss over that of {baseline}, paired by seed",
-        reference=1.0,
-        description=description,
-        x_scale="log",
+def relative_chart(
+    file: str,
+    losses: Mapping[str, Interval],
+    baseline: str,
+    where: str = "",
+) -> Chart:
+    """Returns relative losses as intervals around 1, one below the other.
+
+    Args:
+      file: what the chart's file is called.
+      losses: by label, see `relative_loss`.
+      baseline: what is 1.
+      where: on which problems, for the axis and the caption.
+    """
+    over = f"test loss over that of {baseline}{where}"
+    drawing = interval_chart(
+        list(losses), list(losses.values()), over, reference=1.0, x_scale="log",
+        description=f"{over[0].upper()}{over[1:]}, with 95 % intervals; the table has the numbers.",
+    )  # fmt: skip
+    caption = (
+        f"{over[0].upper()}{over[1:]}, paired by seed: IQM over problems with its 95 % interval; left of 1 is better. "
+        "Filled: the interval excludes 1."
     )
+    return Chart(file, drawing, caption)
+
+
+def losses_of(rows: Sequence[Mapping[str, Any]], baseline: str) -> dict[str, Interval]:
+    """Returns the relative losses of `summary_row`s by label, without the baseline's, which is 1."""
+    return {row["optimizer"]: row["relative_loss"] for row in rows if row["optimizer"] != baseline}
 
 
 def verdict(row: Mapping[str, Any], baseline: str) -> str:
@@ -200,18 +210,25 @@ def verdict(row: Mapping[str, Any], baseline: str) -> str:
     )
 
 
-def interval_curve(label: str, points: np.ndarray, values: np.ndarray, **look: Any) -> Curve:
-    """Returns the IQM of runs with its 95 % interval at each point.
+def interval_curve(
+    label: str,
+    points: np.ndarray,
+    values: np.ndarray,
+    statistic: Callable[..., np.ndarray] = iqm,
+    **look: Any,
+) -> Curve:
+    """Returns a statistic of runs with its 95 % interval at each point.
 
     Args:
       label: of the curve.
       points: [C].
       values: [S, C]; a point where a value is NaN is left out.
+      statistic: of the runs.
       **look: `foreground` and the like, of the curve.
     """
     known = [not np.isnan(column).any() for column in values.T]
     found = [
-        bootstrap_interval(column) if ok else Interval(np.nan, np.nan, np.nan)
+        bootstrap_interval(column, statistic) if ok else Interval(np.nan, np.nan, np.nan)
         for column, ok in zip(values.T, known, strict=True)
     ]
     estimate, low, high = np.array(found, dtype=float).T

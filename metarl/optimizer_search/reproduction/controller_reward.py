@@ -21,11 +21,10 @@ import numpy as np
 from metarl.reporting import Column, Drawing, Table, curve_panels
 
 from ..config import SearchConfig
-from ..figures import Chart
+from ..figures import Chart, column
 from ..search_job import SearchJob
 from .searches import (
     Log,
-    column,
     mean_curve,
     mean_over_searches,
     run_search,

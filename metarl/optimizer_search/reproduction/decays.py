@@ -22,6 +22,7 @@ from .compared import (
     Protocol,
     compared,
     detail_table,
+    losses_of,
     relative_chart,
     summary_row,
     summary_table,
@@ -66,12 +67,7 @@ def compare_decays(work: Work) -> Findings:
         },
         charts=[
             Chart("decays", decay_chart(settings.decays), _DECAYS),
-            Chart(
-                "differences",
-                relative_chart(rows, PLAIN, "Losses of PowerSign with decays over those without."),
-                "Test loss of PowerSign with a decay over that without: IQM over problems with its 95 % "
-                "interval; left of 1 is better. Filled: the interval excludes 1.",
-            ),
+            relative_chart("differences", losses_of(rows, PLAIN), f"{PLAIN} without a decay"),
         ],
         numbers={row["optimizer"]: row for row in rows},
     )

@@ -29,6 +29,7 @@ from .compared import (
     Protocol,
     compared,
     detail_table,
+    losses_of,
     relative_chart,
     summary_row,
     summary_table,
@@ -87,17 +88,9 @@ def compare_schedules(work: Work) -> Findings:
         tables[f"{text}-problems"] = detail_table(
             comparison, [first, *others], first, f"{text} under schedules, by problem"
         )
-        description = f"Losses of {text} under schedules over those at a constant rate."
-        drawing = relative_chart(rows, first, description)
-        charts.append(Chart(f"{text}-differences", drawing, _CAPTION.format(first=first)))
+        charts.append(relative_chart(f"{text}-differences", losses_of(rows, first), first))
         numbers[text] = {row["optimizer"]: row for row in rows}
     return Findings(claims, tables, charts, numbers)
-
-
-_CAPTION = (
-    "Test loss under each schedule over that of {first}: IQM over problems with its 95 % interval; left of "
-    "1 is better. Filled: the interval excludes 1. The learning rate is tuned for each."
-)
 
 
 def under(schedule: str, text: str) -> Entrant:

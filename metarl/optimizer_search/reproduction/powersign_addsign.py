@@ -19,11 +19,11 @@ import optax
 from metarl import optimizers
 
 from ..entrants import BASELINE, Entrant
-from ..figures import Chart
 from .compared import (
     Protocol,
     compared,
     detail_table,
+    losses_of,
     relative_chart,
     summary_row,
     summary_table,
@@ -65,14 +65,7 @@ def compare_families(work: Work) -> Findings:
                 comparison, [*labels, BASELINE], BASELINE, "PowerSign and AddSign, by problem"
             ),
         },
-        charts=[
-            Chart(
-                "families",
-                relative_chart(rows, BASELINE, "Losses of PowerSign and AddSign over Adam's."),
-                "Test loss over that of tuned Adam: IQM over problems with its 95 % interval; left of 1 is "
-                "better. Filled: the interval excludes 1.",
-            )
-        ],
+        charts=[relative_chart("families", losses_of(rows, BASELINE), "tuned Adam")],
         numbers={row["optimizer"]: row for row in rows},
     )
 

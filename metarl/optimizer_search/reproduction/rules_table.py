@@ -28,8 +28,16 @@ from metarl.reporting import Column, Table
 from metarl.update_rules import NAMED_RULES
 
 from ..entrants import BASELINE, Entrant, entrant, rule_entrant
-from ..figures import Chart
-from .compared import Protocol, compared, detail_table, relative_chart, summary_row, verdict
+from .compared import (
+    RATIO,
+    Protocol,
+    compared,
+    detail_table,
+    losses_of,
+    relative_chart,
+    summary_row,
+    verdict,
+)
 from .work import Findings, Work
 
 _STANDARD = ("sgd", "momentum", "adam", "rmsprop")  # optax's own in the comparison
@@ -81,14 +89,7 @@ def compare_table(work: Work) -> Findings:
                 plain, _WITH_FACTORS, _PLAIN, "The average m with and without such factors"
             ),
         },
-        charts=[
-            Chart(
-                "rules",
-                relative_chart(rows, BASELINE, "Losses of the paper's rules over tuned Adam's."),
-                "Test loss over that of tuned Adam: IQM over problems with its 95 % interval; left of 1 is "
-                "better. Filled: the interval excludes 1.",
-            )
-        ],
+        charts=[relative_chart("rules", losses_of(rows, BASELINE), "tuned Adam")],
         numbers={
             "rules": {row["optimizer"]: row for row in rows},
             "factors": {name: values.tolist() for name, values in factors.items()},
@@ -131,8 +132,7 @@ def _table(rows: list[dict[str, Any]], protocol: Protocol) -> Table:
         Column("paper", "the paper's accuracy, per cent"),
     ]
     notes = [
-        f"Problems: {', '.join(protocol.problems)}; {protocol.seeds} fresh seeds. Loss: IQM over problems "
-        "of the IQM over seeds of the ratio of test losses to tuned Adam's, paired by seed. Better, worse: the 95 % "
+        f"Problems: {', '.join(protocol.problems)}; {protocol.seeds} fresh seeds. {RATIO} Better, worse: the 95 % "
         "interval of the paired difference excludes zero.",
         "The paper's: Wide ResNet, CIFAR-10, 300 epochs, final test accuracy; [?]: recalled with low confidence.",
     ]

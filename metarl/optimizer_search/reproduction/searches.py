@@ -6,23 +6,22 @@ Letters: S searches, N generations, M positions.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from metarl.reporting import Curve
-from metarl.runs import RunDirectory, drive
+from metarl.runs import RunDirectory
 from metarl.statistics import Interval, bootstrap_interval, extended_mean
 
 from ..config import SearchConfig, to_dict
-from ..search_job import SearchJob, SearchState, describe
+from ..figures import Rows
+from ..search_job import SearchJob, SearchState, drive_search
+from .compared import interval_curve
 from .work import Work
 
 _SEARCHES = "searches"
-_CHECKPOINT_SECONDS = 20.0
 Log = dict[str, np.ndarray]  # columns of a metric log by name, [N] each
-Rows = Sequence[Mapping[str, Any]]
 
 
 def run_search(
@@ -43,31 +42,12 @@ def run_search(
     if twin is not None:
         job.share_programs(twin)
     run = _directory(work, name, config)
-    try:
-        state, outcome = drive(
-            job,
-            run,
-            work.progress,
-            checkpoint_seconds=_CHECKPOINT_SECONDS,
-            unit="rules",
-            describe=describe,
-            owner=work.run,
-        )
-    finally:
-        job.close()
-    if outcome == "interrupted":
-        raise KeyboardInterrupt
-    return job, state
+    return job, drive_search(job, run, work.progress, owner=work.run)
 
 
 def search_rows(work: Work, name: str) -> Rows:
     """Returns the metric log of a search, one row a generation."""
     return RunDirectory.open(work.run.path / _SEARCHES / name).metrics.rows()
-
-
-def column(rows: Rows, name: str) -> np.ndarray:
-    """Returns numbers [N] of a metric log, NaN where a generation has none."""
-    return np.array([np.nan if row.get(name) is None else row[name] for row in rows], dtype=float)
 
 
 def at_positions(positions: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -114,10 +94,7 @@ def mean_over_searches(values: np.ndarray) -> Interval | None:
 
 def mean_curve(label: str, positions: np.ndarray, values: np.ndarray) -> Curve:
     """Returns the mean over searches with its interval, where every search has a value; values [S, M]."""
-    nothing = Interval(np.nan, np.nan, np.nan)
-    found = [mean_over_searches(at) or nothing for at in values.T]
-    estimate, low, high = np.array(found, dtype=float).T
-    return Curve(label, positions, estimate, low, high)
+    return interval_curve(label, positions, values, extended_mean)
 
 
 def _directory(work: Work, name: str, config: SearchConfig) -> RunDirectory:

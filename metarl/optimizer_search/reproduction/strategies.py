@@ -21,13 +21,12 @@ from metarl.statistics import Interval
 
 from ..choice import choice_panel, rank
 from ..config import SearchConfig
-from ..figures import Chart
+from ..figures import Chart, column
 from ..panel import Panel
 from ..search_job import SearchJob
 from .searches import (
     Log,
     at_positions,
-    column,
     mean_curve,
     mean_over_searches,
     run_search,

@@ -14,13 +14,20 @@ from typing import Any
 
 from metarl.errors import require
 from metarl.problems import cards
-from metarl.reporting import Column, Table, interval_chart
+from metarl.reporting import Column, Table
 from metarl.statistics import Interval
 
 from ..comparison import Comparison, suite_names
 from ..entrants import BASELINE, entrant, rule_entrant
-from ..figures import Chart
-from .compared import Protocol, compared, detail_table, differences, relative_loss
+from .compared import (
+    RATIO,
+    Protocol,
+    compared,
+    detail_table,
+    differences,
+    relative_chart,
+    relative_loss,
+)
 from .titled_rules import titled_rules
 from .work import Findings, Work
 
@@ -55,7 +62,15 @@ def judge_transfer(work: Work) -> Findings:
             "transfer": _table(rows, groups, settings),
             "problems": detail_table(comparison, labels, BASELINE, "Transfer, by problem"),
         },
-        charts=[_chart(rows, role, problems) for role, problems in groups.items()],
+        charts=[
+            relative_chart(
+                f"{role}-problems",
+                {row["optimizer"]: row[role] for row in rows},
+                "tuned Adam",
+                f" on the {len(names)} {role} problems",
+            )
+            for role, names in groups.items()
+        ],
         numbers={"problems": groups, "rules": {row["optimizer"]: row for row in rows}},
     )
 
@@ -100,27 +115,10 @@ def _table(
     ]
     notes = [
         f"Search problems: {', '.join(groups[SEARCH])}. Held out: {', '.join(groups[HELD_OUT])}.",
-        f"Loss: IQM over problems of the IQM over {settings.protocol.seeds} seeds of the ratio of test "
-        "losses to tuned Adam's, paired by seed; 95 % intervals. Better, worse: the interval of the paired difference "
+        f"{settings.protocol.seeds} seeds. {RATIO} Better, worse: the 95 % interval of the paired difference "
         "excludes zero.",
     ]
     return Table("Transfer", columns, list(rows), notes)
-
-
-def _chart(rows: Sequence[Mapping[str, Any]], role: str, problems: Sequence[str]) -> Chart:
-    drawing = interval_chart(
-        [row["optimizer"] for row in rows],
-        [row[role] for row in rows],
-        f"test loss over that of Adam, {len(problems)} {role} problems",
-        reference=1.0,
-        description=f"Losses over tuned Adam's on {role} problems.",
-        x_scale="log",
-    )
-    caption = (
-        f"Test loss over that of tuned Adam on the {role} problems: IQM over problems with its 95 % interval; left of "
-        "1 is better. Filled: the interval excludes 1."
-    )
-    return Chart(f"{role}-problems", drawing, caption)
 
 
 def _claim(row: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> str:
