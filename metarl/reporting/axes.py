@@ -214,19 +214,18 @@ def shortened(label: str) -> str:
 
 
 def _plain_log_ticks(axis: Any, ticks: int) -> None:
-    """Labels a logarithmic axis with plain numbers, at 1, 2 and 5 when it spans few decades."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+    """Labels a logarithmic axis with plain numbers: decades, or 1, 2 and 5, or even steps."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
     low, high = sorted(axis.get_view_interval())
     decades = np.log10(high / low) if low > 0 else np.inf
-    subs = (
-        (1.0,)
-        if decades > 2.5
-        else (1.0, 2.0, 5.0)
-        if decades > 0.8
-        else tuple(np.arange(1.0, 10.0))
-    )
-    axis.set_major_locator(LogLocator(subs=subs, numticks=ticks if decades > 2.5 else 12))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
+    if decades > 2.5:
+        locator = LogLocator(numticks=ticks)
+    elif decades > 0.8:
+        locator = LogLocator(subs=(1.0, 2.0, 5.0), numticks=12)
+    else:  # between 0.9 and 1.3 stands no multiple of a power of ten but 1
+        locator = MaxNLocator(nbins=7, steps=[1, 2, 5, 10])
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value, digits=6)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

@@ -123,3 +123,14 @@ def test_ratios_stand_on_a_logarithmic_axis_as_far_to_either_side():
     low, high = axes.get_xlim()
     assert low < 0.25 and high > 4.0 and low * high == pytest.approx(1.0)
     assert axes.get_xscale() == "log"
+
+
+def test_a_short_logarithmic_axis_has_several_plain_numbers_to_read_it_by():
+    intervals = [Interval(1.18, 1.13, 1.22), Interval(0.97, 0.95, 1.01)]
+    drawing = interval_chart(["worse", "alike"], intervals, "ratio", 1.0, x_scale="log")
+    drawing.figure.draw_without_rendering()
+    (axes,) = drawing.figure.axes
+    low, high = axes.get_xlim()
+    ticks = zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+    shown = [label.get_text() for tick, label in ticks if low <= tick <= high]
+    assert shown == ["0.95", "1", "1.05", "1.1", "1.15", "1.2"]
