@@ -3,15 +3,13 @@
 They are axes of a comparison, the same for every optimizer, and data of a compiled program: one program serves all
 schedules and strengths. An optimizer gets the schedule as its learning rate, as any optax transform takes one.
 
-Letters: p progress in [0, 1), steps taken over the steps of the whole run.
-
 References: Loshchilov and Hutter (2017), SGDR, arXiv:1608.03983 (cosine); (2019), Decoupled Weight Decay
 Regularization, arXiv:1711.05101; Bello et al. (2017), arXiv:1709.07417 (linear cosine).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -19,14 +17,17 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from metarl.optimizers import linear_cosine_decay
+
 CONSTANT = "constant"
 
-SCHEDULES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+# Of a run of one step: what they are called with is the share of the run that is done.
+SCHEDULES: Mapping[str, optax.Schedule] = MappingProxyType(
     {
-        CONSTANT: lambda p: jnp.ones_like(p),
-        "linear": lambda p: 1.0 - p,
-        "cosine": lambda p: 0.5 * (1.0 + jnp.cos(jnp.pi * p)),
-        "linear-cosine": lambda p: (1.0 - p) * 0.5 * (1.0 + jnp.cos(jnp.pi * p)) + 0.001,
+        CONSTANT: optax.constant_schedule(1.0),
+        "linear": optax.linear_schedule(1.0, 0.0, 1),
+        "cosine": optax.cosine_decay_schedule(1.0, 1),
+        "linear-cosine": linear_cosine_decay(1.0, 1),
     }
 )
 
@@ -50,7 +51,8 @@ def scheduled(
 
     def schedule(count: jax.typing.ArrayLike) -> Any:
         progress = jnp.minimum(jnp.asarray(count, jnp.float32), total_steps) / total_steps
-        return rate * jnp.stack([SCHEDULES[name](progress) for name in names])[which]
+        shares = [jnp.asarray(SCHEDULES[name](progress), jnp.float32) for name in names]
+        return rate * jnp.stack(shares)[which]
 
     return schedule
 

@@ -24,7 +24,7 @@ from metarl.reporting import Curve, Drawing, curve_chart
 
 from ..entrants import Entrant, entrant
 from ..figures import Chart
-from ..schedules import SCHEDULES
+from ..schedules import CONSTANT
 from .compared import (
     Protocol,
     compared,
@@ -37,21 +37,13 @@ from .compared import (
 )
 from .work import Findings, Work
 
-CONSTANT = "constant"
 Schedule = Callable[[Any, int], Any]  # peak rate, total steps -> optax schedule
-
-
-def _named(name: str) -> Schedule:
-    return lambda rate, steps: (
-        lambda count: rate * SCHEDULES[name](jax.numpy.minimum(count, steps) / steps)
-    )
-
 
 _SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
     {
-        CONSTANT: _named("constant"),
-        "linear": _named("linear"),
-        "cosine": _named("cosine"),
+        CONSTANT: lambda rate, steps: optax.constant_schedule(rate),
+        "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
+        "cosine": optax.cosine_decay_schedule,
         "linear cosine": optimizers.linear_cosine_decay,
         "noisy linear cosine": optimizers.noisy_linear_cosine_decay,
     }
