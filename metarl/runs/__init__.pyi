@@ -1,3 +1,4 @@
+from .arrays import write_arrays as write_arrays
 from .checkpoints import Checkpoints as Checkpoints
 from .checkpoints import UnusableCheckpoint as UnusableCheckpoint
 from .checkpoints import load_checkpoint as load_checkpoint
@@ -55,5 +56,6 @@ __all__ = [
     "save_checkpoint",
     "saying_how_to_go_on",
     "without_compilation_cache",
+    "write_arrays",
     "write_durably",
 ]
