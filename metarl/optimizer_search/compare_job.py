@@ -21,12 +21,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require
 from metarl.reporting import write_csv, write_json
-from metarl.runs import Progress, RunDirectory, progress_on_stderr, write_durably
+from metarl.runs import Progress, RunDirectory, progress_on_stderr, write_arrays
 from metarl.update_rules import parse
 
 from .compare_config import PROTOCOL_VERSION, CompareConfig
@@ -214,15 +212,11 @@ def _write(place: Path, comparison: Comparison, document: dict[str, Any]) -> Non
 
 
 def _write_curves(path: Path, comparison: Comparison) -> None:
-    import io
-
     arrays = {}
     for name, result in comparison.problems.items():
         arrays[f"{name}|steps"] = result.points
         arrays |= {f"{name}|{label}": entry.curves for label, entry in result.entries.items()}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_durably(path, buffer.getvalue())
+    write_arrays(path, arrays)
 
 
 @contextlib.contextmanager

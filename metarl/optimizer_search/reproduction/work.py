@@ -7,7 +7,6 @@ was not. Tables and drawings are made anew each time; they are cheap.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from metarl.reporting import Table, to_json
-from metarl.runs import Progress, RunDirectory, write_durably
+from metarl.runs import Progress, RunDirectory, write_arrays, write_durably
 
 from ..figures import Chart
 
@@ -55,10 +54,7 @@ class Work:
         """
         path = self._place(f"{name}.npz")
         if not path.is_file():
-            buffer = io.BytesIO()
-            found = {key: np.asarray(value) for key, value in measure().items()}
-            np.savez_compressed(buffer, **found)  # type: ignore[arg-type]
-            write_durably(path, buffer.getvalue())
+            write_arrays(path, measure())
         with np.load(path, allow_pickle=False) as kept:
             return {key: kept[key] for key in kept.files}
 
