@@ -16,6 +16,7 @@ from metarl.optimizer_search.compare_job import begin_comparison, resume_compari
 from metarl.optimizer_search.comparison_report import rewrite_comparison_report
 from metarl.optimizer_search.entrants import entrant, rule_entrant
 from metarl.optimizer_search.score_tables import compared_tables, comparison_sentences
+from metarl.runs import SilentProgress
 from metarl.update_rules import parse
 
 OWN = "own_optimizers:heavy_ball"
@@ -27,7 +28,7 @@ CONFIG = CompareConfig(
 CLOCK = {"seconds_per_step", "step_time_relative_to_adam", "seconds_to_target", "run_dir"}
 
 
-class Silent:
+class Silent(SilentProgress):
     """Progress that remembers its messages."""
 
     def __init__(self):
@@ -41,9 +42,6 @@ class Silent:
 
     def message(self, text):
         self.messages.append(text)
-
-    def end(self):
-        pass
 
 
 def entrants():
