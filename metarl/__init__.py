@@ -17,6 +17,7 @@ controller is itself the learner, in a task it has never seen, and is held again
     runs              A run on disk: directory, provenance, metric log, checkpoints, the loop that drives a job.
     reporting         Rows in, files out: tables, figures, HTML (the only importer of matplotlib).
     cli               The command line: one verb a file.
+    reading           Files in, values out: JSON, settings and arrays from anywhere, within bounds.
     user_code         A user's own problem, strategy or optimizer, named as my_module:factory.
     errors            Errors a user can cause: one class, one wording.
 

@@ -7,6 +7,7 @@ from . import optimizer_search as optimizer_search
 from . import optimizers as optimizers
 from . import policy_gradient as policy_gradient
 from . import problems as problems
+from . import reading as reading
 from . import reporting as reporting
 from . import rl_squared as rl_squared
 from . import runs as runs
@@ -26,6 +27,7 @@ __all__ = [
     "optimizers",
     "policy_gradient",
     "problems",
+    "reading",
     "reporting",
     "rl_squared",
     "runs",

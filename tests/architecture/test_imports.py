@@ -11,7 +11,7 @@ import metarl
 
 FLOORS = (
     ("errors",),
-    ("user_code",),
+    ("user_code", "reading"),
     (
         *("controller", "policy_gradient", "problems", "update_rules"),
         *("statistics", "runs", "reporting", "environments"),

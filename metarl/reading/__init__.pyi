@@ -1,0 +1,25 @@
+from .arrays import read_arrays as read_arrays
+from .file_bytes import read_bytes as read_bytes
+from .json_text import parse_json as parse_json
+from .json_text import read_json as read_json
+from .json_text import read_json_object as read_json_object
+from .limits import MOST_ARRAYS as MOST_ARRAYS
+from .limits import MOST_DEPTH as MOST_DEPTH
+from .limits import MOST_DOCUMENT as MOST_DOCUMENT
+from .limits import MOST_LINE as MOST_LINE
+from .limits import MOST_SETTINGS as MOST_SETTINGS
+from .settings import from_dict as from_dict
+
+__all__ = [
+    "MOST_ARRAYS",
+    "MOST_DEPTH",
+    "MOST_DOCUMENT",
+    "MOST_LINE",
+    "MOST_SETTINGS",
+    "from_dict",
+    "parse_json",
+    "read_arrays",
+    "read_bytes",
+    "read_json",
+    "read_json_object",
+]
