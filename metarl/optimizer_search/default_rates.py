@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metarl import problems as problem_suite
 from metarl.reporting import write_json
@@ -22,13 +23,12 @@ from metarl.reporting import write_json
 from .compare_config import CompareConfig
 from .contest import Contest, Crew
 from .entrants import BASELINE, Entrant
-from .entries import WORST
+from .entries import relative_losses
 from .seeding import replicate_seeds
 from .tuning import GRID, rates_of, tune
 
 ADAMS_RATE = 1e-3
 _FILE = "default_rates.json"
-_TINY = 1e-12
 
 
 def default_rates(
@@ -96,7 +96,6 @@ def found_multiples(
     }
 
 
-def log_relative(losses: np.ndarray, adams: float) -> np.ndarray:
+def log_relative(losses: np.ndarray, adams: ArrayLike) -> np.ndarray:
     """Returns log(loss / Adam's), clipped to a factor of ten; the worst for a diverged run."""
-    ratio = np.log(np.maximum(losses, _TINY)) - np.log(max(adams, _TINY))
-    return np.clip(ratio, -np.log(WORST), np.log(WORST))
+    return np.log(relative_losses(losses, adams))

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metarl.statistics import Interval, bootstrap_interval, iqm, paired_difference
 
@@ -142,11 +143,11 @@ def equivalent_horizon(loss: Any, adam: np.ndarray, horizons: np.ndarray) -> np.
     return np.where(wanted >= falling[..., 0], horizons[0], found)
 
 
-def _logarithm(losses: np.ndarray) -> np.ndarray:
+def _logarithm(losses: ArrayLike) -> np.ndarray:
     return np.log(np.clip(np.asarray(losses, float), _TINY, _HUGE))
 
 
-def relative_losses(losses: np.ndarray, adams: np.ndarray) -> np.ndarray:
+def relative_losses(losses: ArrayLike, adams: ArrayLike) -> np.ndarray:
     """Returns loss / Adam's loss by seed, clipped to a factor of ten either way, [S].
 
     A diverged run counts as ten, a run of Adam's alone as a tenth, both as one.
