@@ -15,7 +15,6 @@ directory that somebody sent must not run code by being resumed.
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 
 from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require
+from metarl.reading import read_json_object
 from metarl.reporting import write_csv, write_json
 from metarl.runs import Progress, RunDirectory, progress_on_stderr, write_arrays
 from metarl.update_rules import parse
@@ -30,7 +30,7 @@ from metarl.update_rules import parse
 from .compare_config import PROTOCOL_VERSION, CompareConfig
 from .comparison import Comparison, check_comparison, compare
 from .comparison_document import spelled
-from .comparison_report import MEASUREMENTS, RESULT, write_comparison_report
+from .comparison_report import RESULT, write_comparison_report
 from .config import from_dict, to_dict
 from .diagnostics import diagnose
 from .entrants import Entrant, entrant, is_own, rule_entrant
@@ -40,6 +40,7 @@ from .scores import score
 from .tables import finalists_table
 
 JOB = "compare"
+_MEASUREMENTS = "measurements"
 
 
 def begin_comparison(
@@ -80,7 +81,7 @@ def begin_comparison(
         "seed": config.seed,
     }
     run = RunDirectory.create(run_dir, JOB, stored, command or sys.argv)
-    (run.path / MEASUREMENTS).mkdir()
+    (run.path / _MEASUREMENTS).mkdir()
     return run
 
 
@@ -104,7 +105,7 @@ def resume_comparison(
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a comparison.")
     if (run.path / RESULT).exists():
-        return json.loads((run.path / RESULT).read_text(encoding="utf-8"))
+        return read_json_object(run.path / RESULT, beneath=run.path)
     progress = progress or progress_on_stderr()
     entrants, config = _stored(run, own)
     with run.lock(), _saying_how_to_resume(run, entrants, config, progress):
@@ -168,7 +169,7 @@ def _compare(
             entrants,
             config,
             progress.message,
-            place=run.path / MEASUREMENTS,
+            place=run.path / _MEASUREMENTS,
             done=progress.report,
         )
     finally:
@@ -207,7 +208,7 @@ def _write(place: Path, comparison: Comparison, document: dict[str, Any]) -> Non
     write_csv(place / "problems.csv", finalists_table(document["details"]))
     write_csv(place / "scores.csv", score_table(document))
     _write_curves(place / "curves.npz", comparison)
-    write_comparison_report(place, comparison, document)
+    write_comparison_report(place, document)
     write_json(place / RESULT, document)
 
 

@@ -6,7 +6,6 @@ curves, and ends with how it was measured.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from metarl.errors import InvalidInput, require
+from metarl.reading import read_json_object
 from metarl.reporting import (
     Code,
     Curve,
@@ -32,27 +32,27 @@ from metarl.reporting import (
 from metarl.runs import RunDirectory
 from metarl.statistics import Interval
 
-from .comparison import Comparison, measurement_file
 from .diagnostics import diagnostics_table
 from .entrants import BASELINE
-from .entries import analyse
 from .figures import Chart, problem_charts
-from .measurements import load
 from .protocol import provenance_facts
 from .score_tables import by_problem_table, comparison_sentences, score_table
-from .scores import Score, profiles, score
+from .scores import profiles
 from .tables import problem_table
 
-REPORT, RESULT, MEASUREMENTS = "report.html", "result.json", "measurements"
+REPORT, RESULT = "report.html", "result.json"
 _FACTORS = np.geomspace(1.0, 10.0, 41)
 
 
-def write_comparison_report(
-    place: Path, comparison: Comparison, document: Mapping[str, Any]
-) -> Path:
-    """Writes `report.html` into the directory of a comparison, and returns its path."""
+def write_comparison_report(place: Path, document: Mapping[str, Any]) -> Path:
+    """Writes `report.html` into the directory of a comparison, and returns its path.
+
+    Args:
+      place: the directory.
+      document: of the comparison, see `compare_job`.
+    """
     labels = list(next(iter(document["problems"].values())))
-    charts = [Figure(chart.drawing, chart.caption) for chart in score_charts(comparison)]
+    charts = [Figure(chart.drawing, chart.caption) for chart in score_charts(document)]
     answer = [Paragraph(sentence) for sentence in comparison_sentences(document)]
     sections = [
         Section("All problems together", [*answer, score_table(document, labels), *charts]),
@@ -68,7 +68,7 @@ def write_comparison_report(
 
 
 def rewrite_comparison_report(run_dir: Path) -> Path:
-    """Writes the page of a finished comparison anew, from what it measured, and returns its path.
+    """Writes the page of a finished comparison anew, from its result, and returns its path.
 
     Raises:
       InvalidInput: this is no comparison, it is not finished yet, or its files are damaged.
@@ -80,35 +80,28 @@ def rewrite_comparison_report(run_dir: Path) -> Path:
         f"Run {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`.",
     )
     try:
-        document = json.loads((run.path / RESULT).read_text(encoding="utf-8"))
-        results = {
-            name: analyse(load(run.path / MEASUREMENTS / measurement_file(name)))
-            for name in document["details"]
-        }
-        return write_comparison_report(run.path, Comparison(results), document)
+        document = read_json_object(run.path / RESULT, beneath=run.path)
+        return write_comparison_report(run.path, document)
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
             f"The result of run {str(run.path)!r} is damaged ({type(error).__name__}: {error})."
         ) from error
 
 
-def score_charts(comparison: Comparison) -> list[Chart]:
+def score_charts(document: Mapping[str, Any]) -> list[Chart]:
     """Returns the scores over all problems as intervals, and the performance profiles."""
-    scores = score(comparison.problems)
-    charts = [_relative(scores)]
-    if len(comparison.problems) > 1:
-        charts.append(_profile(comparison, scores))
+    charts = [_relative(document["scores"])]
+    if len(document["details"]) > 1:
+        charts.append(_profile(document))
     return charts
 
 
-def _relative(scores: Mapping[str, Score]) -> Chart:
-    others = {label: found for label, found in scores.items() if label != BASELINE}
-    percent = [
-        Interval(*(100 * (bound - 1) for bound in found.relative_loss)) for found in others.values()
-    ]
+def _relative(scores: Mapping[str, Any]) -> Chart:
+    others = [label for label in scores if label != BASELINE]
+    losses = [scores[label]["relative_loss"] for label in others]
     drawing = interval_chart(
-        list(others),
-        percent,
+        others,
+        [Interval(*(100 * (loss[x] - 1) for x in ("iqm", "low", "high"))) for loss in losses],
         "loss above Adam's, %",
         description="Loss relative to Adam's over all problems, with 95 % intervals; the table has the numbers.",
     )
@@ -119,10 +112,11 @@ def _relative(scores: Mapping[str, Score]) -> Chart:
     return Chart("relative-loss", drawing, caption)
 
 
-def _profile(comparison: Comparison, scores: Mapping[str, Score]) -> Chart:
-    shares = profiles(comparison.problems, _FACTORS)
-    front = [*list(scores)[:4], BASELINE]
-    curves = [Curve(label, _FACTORS, shares[label], foreground=label in front) for label in scores]
+def _profile(document: Mapping[str, Any]) -> Chart:
+    labels = list(document["scores"])
+    shares = profiles(document["details"], labels, _FACTORS)
+    front = [*labels[:4], BASELINE]
+    curves = [Curve(label, _FACTORS, shares[label], foreground=label in front) for label in labels]
     caption = (
         "Performance profiles: the share of problems on which an optimizer's loss is within a factor of the lowest. At "
         "1 it is the share that it wins. In colour: the four best scores, and Adam."

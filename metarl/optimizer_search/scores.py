@@ -24,7 +24,6 @@ from numpy.typing import ArrayLike
 from metarl.statistics import (
     Interval,
     geometric_mean,
-    iqm,
     performance_profile,
     stratified_bootstrap,
 )
@@ -32,6 +31,7 @@ from metarl.statistics import (
 from .comparison_document import interval_json
 from .entrants import BASELINE
 from .entries import ProblemResult, adam_rows, geometric_iqm, relative_losses, speed_ups
+from .tables import number
 
 _TINY = 1e-12
 
@@ -65,11 +65,20 @@ def score(problems: Mapping[str, ProblemResult]) -> dict[str, Score]:
     return dict(sorted(scores.items(), key=lambda item: item[1].relative_loss))
 
 
-def profiles(problems: Mapping[str, ProblemResult], factors: ArrayLike) -> dict[str, Any]:
-    """Returns by label the share of problems on which its IQM is within each factor of the best, [F]."""
-    results = list(problems.values())
-    labels = list(score_labels(results))
-    costs = [[max(float(iqm(r.entries[x].curves[:, -1])), _TINY) for r in results] for x in labels]
+def profiles(
+    details: Mapping[str, Any], labels: Sequence[str], factors: ArrayLike
+) -> dict[str, np.ndarray]:
+    """Returns by label the share of problems on which its loss is within each factor of the lowest, [F].
+
+    Args:
+      details: of a comparison, see `Comparison.to_document`.
+      labels: who is asked about; all took part in every problem.
+      factors: at least 1, [F].
+    """
+    costs = [
+        [max(number(one["entries"][label]["final_loss"]["iqm"]), _TINY) for one in details.values()]
+        for label in labels
+    ]
     return dict(zip(labels, performance_profile(costs, factors), strict=True))
 
 

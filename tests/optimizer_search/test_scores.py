@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from test_entries import HORIZONS, measured
 
+from metarl.optimizer_search.comparison import Comparison
 from metarl.optimizer_search.entries import analyse
 from metarl.optimizer_search.measurements import AdamRuns
 from metarl.optimizer_search.scores import profiles, score
@@ -67,7 +68,9 @@ def test_a_problem_without_adams_lengths_leaves_no_speed_up(problems):
 
 
 def test_profiles_are_shares_of_problems(problems):
-    shares = profiles(problems, [1.0, 1.5, 3.0])
+    details = Comparison(problems).to_document()
+    shares = profiles(details, ["rule", "momentum", "adam"], [1.0, 1.5, 3.0])
+    assert list(shares) == ["rule", "momentum", "adam"]
     assert shares["rule"].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3], abs=0.34)
     for label, row in shares.items():
         costs = {
