@@ -29,14 +29,14 @@ from . import measurements
 from .compare_config import ALL_REFERENCES, GROUPS, CompareConfig
 from .comparison_document import entry_json, problem_document
 from .config import FinalistConfig
-from .contest import Axes, Contest, Crew, Curves, Runs
+from .contest import Axes, Contest, Crew, Curves, Setting, runs_of
 from .default_rates import default_rates
 from .entrants import BASELINE, Entrant, references
 from .entries import ProblemResult, analyse
 from .evaluators import Device
 from .measurements import AdamRuns, Measured, Record
 from .seeding import replicate_seeds
-from .tuning import GRID, Setting, Tuned, tune
+from .tuning import GRID, Tuned, tune
 
 _QUICK_RUN_SECONDS = 1.0
 _MANY_SEEDS, _FEW_SEEDS = 60, 10
@@ -188,9 +188,7 @@ def _measure(
         else:
             tuned = untuned(axes, field)
         settings = {
-            e.label: tuned.best(e.label)
-            if rates is None
-            else Setting(rates[e.label], axes.schedules[0], axes.weight_decays[0])
+            e.label: tuned.best(e.label) if rates is None else axes.first(rates[e.label])
             for e in field
         }
         seeds = config.seeds or _report_seeds(contest, field, settings, crew)
@@ -246,14 +244,6 @@ def _refuse_hopeless(tuned: Tuned, wanted: set[str]) -> None:
             )
 
 
-def _runs(setting: Setting, axes: Axes, replicates: np.ndarray) -> Runs:
-    """Returns runs of one setting on some replicates."""
-    rate, schedule, decay = setting
-    which = axes.schedules.index(schedule) if schedule in axes.schedules else 0
-    rates, schedules, decays = (np.full(len(replicates), x) for x in (rate, which, decay))
-    return Runs(rates, schedules, decays, replicates)
-
-
 def _reported(
     contest: Contest,
     field: Sequence[Entrant],
@@ -266,7 +256,7 @@ def _reported(
 
     def measure(entrant: Entrant, device: Device) -> Curves:
         return contest.measure(
-            entrant, _runs(settings[entrant.label], contest.axes, report), device
+            entrant, runs_of(settings[entrant.label], contest.axes, report), device
         )
 
     return dict(zip(settings, crew.map(measure, field), strict=True))
@@ -297,7 +287,7 @@ def _adam_runs(
         steps = max(1, round(horizon * (config.steps or problem.steps)))
         contest = Contest(problem, steps, tuning, report, points=1, axes=axes, devices=(device,))
         tuned = tune(contest, [adam], lambda work, items: [work(item, device) for item in items])
-        runs = _runs(tuned.best(adam.label), axes, contest.report)
+        runs = runs_of(tuned.best(adam.label), axes, contest.report)
         return contest.measure(adam, runs, device).losses[:, -1]
 
     rising = sorted(config.horizons)
@@ -314,7 +304,7 @@ def _report_seeds(
 ) -> int:
     """Returns 60 where a run of Adam takes under a second, else 10."""
     place = field.index(_baseline(field))
-    one = _runs(settings[BASELINE], contest.axes, contest.report[:1])
+    one = runs_of(settings[BASELINE], contest.axes, contest.report[:1])
     run_seconds = contest.steps * contest.seconds_per_step(field[place], one, crew.device(place))
     return _MANY_SEEDS if run_seconds < _QUICK_RUN_SECONDS else _FEW_SEEDS
 
@@ -326,7 +316,7 @@ def _seconds_per_step(
     seconds: dict[str, list[float]] = {entrant.label: [] for entrant in field}
     for _ in range(_TIMINGS):
         for place, entrant in enumerate(field):
-            one = _runs(settings[entrant.label], contest.axes, contest.report[:1])
+            one = runs_of(settings[entrant.label], contest.axes, contest.report[:1])
             seconds[entrant.label].append(
                 contest.seconds_per_step(entrant, one, crew.device(place))
             )

@@ -33,11 +33,23 @@ _WIDTH = 15
 _TIMED_RUNS = 3
 
 
+class Setting(NamedTuple):
+    """What an entrant runs with."""
+
+    learning_rate: float
+    schedule: str = CONSTANT
+    weight_decay: float = 0.0
+
+
 class Axes(NamedTuple):
     """What everybody may choose beside the learning rate."""
 
     schedules: tuple[str, ...] = (CONSTANT,)
     weight_decays: tuple[float, ...] = (0.0,)
+
+    def first(self, learning_rate: float) -> Setting:
+        """Returns the setting of a learning rate where nothing else was chosen."""
+        return Setting(learning_rate, self.schedules[0], self.weight_decays[0])
 
 
 PLAIN = Axes()
@@ -50,6 +62,19 @@ class Runs(NamedTuple):
     schedules: Any  # [J], places among the axes' schedules
     weight_decays: Any  # [J]
     replicates: Any  # [J]
+
+
+def runs_of(setting: Setting, axes: Axes, replicates: np.ndarray) -> Runs:
+    """Returns runs at one setting, one on each replicate.
+
+    Args:
+      setting: its schedule is one of the axes'.
+      axes: of the contest that will run them.
+      replicates: [J].
+    """
+    schedule = axes.schedules.index(setting.schedule)
+    same = (setting.learning_rate, schedule, setting.weight_decay)
+    return Runs(*(np.full(len(replicates), value) for value in same), replicates)
 
 
 class Curves(NamedTuple):
@@ -143,7 +168,7 @@ class Contest:
 
     def compile_seconds(self, entrant: Entrant, device: Device) -> float:
         """Returns the seconds that compiling the training program anew takes, traced and optimised."""
-        one = Runs(np.ones(1), np.zeros(1), np.zeros(1), self.tuning[:1])
+        one = runs_of(self.axes.first(1.0), self.axes, self.tuning[:1])
         placed = jax.device_put(_padded(one, np.full_like(self.points, self.steps)), device)
         with without_compilation_cache():
             began = time.perf_counter()

@@ -10,8 +10,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from metarl.problems import Diagnostic, Problem
 from metarl.problems import diagnostics as all_diagnostics
 from metarl.reporting import Column, Table, number_text
@@ -19,11 +17,11 @@ from metarl.statistics import iqm
 
 from .compare_config import CompareConfig
 from .comparison import check_comparison
-from .contest import Contest, Crew, Runs
+from .contest import Contest, Crew, Setting, runs_of
 from .entrants import Entrant
 from .evaluators import Device
 from .seeding import replicate_seeds
-from .tuning import Setting, tune
+from .tuning import tune
 
 _TUNING_SEEDS, _REPORT_SEEDS = 3, 10
 
@@ -130,9 +128,7 @@ def _final_losses(
     """Returns by label the IQM of final losses on the report's seeds."""
 
     def measure(entrant: Entrant, device: Device) -> float:
-        rate = settings[entrant.label].learning_rate
-        none = np.zeros(len(contest.report))
-        runs = Runs(np.full(len(none), rate), none, none, contest.report)
+        runs = runs_of(settings[entrant.label], contest.axes, contest.report)
         return float(iqm(contest.measure(entrant, runs, device).losses[:, -1]))
 
     return dict(zip([e.label for e in field], crew.map(measure, field), strict=True))

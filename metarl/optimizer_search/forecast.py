@@ -19,7 +19,7 @@ from metarl.runs import peak_memory_mb
 from .candidates import Trial
 from .comparison import comparison_size
 from .config import SearchConfig
-from .contest import Contest, Runs
+from .contest import Contest, runs_of
 from .entrants import BASELINE, references
 from .judges import Judge, judges_of
 from .meta_overfitting import MOMENTS
@@ -128,6 +128,6 @@ def _microseconds(problem: Problem, steps: int) -> float:
     contest = Contest(problem, steps, [0], [1])
     adam = next(entrant for entrant in references() if entrant.label == BASELINE)
     device = jax.local_devices()[0]
-    one = Runs(np.full(1, 1e-3), np.zeros(1), np.zeros(1), contest.report)
+    one = runs_of(contest.axes.first(1e-3), contest.axes, contest.report)
     seconds = [contest.seconds_per_step(adam, one, device) for _ in range(4)][1:]
     return float(np.median(seconds)) * 1e6

@@ -17,7 +17,7 @@ import numpy as np
 
 from metarl.runs import load_checkpoint, save_checkpoint
 
-from .tuning import Setting
+from .contest import Setting
 
 
 class Record(NamedTuple):

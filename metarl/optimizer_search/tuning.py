@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .contest import Axes, Contest, Runs
+from .contest import Axes, Contest, Runs, Setting
 from .entrants import Entrant
 from .evaluators import Device
-from .schedules import CONSTANT
 
 # Exponent i stands for the learning rate 10^(i/2).
 GRID = range(-10, 5)
@@ -25,14 +24,6 @@ _WIDENING = 2
 _MOST_WIDENINGS = 4
 
 Each = Callable[[Callable[[Any, Device], Any], Sequence[Any]], list[Any]]
-
-
-class Setting(NamedTuple):
-    """What an entrant runs with."""
-
-    learning_rate: float
-    schedule: str = CONSTANT
-    weight_decay: float = 0.0
 
 
 class Tuned(NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
+from metarl.optimizer_search.contest import Setting
 from metarl.optimizer_search.entries import (
     analyse,
     best_reference,
@@ -18,7 +19,6 @@ from metarl.optimizer_search.entries import (
     speed_ups,
 )
 from metarl.optimizer_search.measurements import AdamRuns, Measured, Record, load, save
-from metarl.optimizer_search.tuning import Setting
 from metarl.statistics import iqm
 
 INF = math.inf

@@ -13,13 +13,13 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.choice import Choice
 from metarl.optimizer_search.comparison import Comparison
 from metarl.optimizer_search.config import FinalistConfig, SearchConfig, to_dict
+from metarl.optimizer_search.contest import Setting
 from metarl.optimizer_search.entries import ProblemResult, analyse
 from metarl.optimizer_search.finished import read_finished
 from metarl.optimizer_search.measurements import Measured, Record
 from metarl.optimizer_search.protocol import repeat_command
 from metarl.optimizer_search.report import _letters, _usage, write_figures, write_report
 from metarl.optimizer_search.result import RANDOM_PREFIX, SearchResult, finalists_document
-from metarl.optimizer_search.tuning import Setting
 from metarl.reporting import formula_svg
 from metarl.runs import RunDirectory
 from metarl.update_rules import BINARY, OPERANDS, UNARY, parse

@@ -10,11 +10,11 @@ import pytest
 
 from metarl import problems as suite
 from metarl.optimizer_search.compare_config import CompareConfig
-from metarl.optimizer_search.contest import Axes, Contest, Crew
+from metarl.optimizer_search.contest import Axes, Contest, Crew, Setting, runs_of
 from metarl.optimizer_search.default_rates import default_rates, found_multiples, log_relative
 from metarl.optimizer_search.entrants import entrant
 from metarl.optimizer_search.inner_training import draw_fixture, judge, optax_learner, start, train
-from metarl.optimizer_search.tuning import GRID, Setting, rates_of, tune
+from metarl.optimizer_search.tuning import GRID, rates_of, tune
 
 STEPS, SEEDS = 12, [3, 4]
 AXES = Axes(("constant", "cosine"), (0.0, 0.1))
@@ -60,6 +60,17 @@ def test_the_best_point_is_that_of_the_lowest_mean(tuned):
                 for decay, mean in zip(AXES.weight_decays, by_schedule, strict=True):
                     lowest = min(lowest, (mean, Setting(rate, schedule, decay)))
         assert tuned.best(label) == lowest[1]
+
+
+def test_a_setting_gives_a_run_on_each_replicate():
+    runs = runs_of(Setting(0.3, AXES.schedules[1], 0.25), AXES, np.array([4, 7, 5]))
+    assert list(zip(*runs, strict=True)) == [
+        (0.3, 1, 0.25, 4),
+        (0.3, 1, 0.25, 7),
+        (0.3, 1, 0.25, 5),
+    ]
+    first = Setting(0.3, AXES.schedules[0], AXES.weight_decays[0])
+    assert AXES.first(0.3) == first
 
 
 def test_losses_relative_to_adams_are_clipped_and_divergence_is_the_worst():
