@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from metarl import classical_agents
 from metarl.environments import HostEnvironment, play, play_on_host
@@ -37,7 +37,7 @@ from .config import TrainConfig
 from .imitation import imitation
 from .inputs import make_encoder
 from .network import POLICY, is_privileged, make_policy
-from .parallel import make_mesh, spread_policy
+from .parallel import Mesh, make_mesh, replicate, spread_policy
 from .reinforcement import chunk_of, compiled_update, host_chunk
 
 CHUNK_STEPS = 200_000  # environment steps of a compiled chunk, about
@@ -74,12 +74,13 @@ class TrainJob:
     Args:
       config: the settings.
       start: parameters of an acting policy to start from; None draws them.
+      mesh: the devices to train on; all of them, of all processes, if None.
 
     Raises:
       InvalidInput: an unknown environment or agent, or settings that do not fit each other.
     """
 
-    def __init__(self, config: TrainConfig, start: Params | None = None):
+    def __init__(self, config: TrainConfig, start: Params | None = None, mesh: Mesh | None = None):
         """Looks everything up by name; nothing is compiled before the first chunk."""
         self.config, self._start = config, start
         self.trial = make_trial(config.world)
@@ -96,7 +97,11 @@ class TrainJob:
             f"{environment.name!r} is stepped on the host, where one agent at a time is trained, "
             "without a warm start; leave --seeds and --warm-start out.",
         )
-        self.mesh = make_mesh()
+        require(
+            not self.on_host or jax.process_count() == 1,
+            f"{environment.name!r} is stepped on the host, and trained by one process.",
+        )
+        self.mesh = mesh or make_mesh()
         self._key = jax.random.key(config.seed)
 
     # Sizes ---------------------------------------------------------------------------------------
@@ -130,12 +135,12 @@ class TrainJob:
     @property
     def _parts(self) -> int:
         config = self.config
-        minibatches = {
-            "ppo": config.ppo.minibatches,
-            "trpo": config.trpo.value_minibatches,
-            "reinforce": 1,
+        minibatches, groups = {
+            "ppo": (config.ppo.minibatches, config.ppo.shuffle_groups),
+            "trpo": (config.trpo.value_minibatches, config.trpo.shuffle_groups),
+            "reinforce": (1, 1),
         }[config.algorithm]
-        return minibatches * self.mesh.size
+        return minibatches * math.lcm(self.mesh.size, groups)
 
     # Job -----------------------------------------------------------------------------------------
 
@@ -182,6 +187,12 @@ class TrainJob:
             return state.progress.env_steps, None
         imitated = self.imitation_updates * self.lessons * self.trial.length
         return state.progress.env_steps, imitated + updates * self.trials * self.trial.length
+
+    def score(self, state: TrainState) -> float | None:
+        """Returns the validation return of a state that has just been found the best so far."""
+        progress = state.progress
+        just_tried = progress.tried_at == progress.env_steps > 0
+        return progress.best_score if just_tried and progress.without_best == 0 else None
 
     def save(self, state: TrainState) -> tuple[dict[str, np.ndarray], Any]:
         """Returns the whole state, as arrays and JSON."""
@@ -240,7 +251,7 @@ class TrainJob:
 
     @cached_property
     def _imitation_chunk(self) -> Callable[..., Any]:
-        return chunk_of(self._over_seeds(self._imitation.update))
+        return chunk_of(self._over_seeds(self._imitation.update), self.mesh)
 
     @cached_property
     def reinforcement_chunk(self) -> Callable[..., Any]:
@@ -250,12 +261,12 @@ class TrainJob:
             return host_chunk(*world, self.trials)
         privileged = is_privileged(self.trial.environment, self.config.network)
         update = compiled_update(*world, privileged, self.trials, self.mesh)
-        return chunk_of(self._over_seeds(update, in_axes=(0, 0, None)))
+        return chunk_of(self._over_seeds(update, in_axes=(0, 0, None)), self.mesh)
 
     def _begin_reinforcement(self, learner: Any) -> Any:
         """Returns the learner of the second phase, whose policy is what the first has learnt."""
         params = self._initial_params()
-        return self._learner({**params, POLICY: learner.params[POLICY]})
+        return self._learner({**params, POLICY: jax.device_get(learner.params[POLICY])})
 
     # Validation ----------------------------------------------------------------------------------
 
@@ -271,12 +282,12 @@ class TrainJob:
         self, state: TrainState, learner: Any, progress: Progress
     ) -> tuple[TrainState, Progress, Metrics]:
         """Plays on validation tasks, and keeps the best agent so far."""
-        candidates = _unstacked(learner.params, self.config.seeds)
+        candidates = _unstacked(jax.device_get(learner.params), self.config.seeds)
         scores = [self.validate(params[POLICY]) for params in candidates]
         score, best = max(scores), state.best
         better = score > progress.best_score
         if better:
-            best = jax.device_get(candidates[int(np.argmax(scores))][POLICY])
+            best = candidates[int(np.argmax(scores))][POLICY]
         progress = progress._replace(
             tried_at=progress.env_steps,
             best_score=max(score, progress.best_score),
@@ -366,7 +377,7 @@ class TrainJob:
 
     def _placed(self, tree: Any) -> Any:
         """Returns the tree on every device of the mesh, so that no chunk is compiled twice."""
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+        return replicate(tree, self.mesh)
 
 
 def describe(metrics: Mapping[str, Any]) -> str:

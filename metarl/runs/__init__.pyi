@@ -1,8 +1,10 @@
 from .arrays import write_arrays as write_arrays
+from .checkpoint_file import DamagedCheckpoint as DamagedCheckpoint
+from .checkpoint_file import UnusableCheckpoint as UnusableCheckpoint
+from .checkpoint_file import load_checkpoint as load_checkpoint
+from .checkpoint_file import save_checkpoint as save_checkpoint
 from .checkpoints import Checkpoints as Checkpoints
-from .checkpoints import UnusableCheckpoint as UnusableCheckpoint
-from .checkpoints import load_checkpoint as load_checkpoint
-from .checkpoints import save_checkpoint as save_checkpoint
+from .checkpoints import NpzCheckpoints as NpzCheckpoints
 from .compilation import without_compilation_cache as without_compilation_cache
 from .directory import RunDirectory as RunDirectory
 from .driver import Job as Job
@@ -19,6 +21,7 @@ from .experiments import saying_how_to_go_on as saying_how_to_go_on
 from .interruption import Interruption as Interruption
 from .memory import peak_memory_mb as peak_memory_mb
 from .metric_log import MetricLog as MetricLog
+from .orbax_checkpoints import OrbaxCheckpoints as OrbaxCheckpoints
 from .progress import PlainProgress as PlainProgress
 from .progress import Progress as Progress
 from .progress import SilentProgress as SilentProgress
@@ -32,10 +35,13 @@ __all__ = [
     "REPRODUCTION",
     "SCALES",
     "Checkpoints",
+    "DamagedCheckpoint",
     "ExperimentCard",
     "Interruption",
     "Job",
     "MetricLog",
+    "NpzCheckpoints",
+    "OrbaxCheckpoints",
     "Outcome",
     "PlainProgress",
     "Progress",

@@ -1,10 +1,13 @@
 """The run directory: everything about one run in one place, made whole or not at all.
 
-    run.json          what this is: format, job, name
-    config.json       the configuration as it was asked for; `--config RUN_DIR/config.json` repeats
-    the run provenance.json   what its numbers may depend on metrics.jsonl     one line a generation
-    checkpoints/      the newest two states outcome.json      how the last session ended, and the
-    budget that repeats it lock              held by the process that is at work here
+    run.json          what this is: format, job, name, kind of checkpoints
+    config.json       the configuration as asked for; `--config RUN_DIR/config.json` repeats the run
+    provenance.json   what its numbers may depend on
+    metrics.jsonl     one line a generation
+    checkpoints/      the newest states
+    outcome.json      how the last session ended, and the budget that repeats it
+    heartbeat.json    where the run stands, every second
+    lock              held by the process that is at work here
 
 The first three are there, on the disk, before anything is compiled; so a run that is killed later
 can always be resumed.
@@ -23,13 +26,18 @@ from typing import Any
 
 from metarl.errors import InvalidInput, nearest_name, require
 
-from .checkpoints import Checkpoints
+from .checkpoints import checkpoint_kind, make_checkpoints
 from .durable import json_bytes, read_json_object, sync_directory, write_durably
+from .heartbeat import Heartbeat
 from .metric_log import MetricLog
 from .provenance import collect_provenance
 
-FORMAT, FORMAT_VERSION = "metarl-run", 1
+FORMAT, FORMAT_VERSION = "metarl-run", 2
+_READABLE = (1, 2)  # in format 1 every run has checkpoints of the kind "npz"
 _IDENTITY, _CONFIG, _PROVENANCE = "run.json", "config.json", "provenance.json"
+_LOCK = "lock"
+# Who lists runs looks at a lock for an instant, and must not keep the owner of a run out.
+_LOCK_TRIES, _LOCK_PAUSE = 5, 0.03  # seconds
 
 
 class RunDirectory:
@@ -42,16 +50,25 @@ class RunDirectory:
       provenance: see `collect_provenance`; of the process that created the run.
       metrics: the metric log.
       checkpoints: the saved states.
+      heartbeat: where the run stands; it beats while the lock is held.
     """
 
-    def __init__(self, path: Path, job: str, config: dict[str, Any], provenance: dict[str, Any]):
-        """Use `create` or `open`."""
+    def __init__(
+        self,
+        path: Path,
+        job: str,
+        config: dict[str, Any],
+        provenance: dict[str, Any],
+        checkpoints: str = "npz",
+    ):
+        """Use `create` or `open`; `checkpoints` is their kind."""
         self.path = path
         self.job = job
         self.config = config
         self.provenance = provenance
         self.metrics = MetricLog(path / "metrics.jsonl")
-        self.checkpoints = Checkpoints(path / "checkpoints")
+        self.checkpoints = make_checkpoints(checkpoints, path / "checkpoints")
+        self.heartbeat = Heartbeat(path)
         self._locks_held = 0
 
     @classmethod
@@ -87,7 +104,13 @@ class RunDirectory:
         provenance = collect_provenance(
             command, seed=config.get("seed"), matmul_precision=matmul_precision
         )
-        identity = {"format": FORMAT, "version": FORMAT_VERSION, "job": job, "name": place.name}
+        identity = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "job": job,
+            "name": place.name,
+            "checkpoints": checkpoint_kind(job),
+        }
         contents = {_IDENTITY: identity, _CONFIG: config, _PROVENANCE: provenance}
         _write_whole_directory(
             place, {name: json_bytes(content) for name, content in contents.items()}
@@ -109,9 +132,10 @@ class RunDirectory:
             f"{str(place)!r} is not a run of metarl: its {_IDENTITY} belongs to something else.",
         )
         require(
-            identity.get("version") == FORMAT_VERSION,
-            f"Run {str(place)!r} has format {identity.get('version')}; this metarl reads "
-            f"format {FORMAT_VERSION}. Use the version that made it ({_PROVENANCE} names it).",
+            identity.get("version") in _READABLE,
+            f"Run {str(place)!r} has format {identity.get('version')}; this metarl reads formats "
+            f"{_READABLE[0]} to {_READABLE[-1]}. Use the version that made it ({_PROVENANCE} names "
+            "it).",
         )
         for name in (_CONFIG, _PROVENANCE):
             require(
@@ -122,7 +146,8 @@ class RunDirectory:
             read_json_object(place / _CONFIG),
             read_json_object(place / _PROVENANCE),
         )
-        return cls(place, identity["job"], config, provenance)
+        kind = identity.get("checkpoints", "npz")
+        return cls(place, identity["job"], config, provenance, kind)
 
     @property
     def outcome(self) -> dict[str, Any] | None:
@@ -142,20 +167,40 @@ class RunDirectory:
     def lock(self) -> Iterator[None]:
         """Keeps other processes out while the block runs.
 
-        The lock dies with its process, and may be taken again inside the block.
+        The lock dies with its process, and may be taken again inside the block. The heartbeat goes
+        on as long as it is held.
 
         Raises:
           InvalidInput: another process, or another `RunDirectory` of this one, is at work here.
         """
         if self._locks_held == 0:
             self._lock_file = _locked(self.path)
+            self.heartbeat.start()
         self._locks_held += 1
         try:
             yield
         finally:
             self._locks_held -= 1
             if self._locks_held == 0:
+                self.heartbeat.stop()
                 os.close(self._lock_file)
+
+
+def is_in_use(directory: Path) -> bool:
+    """Tells whether a process is at work in a run directory."""
+    import fcntl
+
+    try:
+        descriptor = os.open(directory / _LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _new_name(job: str) -> str:
@@ -221,11 +266,9 @@ def _write_whole_directory(place: Path, contents: Mapping[str, bytes]) -> None:
 
 def _locked(directory: Path) -> int:
     """Returns the lock file, locked; the system lets go of it when the process ends."""
-    import fcntl
-
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
     except BaseException as error:
@@ -239,3 +282,16 @@ def _locked(directory: Path) -> int:
             ) from None
         raise
     return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    """Locks a file, or raises BlockingIOError."""
+    import fcntl
+
+    for left in reversed(range(_LOCK_TRIES)):
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(_LOCK_PAUSE)

@@ -4,18 +4,20 @@
     until the job is finished, the time is up or somebody interrupts:
       update                        one generation
       log its metrics               flushed
-      save a checkpoint             at most every so many seconds, and always at the end
+      save a checkpoint             now and then, when the state is the best so far, and at the end
 
 Between two checkpoints a killed process loses its work and nothing else: the log is cut back to the
-checkpoint, and the same generations run again with the same results.
+checkpoint, and the same generations run again with the same results. So it is when the newest
+checkpoint turns out to be damaged: the one before is used, and that is said.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -37,11 +39,17 @@ Reason = Literal["complete", "time limit", "signal"]
 # the same in every repetition of a run, so a job puts no times or rates into its metrics (the
 # progress display computes them).
 ADDED_METRICS = (GENERATION, "position", "seconds")
+CHECKPOINT_SECONDS = "METARL_CHECKPOINT_SECONDS"  # environment variable, see docs/run_directory.md
 _OVERTIME = 1.1  # how much longer than the time limit to wait for a generation that gets somewhere
 
 
 class Job(Protocol[State]):
-    """Something that goes on in generations: a pair of functions, and a way to save its state."""
+    """Something that goes on in generations: a pair of functions, and a way to save its state.
+
+    A job may also have `score(state) -> float | None`: how good a state is that has just been found
+    the best so far on validation data, None for all others. It is then saved at once, and kept
+    beside the newest where checkpoints are of a kind that keeps the best.
+    """
 
     def init(self) -> State:
         """Returns the state before the first generation."""
@@ -94,7 +102,8 @@ def drive(
     `outcome.json` then holds "outcome", "reason" ("complete", "time limit" or "signal"),
     "position", "total", "generations", "seconds", and "repeats_with_budget": the position at which
     a repetition without a clock has to stop to end as this run did (None if it was interrupted). A
-    finished run is not driven on: its last state is returned.
+    finished run is not driven on: its last state is returned, once it is computed again if its
+    checkpoint is damaged.
 
     Args:
       job: what to do.
@@ -102,7 +111,8 @@ def drive(
       progress: where it is shown; it is begun and ended here.
       minutes: time limit over all sessions; the run then ends, finished, with the first generation
         that is complete.
-      checkpoint_seconds: the shortest time between two checkpoints.
+      checkpoint_seconds: the shortest time between two checkpoints, but for those of a new best
+        score; the environment variable METARL_CHECKPOINT_SECONDS takes its place.
       unit: what the position counts, in the plural, for the display.
       describe: makes a line of text for the display from the metrics of a generation.
       interruption: one that the caller holds around more than this; None handles signals here.
@@ -113,8 +123,8 @@ def drive(
       The last state, and whether the job is "finished" or was "interrupted" and can be resumed.
 
     Raises:
-      InvalidInput: the checkpoint or the log cannot be used, the run is in use, or `minutes` is not
-        positive.
+      InvalidInput: no checkpoint is intact, the log cannot be used, the run is in use, or `minutes`
+        is not positive.
       OSError: something could not be written; the run can be resumed from its last checkpoint.
       KeyboardInterrupt: a second signal came; likewise.
     """
@@ -123,20 +133,38 @@ def drive(
         f"The time limit is {minutes} minutes; it has to be above 0.",
     )
     limit = float("inf") if minutes is None else 60.0 * minutes
-    with run.lock(), _handled(interruption) as stop, _displayed(progress, run, unit, owner or run):
-        snapshot, resumed = _restore(job, run)
-        if resumed and (run.outcome or {}).get("outcome") == "finished":
+    pause = _checkpoint_seconds(checkpoint_seconds)
+    with (
+        run.lock(),
+        _handled(interruption) as stop,
+        _displayed(progress, run, unit, owner or run),
+        _closing(run),
+    ):
+        snapshot = _restore(job, run, progress)
+        end = _known_end(run)
+        if end is None:
+            run.write_outcome(None)
+        elif snapshot.generation == end.generation:
             return snapshot.state, "finished"
-        run.write_outcome(None)
-        session = _Session(job, run, progress, limit, checkpoint_seconds, describe, stop, clock)
+        session = _Session(job, run, progress, limit, pause, unit, describe, stop, end, clock)
         snapshot, reason = session.advance(snapshot)
         _save(job, run, snapshot)
-        outcome = _record_outcome(job, run, snapshot, reason)
+        run.checkpoints.wait()
+        outcome: Outcome = "interrupted" if reason == "signal" else "finished"
+        if end is None or outcome == "finished":
+            run.write_outcome(_described(job, snapshot, outcome, reason))
     if outcome == "interrupted":
         progress.message(
             f"Interrupted. Everything is saved; go on with: {resume_command(owner or run)}"
         )
     return snapshot.state, outcome
+
+
+class _End(NamedTuple):
+    """Where a run ended whose last state is to be computed again."""
+
+    generation: int
+    reason: Reason
 
 
 class _Session(NamedTuple):
@@ -147,8 +175,10 @@ class _Session(NamedTuple):
     progress: Progress
     limit: float  # seconds
     checkpoint_seconds: float
+    unit: str
     describe: Callable[[Metrics], str]
     stop: Interruption
+    end: _End | None
     clock: Callable[[], float]
 
     def advance(self, snapshot: Snapshot) -> tuple[Snapshot, Reason]:
@@ -165,21 +195,26 @@ class _Session(NamedTuple):
             snapshot = Snapshot(state, snapshot.generation + 1, self.clock() - started)
             moved, text = self.job.position(state)[0] > before, self.describe(metrics)
             self._log(snapshot, metrics)
-            if self.clock() - saved >= self.checkpoint_seconds:
+            due = self.clock() - saved >= self.checkpoint_seconds
+            if due or _score(self.job, state) is not None:
                 _save(self.job, self.run, snapshot)
                 saved = self.clock()
 
     def _reason_to_stop(self, snapshot: Snapshot, moved: bool) -> Reason | None:
+        if self.end is not None and snapshot.generation == self.end.generation:
+            return self.end.reason
         if self.job.finished(snapshot.state):
             return "complete"
         # A repetition stops at a position. It is this generation's alone if the position has just
         # moved; a job that is stuck is not waited for.
-        if snapshot.seconds >= self.limit and (moved or snapshot.seconds >= _OVERTIME * self.limit):
+        limit = self.limit if self.end is None else float("inf")
+        if snapshot.seconds >= limit and (moved or snapshot.seconds >= _OVERTIME * limit):
             return "time limit"
         return "signal" if self.stop.requested else None
 
     def _show(self, snapshot: Snapshot, text: str) -> None:
         position, total = self.job.position(snapshot.state)
+        self.run.heartbeat.note(position, total, self.unit)
         left = None if self.limit == float("inf") else max(0.0, self.limit - snapshot.seconds)
         self.progress.report(position, total, text, seconds_left=left)
 
@@ -205,16 +240,36 @@ def resume_command(run: RunDirectory) -> str:
     return f"metarl resume {shlex.quote(str(run.path))}"
 
 
-def _restore(job: Job[State], run: RunDirectory) -> tuple[Snapshot[State], bool]:
-    """Returns where the run stands, its log cut back to that, and whether it had a checkpoint."""
+def _checkpoint_seconds(usual: float) -> float:
+    """Returns the shortest time between two checkpoints, as the environment may have it."""
+    text = os.environ.get(CHECKPOINT_SECONDS)
+    if text is None:
+        return usual
+    with contextlib.suppress(ValueError):
+        if (seconds := float(text)) >= 0.0:
+            return seconds
+    raise InvalidInput(f"{CHECKPOINT_SECONDS} takes seconds, 0 or more, not {text[:100]!r}.")
+
+
+def _restore(job: Job[State], run: RunDirectory, progress: Progress) -> Snapshot[State]:
+    """Returns where the run stands, after its log is cut back to that."""
     run.checkpoints.sweep()
-    saved = run.checkpoints.load_newest()
+    saved = run.checkpoints.load_newest(progress.message)
     if saved is None:
         run.metrics.truncate(after=0)
-        return Snapshot(job.init(), 0, 0.0), False
+        return Snapshot(job.init(), 0, 0.0)
     arrays, meta = saved
     run.metrics.truncate(after=meta["generation"])
-    return Snapshot(job.load(arrays, meta["job"]), meta["generation"], meta["seconds"]), True
+    run.checkpoints.set_aside_after(meta["generation"])
+    return Snapshot(job.load(arrays, meta["job"]), meta["generation"], meta["seconds"])
+
+
+def _known_end(run: RunDirectory) -> _End | None:
+    """Returns where the run ended; None if it has not."""
+    outcome = run.outcome or {}
+    if outcome.get("outcome") != "finished":
+        return None
+    return _End(outcome["generations"], outcome["reason"])
 
 
 def _save(job: Job[State], run: RunDirectory, snapshot: Snapshot[State]) -> None:
@@ -222,26 +277,44 @@ def _save(job: Job[State], run: RunDirectory, snapshot: Snapshot[State]) -> None
     run.metrics.sync()
     arrays, meta = job.save(snapshot.state)
     meta = {"generation": snapshot.generation, "seconds": snapshot.seconds, "job": meta}
-    run.checkpoints.save(snapshot.generation, arrays, meta)
+    run.checkpoints.save(snapshot.generation, arrays, meta, _score(job, snapshot.state))
 
 
-def _record_outcome(
-    job: Job[State], run: RunDirectory, snapshot: Snapshot[State], reason: Reason
-) -> Outcome:
-    outcome: Outcome = "interrupted" if reason == "signal" else "finished"
+def _score(job: Job[State], state: State) -> float | None:
+    """Returns the score of a state that is the best so far, if the job tells of that."""
+    score = getattr(job, "score", None)
+    return None if score is None else score(state)
+
+
+def _described(
+    job: Job[State], snapshot: Snapshot[State], outcome: Outcome, reason: Reason
+) -> dict[str, Any]:
+    """Returns what `outcome.json` holds."""
     position, total = job.position(snapshot.state)
-    run.write_outcome(
-        {
-            "outcome": outcome,
-            "reason": reason,
-            "position": position,
-            "total": total,
-            "generations": snapshot.generation,
-            "seconds": round(snapshot.seconds, 3),
-            "repeats_with_budget": position if outcome == "finished" else None,
-        }
-    )
-    return outcome
+    return {
+        "outcome": outcome,
+        "reason": reason,
+        "position": position,
+        "total": total,
+        "generations": snapshot.generation,
+        "seconds": round(snapshot.seconds, 3),
+        "repeats_with_budget": position if outcome == "finished" else None,
+    }
+
+
+@contextlib.contextmanager
+def _closing(run: RunDirectory) -> Iterator[None]:
+    """Waits at the end for checkpoints that are still being written; the first error is raised."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            run.checkpoints.close()
+        raise
+    else:
+        run.checkpoints.close()
+    finally:
+        run.heartbeat.note_end()
 
 
 def _handled(interruption: Interruption | None) -> contextlib.AbstractContextManager[Interruption]:

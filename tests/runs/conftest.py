@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import subprocess
@@ -26,8 +27,12 @@ def ToyJob():
 
 @pytest.fixture
 def new_run(tmp_path):
-    def create(name="run"):
-        return RunDirectory.create(tmp_path / name, "toy", {"seed": 3, "budget": 90}, ["metarl"])
+    def create(name="run", kind="npz"):
+        path = tmp_path / name
+        RunDirectory.create(path, "toy", {"seed": 3, "budget": 90}, ["metarl"])
+        identity = json.loads((path / "run.json").read_text())
+        (path / "run.json").write_text(json.dumps({**identity, "checkpoints": kind}))
+        return RunDirectory.open(path)
 
     return create
 

@@ -170,7 +170,9 @@ def test_a_run_of_another_version_is_refused(tmp_path):
     path = create(tmp_path / "run").path
     identity = json.loads((path / "run.json").read_text())
     (path / "run.json").write_text(json.dumps({**identity, "version": 99}))
-    with pytest.raises(InvalidInput, match=r"has format 99; this metarl reads format 1. Use the"):
+    with pytest.raises(
+        InvalidInput, match=r"has format 99; this metarl reads formats 1 to 2. Use the"
+    ):
         RunDirectory.open(path)
 
 

@@ -9,6 +9,15 @@ from metarl.errors import InvalidInput
 from metarl.runs import Interruption, PlainProgress, RunDirectory, SilentProgress, drive
 
 
+def flip_a_bit(path):
+    """Damages a checkpoint, be it a file or a directory, in the middle of its largest file."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    largest = max(files, key=lambda file: (file.name != "manifest.json", file.stat().st_size))
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 0b100
+    largest.write_bytes(content)
+
+
 class Clock:
     """Seconds that pass only when the job says so."""
 
@@ -241,23 +250,95 @@ def test_a_full_disk_stops_the_job_and_leaves_the_last_checkpoint(
     assert_same_run(run, state, expected_run, expected)
 
 
-def test_a_damaged_checkpoint_is_refused_and_an_older_one_can_be_used(
+@pytest.mark.parametrize("kind", ["npz", "orbax"])
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_with_the_same_bits(
+    damaged, kind, ToyJob, new_run, assert_same_run, capsys
+):
+    """Also of a run that is finished already: its last state is computed again."""
+    run, expected_run = new_run(kind=kind), new_run("expected")
+    expected, _ = drive(ToyJob(budget=18), expected_run, SilentProgress())
+    run.checkpoints.keep = 100
+    drive(ToyJob(budget=18), run, SilentProgress(), checkpoint_seconds=0.0)
+    paths = run.checkpoints.paths()
+    assert len(paths) == expected.generation
+    for path in paths[-damaged:]:
+        flip_a_bit(path)
+    capsys.readouterr()
+    state, outcome = drive(ToyJob(budget=18), run, SilentProgress())
+    assert outcome == "finished"
+    assert_same_run(run, state, expected_run, expected)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"Using the one before, {paths[-damaged - 1].name}.")
+    assert all(path.name in line for path in paths[-damaged:])
+    assert line.count("is damaged") == damaged == len(run.checkpoints.leftovers())
+    again, _ = drive(ToyJob(budget=18), run, SilentProgress())
+    assert again.place.tobytes() == expected.place.tobytes() and not capsys.readouterr().err
+
+
+def test_where_the_clock_ended_a_run_is_kept_when_its_end_is_computed_again(
     ToyJob, new_run, assert_same_run
 ):
+    """A slower machine is not stopped earlier by the clock, and interruptions forget nothing."""
+    clock, run, expected_run = Clock(), new_run(), new_run("expected")
+    job = ToyJob(budget=None, on_update=clock.tick)
+    for each in (expected_run, run):
+        each.checkpoints.keep = 100
+        expected, _ = drive(
+            job, each, SilentProgress(), minutes=1.0, checkpoint_seconds=20.0, clock=clock
+        )
+    for path in run.checkpoints.paths()[2:]:
+        flip_a_bit(path)
+    slow, interruption, outcome, state = Clock(), Interruption(), "interrupted", None
+
+    def update():
+        slow.now += 1000.0
+        interruption.request()
+
+    sessions = 0
+    while outcome == "interrupted":
+        interruption.requested, sessions = False, sessions + 1
+        job = ToyJob(budget=None, on_update=update)
+        state, outcome = drive(
+            job, run, SilentProgress(), minutes=1.0, clock=slow, interruption=interruption
+        )
+    assert sessions == expected.generation - 4 > 1
+    assert_same_run(run, state, expected_run, expected)
+
+
+def test_a_run_without_an_intact_checkpoint_is_refused_and_left_as_it_is(ToyJob, new_run):
     run = new_run()
-    state, _ = drive(ToyJob(), run, SilentProgress(), checkpoint_seconds=0.0)
-    before = run.metrics.path.read_bytes()
-    newest = run.checkpoints.newest()
-    newest.write_bytes(newest.read_bytes()[:-1])
-    with pytest.raises(
-        InvalidInput, match=r"is cut short .* remove this file to resume from there"
-    ):
+    drive(ToyJob(), run, SilentProgress(), checkpoint_seconds=0.0)
+    for path in run.checkpoints.paths():
+        flip_a_bit(path)
+    before = run.metrics.path.read_bytes(), run.outcome
+    with pytest.raises(InvalidInput, match=r"No checkpoint of this run is intact: remove the fold"):
         drive(ToyJob(), run, SilentProgress())
-    assert run.metrics.path.read_bytes() == before, "a refused resume changes nothing"
-    newest.unlink()
-    (run.path / "outcome.json").unlink()
-    again, _ = drive(ToyJob(), run, SilentProgress())
-    assert again.place.tobytes() == state.place.tobytes()
+    assert (run.metrics.path.read_bytes(), run.outcome) == before
+
+
+def test_a_state_that_is_the_best_so_far_is_saved_at_once(ToyJob, new_run):
+    class Scored(ToyJob):
+        def score(self, state):
+            return 7.0 if state.generation == 5 else None
+
+    run, clock = new_run(), Clock()
+    run.checkpoints.keep = 100
+    job = Scored(budget=21, on_update=clock.tick)
+    drive(job, run, SilentProgress(), checkpoint_seconds=35.0, clock=clock)
+    assert [int(path.stem) for path in run.checkpoints.paths()] == [4, 5, 9]
+
+
+def test_the_environment_may_say_how_often_checkpoints_are_saved(ToyJob, new_run, monkeypatch):
+    run = new_run()
+    run.checkpoints.keep = 100
+    monkeypatch.setenv("METARL_CHECKPOINT_SECONDS", "0")
+    drive(ToyJob(budget=9), run, SilentProgress())
+    assert len(run.checkpoints.paths()) == 3
+    for wrong in ("-1", "soon", "nan"):
+        monkeypatch.setenv("METARL_CHECKPOINT_SECONDS", wrong)
+        with pytest.raises(InvalidInput, match=rf"takes seconds, 0 or more, not '{wrong}'"):
+            drive(ToyJob(), new_run(wrong), SilentProgress())
 
 
 def test_metrics_may_not_hide_those_of_the_driver(ToyJob, new_run):

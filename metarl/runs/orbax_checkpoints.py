@@ -1,0 +1,238 @@
+"""Checkpoints by orbax: a directory a generation, written in the background.
+
+    0000000012/          a step of orbax's CheckpointManager
+      arrays/            the arrays, by name (PyTreeSave; OCDBT)
+      meta/metadata      JSON: the meta, and type and shape of every array (JsonSave)
+      manifest.json      SHA-256 of all files; written last
+
+`save` copies the state and returns. A thread then waits for orbax, writes the manifest and removes
+what is too old, in this order: the last state that is known to be whole is never given up for one
+that is not. orbax takes seconds to import: a run that will save begins with that in the same thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import re
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checkpoint_file import OTHER_VERSION, DamagedCheckpoint, UnusableCheckpoint
+from .checkpoints import Arrays, Checkpoints, generation_of, remove
+from .durable import json_bytes
+from .manifest import (
+    MANIFEST,
+    ManifestFault,
+    OtherManifest,
+    read_manifest,
+    verify_manifest,
+    write_manifest,
+)
+
+_NAME_DIGITS = 10
+_ARRAYS, _META = "arrays", "meta"
+_FULL = re.compile("no space left|disk quota|RESOURCE_EXHAUSTED", re.IGNORECASE)
+
+
+class OrbaxCheckpoints(Checkpoints):
+    """A directory a generation; the newest few are kept, and the one with the best score."""
+
+    _manager: Any = None
+    _thread: ThreadPoolExecutor | None = None
+    _pending: Future[None] | None = None
+
+    def sweep(self) -> None:
+        """See `Checkpoints`."""
+        self.directory.mkdir(exist_ok=True)
+        finished = set(self.paths())
+        for path in self.directory.glob("[0-9]*"):
+            if path not in finished:
+                remove(path)
+        self._background().submit(orbax)
+
+    def save(
+        self,
+        generation: int,
+        arrays: Mapping[str, np.ndarray],
+        meta: Any,
+        score: float | None = None,
+    ) -> None:
+        """See `Checkpoints`; blocks for a copy of the arrays, and for the save before."""
+        self.wait()
+        path = self.directory / f"{generation:0{_NAME_DIGITS}d}"
+        if (path / MANIFEST).exists():
+            return
+        content = {name: np.asarray(array) for name, array in arrays.items()}
+        described = {name: [a.dtype.name, list(a.shape)] for name, a in content.items()}
+        # orbax refuses arrays without elements and dicts without arrays: both are known by shape.
+        content = {name: np.asarray(a, order="C") for name, a in content.items() if a.size}
+        items = {_META: orbax().args.JsonSave(_plain({"meta": meta, "arrays": described}))}
+        if content:
+            items[_ARRAYS] = orbax().args.PyTreeSave(content)
+        try:
+            self._ready().save(generation, args=orbax().args.Composite(**items), force=True)
+        except Exception as error:
+            raise _not_written(path, error) from error
+        self._pending = self._background().submit(self._finish, path, score)
+
+    def load(self, path: Path) -> tuple[Arrays, Any]:
+        """See `Checkpoints`."""
+        try:
+            verify_manifest(path)
+        except ManifestFault as fault:
+            raise DamagedCheckpoint(path, str(fault)) from fault
+        except OtherManifest as other:
+            raise UnusableCheckpoint(
+                f"Checkpoint {str(path)!r} {other}. {OTHER_VERSION}"
+            ) from other
+        try:
+            return _restored(path)
+        except Exception as error:
+            raise UnusableCheckpoint(
+                f"Checkpoint {str(path)!r} is whole, but orbax {orbax().__version__} cannot read it "
+                f"({type(error).__name__}: {error}). {OTHER_VERSION}"
+            ) from error
+
+    def paths(self) -> list[Path]:
+        """See `Checkpoints`."""
+        return sorted(found.parent for found in self.directory.glob(f"[0-9]*/{MANIFEST}"))
+
+    def wait(self) -> None:
+        """See `Checkpoints`."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def close(self) -> None:
+        """See `Checkpoints`."""
+        try:
+            self.wait()
+        finally:
+            manager, thread, self._manager, self._thread = self._manager, self._thread, None, None
+            if thread is not None:
+                thread.shutdown()
+            if manager is not None:
+                manager.close()
+
+    def _background(self) -> ThreadPoolExecutor:
+        """Returns the thread that finishes what orbax has begun."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        return self._thread
+
+    def _ready(self) -> Any:
+        """Returns orbax's manager."""
+        if self._manager is None:
+            self._manager = orbax().CheckpointManager(
+                self.directory.absolute(),
+                options=orbax().CheckpointManagerOptions(
+                    step_format_fixed_length=_NAME_DIGITS,
+                    create=False,
+                    multiprocessing_options=_alone(),
+                ),
+            )
+        return self._manager
+
+    def _finish(self, path: Path, score: float | None) -> None:
+        """Waits until orbax has written a checkpoint, seals it, and removes what is too old."""
+        try:
+            self._manager.wait_until_finished()
+            write_manifest(path, generation_of(path), score)
+        except Exception as error:
+            raise _not_written(path, error) from error
+        for old in self._too_old():
+            (old / MANIFEST).unlink(
+                missing_ok=True
+            )  # first: half of a checkpoint must not seem one
+            self._manager.delete(generation_of(old))
+
+    def _too_old(self) -> list[Path]:
+        *older, _ = paths = self.paths()
+        kept = paths[-self.keep :]
+        scores = {path: _score(path) for path in paths}
+        scored = [path for path in paths if scores[path] > -np.inf]
+        best = max(scored, key=scores.__getitem__, default=None)
+        return [path for path in older if path not in kept and path != best]
+
+
+def orbax() -> Any:
+    """Returns the module `orbax.checkpoint`."""
+    import orbax.checkpoint
+
+    # What goes wrong is raised; orbax also prints it, with all of its stack.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    return orbax.checkpoint
+
+
+def _restored(path: Path) -> tuple[Arrays, Any]:
+    """Returns the arrays and the meta in a directory that is intact."""
+    options = orbax().options.MultiprocessingOptions(**_alone_settings())
+    with orbax().Checkpointer(
+        orbax().CompositeCheckpointHandler(_META, _ARRAYS), multiprocessing_options=options
+    ) as reader:
+        args = orbax().args
+        only_meta = args.Composite(**{_META: args.JsonRestore()})
+        described = reader.restore(path.absolute(), args=only_meta)[_META]
+        shapes = {name: (_dtype(t), tuple(s)) for name, (t, s) in described["arrays"].items()}
+        stored = {name: np.empty(0) for name, (_, shape) in shapes.items() if 0 not in shape}
+        arrays: Arrays = {}
+        if stored:
+            as_numpy = {name: orbax().RestoreArgs(restore_type=np.ndarray) for name in stored}
+            restore = args.PyTreeRestore(stored, restore_args=as_numpy)
+            arrays = reader.restore(path.absolute(), args=args.Composite(**{_ARRAYS: restore}))[
+                _ARRAYS
+            ]
+    whole = {
+        name: arrays.get(name, np.empty(shape, dtype)) for name, (dtype, shape) in shapes.items()
+    }
+    for name, (dtype, shape) in shapes.items():
+        if whole[name].dtype != dtype or whole[name].shape != shape:
+            raise TypeError(f"{name} is {whole[name].dtype}{list(whole[name].shape)}")
+    return whole, described["meta"]
+
+
+def _alone() -> Any:
+    return orbax().options.MultiprocessingOptions(**_alone_settings())
+
+
+def _alone_settings() -> dict[str, Any]:
+    """Returns what tells orbax that of several jax processes this one alone uses a checkpoint."""
+    import jax
+
+    own = jax.process_index()
+    return {"primary_host": own, "active_processes": {own}}
+
+
+def _score(path: Path) -> float:
+    try:
+        score = read_manifest(path).score
+    except (ManifestFault, OtherManifest):
+        return -np.inf
+    return -np.inf if score is None else score
+
+
+def _dtype(name: str) -> np.dtype:
+    import ml_dtypes
+
+    return np.dtype(getattr(ml_dtypes, name, name))
+
+
+def _plain(content: Any) -> Any:
+    """Returns what JSON makes of `content`; orbax would write NaN, and fail on arrays."""
+    return json.loads(json_bytes(content))
+
+
+def _not_written(path: Path, error: Exception) -> OSError:
+    """Returns the error of a checkpoint that could not be written, whatever orbax made of it."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return OSError(error.errno, error.strerror, str(path))
+    text = str(error)
+    if _FULL.search(text):
+        return OSError(errno.ENOSPC, "No space left on device", str(path))
+    return OSError(errno.EIO, f"The checkpoint could not be written ({text[:300]})", str(path))
