@@ -14,7 +14,6 @@ Letters: E entrants, R learning rates, S seeds, C points of a curve, H horizons.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +25,7 @@ from metarl.errors import InvalidInput, require, unknown_name
 from metarl.problems import Problem
 
 from . import measurements
-from .compare_config import ALL_REFERENCES, GROUPS, CompareConfig
+from .compare_config import ALL_REFERENCES, CompareConfig
 from .comparison_document import entry_json, problem_document
 from .config import FinalistConfig
 from .contest import Axes, Contest, Crew, Curves, Setting, runs_of
@@ -35,6 +34,7 @@ from .entrants import BASELINE, Entrant, references
 from .entries import ProblemResult, analyse
 from .evaluators import Device
 from .measurements import AdamRuns, Measured, Record
+from .problem_names import file_stem, require_different_names, suite_names
 from .seeding import replicate_seeds
 from .tuning import GRID, Tuned, tune
 
@@ -97,7 +97,7 @@ def compare(
     rates = default_rates(field, config, say, place) if config.track == "default" else None
     found: dict[str, ProblemResult] = {}
     for number, problem in enumerate(suite):
-        path = None if place is None else place / measurement_file(problem.name)
+        path = None if place is None else place / f"{file_stem(problem.name)}.measured"
         if path is not None and path.exists():
             measured = measurements.load(path)
         else:
@@ -119,21 +119,9 @@ def check_comparison(
     """
     config.validate()
     field = _field(entrants, config.references)
-    return field, [problem_suite.load(name) for name in suite_names(config.problem)]
-
-
-def measurement_file(problem: str) -> str:
-    """Returns what the file of a problem's measurements is called."""
-    return re.sub(r"[^A-Za-z0-9._]+", "-", problem).strip("-.") + ".measured"
-
-
-def suite_names(texts: Sequence[str]) -> list[str]:
-    """Returns the problems that texts name, groups written out: search, held-out, all; none that needs data."""
-    names: list[str] = []
-    for text in texts:
-        role = None if text == "all" else text
-        names += problem_suite.suite(role) if text in GROUPS else [text]  # type: ignore[arg-type]
-    return list(dict.fromkeys(names))
+    suite = [problem_suite.load(name) for name in suite_names(config.problem)]
+    require_different_names(suite)
+    return field, suite
 
 
 def comparison_size(rules: int, settings: FinalistConfig) -> int:

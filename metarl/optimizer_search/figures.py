@@ -5,7 +5,6 @@ Letters: N generations, C points of a curve, R learning rates.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from math import inf, isfinite, nan
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from metarl.reporting import (
 from metarl.statistics import Interval
 
 from .entrants import BASELINE
+from .problem_names import file_stem
 from .result import RANDOM_PREFIX
 from .tables import interval, number
 
@@ -98,7 +98,7 @@ def problem_charts(
       finalists: rules in the order of their rank, or whoever stands in the foreground.
       ranked: whether their names tell the rank.
     """
-    stem = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.") or "problem"
+    stem = file_stem(name)
     ordered = _ordered(compared["entries"], finalists)
     labels = {label: _short_name(label, finalists if ranked else ()) for label in ordered}
     charts = [

@@ -36,6 +36,7 @@ from .entrants import BASELINE, Entrant, rule_entrant
 from .funnel import Funnel, stage
 from .inner_training import check_start
 from .meta_overfitting import write_points
+from .problem_names import require_different_names
 from .result import RANDOM_PREFIX, SearchResult, finalists_document
 from .search_job import SearchJob, drive_search, grammar_of
 
@@ -113,11 +114,7 @@ def check(config: SearchConfig) -> list[Problem]:
     judging = [problem_suite.load(name) for name in (*final.funnel, *final.meta_overfitting)]
     held_out = [problem_suite.load(name) for name in dict.fromkeys(final.held_out)]
     everything = {id(problem): problem for problem in (*suite, *judging, *held_out)}.values()
-    names = [problem.name for problem in everything]
-    require(
-        len(set(names)) == len(names),
-        f"Two different problems have the same name; received {', '.join(names)}. Rename one.",
-    )
+    require_different_names(everything)
     for problem in everything:
         check_start(problem)
     for problem in (*suite, *judging):

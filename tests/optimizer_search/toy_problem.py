@@ -87,3 +87,13 @@ def gentle():
         return 1e-4 * value, model_state
 
     return dataclasses.replace(without_metric(), name="gentle", loss=gentle_loss)
+
+
+def namesake():
+    """Another problem of the toy's name."""
+    return dataclasses.replace(gentle(), name="toy")
+
+
+def nearly_without_metric():
+    """Another problem whose files would be those of `without_metric`."""
+    return dataclasses.replace(without_metric(), name="without metric")
