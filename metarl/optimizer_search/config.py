@@ -351,7 +351,7 @@ def at_least(least: int, prefix: str = "", /, **values: int) -> None:
 _PRESETS: dict[str, SearchConfig] = {
     "laptop": SearchConfig(),
     "paper": SearchConfig(
-        problem=("digits-conv",),
+        problem=("cifar10-conv",),
         reward="accuracy",
         budget=14_000,
         batch_size=5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -20,6 +21,15 @@ def test_a_problem_that_needs_data_says_which_files_and_where_they_are_published
     message = capsys.readouterr().err
     assert "give --data-dir DIR or set METARL_DATA_DIR" in message
     assert "data_batch_1.bin" in message and "www.cs.toronto.edu/~kriz/cifar.html" in message
+
+
+def test_the_papers_preset_asks_for_the_papers_data_before_anything_is_written(capsys, tmp_path):
+    folder = tmp_path / "run"
+    assert main(["search", "--preset", "paper", "--run-dir", str(folder)]) == 2
+    assert "give --data-dir DIR or set METARL_DATA_DIR" in capsys.readouterr().err
+    assert not folder.exists()
+    assert main(["search", "--preset", "paper", "--print-config"]) == 0
+    assert json.loads(capsys.readouterr().out)["problem"] == ["cifar10-conv"]
 
 
 def test_the_folder_of_the_flag_is_searched(capsys, tmp_path):
