@@ -28,7 +28,7 @@ class Arguments:
 
     search: Annotated[SearchConfig, tyro.conf.arg(name="")] = field(default_factory=SearchConfig)
     preset: str | None = None
-    """Defaults for all settings: laptop (if not given), paper (Bello et al. 2017; needs --data-dir) or smoke (a minute)."""
+    """Defaults for all settings: laptop (if not given), paper (Bello et al. 2017; --data-dir) or smoke (a minute)."""
     config: str | None = None
     """Take all settings from an earlier run's config.json; other flags change them."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
