@@ -168,7 +168,7 @@ def test_every_file_that_is_cut_short_or_gone_is_noticed(how, checkpoints):
             file.write_bytes(whole[: len(whole) // 2])
         else:
             file.unlink()
-        arrays, meta = checkpoints.load_newest(told.append)
+        _, meta = checkpoints.load_newest(told.append)
         assert meta == {"generation": 1}, file
         file.write_bytes(whole)
     if how == "cut":
