@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from metarl.errors import InvalidInput, require, unknown_name
+from metarl.environments import split_settings
+from metarl.errors import InvalidInput, unknown_name
 
 from .row import PRESETS, Value
 from .table import rows
@@ -53,19 +54,11 @@ def parse(text: str) -> AgentText:
       >>> str(parse("ucb1:c=.20"))
       'ucb1:c=0.2'
     """
-    name, colon, rest = text.partition(":")
+    name = text.partition(":")[0]
     known = {row.name for row in rows()}
     if name not in known:
         raise unknown_name("agent", name, known)
-    require(bool(rest) or not colon, f"{text!r}: after the colon settings are missing.")
-    settings: dict[str, str] = {}
-    for part in rest.split(",") if colon else ():
-        setting, mark, value = (piece.strip() for piece in part.partition("="))
-        require(
-            bool(mark and value), f"{text[:100]!r}: {part[:40]!r} is not of the form name=value."
-        )
-        require(setting not in settings, f"{text[:100]!r}: {setting!r} is given twice.")
-        settings[setting] = value
+    _, settings = split_settings(text)
     preset = settings.pop("preset", None)
     if preset is not None and preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from metarl.environments import Agent, Trial, make_agent
+from metarl.environments import Agent, Trial, in_any_world, make_agent
 
 from .mdp_posterior import Counts, Prior
 from .scoring_agent import argmax_at_random
@@ -90,26 +90,6 @@ def _plan_if_new(planner: Planner, settings: Settings, key: jax.Array, memory: M
         return jnp.where(begins, planner(settings, key, memory), memory.action_values)
 
     return jax.lax.cond(in_any_world(begins), plan, lambda: memory.action_values)
-
-
-@jax.custom_batching.custom_vmap
-def in_any_world(condition: jax.Array) -> jax.Array:
-    """Returns whether a condition holds in any of the worlds that are vmapped together.
-
-    The answer is one for all of them, so `lax.cond` on it stays a branch under `vmap`, and what no
-    world asks for is not computed; a condition per world would make it a select, which computes
-    both sides always. Who asks must still select by its own condition.
-
-    Args:
-      condition: [] bool.
-    """
-    return condition
-
-
-@in_any_world.def_vmap
-def _reduce_worlds(axis_size: int, in_batched: list[bool], condition: jax.Array):
-    del axis_size, in_batched
-    return in_any_world(jnp.any(condition)), False
 
 
 def _init(settings: Settings, key: jax.Array, trial: Trial, task: None) -> Memory:

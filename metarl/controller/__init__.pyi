@@ -13,6 +13,7 @@ from .fast_weights import ActionLayout as ActionLayout
 from .fast_weights import OuterProductMemory as OuterProductMemory
 from .fast_weights import outer_product_memory as outer_product_memory
 from .fast_weights import scored_head as scored_head
+from .feed_forward import memoryless as memoryless
 from .heads import Head as Head
 from .heads import categorical_head as categorical_head
 from .heads import gaussian_head as gaussian_head
@@ -50,6 +51,7 @@ __all__ = [
     "lstm",
     "mask_logits",
     "masked_categorical_head",
+    "memoryless",
     "outer_product_memory",
     "recurrent_policy",
     "sample_tokens",

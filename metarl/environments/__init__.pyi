@@ -1,5 +1,6 @@
 from .agent import Agent as Agent
 from .agent import make_agent as make_agent
+from .agent_settings import split_settings as split_settings
 from .bandit import Bandit as Bandit
 from .bandit_beliefs import BayesOptimal as BayesOptimal
 from .bandit_beliefs import bayes_optimal_table as bayes_optimal_table
@@ -44,6 +45,7 @@ from .trials import Transition as Transition
 from .trials import Trial as Trial
 from .trials import TrialState as TrialState
 from .validation import check_environment as check_environment
+from .worlds_together import in_any_world as in_any_world
 
 __all__ = [
     "SPLITS",
@@ -80,6 +82,7 @@ __all__ = [
     "feature_size",
     "features",
     "from_gymnasium",
+    "in_any_world",
     "load",
     "make_agent",
     "names",
@@ -92,4 +95,5 @@ __all__ = [
     "record",
     "register_with_gymnasium",
     "setting_names",
+    "split_settings",
 ]

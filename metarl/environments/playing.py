@@ -25,6 +25,7 @@ from .environment import Split, Task
 from .setting_checks import whole_number
 from .task_checks import check_task
 from .trials import Transition, Trial, TrialState
+from .worlds_together import in_any_world
 
 
 class Played(NamedTuple):
@@ -149,7 +150,10 @@ def _play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task, first: int = 
             lengths = played.lengths.at[episode].add(transition.valid.astype(jnp.int32))
             return Played(returns, lengths), None
 
-        return _one_trial(agent, trial, jax.random.fold_in(key, index), task, tally, nothing)[0]
+        run = _scan if _has_known_length(trial) else _until_all_are_over
+        return _one_trial(agent, trial, jax.random.fold_in(key, index), task, tally, nothing, run)[
+            0
+        ]
 
     return jax.vmap(play_one)(first + jnp.arange(_count(tasks)), tasks)
 
@@ -160,15 +164,15 @@ def _record(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Recordin
         def keep(nothing: tuple[()], state: TrialState, action: Any, transition: Transition):
             return nothing, Recording(state.observation, action, transition)
 
-        return _one_trial(agent, trial, jax.random.fold_in(key, index), task, keep, ())[1]
+        return _one_trial(agent, trial, jax.random.fold_in(key, index), task, keep, (), _scan)[1]
 
     return jax.vmap(record_one)(jnp.arange(_count(tasks)), tasks)
 
 
 def _one_trial(
-    agent: Agent, trial: Trial, key: jax.Array, task: Task, visit: Any, account: Any
+    agent: Agent, trial: Trial, key: jax.Array, task: Task, visit: Any, account: Any, run: Any
 ) -> tuple[Any, Any]:
-    """Runs one trial; `visit(account, state, action, transition)` sees each step."""
+    """Runs one trial; `visit(account, state, action, transition)` sees each step that `run` takes."""
     world_key, agent_key = jax.random.split(key)
     reset_key, steps_key = jax.random.split(world_key)
     init_key, acts_key = jax.random.split(agent_key)
@@ -193,8 +197,31 @@ def _one_trial(
         return (following, memory, account), kept
 
     start = (trial.reset(reset_key, task), agent.init(init_key, trial, shown), account)
-    (_, _, account), kept = jax.lax.scan(advance, start, jnp.arange(trial.length))
+    (_, _, account), kept = run(advance, start, trial.length)
     return account, kept
+
+
+def _scan(advance: Any, start: Any, length: int) -> tuple[Any, Any]:
+    """Takes all steps, the padding after a trial's end too."""
+    return jax.lax.scan(advance, start, jnp.arange(length))
+
+
+def _until_all_are_over(advance: Any, start: Any, length: int) -> tuple[Any, None]:
+    """Takes steps until the trial is over in all worlds that are played together; keeps none."""
+
+    def goes_on(walk: Any) -> jax.Array:
+        (state, _, _), index = walk
+        return (index < length) & in_any_world(~state.over)
+
+    def step(walk: Any) -> Any:
+        carry, index = walk
+        return advance(carry, index)[0], index + 1
+
+    return jax.lax.while_loop(goes_on, step, (start, jnp.zeros((), jnp.int32)))[0], None
+
+
+def _has_known_length(trial: Trial) -> bool:
+    return trial.steps is not None or trial.environment.fixed_length
 
 
 def _checked(trial: Trial, tasks: Task) -> Task:

@@ -9,7 +9,7 @@ import pytest
 
 from metarl.classical_agents import make, names, rows
 from metarl.classical_agents.mdp_posterior import Prior
-from metarl.classical_agents.planning_agent import Settings, in_any_world, planning_agent
+from metarl.classical_agents.planning_agent import Settings, planning_agent
 from metarl.environments import Trial, load, play, play_split, record
 from metarl.errors import InvalidInput
 
@@ -84,13 +84,6 @@ def test_plans_are_computed_only_where_an_episode_begins(trial, tasks):
     agent = planning_agent(planner, Settings(Prior(0.0, 1.0)))
     jax.block_until_ready(play(agent, trial, jax.random.key(0), tasks))
     assert sorted(calls) == [first for first in (0, 3, 6, 9) for _ in tasks.mean_rewards]
-
-
-def test_in_any_world_is_one_answer_for_all_of_them():
-    conditions = jnp.array([[False, False], [True, False]])
-    assert not in_any_world(jnp.array(False))
-    np.testing.assert_array_equal(jax.vmap(in_any_world)(conditions[0]), jnp.array([False, False]))
-    np.testing.assert_array_equal(jax.vmap(jax.vmap(in_any_world))(conditions), True)
 
 
 def test_who_knows_the_mdp_earns_its_optimal_return(trial):
