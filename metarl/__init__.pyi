@@ -9,6 +9,7 @@ from . import policy_gradient as policy_gradient
 from . import problems as problems
 from . import reading as reading
 from . import reporting as reporting
+from . import rl_baselines as rl_baselines
 from . import rl_squared as rl_squared
 from . import runs as runs
 from . import statistics as statistics
@@ -29,6 +30,7 @@ __all__ = [
     "problems",
     "reading",
     "reporting",
+    "rl_baselines",
     "rl_squared",
     "runs",
     "statistics",

@@ -16,8 +16,8 @@ FLOORS = (
         *("controller", "policy_gradient", "problems", "update_rules"),
         *("statistics", "runs", "reporting", "environments"),
     ),
-    ("optimizers", "classical_agents"),
-    ("optimizer_search", "rl_squared", "rl_baselines"),
+    ("optimizers", "classical_agents", "rl_baselines"),
+    ("optimizer_search", "rl_squared"),
     ("cli",),
     ("__main__",),
 )

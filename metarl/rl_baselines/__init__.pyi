@@ -1,0 +1,39 @@
+from .config import DQNConfig as DQNConfig
+from .config import Exploration as Exploration
+from .config import LearnerConfig as LearnerConfig
+from .config import PPOAgentConfig as PPOAgentConfig
+from .config import QLearningConfig as QLearningConfig
+from .config import ReinforceAgentConfig as ReinforceAgentConfig
+from .config import TRPOAgentConfig as TRPOAgentConfig
+from .making import TOGETHER as TOGETHER
+from .making import grid as grid
+from .making import learn_split as learn_split
+from .making import make as make
+from .making import parse as parse
+from .making import settings_of as settings_of
+from .making import tune as tune
+from .table import Row as Row
+from .table import fitting as fitting
+from .table import names as names
+from .table import rows as rows
+
+__all__ = [
+    "TOGETHER",
+    "DQNConfig",
+    "Exploration",
+    "LearnerConfig",
+    "PPOAgentConfig",
+    "QLearningConfig",
+    "ReinforceAgentConfig",
+    "Row",
+    "TRPOAgentConfig",
+    "fitting",
+    "grid",
+    "learn_split",
+    "make",
+    "names",
+    "parse",
+    "rows",
+    "settings_of",
+    "tune",
+]

@@ -1,0 +1,170 @@
+"""REINFORCE, PPO and TRPO from scratch: act for N steps, learn from them, forget them.
+
+The algorithms are those of `metarl.policy_gradient`. Credit is assigned before they see a rollout, so
+each step can be a sequence of its own, and minibatches are of steps:
+
+  δ[t] = r[t] + γ V(s[t+1]) - V(s[t]),   A[t] = δ[t] + γ λ A[t+1],   G[t] = A[t] + V(s[t])
+
+V(s[t+1]) is 0 after a terminated step. A is cut where an episode ends; where it was truncated, or
+the rollout ends within it, V stands for the rest. REINFORCE has λ = 1, so that G is the return; its
+rollouts hold whole episodes where all have one length. Learning is done at the same steps in all
+worlds that are played together, and nowhere else.
+
+Letters: N steps of a rollout; F features of an observation.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from metarl.controller import (
+    Head,
+    Policy,
+    categorical_head,
+    gaussian_head,
+    memoryless,
+    recurrent_policy,
+)
+from metarl.environments import Environment, Trial, feature_size, features, in_any_world
+from metarl.policy_gradient import (
+    Algorithm,
+    Batch,
+    generalised_advantages,
+    ppo,
+    reinforce,
+    trpo,
+)
+
+from .config import PolicyAgentConfig, PolicyNetwork, PPOAgentConfig, ReinforceAgentConfig
+from .experience import Experience, no_experience, one_step, written
+
+
+class Memory(NamedTuple):
+    """What a learner knows of one task."""
+
+    learner: Any  # the state of the algorithm, with the policy's parameters
+    rollout: Experience  # [N]
+    step: jax.Array  # [] int32, taken in the trial
+    key: jax.Array  # of the updates
+
+
+@functools.cache
+def policy_learner(environment: Environment, config: PolicyAgentConfig) -> tuple[Callable, ...]:
+    """Returns `init`, `act` and `observe` of a learner; see `metarl.environments.Agent`."""
+    space = environment.observation_space
+    policy = make_policy(environment, config)
+    algorithm = make_algorithm(policy, config)
+    steps = rollout_steps(environment, config)
+
+    def init(key: jax.Array, trial: Trial, task: None) -> Memory:
+        del trial, task
+        policy_key, update_key = jax.random.split(key)
+        return Memory(
+            learner=algorithm.init(policy.init(policy_key)),
+            rollout=no_experience(environment, steps),
+            step=jnp.zeros((), jnp.int32),
+            key=update_key,
+        )
+
+    def act(key: jax.Array, memory: Memory, observation: Any):
+        inputs = features(space, observation)[None]
+        _, parameters, _ = policy.step(memory.learner.params, policy.initial_state(1), inputs)
+        action = policy.distribution.sample(key, jax.tree.map(lambda x: x[0], parameters))
+        return action, memory
+
+    def observe(memory: Memory, *what_happened: Any) -> Memory:
+        rollout = written(memory.rollout, memory.step, one_step(*what_happened))
+        step = memory.step + 1
+        due = step % steps == 0
+
+        def learn() -> Any:
+            batch = assign(policy, config, space, memory.learner, rollout)
+            key = jax.random.fold_in(memory.key, step)
+            learnt, _ = algorithm.update(key, memory.learner, batch)
+            return jax.tree.map(functools.partial(jnp.where, due), learnt, memory.learner)
+
+        learner = jax.lax.cond(in_any_world(due), learn, lambda: memory.learner)
+        return memory._replace(learner=learner, rollout=rollout, step=step)
+
+    return init, act, observe
+
+
+def make_policy(environment: Environment, network: PolicyNetwork) -> Policy:
+    """Returns a feed-forward policy, with a value network of its own."""
+    inputs = jax.ShapeDtypeStruct((feature_size(environment.observation_space),), jnp.float32)
+    encoder = functools.partial(_encode, network.hidden, network.layers)
+    return recurrent_policy(inputs, encoder, memoryless(), _head(environment), value="separate")
+
+
+def make_algorithm(policy: Policy, config: PolicyAgentConfig) -> Algorithm:
+    """Returns the outer algorithm of a learner."""
+    if isinstance(config, ReinforceAgentConfig):
+        return reinforce(policy, config.update)
+    if isinstance(config, PPOAgentConfig):
+        return ppo(policy, config.update)
+    return trpo(policy, config.update)
+
+
+def rollout_steps(environment: Environment, config: PolicyAgentConfig) -> int:
+    """Returns N: as configured, and for REINFORCE whole episodes where all have one length."""
+    if isinstance(config, ReinforceAgentConfig) and environment.fixed_length:
+        return -(-config.steps // environment.horizon) * environment.horizon
+    return config.steps
+
+
+def assign(
+    policy: Policy, config: PolicyAgentConfig, space: Any, learner: Any, rollout: Experience
+) -> Batch:
+    """Returns a rollout with its credit, as N sequences of one step.
+
+    Args:
+      policy: who acted.
+      config: γ, and λ in its `update`.
+      space: of the observations.
+      learner: with the parameters that acted, and the units in which the value speaks.
+      rollout: [N].
+    """
+    seen = jax.vmap(functools.partial(features, space))
+    inputs = seen(rollout.observations)  # [N, F]
+    parameters, values = policy.apply(learner.params, inputs[None])
+    _, next_values = policy.apply(learner.params, seen(rollout.next_observations)[None])
+    now, later = (learner.returns.restore(x) for x in (values, next_values))  # [1, N]
+    last = jnp.arange(inputs.shape[0]) == inputs.shape[0] - 1
+    cut = (rollout.ended | last)[None]
+    rest = jnp.where(rollout.terminated[None], 0.0, config.discount * later)
+    advantages = generalised_advantages(
+        rollout.rewards[None] + jnp.where(cut, rest, 0.0),
+        jnp.where(cut, 0.0, config.discount),
+        now,
+        getattr(config.update, "gae_lambda", 1.0),
+    )
+    log_probs = policy.distribution.log_prob(parameters, rollout.actions[None])
+    alone = functools.partial(jnp.swapaxes, axis1=0, axis2=1)  # [1, N] -> [N, 1]
+    return Batch(
+        inputs=inputs[:, None],
+        actions=rollout.actions[:, None],
+        log_probs=alone(log_probs),
+        rewards=alone(advantages + now),
+        values=alone(values),
+        discounts=jnp.zeros_like(alone(now)),
+        mask=jnp.ones_like(alone(cut)),
+    )
+
+
+def _encode(hidden: int, layers: int, inputs: jax.Array) -> jax.Array:
+    start = hk.initializers.Orthogonal(2**0.5)
+    return hk.nets.MLP([hidden] * layers, w_init=start, activation=jnp.tanh, activate_final=True)(
+        inputs
+    )
+
+
+def _head(environment: Environment) -> Head:
+    size = feature_size(environment.action_space)
+    discrete = type(environment.action_space).__name__ == "Discrete"
+    return categorical_head(size) if discrete else gaussian_head(size)

@@ -1,0 +1,170 @@
+"""The table of learners from scratch: one row for each, and what it asks of an environment.
+
+Every grid has as many members as any other, so that all learners are tuned equally hard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from metarl.environments import Environment, feature_size
+from metarl.errors import require, unknown_name
+
+from .config import (
+    DQNConfig,
+    LearnerConfig,
+    PPOAgentConfig,
+    QLearningConfig,
+    ReinforceAgentConfig,
+    TRPOAgentConfig,
+)
+from .deep_q_learning import deep_q_learning
+from .policy_learner import policy_learner
+from .q_learning import q_learning
+
+Value = float | int | bool | str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One learner.
+
+    Attributes:
+      name: how it is called on the command line.
+      caption: what it does, in one line.
+      paper: where it comes from.
+      config: its settings at their defaults.
+      build: environment, settings -> `init`, `act` and `observe`.
+      actions: kinds of action spaces that it can act in.
+      observations: kinds of observation spaces that it can learn from; any if empty.
+      grid: setting -> values to choose from.
+    """
+
+    name: str
+    caption: str
+    paper: str
+    config: LearnerConfig
+    build: Callable[[Environment, Any], tuple[Callable, ...]] = field(repr=False, compare=False)
+    actions: tuple[str, ...]
+    observations: tuple[str, ...] = ()
+    grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+
+    def require_fits(self, environment: Environment) -> None:
+        """Raises unless the learner can learn in an environment.
+
+        Raises:
+          InvalidInput: a space is of a kind it cannot use; says who can.
+        """
+        for what, accepted in (("action", self.actions), ("observation", self.observations)):
+            space = getattr(environment, f"{what}_space")
+            kind = type(space).__name__
+            require(
+                not accepted or kind in accepted,
+                f"{self.name} needs {' or '.join(accepted)} {what}s; those of {environment.name!r} "
+                f"are {kind}. {_advice(environment)}",
+            )
+            feature_size(space)  # refuses what nobody can see or act in
+        start = int(getattr(environment.action_space, "start", 0))
+        require(
+            start == 0,
+            f"{self.name}: the actions of {environment.name!r} start at {start}; they are counted "
+            "from 0. Number them so.",
+        )
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        name="q-learning",
+        caption="a table of action values; ε falls, and the rate with the visits",
+        paper="Watkins (1989); Even-Dar & Mansour (2003)",
+        config=QLearningConfig(),
+        build=q_learning,
+        actions=("Discrete",),
+        observations=("Discrete",),
+        grid={
+            "exploration_share": (0.05, 0.16, 0.5),
+            "learning_rate_power": (0.2, 0.5, 0.77),
+        },
+    ),
+    Row(
+        name="dqn",
+        caption="a network of action values, a memory of steps, a target network; double by default",
+        paper="Mnih et al. (2015); van Hasselt et al. (2016)",
+        config=DQNConfig(),
+        build=deep_q_learning,
+        actions=("Discrete",),
+        grid={
+            "exploration_share": (0.05, 0.16, 0.5),
+            "learning_rate": (5e-4, 2.3e-3, 1e-2),
+        },
+    ),
+    Row(
+        name="reinforce",
+        caption="one step along the score function after each rollout; the value is the baseline",
+        paper="Williams (1992)",
+        config=ReinforceAgentConfig(),
+        build=policy_learner,
+        actions=("Discrete", "Box"),
+        grid={"steps": (32, 128, 512), "learning_rate": (3e-3, 1e-2, 3e-2)},
+    ),
+    Row(
+        name="ppo",
+        caption="epochs of minibatches on a clipped surrogate after each rollout",
+        paper="Schulman et al. (2017)",
+        config=PPOAgentConfig(),
+        build=policy_learner,
+        actions=("Discrete", "Box"),
+        grid={"steps": (64, 256, 1024), "learning_rate": (3e-4, 1e-3, 3e-3)},
+    ),
+    Row(
+        name="trpo",
+        caption="the natural gradient after each rollout, within a bound on the mean KL",
+        paper="Schulman et al. (2015)",
+        config=TRPOAgentConfig(),
+        build=policy_learner,
+        actions=("Discrete", "Box"),
+        grid={"steps": (64, 256, 1024), "max_kl": (0.003, 0.01, 0.03)},
+    ),
+)
+
+
+def rows() -> tuple[Row, ...]:
+    """Returns the rows of all learners."""
+    return ROWS
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names of all learners."""
+    return tuple(row.name for row in ROWS)
+
+
+def find_row(name: str) -> Row:
+    """Returns the row of a learner.
+
+    Raises:
+      InvalidInput: there is no learner of that name.
+    """
+    by_name = {row.name: row for row in ROWS}
+    if name not in by_name:
+        raise unknown_name("agent", name, by_name)
+    return by_name[name]
+
+
+def fitting(environment: Environment) -> tuple[str, ...]:
+    """Returns the names of the learners that can learn in an environment."""
+    return tuple(row.name for row in ROWS if _fits(row, environment))
+
+
+def _advice(environment: Environment) -> str:
+    found = fitting(environment)
+    return f"What can learn there: {', '.join(found)}." if found else "No learner here can."
+
+
+def _fits(row: Row, environment: Environment) -> bool:
+    spaces = (environment.action_space, environment.observation_space)
+    return all(
+        not accepted or type(space).__name__ in accepted
+        for space, accepted in zip(spaces, (row.actions, row.observations), strict=True)
+    )
