@@ -37,6 +37,7 @@ from .manifest import (
 
 _NAME_DIGITS = 10
 _ARRAYS, _META = "arrays", "meta"
+_NAMELESS = "(nameless)"  # for orbax, of the only leaf of a tree; "" to everybody else
 _FULL = re.compile("no space left|disk quota|RESOURCE_EXHAUSTED", re.IGNORECASE)
 
 
@@ -71,7 +72,9 @@ class OrbaxCheckpoints(Checkpoints):
         content = {name: np.asarray(array) for name, array in arrays.items()}
         described = {name: [a.dtype.name, list(a.shape)] for name, a in content.items()}
         # orbax refuses arrays without elements and dicts without arrays: both are known by shape.
-        content = {name: np.asarray(a, order="C") for name, a in content.items() if a.size}
+        content = {
+            name or _NAMELESS: np.asarray(a, order="C") for name, a in content.items() if a.size
+        }
         items = {_META: orbax().args.JsonSave(_plain({"meta": meta, "arrays": described}))}
         if content:
             items[_ARRAYS] = orbax().args.PyTreeSave(content)
@@ -180,7 +183,9 @@ def _restored(path: Path) -> tuple[Arrays, Any]:
         only_meta = args.Composite(**{_META: args.JsonRestore()})
         described = reader.restore(path.absolute(), args=only_meta)[_META]
         shapes = {name: (_dtype(t), tuple(s)) for name, (t, s) in described["arrays"].items()}
-        stored = {name: np.empty(0) for name, (_, shape) in shapes.items() if 0 not in shape}
+        stored = {
+            name or _NAMELESS: np.empty(0) for name, (_, shape) in shapes.items() if 0 not in shape
+        }
         arrays: Arrays = {}
         if stored:
             as_numpy = {name: orbax().RestoreArgs(restore_type=np.ndarray) for name in stored}
@@ -189,7 +194,8 @@ def _restored(path: Path) -> tuple[Arrays, Any]:
                 _ARRAYS
             ]
     whole = {
-        name: arrays.get(name, np.empty(shape, dtype)) for name, (dtype, shape) in shapes.items()
+        name: arrays.get(name or _NAMELESS, np.empty(shape, dtype))
+        for name, (dtype, shape) in shapes.items()
     }
     for name, (dtype, shape) in shapes.items():
         if whole[name].dtype != dtype or whole[name].shape != shape:
