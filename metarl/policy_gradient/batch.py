@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import chex
 import jax
+import jax.numpy as jnp
 
 from metarl.errors import require
 
@@ -75,12 +76,29 @@ def check(batch: Batch, minibatches: int = 1) -> None:
     require(
         sequences % minibatches == 0,
         f"{sequences} sequences cannot be cut into {minibatches} equal minibatches; "
-        "choose a number of minibatches that divides the number of sequences.",
+        "choose a number of minibatches, times that of shuffle groups, that divides the number of "
+        "sequences.",
     )
 
 
-def shuffled_minibatches(key: jax.Array, data: Any, count: int) -> Any:
-    """Cuts a PyTree of sequences [B, ...] into a random partition [count, B / count, ...]."""
+def shuffled_minibatches(key: jax.Array, data: Any, count: int, groups: int = 1) -> Any:
+    """Cuts a PyTree of sequences [B, ...] into a random partition [count, B / count, ...].
+
+    With several groups the sequences are shuffled within each B / groups successive ones, and every
+    minibatch has as many of each: where a group lies on a device of its own, no sequence travels.
+    """
     sequences = jax.tree.leaves(data)[0].shape[0]
-    order = jax.random.permutation(key, sequences).reshape(count, sequences // count)
-    return jax.tree.map(lambda x: x[order], data)
+    if groups == 1:
+        order = jax.random.permutation(key, sequences).reshape(count, sequences // count)
+        return jax.tree.map(lambda x: x[order], data)
+    size = sequences // groups
+    orders = jax.vmap(lambda key: jax.random.permutation(key, size))(jax.random.split(key, groups))
+
+    def cut(x: jax.Array) -> jax.Array:
+        shuffled = jax.vmap(lambda rows, order: rows[order])(
+            x.reshape(groups, size, *x.shape[1:]), orders
+        )
+        parts = shuffled.reshape(groups, count, size // count, *x.shape[1:])
+        return jnp.swapaxes(parts, 0, 1).reshape(count, sequences // count, *x.shape[1:])
+
+    return jax.tree.map(cut, data)

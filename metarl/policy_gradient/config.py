@@ -66,6 +66,10 @@ class PPOConfig:
     """Gradient steps in one epoch; each sees whole sequences, and their number must divide that of
     the sequences."""
 
+    shuffle_groups: int = 1
+    """Shuffle sequences within so many groups, each a share of the batch; as many as devices, or a
+    multiple, and none travels between devices. Results depend on it, and not on the devices."""
+
     clip: float = 0.2
     """The ratio of new to old probability earns nothing beyond 1 - clip and 1 + clip."""
 
@@ -99,7 +103,7 @@ class PPOConfig:
 
     def __post_init__(self) -> None:
         _require_positive(self, "learning_rate", "clip")
-        _require_count(self, "epochs", "minibatches")
+        _require_count(self, "epochs", "minibatches", "shuffle_groups")
         _require_positive_or_none(self, "decay_updates", "max_kl", "max_gradient_norm")
         _require_positive_or_none(self, "value_learning_rate")
         _require_fraction(self, "gae_lambda", "normalisation_decay")
@@ -153,9 +157,14 @@ class TRPOConfig:
     value_minibatches: int = 4
     """Gradient steps in one such epoch; their number must divide that of the sequences."""
 
+    shuffle_groups: int = 1
+    """Shuffle sequences within so many groups, each a share of the batch; as many as devices, or a
+    multiple, and none travels between devices. Results depend on it, and not on the devices."""
+
     def __post_init__(self) -> None:
         _require_positive(self, "max_kl", "value_learning_rate")
-        _require_count(self, "conjugate_gradient_steps", "backtracks", "value_minibatches")
+        _require_count(self, "conjugate_gradient_steps", "backtracks")
+        _require_count(self, "value_minibatches", "shuffle_groups")
         _require_not_negative(self, "damping", "entropy_weight", "value_epochs")
         _require_fraction(self, "gae_lambda", "normalisation_decay", "backtrack_factor")
         _require_member(self, "value_target", ("lambda", "monte_carlo"))

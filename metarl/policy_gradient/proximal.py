@@ -68,13 +68,15 @@ def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
         return PPOState(params, optimizer.init(params), no_moments())
 
     def update(key: jax.Array, state: PPOState, batch: Batch) -> tuple[PPOState, Metrics]:
-        check(batch, config.minibatches)
+        check(batch, config.minibatches * config.shuffle_groups)
         batch = without_padding(batch)
         credit = assign_credit(batch, state.returns, config)
         lesson = Lesson(batch, credit.advantages, credit.value_targets)
 
         def epoch(learner: Learner, key: jax.Array):
-            minibatches = shuffled_minibatches(key, lesson, config.minibatches)
+            minibatches = shuffled_minibatches(
+                key, lesson, config.minibatches, config.shuffle_groups
+            )
             learner, metrics = jax.lax.scan(descend, learner, minibatches)  # metrics [M]
             params = learner[0] if config.max_kl is not None else None
             return learner, (metrics, params)

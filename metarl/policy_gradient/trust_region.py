@@ -56,7 +56,8 @@ def trpo(policy: TrainablePolicy, config: TRPOConfig | None = None) -> Algorithm
         return TRPOState(params, value_optimizer.init(params), no_moments())
 
     def update(key: jax.Array, state: TRPOState, batch: Batch) -> tuple[TRPOState, Metrics]:
-        check(batch, config.value_minibatches if config.value_epochs else 1)
+        parts = config.value_minibatches * config.shuffle_groups
+        check(batch, parts if config.value_epochs else 1)
         batch = without_padding(batch)
         credit = assign_credit(batch, state.returns, config)
         params, metrics = _improve_policy(policy, config, state.params, batch, credit)
@@ -181,9 +182,10 @@ def _fit_value(
 
     def epoch(learner: Any, key: jax.Array) -> Any:
         data = (batch.inputs, credit.value_targets, batch.mask)
-        return jax.lax.scan(
-            descend, learner, shuffled_minibatches(key, data, config.value_minibatches)
+        minibatches = shuffled_minibatches(
+            key, data, config.value_minibatches, config.shuffle_groups
         )
+        return jax.lax.scan(descend, learner, minibatches)
 
     learner = (params, optimizer_state)
     learner, errors = jax.lax.scan(epoch, learner, jax.random.split(key, config.value_epochs))

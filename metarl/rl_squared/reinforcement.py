@@ -23,7 +23,7 @@ from metarl.policy_gradient import Algorithm, Batch
 
 from .inputs import Encoder, Inputs
 from .network import POLICY
-from .parallel import Mesh, spread
+from .parallel import Mesh, on_all, spread
 from .rollout import Rollout, collect, remember, repeat
 
 BLOCKS = 10  # of successive episodes, whose mean returns are logged
@@ -80,11 +80,15 @@ def learn(
     return learnt._replace(params={**learnt.params, POLICY: policy}), metrics
 
 
-def chunk_of(update: Callable[..., Any]) -> Callable[..., Any]:
+def chunk_of(update: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
     """Returns the program of several updates, one for each row of the arguments after the first.
+
+    They are one loop within one program: loops of Python that start programs of several CPU devices
+    one after the other can wait for each other for ever.
 
     Args:
       update: (key, learner, *row) -> learner, metrics.
+      mesh: the devices that it computes on; each has the results whole.
     """
 
     def run(learner: Any, keys: jax.Array, *rows: jax.Array) -> Any:
@@ -92,7 +96,7 @@ def chunk_of(update: Callable[..., Any]) -> Callable[..., Any]:
             lambda learner, row: update(row[0], learner, *row[1:]), learner, (keys, *rows)
         )
 
-    return jax.jit(run)
+    return jax.jit(run, out_shardings=on_all(mesh)) if mesh.size > 1 else jax.jit(run)
 
 
 def host_chunk(
