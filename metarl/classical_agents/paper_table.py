@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from typing import Any
 
 from metarl.environments import Trial, load
 from metarl.errors import require, unknown_name
+from metarl.reading import MOST_SETTINGS, read_json_object
 
 from .making import grid
 from .measurements import Ledger, Measured
@@ -109,7 +109,7 @@ def read_table(path: Path) -> PaperTable:
     Raises:
       InvalidInput: it holds a name that is not a setting of a table or of a column.
     """
-    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings = read_json_object(path, MOST_SETTINGS)
     columns = {
         heading: PaperColumn(**_checked(PaperColumn, column))
         for heading, column in settings.pop("columns").items()

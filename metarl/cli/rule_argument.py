@@ -6,12 +6,12 @@ seed, learning rate relative to Adam's) comes with them.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metarl.errors import InvalidInput, require
+from metarl.reading import read_json_object
 from metarl.runs import RunDirectory
 from metarl.update_rules import NAMED_RULES, Provenance, Rule, parse, resolve
 
@@ -93,7 +93,7 @@ def _result(run: RunDirectory) -> dict[str, Any]:
         f"Run {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`.",
     )
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = read_json_object(path, beneath=run.path)
         require(isinstance(result.get("best"), list), "no list of best rules")
     except (ValueError, AttributeError) as error:
         raise InvalidInput(f"{str(path)!r} is damaged: {error}.") from error

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from metarl.errors import InvalidInput, require
 from metarl.optimizer_search import SearchConfig, from_dict, preset
+from metarl.reading import MOST_SETTINGS, read_json_object
 
 from .data_files import DataFiles
 from .machine import Machine
@@ -163,14 +163,12 @@ def _settings(preset_name: str | None, path: str | None) -> SearchConfig:
 def _settings_of_run(path: Path) -> SearchConfig:
     """Returns the settings in a file; a time limit becomes the budget that repeats the run, if it has ended."""
     path = path / "config.json" if path.is_dir() else path
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(f"{path}: this is no JSON ({error}).") from error
-    require(isinstance(values, dict), f"{path}: settings are a JSON object.")
+    values = read_json_object(path, MOST_SETTINGS)
     config = from_dict(SearchConfig, values, str(path))
     outcome = path.parent / "outcome.json"
     if config.minutes is None or not outcome.exists():
         return config
-    budget = json.loads(outcome.read_text(encoding="utf-8")).get("repeats_with_budget")
-    return config if budget is None else dataclasses.replace(config, minutes=None, budget=budget)
+    budget = read_json_object(outcome, MOST_SETTINGS).get("repeats_with_budget")
+    if budget is None:
+        return config
+    return from_dict(SearchConfig, values | {"minutes": None, "budget": budget}, str(outcome))

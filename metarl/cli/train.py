@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from metarl.errors import InvalidInput, require
+from metarl.errors import require
+from metarl.reading import MOST_SETTINGS, read_json_object
 from metarl.rl_squared import PRESETS, TrainConfig, WorldConfig, preset, train_config
 
 from .machine import Machine
@@ -110,11 +111,15 @@ def _closing_lines(document: dict[str, Any]) -> list[str]:
     run_dir = document["run_dir"]
     first, *others = document["evaluation"]["agents"]
     beside = f" --against {' '.join(others[:3])}" if others else ""
+    name = document["evaluation"]["environment"]["name"]
+    own = ":" in name  # code that is imported only by who names it
+    beside += f" --environment {name}" if own else ""
+    loaded = f"{str(run_dir)!r}" + (f", own=[{name!r}]" if own else "")
     return [
         f"Trained on {document['env_steps']:,} environment steps in {document['seconds']:.0f} s, "
         f"{document['steps_per_second']:,.0f} a second.",
         f"Evaluate it anew: metarl evaluate {first}{beside} --tasks 10000",
-        f"Use it: from metarl import rl_squared; agent = rl_squared.load({str(run_dir)!r}).as_agent()",
+        f"Use it: from metarl import rl_squared; agent = rl_squared.load({loaded}).as_agent()",
         f"Go on from it: metarl train --init-from {run_dir} ...",
         f"Report: metarl report {run_dir}",
     ]
@@ -131,17 +136,16 @@ def _preset(name: str | None) -> TrainConfig:
 def settings_of_run(path: Path) -> TrainConfig:
     """Returns the settings in a file; a time limit becomes the budget that repeats the run, if it has ended."""
     path = path / "config.json" if path.is_dir() else path
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(f"{path}: this is no JSON ({error}).") from error
-    require(isinstance(values, dict), f"{path}: settings are a JSON object.")
+    values = read_json_object(path, MOST_SETTINGS)
     config = train_config(values, str(path))
     outcome = path.parent / "outcome.json"
     if config.minutes is None or not outcome.exists():
         return config
-    budget = json.loads(outcome.read_text(encoding="utf-8")).get("repeats_with_budget")
-    return config if budget is None else _without_clock(config, budget, path.parent)
+    budget = read_json_object(outcome, MOST_SETTINGS).get("repeats_with_budget")
+    if budget is None:
+        return config
+    require(type(budget) is int, f"{str(outcome)!r}: repeats_with_budget is no whole number.")
+    return _without_clock(config, budget, path.parent)
 
 
 def _without_clock(config: TrainConfig, position: int, run_dir: Path) -> TrainConfig:
@@ -150,11 +154,10 @@ def _without_clock(config: TrainConfig, position: int, run_dir: Path) -> TrainCo
     The budget counts reinforcement alone. Where only the clock was to end the run, the learning rate
     did not decay.
     """
-    imitated = 0
-    with (run_dir / "metrics.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            imitated = row["position"] if row.get("phase") == "imitation" else imitated
+    from metarl.runs import MetricLog
+
+    rows = MetricLog(run_dir / "metrics.jsonl").rows()
+    imitated = max([row["position"] for row in rows if row.get("phase") == "imitation"], default=0)
     return dataclasses.replace(
         config,
         minutes=None,

@@ -10,7 +10,6 @@ Letters: R learning rates, P problems.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metarl import problems as problem_suite
+from metarl.reading import read_json_object
 from metarl.reporting import write_json
 
 from .compare_config import CompareConfig
@@ -47,7 +47,7 @@ def default_rates(
     """
     path = None if place is None else place / _FILE
     if path is not None and path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json_object(path, beneath=place)
     multiples = {e.label: e.learning_rate_multiple for e in field}
     seeking = [e for e in field if e.learning_rate_multiple is None]
     if seeking:

@@ -7,11 +7,11 @@ two CSV files the same for a spreadsheet. All four are written once, at the end.
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from metarl.reading import read_json_object
 from metarl.reporting import write_csv, write_json
 
 from .choice import Choice
@@ -96,8 +96,8 @@ class SearchResult:
         path = run_dir / RESULT
         if not path.exists():
             return None
-        document = json.loads(path.read_text(encoding="utf-8"))
-        comparison = json.loads((run_dir / COMPARISON).read_text(encoding="utf-8"))
+        document = read_json_object(path, beneath=run_dir)
+        comparison = read_json_object(run_dir / COMPARISON, beneath=run_dir)
         random_best = document.pop("random_search")
         names = {field.name for field in dataclasses.fields(cls)}
         values = {name: value for name, value in document.items() if name in names}

@@ -97,4 +97,4 @@ def _shown(value: Any) -> str:
     return reprlib.repr(value)
 
 
-_NAMES = {type(None): "null"}
+_NAMES = {type(None): "null", float: "float or int"}

@@ -4,8 +4,10 @@
     NAME.json   format, configuration, scores, provenance, and the SHA-256 of the .npz
 
 Nothing is unpickled and no checkpoint library is needed. A file that was cut short, changed or
-written by something else is refused before anything in it is believed. A run directory is as good as
-the agent in it, and some agents come with the package under a name.
+written by something else is refused before anything in it is believed; the arrays must be those of
+the configuration before they are unpacked. An environment of somebody's own is code: it is imported
+only if the caller names it. A run directory is as good as the agent in it, and some agents come with
+the package under a name.
 """
 
 from __future__ import annotations
@@ -14,8 +16,7 @@ import hashlib
 import importlib.resources
 import io
 import json
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ import jax
 import numpy as np
 
 from metarl.errors import InvalidInput, require, unknown_name
+from metarl.reading import MOST_SETTINGS, read_arrays, read_bytes, read_json_object
 from metarl.runs import flatten_tree, restore_tree, write_durably
 
 from .agent import TrainedAgent, make_trial
@@ -33,6 +35,8 @@ FORMAT, VERSION = "metarl-agent", 1
 AGENT_FILE = "agent.npz"  # in a run directory
 _PACKAGE = "metarl.rl_squared"
 _NAMED = "named_agents"  # the folder of those that come with the package
+_MOST_PACKED = 2**30  # bytes of an agent's file
+_MOST_SURPLUS = 2**20  # bytes of arrays beyond those of the configuration, for headers
 
 
 def save(
@@ -72,27 +76,31 @@ def save(
     return path
 
 
-def load(path_or_name: str | Path) -> TrainedAgent:
+def load(path_or_name: str | Path, own: Collection[str | None] = ()) -> TrainedAgent:
     """Returns an agent.
 
     Args:
       path_or_name: an agent's `.npz`, a run directory, or a name of `agent_names()`.
+      own: environments outside metarl, my_module:factory, that may be imported.
 
     Raises:
-      InvalidInput: there is none; it is damaged, of another version, or holds something else.
+      InvalidInput: there is none; it is damaged, of another version, or holds something else; or it
+        acts in an environment outside metarl that `own` does not name.
     """
     path = _find(path_or_name)
     card = _read_card(path)
-    payload = path.read_bytes()
+    given = Path(path_or_name).expanduser()
+    payload = read_bytes(path, _MOST_PACKED, beneath=given if given.is_dir() else None)
     require(
         hashlib.sha256(payload).hexdigest() == card.get("sha256"),
         f"Agent {str(path)!r} is damaged or was cut short: its bytes do not have the hash that "
         f"{path.with_suffix('.json').name} tells. Copy both files again.",
     )
     config = train_config(card.get("config", {}), str(path.with_suffix(".json")))
+    _require_named(path, config.world.environment, own)
     policy = make_policy(make_trial(config.world).environment, config.network, acting=True)
     template = jax.eval_shape(policy.init, jax.random.key(0))[POLICY]
-    params = restore_tree(template, _arrays(path, payload))
+    params = restore_tree(template, _arrays(path, payload, template))
     finite = all(bool(np.isfinite(x).all()) for x in jax.tree.leaves(params))
     require(finite, f"Agent {str(path)!r} holds NaN or infinite weights; it cannot act.")
     return TrainedAgent(params, config, card.get("scores", {}), card.get("provenance", {}))
@@ -133,26 +141,36 @@ def _read_card(path: Path) -> Mapping[str, Any]:
     require(
         beside.is_file(), f"Agent {str(path)!r} lacks {beside.name} beside it; copy both files."
     )
-    try:
-        card = json.loads(beside.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(f"{str(beside)!r} is no JSON ({error}); copy it again.") from error
+    card = read_json_object(beside, MOST_SETTINGS, beneath=beside.parent)
+    notes = (card.get("scores", {}), card.get("provenance", {}))
     require(
-        isinstance(card, dict) and card.get("format") == FORMAT,
+        card.get("format") == FORMAT and all(isinstance(note, dict) for note in notes),
         f"{str(beside)!r} does not describe an agent of metarl.",
     )
+    version = card.get("version")
     require(
-        card.get("version") == VERSION,
-        f"Agent {str(path)!r} has format {card.get('version')}; this metarl reads {VERSION}.",
+        type(version) is int and version == VERSION,
+        f"Agent {str(path)!r} has format {str(version)[:20]}; this metarl reads {VERSION}.",
     )
     return card
 
 
-def _arrays(path: Path, payload: bytes) -> dict[str, np.ndarray]:
-    try:
-        with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
-            return {name: archive[name].astype(np.float32) for name in archive.files}
-    except (ValueError, TypeError, zipfile.BadZipFile, OSError) as error:
-        raise InvalidInput(
-            f"Agent {str(path)!r} is no .npz of numbers ({type(error).__name__})."
-        ) from error
+def _require_named(path: Path, environment: str, own: Collection[str | None]) -> None:
+    """Refuses to import what only a file asks for."""
+    require(
+        ":" not in environment or environment in own,
+        f"Agent {str(path)!r} acts in {environment[:100]!r}, which is code outside metarl. To have it "
+        f"imported, name it: metarl evaluate --environment {environment[:100]}, or "
+        f"load(..., own=[{environment[:100]!r}]).",
+    )
+
+
+def _arrays(path: Path, payload: bytes, template: Any) -> dict[str, np.ndarray]:
+    """Returns the weights in a file, of which a template tells how large they can be."""
+    needed = 4 * sum(leaf.size for leaf in jax.tree.leaves(template))
+    arrays = read_arrays(payload, f"Agent {str(path)!r}", most=needed + _MOST_SURPLUS)
+    require(
+        all(array.dtype in (np.float32, np.float16) for array in arrays.values()),
+        f"Agent {str(path)!r} holds something else than weights in float32 or float16.",
+    )
+    return {name: array.astype(np.float32) for name, array in arrays.items()}

@@ -9,13 +9,15 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from metarl.errors import InvalidInput, require, unknown_name
+from metarl.errors import require, unknown_name
 from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
+from metarl.reading import from_dict
 
 AlgorithmName = Literal["ppo", "trpo", "reinforce"]
 PresetName = Literal["laptop", "paper", "smoke"]
 ALGORITHMS = ("ppo", "trpo", "reinforce")
 DEFAULT_ENV_STEPS = 5_000_000
+_MOST_UNITS = 65_536
 
 
 def _require_member(name: str, received: Any, accepted: tuple[str, ...]) -> None:
@@ -110,7 +112,9 @@ class NetworkConfig:
         _require_member("value", self.value, ("separate", "shared"))
         for name in ("hidden", "memory_keys", "memory_values"):
             count = getattr(self, name)
-            require(count >= 1, f"{name} is {count}; it must be at least 1.")
+            require(
+                1 <= count <= _MOST_UNITS, f"{name} is {count}; it must be from 1 to {_MOST_UNITS}."
+            )
         require(
             self.input_deviation is None or self.input_deviation > 0,
             f"input_deviation is {self.input_deviation}; it must be positive, or None.",
@@ -296,37 +300,7 @@ def train_config(values: dict[str, Any], source: str = "the configuration") -> T
     Raises:
       InvalidInput: a name is unknown or a value cannot be used; `source` names the file.
     """
-    return _from_dict(TrainConfig, values, source)
-
-
-_GROUPS: dict[str, type] = {
-    "world": WorldConfig,
-    "network": NetworkConfig,
-    "ppo": PPOConfig,
-    "trpo": TRPOConfig,
-    "reinforce": ReinforceConfig,
-    "imitation": ImitationConfig,
-}
-
-
-def _from_dict(kind: type, values: Any, source: str) -> Any:
-    require(isinstance(values, dict), f"{source}: {kind.__name__} must be an object of settings.")
-    known = [field.name for field in dataclasses.fields(kind)]
-    for name in values:
-        if name not in known:
-            raise InvalidInput(f"{source}: {unknown_name('setting', name, known)}")
-    grouped = {
-        name: _from_dict(_GROUPS[name], value, source) if name in _GROUPS else value
-        for name, value in values.items()
-    }
-    if "setting" in grouped:
-        grouped["setting"] = tuple(grouped["setting"])
-    try:
-        return kind(**grouped)
-    except InvalidInput as error:
-        raise InvalidInput(f"{source}: {error}") from error
-    except TypeError as error:
-        raise InvalidInput(f"{source}: a value of {kind.__name__} has a wrong type.") from error
+    return from_dict(TrainConfig, values, source)
 
 
 def _pair(text: str) -> tuple[str, Any]:

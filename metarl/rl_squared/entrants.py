@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,8 +50,14 @@ class Entrant(NamedTuple):
             raise InvalidInput(f"{self.text}: {error}") from error
 
 
-def find_entrants(agents: Sequence[str | Path | TrainedAgent]) -> list[Entrant]:
+def find_entrants(
+    agents: Sequence[str | Path | TrainedAgent], own: Collection[str | None] = ()
+) -> list[Entrant]:
     """Returns whom the texts name, each once; see `evaluate`.
+
+    Args:
+      agents: whom.
+      own: environments outside metarl, my_module:factory, that may be imported.
 
     Raises:
       InvalidInput: a text names nobody (the nearest is suggested), or a file is damaged.
@@ -61,7 +67,7 @@ def find_entrants(agents: Sequence[str | Path | TrainedAgent]) -> list[Entrant]:
         if isinstance(agent, TrainedAgent):
             found[f"agent {number}"] = Entrant(f"agent {number}", agent)
         elif str(agent) not in found:
-            found[str(agent)] = _find(str(agent))
+            found[str(agent)] = _find(str(agent), own)
     return list(found.values())
 
 
@@ -94,7 +100,7 @@ def find_trial(entrants: Sequence[Entrant], given: WorldConfig | Mapping[str, An
     return trial
 
 
-def _find(text: str) -> Entrant:
+def _find(text: str, own: Collection[str | None]) -> Entrant:
     """Returns whom a text names: a name first, then a path."""
     if text in agent_names():
         return Entrant(text, load(text))
@@ -104,7 +110,7 @@ def _find(text: str) -> Entrant:
         return Entrant(text)
     looks_like_path = text.endswith(".npz") or os.sep in text
     if looks_like_path or Path(text).expanduser().exists():
-        return Entrant(text, load(text))
+        return Entrant(text, load(text, own))
     known = [*classical_agents.names(), *agent_names(), "AGENT.npz", "RUN_DIR"]
     raise unknown_name("agent", name, known)
 

@@ -14,6 +14,7 @@ Letters: N tasks; E episodes.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,8 @@ def evaluate(
         trained agents themselves. One that is named twice is played once. A name comes before a
         path of the same letters; write `./name` for the path.
       world: where; some settings as a mapping are enough if a trained agent tells the others, and
-        none are needed then. Trained agents can be tried in longer or shorter trials than their
+        none are needed then; but an environment of somebody's own (my_module:factory) is imported
+        only if it is named here. Trained agents can be tried in longer or shorter trials than their
         own.
       tasks: N, of the test split.
       seed: of tasks and luck.
@@ -132,8 +134,9 @@ def evaluate(
     require(len(agents) > 0, "There is nobody to evaluate; name at least one agent.")
     require(tasks >= 1, f"tasks is {tasks}; it must be at least 1.")
     require(0 <= seed < 2**32, f"seed is {seed}; it must be from 0 to 4294967295.")
-    entrants = find_entrants(agents)
-    trial = find_trial(entrants, world or {})
+    given = dataclasses.asdict(world) if isinstance(world, WorldConfig) else world or {}
+    entrants = find_entrants(agents, own=[given.get("environment")])
+    trial = find_trial(entrants, given)
     playing = {entrant.text: (entrant, entrant.make(trial)) for entrant in entrants}
     stage = _Stage(trial, tasks, seed, say)
     yardsticks = {name: stage.play(name, agent) for name, agent in _yardsticks(trial).items()}

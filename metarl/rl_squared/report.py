@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from metarl.errors import require
+from metarl.reading import read_json_object
 from metarl.reporting import (
     Code,
     Curve,
@@ -49,7 +49,7 @@ def write_training_report(run_dir: str | Path) -> Path:
         result.is_file(),
         f"The training {str(run.path)!r} has not ended; go on by `metarl resume {run.path}`.",
     )
-    document = json.loads(result.read_text(encoding="utf-8"))
+    document = read_json_object(result, beneath=run.path)
     evaluation = document["evaluation"]
     sections = [
         Section("On test tasks", [evaluation_table(evaluation), *_within_a_trial(evaluation)]),

@@ -16,7 +16,6 @@ arXiv:1707.03141, table 1.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 import shutil
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple
 
 from metarl.classical_agents import PaperCell, PaperTable, read_table, reproduce_table
 from metarl.errors import require, unknown_name
+from metarl.reading import read_json_object
 from metarl.reporting import write_json
 from metarl.runs import (
     Progress,
@@ -193,7 +193,7 @@ class _Work(NamedTuple):
             )
             kept.parent.mkdir(exist_ok=True)
             write_json(kept, {"agent": agent, "evaluation": evaluation.to_json()})
-        document = json.loads(kept.read_text(encoding="utf-8"))
+        document = read_json_object(kept)
         score = document["evaluation"]["agents"][document["agent"]]["return"]
         paper = self.table.others.get(column.paper or "", {}).get(cell)
         return _line(cell, heading, paper, score, document, self.table)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from metarl.errors import require
+from metarl.reading import read_json_object
 from metarl.reporting import write_json
 from metarl.runs import RunDirectory
 
 from .agent_files import AGENT_FILE, load
+from .config import train_config
 from .evaluation import DEFAULT_TASKS, evaluate
 from .rival_agents import rivals
 
@@ -48,8 +49,10 @@ def conclude(
     )
     path = run.path / RESULT_FILE
     if path.is_file():
-        return {**json.loads(path.read_text(encoding="utf-8")), "run_dir": str(run_dir)}
-    agent = load(run.path)
+        return {**read_json_object(path, beneath=run.path), "run_dir": str(run_dir)}
+    config = train_config(run.config, str(run.path / "config.json"))
+    world = {"environment": config.world.environment}
+    agent = load(run.path, own=world.values())
     beside = rivals(agent.trial, say)
     result = {
         "run_dir": str(run_dir),
@@ -59,7 +62,9 @@ def conclude(
         "seconds": outcome["seconds"],
         "steps_per_second": outcome["position"] / max(outcome["seconds"], 1e-9),
         "validation_return": agent.scores.get("validation_return"),
-        "evaluation": evaluate([str(run_dir), *beside], tasks=tasks, say=say).to_json(),
+        "evaluation": evaluate(
+            [str(run_dir), *beside], world=world, tasks=tasks, say=say
+        ).to_json(),
     }
     write_json(path, result)
     return result

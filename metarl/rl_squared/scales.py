@@ -14,7 +14,6 @@ cell's own; the world is the cell's.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 from metarl.classical_agents import PaperTable
 from metarl.errors import InvalidInput, require, unknown_name
+from metarl.reading import MOST_SETTINGS, read_json_object
 
 from .config import TrainConfig, preset, train_config
 
@@ -94,10 +94,7 @@ def read_scale(folder: Path, name: str) -> Scale:
       InvalidInput: there is no such scale, or a setting is unknown.
     """
     path = folder / FILE
-    try:
-        scales = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(f"{path}: this is no JSON ({error}).") from error
+    scales = read_json_object(path, MOST_SETTINGS)
     if name not in scales:
         raise unknown_name("scale", name, scales)
     settings = _checked(Scale, scales[name], path)

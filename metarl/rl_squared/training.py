@@ -82,11 +82,11 @@ def resume_training(run_dir: str | Path, *, progress: Progress | None = None) ->
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a training.")
+    config = train_config(run.config, str(run.path / "config.json"))
     finished = (run.outcome or {}).get("outcome") == "finished"
     if finished and (run.path / AGENT_FILE).is_file():
-        return load(run.path)
+        return load(run.path, own=[config.world.environment])
     progress = progress or progress_on_stderr()
-    config = train_config(run.config, str(run.path / "config.json"))
     changed = differing_bits(run.provenance, collect_provenance(sys.argv))
     if changed:
         progress.message(
@@ -104,7 +104,7 @@ def make_job(config: TrainConfig) -> TrainJob:
     """
     if config.init_from is None:
         return TrainJob(config)
-    ancestor = load(config.init_from)
+    ancestor = load(config.init_from, own=[config.world.environment])
     job = TrainJob(config, ancestor.params)
     ancestor.require_fits(job.trial.environment)
     own, asked = _acting_network(ancestor.config), _acting_network(config)
@@ -142,7 +142,7 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
         "best_at": progress.best_at,
     }
     if job.config.init_from is not None:
-        ancestor = load(job.config.init_from)
+        ancestor = load(job.config.init_from, own=[job.config.world.environment])
         scores["ancestor_warm_started"] = ancestor.warm_started
         scores["ancestor_env_steps"] = ancestor.scores.get("env_steps")
     return TrainedAgent(state.best, dataclasses.replace(job.config), scores, run.provenance)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from metarl.errors import InvalidInput, require, unknown_name
+from metarl.reading import MOST_SETTINGS, parse_json
 
 from .canonical import canonical_expression
 from .expression import Binary, Expression, Number, Operand, Unary, children, evaluate, needs, walk
@@ -67,17 +68,12 @@ class Rule:
         Raises:
           InvalidInput: if the document is not one of a rule, or of another version.
         """
-        try:
-            content = json.loads(document)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidInput("This is not a JSON document of a rule.") from error
+        content = parse_json(document, "The JSON document of a rule", MOST_SETTINGS)
         known = isinstance(content, dict) and content.get("format") == _FORMAT
         require(known, f"This JSON document is no rule: its format is not {_FORMAT!r}.")
         version = content.get("version")
-        message = (
-            f"The rule is stored in version {version!r}; this metarl reads version {_VERSION}."
-        )
-        require(version == _VERSION, message)
+        message = f"The rule is stored in version {str(version)[:20]}; this metarl reads version {_VERSION}."
+        require(type(version) is int and version == _VERSION, message)
         return cls.parse(content.get("text", ""))
 
     def to_json(self) -> str:

@@ -130,7 +130,7 @@ def test_damaged_settings_are_refused_by_name(capsys, elsewhere):
     (elsewhere / "config.json").write_text('{"depth": "deep"}')
     assert "depth must be int, not 'deep'" in refusal(["search", "--config", "config.json"], capsys)
     (elsewhere / "config.json").write_text("{")
-    assert "this is no JSON" in refusal(["search", "--config", "config.json"], capsys)
+    assert "it is not JSON" in refusal(["search", "--config", "config.json"], capsys)
 
 
 def test_printed_settings_are_those_of_the_preset_with_changes(capsys, elsewhere):

@@ -252,7 +252,7 @@ def test_damaged_settings_are_refused_by_name(capsys, elsewhere):
     message = refusal(["train", "--config", "config.json"], capsys)
     assert "Unknown setting 'wrold'. Did you mean 'world'?" in message
     (elsewhere / "config.json").write_text("{")
-    assert "this is no JSON" in refusal(["train", "--config", "config.json"], capsys)
+    assert "it is not JSON" in refusal(["train", "--config", "config.json"], capsys)
 
 
 def test_a_training_that_was_limited_by_time_is_repeated_with_its_budget(elsewhere):

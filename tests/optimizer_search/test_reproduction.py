@@ -73,7 +73,7 @@ def test_names_scales_and_settings_that_do_not_exist_are_refused(small):
     with pytest.raises(InvalidInput, match=r"Unknown setting 'step'\. Did you mean 'steps'"):
         again()
     (small / "settings.json").write_text("{")
-    with pytest.raises(InvalidInput, match="this is no JSON"):
+    with pytest.raises(InvalidInput, match="it is not JSON"):
         again()
 
 

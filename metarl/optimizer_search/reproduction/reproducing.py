@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from metarl import problems
-from metarl.errors import InvalidInput, require, unknown_name
+from metarl.errors import unknown_name
+from metarl.reading import MOST_SETTINGS, read_json_object
 from metarl.reporting import to_markdown, write_csv, write_file, write_json
 from metarl.runs import (
     Progress,
@@ -92,11 +93,7 @@ def read_settings(experiment: Experiment, scale: str) -> tuple[Any, int]:
       InvalidInput: there is no such scale, a setting is unknown or of the wrong type, or there is no checkout.
     """
     path = experiment_folder(experiment.folder) / "settings.json"
-    try:
-        scales = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(f"{path}: this is no JSON ({error}).") from error
-    require(isinstance(scales, dict), f"{path}: settings are an object with one object a scale.")
+    scales = read_json_object(path, MOST_SETTINGS)
     every = scales.pop("every", {})
     if scale not in scales:
         raise unknown_name("scale", scale, scales)

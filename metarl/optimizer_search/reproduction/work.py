@@ -7,7 +7,6 @@ was not. Tables and drawings are made anew each time; they are cheap.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from metarl.reading import read_arrays, read_json_object
 from metarl.reporting import Table, to_json
 from metarl.runs import Progress, RunDirectory, write_arrays, write_durably
 
@@ -55,15 +55,14 @@ class Work:
         path = self._place(f"{name}.npz")
         if not path.is_file():
             write_arrays(path, measure())
-        with np.load(path, allow_pickle=False) as kept:
-            return {key: kept[key] for key in kept.files}
+        return read_arrays(path, f"{str(path)!r}")
 
     def document(self, name: str, measure: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """Returns a part that JSON can hold, measured if it is not there yet; see `arrays`."""
         path = self._place(f"{name}.json")
         if not path.is_file():
             write_durably(path, to_json(measure()).encode())
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json_object(path)
 
     def _place(self, file: str) -> Path:
         parts = self.run.path / _PARTS
