@@ -22,7 +22,7 @@ import numpy as np
 
 from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require, unknown_name
-from metarl.problems import Problem
+from metarl.problems import Card, Problem
 
 from . import measurements
 from .compare_config import ALL_REFERENCES, CompareConfig
@@ -38,7 +38,6 @@ from .problem_names import file_stem, require_different_names, suite_names
 from .seeding import replicate_seeds
 from .tuning import GRID, Tuned, tune
 
-_QUICK_RUN_SECONDS = 1.0
 _MANY_SEEDS, _FEW_SEEDS = 60, 10
 _TIMINGS = 5
 
@@ -124,10 +123,15 @@ def check_comparison(
     return field, suite
 
 
-def comparison_size(rules: int, settings: FinalistConfig) -> int:
-    """Returns the networks trained on one problem to compare so many rules with all references, grid not widened."""
-    runs = len(GRID) * settings.tuning_seeds + (settings.report_seeds or _MANY_SEEDS)
+def comparison_size(rules: int, settings: FinalistConfig, problem: Card) -> int:
+    """Returns the networks trained on a problem to compare so many rules with all references, grid not widened."""
+    runs = len(GRID) * settings.tuning_seeds + report_seeds(problem, settings.report_seeds)
     return (rules + len(references())) * runs
+
+
+def report_seeds(problem: Card, wanted: int | None) -> int:
+    """Returns how many fresh seeds a problem is reported on, where nobody wants a number: 60, or 10 if it is costly."""
+    return wanted or (_FEW_SEEDS if problem.is_costly else _MANY_SEEDS)
 
 
 def _field(entrants: Sequence[Entrant], wanted: Sequence[str]) -> list[Entrant]:
@@ -165,9 +169,9 @@ def _measure(
     """Tunes, reports and times all entrants on one problem."""
     steps = config.steps or problem.steps
     tuning = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
-    many = replicate_seeds(config.seed, "report", config.seeds or _MANY_SEEDS)
+    report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
     axes = Axes(config.schedules, config.weight_decays)
-    contest = Contest(problem, steps, tuning, many, axes=axes)
+    contest = Contest(problem, steps, tuning, report, axes=axes)
     with Crew() as crew:
         if rates is None:
             say(f"{problem.name}: tuning {len(field)} optimizers")
@@ -179,10 +183,9 @@ def _measure(
             e.label: tuned.best(e.label) if rates is None else axes.first(rates[e.label])
             for e in field
         }
-        seeds = config.seeds or _report_seeds(contest, field, settings, crew)
-        say(f"{problem.name}: {seeds} fresh runs of each")
-        curves = _reported(contest, field, settings, seeds, crew)
-        adam = _adam_runs(problem, field, config, settings, curves, seeds, crew, say)
+        say(f"{problem.name}: {len(report)} fresh runs of each")
+        curves = _reported(contest, field, settings, crew)
+        adam = _adam_runs(problem, field, config, curves, crew, say)
         seconds = _seconds_per_step(contest, field, settings, crew)
         timed = first and config.time_compilation
         compiling = _compile_seconds(contest, field, crew, say) if timed else {}
@@ -208,7 +211,7 @@ def _measure(
         schedules=axes.schedules,
         weight_decays=axes.weight_decays,
         tuning_seeds=np.asarray(tuning),
-        report_seeds=np.asarray(many[:seeds]),
+        report_seeds=np.asarray(report),
         on_edge=tuned.on_edge,
         references=tuple(e.label for e in field if e.rule is None and not e.is_own),
         records=records,
@@ -236,16 +239,13 @@ def _reported(
     contest: Contest,
     field: Sequence[Entrant],
     settings: Mapping[str, Setting],
-    seeds: int,
     crew: Crew,
 ) -> dict[str, Curves]:
-    """Returns the test curves of all entrants on the first `seeds` report seeds."""
-    report = contest.report[:seeds]
+    """Returns the test curves of all entrants on the report's seeds."""
 
     def measure(entrant: Entrant, device: Device) -> Curves:
-        return contest.measure(
-            entrant, runs_of(settings[entrant.label], contest.axes, report), device
-        )
+        runs = runs_of(settings[entrant.label], contest.axes, contest.report)
+        return contest.measure(entrant, runs, device)
 
     return dict(zip(settings, crew.map(measure, field), strict=True))
 
@@ -254,9 +254,7 @@ def _adam_runs(
     problem: Problem,
     field: Sequence[Entrant],
     config: CompareConfig,
-    settings: Mapping[str, Setting],
     curves: Mapping[str, Curves],
-    seeds: int,
     crew: Crew,
     say: Say,
 ) -> AdamRuns | None:
@@ -266,7 +264,7 @@ def _adam_runs(
     say(f"{problem.name}: tuned Adam in runs of other lengths")
     adam = _baseline(field)
     tuning = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
-    report = replicate_seeds(config.seed, "report", seeds)
+    report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
     axes = Axes(config.schedules, config.weight_decays)
 
     def final_losses(horizon: float, device: Device) -> np.ndarray:
@@ -285,16 +283,6 @@ def _adam_runs(
 
 def _baseline(field: Sequence[Entrant]) -> Entrant:
     return next(entrant for entrant in field if entrant.label == BASELINE)
-
-
-def _report_seeds(
-    contest: Contest, field: Sequence[Entrant], settings: Mapping[str, Setting], crew: Crew
-) -> int:
-    """Returns 60 where a run of Adam takes under a second, else 10."""
-    place = field.index(_baseline(field))
-    one = runs_of(settings[BASELINE], contest.axes, contest.report[:1])
-    run_seconds = contest.steps * contest.seconds_per_step(field[place], one, crew.device(place))
-    return _MANY_SEEDS if run_seconds < _QUICK_RUN_SECONDS else _FEW_SEEDS
 
 
 def _seconds_per_step(

@@ -24,7 +24,7 @@ from .entrants import BASELINE, references
 from .judges import Judge, judges_of
 from .meta_overfitting import MOMENTS
 from .panel import refining_trial, sweeping_trial
-from .pipeline import check
+from .pipeline import check, comparison_config
 from .reference import HALF_DECADES
 from .search_job import DEFAULT_BUDGET, search_trial
 
@@ -40,8 +40,8 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
     Returns:
       "problems": by judge (a problem at one horizon), runs and steps of one rule and the measured microseconds a
       step; "rules"; "networks", trained at most in the search; "search_seconds" at most; "selection_seconds", of the
-      stages between search and comparison, at most; "comparison_networks"; "comparison_seconds"; "threads";
-      "memory_mb", a rough bound for the process.
+      stages between search and comparison, at most; "comparison_networks" and "comparison_seconds", on all problems of
+      the comparison, unless its grid is widened; "threads"; "memory_mb", a rough bound for the process.
 
     Raises:
       InvalidInput: the settings cannot be used.
@@ -51,27 +51,27 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
     training = config.training
     judges = judges_of(suite, training.steps, training.horizons)
     final = config.final
+    compared = [problem_suite.load(name) for name in comparison_config(config).problem]
     others = [problem_suite.load(name) for name in (*final.funnel, *final.meta_overfitting)]
-    everything = {p.name: p for p in (*suite, *others)}
+    everything = {p.name: p for p in (*suite, *others, *compared)}
     speeds = {n: _microseconds(p, training.steps or p.steps) for n, p in everything.items()}
     costs = {j.name: _cost(j, config, speeds[j.problem.name]) for j in judges}
     rules = config.budget or DEFAULT_BUDGET
-    twice = 2 if config.final.random_baseline and config.strategy != "random" else 1
+    twice = 2 if final.random_baseline and config.strategy != "random" else 1
     per_rule = sum(c["steps_per_rule"] * c["microseconds_per_step"] for c in costs.values())
     seconds = rules * twice * per_rule * 1e-6 * _INTERPRETER / threads
     runs = sum(cost["runs_per_rule"] for cost in costs.values())
-    networks = comparison_size(config.finalists + 1, config.final)
-    step = max(cost["microseconds_per_step"] for cost in costs.values())
-    steps = max(cost["full_steps"] for cost in costs.values())
+    networks = {p.name: comparison_size(config.finalists + 1, final, p) for p in compared}
+    work = sum(networks[p.name] * (training.steps or p.steps) * speeds[p.name] for p in compared)
     return {
         "problems": costs,
-        "held_out": list(config.final.held_out),
+        "held_out": list(final.held_out),
         "rules": rules if config.minutes is None else None,
         "networks": rules * runs * twice,
         "search_seconds": 60 * config.minutes * twice if config.minutes else seconds,
         "selection_seconds": _selection_seconds(config, judges, speeds) / threads,
-        "comparison_networks": networks * (1 + len(config.final.held_out)),
-        "comparison_seconds": networks * steps * step * 1e-6 / threads + _COMPILE_SECONDS,
+        "comparison_networks": sum(networks.values()),
+        "comparison_seconds": work * 1e-6 / threads + _COMPILE_SECONDS,
         "threads": threads,
         "memory_mb": round(peak_memory_mb() + 300),
     }

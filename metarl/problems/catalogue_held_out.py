@@ -302,6 +302,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             source=CIFAR,
             data="cifar10",
             needs_data=True,
+            is_costly=True,
         ),
     ),
 )

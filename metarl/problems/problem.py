@@ -60,6 +60,8 @@ class Card:
     """Name of the data set; synthetic when a formula is the source."""
     needs_data: bool = False
     """Whether its data must be fetched first, and the folder named; see data_files.py."""
+    is_costly: bool = False
+    """Whether a run takes more than a second or two on a laptop; comparisons then take fewer seeds."""
 
     def __post_init__(self):
         """Refuses a card that no search could use."""

@@ -106,7 +106,7 @@ def test_curves_are_plain_arrays(finished):
 
 def test_a_page_and_tables_hold_everybody(finished):
     page = (finished[0] / "report.html").read_text(encoding="utf-8")
-    for text in ("sign", OWN, "gentle", "Performance profiles", "protocol 2"):
+    for text in ("sign", OWN, "gentle", "Performance profiles", "protocol 3"):
         assert text in page, text
     by_problem, scores = compared_tables(finished[1])
     assert [row["problem"] for row in by_problem.rows] == ["toy", "gentle"]
@@ -158,6 +158,18 @@ def test_a_comparison_that_was_killed_goes_on_and_equals_one_that_was_not(
     )
 
 
+def test_the_result_of_an_older_protocol_is_still_read(finished, tmp_path):
+    old = shutil.copytree(finished[0], tmp_path / finished[0].name)
+    for name in ("config.json", "result.json"):
+        text = (old / name).read_text(encoding="utf-8")
+        older = text.replace(f'"protocol": {PROTOCOL_VERSION}', '"protocol": 2')
+        older = older.replace(f'"version": {PROTOCOL_VERSION}', '"version": 2')
+        assert older != text, name
+        (old / name).write_text(older, encoding="utf-8")
+    assert resume_comparison(old, progress=Silent())["protocol"]["version"] == 2
+    assert "protocol 2" in rewrite_comparison_report(old).read_text(encoding="utf-8")
+
+
 def test_resuming_runs_nobodys_code_without_being_told(tmp_path):
     run = begin_comparison(entrants(), CONFIG, tmp_path / "sent")
     module = sys.modules.pop("own_optimizers")
@@ -193,7 +205,7 @@ def test_another_protocol_is_refused(tmp_path):
     run = begin_comparison([], CompareConfig(problem=("beale",)), tmp_path / "old")
     path = run.path / "config.json"
     path.write_text(path.read_text().replace(f'"protocol": {PROTOCOL_VERSION}', '"protocol": 1'))
-    with pytest.raises(InvalidInput, match="it follows version 1 of the protocol, this metarl 2"):
+    with pytest.raises(InvalidInput, match="it follows version 1 of the protocol, this metarl 3"):
         resume_comparison(run.path, progress=Silent())
 
 

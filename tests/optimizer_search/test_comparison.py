@@ -12,11 +12,12 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.compare_config import CompareConfig
-from metarl.optimizer_search.comparison import Comparison, compare
+from metarl.optimizer_search.comparison import Comparison, compare, report_seeds
 from metarl.optimizer_search.contest import Contest
 from metarl.optimizer_search.entrants import entrant, rule_entrant
 from metarl.optimizer_search.inner_training import draw_fixture, judge, optax_learner, start, train
 from metarl.optimizer_search.seeding import replicate_seeds
+from metarl.problems import cards
 from metarl.statistics import iqm
 from metarl.update_rules import parse
 
@@ -200,6 +201,13 @@ def test_the_document_for_figures_is_plain_json_that_keeps_infinities(comparison
                 np.array(part["entries"][label]["tuning_losses"], float), entry.tuning_losses
             )
     assert document["toy"]["entries"][NEVER_FINITE]["final_losses"] == ["inf"] * 5
+
+
+def test_the_number_of_fresh_seeds_is_the_problems_and_no_clocks(toy):
+    costly = dataclasses.replace(toy, is_costly=True)
+    assert [report_seeds(toy, None), report_seeds(costly, None)] == [60, 10]
+    assert [report_seeds(toy, 7), report_seeds(costly, 7)] == [7, 7]
+    assert {card.name for card in cards() if card.is_costly} == {"cifar10-conv", "cifar10-wrn"}
 
 
 def test_the_same_optimizer_twice_is_refused(toy):
