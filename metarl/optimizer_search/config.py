@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
-from metarl.errors import InvalidInput, require, unknown_name
-
-Config = TypeVar("Config")
+from metarl.errors import require
+from metarl.reading import from_dict as from_dict
 
 Preset = Literal["laptop", "paper", "smoke"]
 Reward = Literal["loss", "accuracy"]
@@ -232,56 +229,6 @@ def preset(name: Preset) -> SearchConfig:
 def to_dict(config: Any) -> dict[str, Any]:
     """Returns a configuration as plain JSON values."""
     return dataclasses.asdict(config)
-
-
-def from_dict(kind: type[Config], values: Mapping[str, Any], where: str) -> Config:
-    """Returns the configuration that `to_dict` was asked for.
-
-    Args:
-      kind: a frozen dataclass of settings.
-      values: as read from JSON.
-      where: what to call its origin in messages.
-
-    Raises:
-      InvalidInput: a field that does not exist, or a value of the wrong type.
-    """
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    hints = get_type_hints(kind)
-    given: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in fields:
-            raise InvalidInput(f"{where}: {unknown_name('setting', name, fields)}")
-        if dataclasses.is_dataclass(hints[name]):
-            require(
-                isinstance(value, Mapping), f"{where}: {name} must be an object, not {value!r}."
-            )
-            value = from_dict(hints[name], value, where)  # type: ignore[arg-type]
-        given[name] = tuple(value) if isinstance(value, list) else value
-        _check_type(name, given[name], hints[name], where)
-    return kind(**given)
-
-
-def _check_type(name: str, value: Any, hint: Any, where: str) -> None:
-    """Refuses JSON values that no flag would give: a text for a number, a number for a list."""
-    if get_origin(hint) is tuple:
-        require(isinstance(value, tuple), f"{where}: {name} must be a list, not {value!r}.")
-        for item in value:
-            _check_type(f"every item of {name}", item, get_args(hint)[0], where)
-        return
-    choices = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    accepted: list[type] = []
-    for choice in choices:
-        if get_origin(choice) is Literal:
-            require(
-                value in get_args(choice),
-                f"{where}: {name} must be one of {', '.join(map(str, get_args(choice)))}, not {value!r}.",
-            )
-            return
-        accepted += [choice, int] if choice is float else [choice]
-    wrong_bool = isinstance(value, bool) and bool not in accepted
-    if wrong_bool or not isinstance(value, tuple(accepted)):
-        kinds = " or ".join(kind.__name__.replace("NoneType", "null") for kind in accepted)
-        raise InvalidInput(f"{where}: {name} must be {kinds}, not {value!r}.")
 
 
 def _validate_training(training: TrainingConfig) -> None:
