@@ -20,7 +20,7 @@ class Verb:
     Attributes:
       name: what is typed after `metarl`.
       module: the file in this package that holds `Arguments`, `run` and `show`; a module is not called what a builtin
-        or a package is called.
+        is called.
       caption: one line for `metarl --help`.
     """
 
@@ -38,6 +38,7 @@ VERBS = (
     Verb("train", "train", "train a recurrent agent to learn, compare it with classical agents"),
     Verb("evaluate", "evaluate", "trained and classical agents on the same test tasks"),
     Verb("resume", "resume", "go on with a run where it stopped"),
+    Verb("runs", "runs", "how the runs in a folder stand, how two differ; old checkpoints removed"),
     Verb("compare", "compare", "rules beside tuned optimizers, under one protocol"),
     Verb("export", "export", "write a rule as a file: optax, torch, LaTeX or JSON"),
     Verb("report", "report", "write the page of a finished run anew"),

@@ -6,6 +6,7 @@ from .checkpoint_file import save_checkpoint as save_checkpoint
 from .checkpoints import Checkpoints as Checkpoints
 from .checkpoints import NpzCheckpoints as NpzCheckpoints
 from .compilation import without_compilation_cache as without_compilation_cache
+from .differences import run_differences as run_differences
 from .directory import RunDirectory as RunDirectory
 from .driver import Job as Job
 from .driver import Outcome as Outcome
@@ -18,6 +19,11 @@ from .experiments import ScaleName as ScaleName
 from .experiments import begin_or_go_on as begin_or_go_on
 from .experiments import experiment_folder as experiment_folder
 from .experiments import saying_how_to_go_on as saying_how_to_go_on
+from .gang import Gang as Gang
+from .gang import GangBroken as GangBroken
+from .gang import follow as follow
+from .gang import lead as lead
+from .gang import together as together
 from .interruption import Interruption as Interruption
 from .memory import peak_memory_mb as peak_memory_mb
 from .metric_log import MetricLog as MetricLog
@@ -28,6 +34,11 @@ from .progress import SilentProgress as SilentProgress
 from .progress import progress_on_stderr as progress_on_stderr
 from .provenance import collect_provenance as collect_provenance
 from .provenance import differing_bits as differing_bits
+from .pruning import prune as prune
+from .pruning import prune_plan as prune_plan
+from .status import RunStatus as RunStatus
+from .status import find_runs as find_runs
+from .status import run_status as run_status
 from .trees import flatten_tree as flatten_tree
 from .trees import restore_tree as restore_tree
 
@@ -37,6 +48,8 @@ __all__ = [
     "Checkpoints",
     "DamagedCheckpoint",
     "ExperimentCard",
+    "Gang",
+    "GangBroken",
     "Interruption",
     "Job",
     "MetricLog",
@@ -46,6 +59,7 @@ __all__ = [
     "PlainProgress",
     "Progress",
     "RunDirectory",
+    "RunStatus",
     "ScaleName",
     "SilentProgress",
     "UnusableCheckpoint",
@@ -54,13 +68,21 @@ __all__ = [
     "differing_bits",
     "drive",
     "experiment_folder",
+    "find_runs",
     "flatten_tree",
+    "follow",
+    "lead",
     "load_checkpoint",
     "peak_memory_mb",
     "progress_on_stderr",
+    "prune",
+    "prune_plan",
     "restore_tree",
+    "run_differences",
+    "run_status",
     "save_checkpoint",
     "saying_how_to_go_on",
+    "together",
     "without_compilation_cache",
     "write_arrays",
     "write_durably",

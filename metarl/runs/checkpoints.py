@@ -138,6 +138,24 @@ class Checkpoints(abc.ABC):
         """Returns the damaged checkpoints that were set aside."""
         return sorted(self.directory.glob(f"{_DAMAGED}*"))
 
+    def superseded(self, keep: int = 1) -> list[Path]:
+        """Returns what may be removed so that the newest intact `keep` and the best are left."""
+        intact = [path for path in self.paths() if self.is_intact(path)]
+        kept = {*intact[-keep:], *self.best()}
+        return [*(path for path in self.paths() if path not in kept), *self.leftovers()]
+
+    def best(self) -> list[Path]:
+        """Returns the checkpoint with the best score, in a list; none where no scores are kept."""
+        return []
+
+    def is_intact(self, path: Path) -> bool:
+        """Tells whether a checkpoint is neither cut short nor damaged."""
+        try:
+            self._load(path)
+        except DamagedCheckpoint:
+            return False
+        return True
+
     def _load(self, path: Path) -> tuple[Arrays, Any]:
         try:
             return self.load(path)

@@ -164,18 +164,19 @@ class RunDirectory:
             write_durably(path, json_bytes(outcome))
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, beat: bool = True) -> Iterator[None]:
         """Keeps other processes out while the block runs.
 
         The lock dies with its process, and may be taken again inside the block. The heartbeat goes
-        on as long as it is held.
+        on as long as it is held, unless `beat` is false: for who only tidies up.
 
         Raises:
           InvalidInput: another process, or another `RunDirectory` of this one, is at work here.
         """
         if self._locks_held == 0:
             self._lock_file = _locked(self.path)
-            self.heartbeat.start()
+            if beat:
+                self.heartbeat.start()
         self._locks_held += 1
         try:
             yield

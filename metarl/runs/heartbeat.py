@@ -78,12 +78,12 @@ class Heartbeat:
             ends = stop.is_set()
             # A disk that is full, or gone, is met by the run itself, which then says so.
             with contextlib.suppress(OSError):
-                self._write()
+                self._write(ends)
             if ends:
                 return
             stop.wait(EVERY)
 
-    def _write(self) -> None:
+    def _write(self, ends: bool) -> None:
         now, began = self._clock(), self._began
         content = {
             "time": datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
@@ -91,6 +91,7 @@ class Heartbeat:
             "boot": _boot(),
             "process": os.getpid(),
             "every": EVERY,
+            "ended": ends,
             "generation_seconds": None if began is None else round(max(0.0, now - began), 3),
             "longest_generation_seconds": self._longest,
             **self._noted,
@@ -110,6 +111,7 @@ class Beat(NamedTuple):
 
     age: float  # seconds since, never negative
     every: float  # seconds from one to the next
+    ended: bool  # whether its process has left the run in order
     position: int | None
     total: int | None
     unit: str | None
@@ -136,7 +138,8 @@ def read_heartbeat(directory: Path) -> Beat | None:
     try:
         found = read_json_object(Path(directory) / HEARTBEAT)
         age = _age(found)
-        return Beat(age, float(found["every"]), *(found.get(name) for name in Beat._fields[2:]))
+        named = (found.get(name) for name in Beat._fields[3:])
+        return Beat(age, float(found["every"]), found["ended"] is True, *named)
     except (InvalidInput, OSError, KeyError, TypeError, ValueError):
         return None
 

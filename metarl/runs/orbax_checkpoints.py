@@ -106,6 +106,22 @@ class OrbaxCheckpoints(Checkpoints):
         """See `Checkpoints`."""
         return sorted(found.parent for found in self.directory.glob(f"[0-9]*/{MANIFEST}"))
 
+    def best(self) -> list[Path]:
+        """See `Checkpoints`."""
+        scores = {path: _score(path) for path in self.paths()}
+        scored = [path for path in scores if scores[path] > -np.inf]
+        return sorted(scored, key=scores.__getitem__)[-1:]
+
+    def is_intact(self, path: Path) -> bool:
+        """See `Checkpoints`."""
+        try:
+            verify_manifest(path)
+        except ManifestFault:
+            return False
+        except OtherManifest:  # to be read by another version
+            return True
+        return True
+
     def wait(self) -> None:
         """See `Checkpoints`."""
         pending, self._pending = self._pending, None
@@ -156,12 +172,9 @@ class OrbaxCheckpoints(Checkpoints):
             self._manager.delete(generation_of(old))
 
     def _too_old(self) -> list[Path]:
-        *older, _ = paths = self.paths()
-        kept = paths[-self.keep :]
-        scores = {path: _score(path) for path in paths}
-        scored = [path for path in paths if scores[path] > -np.inf]
-        best = max(scored, key=scores.__getitem__, default=None)
-        return [path for path in older if path not in kept and path != best]
+        older = self.paths()[: -self.keep]
+        best = self.best()
+        return [path for path in older if path not in best]
 
 
 def orbax() -> Any:
