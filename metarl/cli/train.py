@@ -157,10 +157,14 @@ def _without_clock(config: TrainConfig, position: int, run_dir: Path) -> TrainCo
     from metarl.runs import MetricLog
 
     rows = MetricLog(run_dir / "metrics.jsonl").rows()
-    imitated = max([row["position"] for row in rows if row.get("phase") == "imitation"], default=0)
+    imitated = [row.get("position", 0) for row in rows if row.get("phase") == "imitation"]
+    require(
+        all(type(place) is int for place in imitated),
+        f"The metric log of {str(run_dir)!r} holds a wrong position.",
+    )
     return dataclasses.replace(
         config,
         minutes=None,
-        env_steps=max(1, position - imitated),
+        env_steps=max(1, position - max(imitated, default=0)),
         learning_rate_decay=config.learning_rate_decay and config.env_steps is not None,
     )

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,11 +22,12 @@ from typing import Any
 import numpy as np
 
 from metarl.errors import InvalidInput
+from metarl.reading import MOST_ARRAYS, parse_json, read_arrays, read_bytes
 
 from .durable import json_bytes, write_durably
 
 FORMAT_VERSION = 1
-_HEADER = re.compile(rb"metarl-checkpoint (\d+) (\d+) ([0-9a-f]{64})\n")
+_HEADER = re.compile(rb"metarl-checkpoint (\d{1,18}) (\d{1,18}) ([0-9a-f]{64})\n")
 _LONGEST_HEADER = 120  # bytes
 _META, _ARRAY = "meta", "array/"
 _WAY_BACK = "Remove it to have what it held computed again."
@@ -99,13 +98,14 @@ def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     path = Path(path)
     payload = _verified_payload(path)
     try:
-        with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
-            described = json.loads(archive[_META].tobytes())
-            names = [name for name in archive.files if name.startswith(_ARRAY)]
-            arrays = {name.removeprefix(_ARRAY): archive[name] for name in names}
+        # Nothing in it is compressed, so its arrays are no larger than itself.
+        members = read_arrays(payload, "its archive", most=len(payload))
+        described = parse_json(members[_META].tobytes(), "its description")
+        names = [name for name in members if name.startswith(_ARRAY)]
+        arrays = {name.removeprefix(_ARRAY): members[name] for name in names}
         meta, extra_types = described["meta"], described["extra_types"]
         return {name: _typed(array, extra_types.get(name)) for name, array in arrays.items()}, meta
-    except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnusableCheckpoint(
             f"Checkpoint {str(path)!r} is whole but holds something else ({error}). {_WAY_BACK}"
         ) from error
@@ -113,7 +113,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], Any]:
 
 def _verified_payload(path: Path) -> bytes:
     """Returns the archive in a checkpoint, once its length and hash are found right."""
-    content = path.read_bytes()
+    content = read_bytes(path, MOST_ARRAYS)
     header = _HEADER.match(content)
     if header is None:
         whole_line = b"\n" in content[:_LONGEST_HEADER]

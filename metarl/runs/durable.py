@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from metarl import reading
 from metarl.errors import InvalidInput
 
 PARTIAL = (
@@ -76,21 +77,13 @@ def json_bytes(content: Any) -> bytes:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """Returns the JSON object in a file.
+    """Returns the JSON object in a file of a run; a link that leads out of its directory is not followed.
 
     Raises:
       InvalidInput: the file is not one JSON object.
       OSError: it cannot be read.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:  # covers broken UTF-8 too
-        raise InvalidInput(f"{str(path)!r} is damaged, it is not JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise InvalidInput(
-            f"{str(path)!r} is damaged: expected a JSON object, got {type(content).__name__}."
-        )
-    return content
+    return reading.read_json_object(path, beneath=path.parent)
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,8 @@ that of one that never stopped.
 
 from __future__ import annotations
 
-import io
+import contextlib
+import itertools
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metarl.errors import InvalidInput
+from metarl.reading import MOST_LINE, parse_json
 
 GENERATION = "generation"  # counts from 1; every row has it
 
@@ -76,13 +78,16 @@ class MetricLog:
             self._file = None
 
     def _lines(self) -> Iterator[_Line]:
-        content = self.path.read_bytes() if self.path.exists() else b""
-        end = 0
-        for number, text in enumerate(io.BytesIO(content), start=1):
-            end += len(text)
-            if not text.endswith(b"\n"):
-                return  # the process died while writing it
-            yield _Line(_parsed(text, number, self.path), end)
+        if not self.path.exists():
+            return
+        with open(self.path, "rb") as file:
+            end = 0
+            for number in itertools.count(1):
+                text = file.readline(MOST_LINE)
+                if not text.endswith(b"\n") and len(text) < MOST_LINE:
+                    return  # the process died while writing it
+                end += len(text)
+                yield _Line(_parsed(text, number, self.path), end)
 
 
 class _Line(NamedTuple):
@@ -91,12 +96,10 @@ class _Line(NamedTuple):
 
 
 def _parsed(text: bytes, number: int, path: Path) -> dict[str, Any]:
-    try:
-        row = json.loads(text)
-        if isinstance(row, dict) and isinstance(row.get(GENERATION), int):
+    with contextlib.suppress(InvalidInput):
+        row = parse_json(text, "the line", MOST_LINE)
+        if isinstance(row, dict) and type(row.get(GENERATION)) is int:
             return row
-    except ValueError:
-        pass
     raise InvalidInput(
         f"Line {number} of the metric log {str(path)!r} is damaged. "
         "Remove that line to go on without it."

@@ -181,10 +181,10 @@ def test_a_damaged_run_is_refused(name, tmp_path):
     path = create(tmp_path / "run").path
     whole = (path / name).read_bytes()
     (path / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InvalidInput, match=rf"{name}' is damaged, it is not JSON"):
+    with pytest.raises(InvalidInput, match=rf"{name}' cannot be read, it is not JSON"):
         RunDirectory.open(path)
     (path / name).write_bytes(b"[1]")
-    with pytest.raises(InvalidInput, match=rf"{name}' is damaged: expected a JSON object"):
+    with pytest.raises(InvalidInput, match=rf"{name}' does not hold a JSON object, but a list"):
         RunDirectory.open(path)
 
 
