@@ -127,7 +127,7 @@ def _run_table(rows: Sequence[dict[str, Any]]) -> Any:
         Column("rate", "a second", essential=False),
         Column("heartbeat", essential=False),
     ]
-    return Table(f"{len(rows)} runs", columns, [_run_row(row) for row in rows])
+    return Table(_count(len(rows), "run"), columns, [_run_row(row) for row in rows])
 
 
 def _run_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -224,7 +224,8 @@ def _agreed(plan: Any) -> bool:
     Raises:
       InvalidInput: there is none.
     """
-    what = f"{plan.checkpoints} old checkpoints of {len(plan.runs)} runs, {plan.size:,} bytes"
+    count, runs = _count(plan.checkpoints, "old checkpoint"), _count(len(plan.runs), "run")
+    what = f"{count} of {runs}, {plan.size:,} bytes"
     if not sys.stdin.isatty():
         raise InvalidInput(f"To remove {what}, without anybody to ask, give --yes.")
     print(f"Remove {what}? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -234,5 +235,9 @@ def _agreed(plan: Any) -> bool:
 def _show_pruned(document: dict[str, Any]) -> None:
     for path, why in document["left_alone"].items():
         print(f"Left alone: {path} ({why})")
-    count = len(document["removed"])
-    print(f"{count} checkpoints removed, {document['bytes']:,} bytes.")
+    count = _count(len(document["removed"]), "checkpoint")
+    print(f"{count} removed, {document['bytes']:,} bytes.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
