@@ -101,6 +101,25 @@ def _from_table(name: str, text: str, accuracy: float) -> NamedRule:
     return NamedRule(name, text, _ICML, "?", note=f"{_PAPER} {accuracy} % [?]")
 
 
+_ZOO_SEARCH = (
+    "metarl search from adam-powersign on three problems, 1,646 rules, seed 0 (experiments/zoo)"
+)
+
+
+def _from_zoo(name: str, text: str, comparison: str, beats_adam: bool | None = None) -> NamedRule:
+    found = Found(
+        command="metarl search --config experiments/zoo/from_adam_powersign.json",
+        experiment="zoo",
+        problem="digits-mlp, china-denoising and python-docs-ngram",
+        seed=0,
+        rules_trained=1646,
+        versions="metarl 0.1.0, jax 0.10.2, optax 0.2.8",
+        comparison=comparison,
+        beats_adam=beats_adam,
+    )
+    return NamedRule(name, text, _ZOO_SEARCH, "v", found=found)
+
+
 def _decayed(family: str, text: str) -> tuple[NamedRule, ...]:
     decays = ("ld", "cd", "rd10", "rd20")
     return tuple(
@@ -173,6 +192,21 @@ _ROWS = (
             "no clear difference on diabetes-regression; 100 steps each",
         ),
         relative_learning_rate=1.0,
+    ),
+    _from_zoo(
+        "adam-step-back",
+        "adam * exp(sign(g) * sign(m)) - adam",
+        "better than tuned Adam on digits-mlp and china-denoising, at half the steps",
+    ),
+    _from_zoo(
+        "adam-sharp-powersign",
+        "adam * exp(sign(m) * (2 * sign(g)))",
+        "better than tuned Adam on digits-mlp and china-denoising, at half the steps",
+    ),
+    _from_zoo(
+        "sgd-plus-drop10-adam-powersign",
+        "g + drop(adam, 0.1) * exp(sign(m) * drop(sign(g), 0.1))",
+        "better than tuned Adam on digits-mlp and china-denoising, at half the steps",
     ),
 )
 
