@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from .hosts import Hosts
 from .startup import Device, Precision, configure
+
+if TYPE_CHECKING:
+    from metarl.runs import Gang
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,13 @@ class Machine:
     matmul_precision: Precision | None = None
     """Of float32 matrix products on GPU and TPU; the backend's own if not given."""
 
-    def start(self) -> None:
-        """Starts jax accordingly; before its first computation."""
-        configure(self.device, self.matmul_precision, self.threads)
+    def start(self, hosts: Hosts | None = None) -> Gang:
+        """Starts jax accordingly, before its first computation, and returns whom this process works with.
+
+        Args:
+          hosts: the other processes of a training; none if not given.
+        """
+        hosts = hosts or Hosts()
+        hosts.check()
+        configure(self.device, self.matmul_precision, self.threads, hosts.join)
+        return hosts.gang()

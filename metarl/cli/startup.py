@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -41,8 +42,8 @@ class Startup:
 
     Attributes:
       platform: the platform of the default backend: "cpu", "gpu" or "tpu".
-      devices: the number of its devices.
-      threads: the number of CPU devices, and of threads that XLA shares among them.
+      devices: the number of its devices, of all processes that train together.
+      threads: the number of this process's CPU devices, and of threads that XLA shares among them.
       matmul_precision: of float32 matrix products; None is the backend's own default.
       compilation_cache: the folder of compiled programs, or None if the cache is off.
     """
@@ -58,6 +59,7 @@ def configure(
     device: Device | None = None,
     matmul_precision: Precision | None = None,
     threads: int | None = None,
+    join: Callable[[], None] = lambda: None,
 ) -> Startup:
     """Starts jax's backend with these settings and returns them.
 
@@ -68,6 +70,7 @@ def configure(
       device: the platform to compute on; None lets jax choose the best one present.
       matmul_precision: of float32 matrix products; on GPU and TPU "default" may round the factors to 10 or 8 bits.
       threads: the number of CPU devices, each to be driven by one Python thread; None takes every usable core.
+      join: called when all is set, before the backend starts: a process joins others here (see `Hosts.join`).
 
     Raises:
       InvalidInput: the machine has no such device, or `threads` is not positive.
@@ -91,10 +94,11 @@ def configure(
         jax.config.update("jax_num_cpu_devices", count)
     jax.config.update("jax_default_matmul_precision", matmul_precision)
     cache = _start_cache()
+    join()
     return Startup(
         platform=_start_backend(device),
         devices=len(jax.devices()),
-        threads=len(jax.devices("cpu")),
+        threads=len(jax.local_devices(backend="cpu")),
         matmul_precision=matmul_precision,
         compilation_cache=None if cache is None else str(cache),
     )

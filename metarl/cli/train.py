@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -16,8 +16,12 @@ from metarl.errors import require
 from metarl.reading import MOST_SETTINGS, read_json_object
 from metarl.rl_squared import PRESETS, TrainConfig, WorldConfig, preset, train_config
 
+from .hosts import Hosts
 from .machine import Machine
 from .parsing import find_origin, parse_arguments
+
+if TYPE_CHECKING:
+    from metarl.runs import Gang
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Arguments:
     print_config: bool = False
     """Print the settings as JSON and end."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    together: Annotated[Hosts, tyro.conf.arg(name="")] = field(default_factory=Hosts)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
 
@@ -66,25 +71,51 @@ def run(arguments: Arguments) -> dict[str, Any]:
     config = arguments.train.config()
     if arguments.print_config:
         return config.to_json()
-    arguments.machine.start()
+    gang = arguments.machine.start(arguments.together)
     from metarl.rl_squared import begin_training
+    from metarl.runs import together
 
-    begun = begin_training(config, arguments.run_dir, command=["metarl", *sys.argv[1:]])
-    return finish(begun.path)
+    if not gang.leads:
+        return follow(gang)
+    with together(gang):
+        begun = begin_training(config, arguments.run_dir, command=["metarl", *sys.argv[1:]])
+    return finish(begun.path, gang)
 
 
-def finish(run_dir: Path) -> dict[str, Any]:
+def follow(gang: Gang) -> dict[str, Any]:
+    """Trains along with the process that has the run, and returns how it ended.
+
+    Raises:
+      KeyboardInterrupt: the training was interrupted.
+    """
+    from metarl.rl_squared import follow_training
+    from metarl.runs import together
+
+    with together(gang):
+        outcome = follow_training(gang)
+    if outcome == "interrupted":
+        raise KeyboardInterrupt
+    return {"host_index": gang.index, "hosts": gang.size, "outcome": outcome}
+
+
+def finish(run_dir: Path, gang: Gang | None = None) -> dict[str, Any]:
     """Goes on with a training, then evaluates its agent; what is done already is read.
+
+    Args:
+      run_dir: of the training.
+      gang: of which this process is the first; None is a process on its own.
 
     Raises:
       KeyboardInterrupt: a signal came; it has been said how to go on.
     """
     from metarl.rl_squared import conclude, resume_training
-    from metarl.runs import RunDirectory, progress_on_stderr
+    from metarl.runs import Gang, RunDirectory, progress_on_stderr, together
 
+    gang = gang or Gang()
     progress = progress_on_stderr()
     try:
-        resume_training(run_dir, progress=progress)
+        with together(gang):
+            resume_training(run_dir, progress=progress, gang=gang)
         return conclude(run_dir, say=progress.message)
     except KeyboardInterrupt:
         if (RunDirectory.open(run_dir).outcome or {}).get("outcome") == "finished":

@@ -122,8 +122,8 @@ def play_in_chunks(
 
 
 def _spread(indices: np.ndarray) -> jax.Array:
-    """Returns the indices on all devices, each with its share, so that each plays its share."""
-    devices = jax.devices()
+    """Returns the indices on all devices of this process, so that each plays its share."""
+    devices = jax.local_devices()
     if len(indices) % len(devices):
         return jnp.asarray(indices)
     mesh = jax.make_mesh((len(devices),), ("tasks",), axis_types=(AxisType.Auto,), devices=devices)

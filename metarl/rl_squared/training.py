@@ -13,11 +13,14 @@ import jax
 from metarl.environments import check_environment
 from metarl.errors import require
 from metarl.runs import (
+    Gang,
+    Outcome,
     Progress,
     RunDirectory,
     collect_provenance,
     differing_bits,
-    drive,
+    follow,
+    lead,
     progress_on_stderr,
 )
 
@@ -52,8 +55,13 @@ def train(
       OSError: the run could not be written.
       KeyboardInterrupt: a signal came; everything is kept, and `resume_training` goes on.
     """
+    require(
+        jax.process_count() == 1,
+        "train is for one process; of several, the first calls begin_training and resume_training, "
+        "and the others follow_training.",
+    )
     run = begin_training(config, run_dir, command=command)
-    return _conduct(run, make_job(config), progress or progress_on_stderr())
+    return _conduct(run, make_job(config), progress or progress_on_stderr(), Gang())
 
 
 def begin_training(
@@ -74,18 +82,30 @@ def begin_training(
     )
 
 
-def resume_training(run_dir: str | Path, *, progress: Progress | None = None) -> TrainedAgent:
+def resume_training(
+    run_dir: str | Path, *, progress: Progress | None = None, gang: Gang | None = None
+) -> TrainedAgent:
     """Goes on with a training where it stopped; the agent of a finished one is read.
+
+    Args:
+      run_dir: of the training.
+      progress: where progress is shown; standard error if None.
+      gang: of which this process is the first, while the others are in `follow_training`; None is a
+        process on its own. It has parted when this returns.
 
     Raises:
       InvalidInput: there is no training to resume, it is in use, or its checkpoint is damaged.
+      GangBroken: another process of the gang is gone.
     """
+    gang = gang or Gang()
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a training.")
     config = train_config(run.config, str(run.path / "config.json"))
     finished = (run.outcome or {}).get("outcome") == "finished"
     if finished and (run.path / AGENT_FILE).is_file():
+        gang.share_json(None)
         return load(run.path, own=[config.world.environment])
+    gang.share_json({"run": str(run_dir), "config": run.config})
     progress = progress or progress_on_stderr()
     changed = differing_bits(run.provenance, collect_provenance(sys.argv))
     if changed:
@@ -93,7 +113,27 @@ def resume_training(run_dir: str | Path, *, progress: Progress | None = None) ->
             f"Since the run began these have changed: {', '.join(changed)}. Its last bits may "
             "differ from those of an uninterrupted run."
         )
-    return _conduct(run, make_job(config), progress)
+    return _conduct(run, make_job(config), progress, gang)
+
+
+def follow_training(gang: Gang) -> Outcome:
+    """Does its share of the training that the first process of a gang resumes or has just begun.
+
+    Settings and state come from there; nothing is read from the run's directory or written to it.
+
+    Args:
+      gang: this process is not its first. It has parted when this returns.
+
+    Returns:
+      The outcome of the session.
+
+    Raises:
+      GangBroken: another process of the gang is gone.
+    """
+    shared = gang.share_json()
+    if shared is None:
+        return "finished"
+    return follow(make_job(train_config(shared["config"])), shared["run"], gang)
 
 
 def make_job(config: TrainConfig) -> TrainJob:
@@ -116,11 +156,12 @@ def make_job(config: TrainConfig) -> TrainJob:
     return job
 
 
-def _conduct(run: RunDirectory, job: TrainJob, progress: Progress) -> TrainedAgent:
-    state, outcome = drive(
+def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -> TrainedAgent:
+    state, outcome = lead(
         job,
         run,
         progress,
+        gang,
         minutes=job.config.minutes,
         unit="environment steps",
         describe=describe,
