@@ -12,6 +12,7 @@ import tyro
 from metarl.errors import InvalidInput, require
 
 from .data_files import DataFiles
+from .hosts import Hosts
 from .machine import Machine
 
 
@@ -27,6 +28,7 @@ class Arguments:
     """Of a comparison: problems of your own that may be imported again."""
     data: Annotated[DataFiles, tyro.conf.arg(name="")] = field(default_factory=DataFiles)
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    together: Annotated[Hosts, tyro.conf.arg(name="")] = field(default_factory=Hosts)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
 
@@ -35,6 +37,8 @@ def run(arguments: Arguments) -> dict[str, Any]:
     """Finishes the run and returns its document: that of the verb that began it."""
     from metarl.runs import RunDirectory
 
+    if arguments.together.asked_for:
+        return _together(arguments)
     begun = RunDirectory.open(arguments.run_dir)  # before jax starts, which takes a second
     require(
         begun.job != "reproduce",
@@ -60,6 +64,14 @@ def run(arguments: Arguments) -> dict[str, Any]:
             raise InvalidInput(
                 f"Run {str(arguments.run_dir)!r} is a {job}, which this metarl cannot go on with."
             )
+
+
+def _together(arguments: Arguments) -> dict[str, Any]:
+    """Goes on with a training in several processes, of which the first alone needs the run."""
+    from .train import finish, follow
+
+    gang = arguments.machine.start(arguments.together)
+    return finish(arguments.run_dir, gang) if gang.leads else follow(gang)
 
 
 def show(document: dict[str, Any]) -> None:

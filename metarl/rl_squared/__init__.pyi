@@ -27,6 +27,7 @@ from .tables import evaluation_table as evaluation_table
 from .tables import world_text as world_text
 from .train_job import TrainJob as TrainJob
 from .training import begin_training as begin_training
+from .training import follow_training as follow_training
 from .training import make_job as make_job
 from .training import resume_training as resume_training
 from .training import train as train
@@ -51,6 +52,7 @@ __all__ = [
     "describe_trial",
     "evaluate",
     "evaluation_table",
+    "follow_training",
     "load",
     "make_job",
     "make_trial",
