@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import inf, nan
 from typing import Any
 
-from metarl.reporting import Column, Table
+from metarl.reporting import Column, Table, number_text
 from metarl.statistics import Interval
 
 _COLUMNS = (
@@ -15,7 +15,7 @@ _COLUMNS = (
     Column("final_loss", "test loss, IQM"),
     Column("difference_to_adam", "difference to Adam", better="lower"),
     Column("metric", essential=False),
-    Column("steps_to_target", "steps to Adam's loss", essential=False),
+    Column("steps_to_target", "steps to target", essential=False),
     Column("state_bytes_per_parameter", "state, bytes/parameter", essential=False),
     Column("step_time_relative_to_adam", "time/step, Adam = 1", essential=False),
     Column("diverged", essential=False),
@@ -110,6 +110,9 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
         f"{result['runs_spent']:,} runs in all.",
         "Intervals: 95 %, bootstrap over seeds. Difference: mean of pairs by seed; below zero is better than Adam.",
     ]
+    if "target_of" in result:  # in protocol 1 it was Adam
+        target = number_text(number(result["target"]))
+        notes.append(f"Target: the median final loss of {result['target_of']}, {target}.")
     if result["on_edge"]:
         notes.append(f"Best rate on the widened grid's edge: {', '.join(result['on_edge'])}.")
     return notes

@@ -17,7 +17,9 @@ from metarl.optimizer_search.contest import Contest
 from metarl.optimizer_search.entrants import entrant, rule_entrant
 from metarl.optimizer_search.inner_training import draw_fixture, judge, optax_learner, start, train
 from metarl.optimizer_search.seeding import replicate_seeds
+from metarl.optimizer_search.tables import problem_table
 from metarl.problems import cards
+from metarl.reporting import number_text
 from metarl.statistics import iqm
 from metarl.update_rules import parse
 
@@ -137,6 +139,13 @@ def test_steps_to_the_target_are_those_of_a_loop(result):
         else:
             assert entry.steps_to_target.estimate == pytest.approx(float(iqm(steps)))
     assert result.entries[result.target_of].reached_target >= 0.5
+
+
+def test_a_table_names_the_target_and_who_set_it(comparison):
+    document = comparison.to_document()["toy"]
+    target = float(np.median(comparison.problems["toy"].entries["adam"].curves[:20, -1]))
+    notes = problem_table("toy", document).notes
+    assert f"Target: the median final loss of adam, {number_text(target)}." in notes
 
 
 def test_state_bytes_are_those_of_the_buffers_that_grow_with_the_parameters(toy):
