@@ -12,6 +12,7 @@ import tyro
 from metarl.errors import InvalidInput, require
 
 from .data_files import DataFiles
+from .evaluators import Evaluators
 from .hosts import Hosts
 from .machine import Machine
 
@@ -28,6 +29,7 @@ class Arguments:
     """Of a comparison: problems of your own that may be imported again."""
     data: Annotated[DataFiles, tyro.conf.arg(name="")] = field(default_factory=DataFiles)
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    evaluators: Annotated[Evaluators, tyro.conf.arg(name="")] = field(default_factory=Evaluators)
     together: Annotated[Hosts, tyro.conf.arg(name="")] = field(default_factory=Hosts)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -44,13 +46,15 @@ def run(arguments: Arguments) -> dict[str, Any]:
         begun.job != "reproduce",
         f"A reproduction is gone on with by its own command: {shlex.join(begun.provenance['command'])}",
     )
+    require(
+        begun.job == "search" or arguments.evaluators == Evaluators(),
+        f"--evaluator and its like go with a search, not with a {begun.job}.",
+    )
     arguments.data.use()
+    if begun.job == "search":
+        return _search(arguments)
     arguments.machine.start()
     match begun.job:
-        case "search":
-            from metarl.optimizer_search import resume
-
-            return resume(arguments.run_dir).to_json()
         case "train":
             from .train import finish
 
@@ -64,6 +68,14 @@ def run(arguments: Arguments) -> dict[str, Any]:
             raise InvalidInput(
                 f"Run {str(arguments.run_dir)!r} is a {job}, which this metarl cannot go on with."
             )
+
+
+def _search(arguments: Arguments) -> dict[str, Any]:
+    """Goes on with a search, wherever its candidates are to be trained."""
+    with arguments.evaluators.backend(arguments.machine) as backend:
+        from metarl.optimizer_search import resume
+
+        return resume(arguments.run_dir, backend=backend).to_json()
 
 
 def _together(arguments: Arguments) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from metarl.optimizer_search import SearchConfig, from_dict, preset
 from metarl.reading import MOST_SETTINGS, read_json_object
 
 from .data_files import DataFiles
+from .evaluators import Evaluators
 from .machine import Machine
 from .parsing import find_origin, parse_arguments
 
@@ -39,6 +40,7 @@ class Arguments:
     """Print what would be trained, the time and memory it takes, and write nothing."""
     data: Annotated[DataFiles, tyro.conf.arg(name="")] = field(default_factory=DataFiles)
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    evaluators: Annotated[Evaluators, tyro.conf.arg(name="")] = field(default_factory=Evaluators)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
 
@@ -54,14 +56,19 @@ def run(arguments: Arguments) -> dict[str, Any]:
     """Runs the search, or prints what it would be."""
     if arguments.print_config:
         return dataclasses.asdict(arguments.search.validate())
+    arguments.evaluators.check()
     arguments.data.use()
-    arguments.machine.start()
-    from metarl.optimizer_search import estimate, search
-
     if arguments.dry_run:
+        arguments.machine.start()
+        from metarl.optimizer_search import estimate
+
         return {"dry_run": estimate(arguments.search)}
-    result = search(arguments.search, arguments.run_dir, command=["metarl", *sys.argv[1:]])
-    return result.to_json()
+    command = ["metarl", *sys.argv[1:]]
+    with arguments.evaluators.backend(arguments.machine) as backend:
+        from metarl.optimizer_search import search
+
+        found = search(arguments.search, arguments.run_dir, command=command, backend=backend)
+    return found.to_json()
 
 
 def show(document: dict[str, Any]) -> None:

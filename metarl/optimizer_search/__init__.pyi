@@ -20,11 +20,18 @@ from .entrants import Entrant as Entrant
 from .entrants import entrant as entrant
 from .entrants import references as references
 from .entrants import rule_entrant as rule_entrant
+from .evaluators import Backend as Backend
 from .evaluators import Evaluator as Evaluator
 from .evaluators import LocalEvaluator as LocalEvaluator
+from .evaluators import local_evaluator as local_evaluator
 from .forecast import estimate as estimate
+from .journal import Journal as Journal
 from .pipeline import resume as resume
 from .pipeline import search as search
+from .ray_cluster import RayCluster as RayCluster
+from .ray_evaluator import RayEvaluator as RayEvaluator
+from .ray_evaluator import ray_backend as ray_backend
+from .ray_workers import RayWorkers as RayWorkers
 from .report import write_figures as write_figures
 from .report import write_report as write_report
 from .reproduction import EXPERIMENTS as EXPERIMENTS
@@ -41,6 +48,7 @@ from .tables import problem_table as problem_table
 __all__ = [
     "EXPERIMENTS",
     "Archive",
+    "Backend",
     "Choice",
     "CompareConfig",
     "Comparison",
@@ -50,7 +58,11 @@ __all__ = [
     "EvolutionConfig",
     "FilterConfig",
     "FinalistConfig",
+    "Journal",
     "LocalEvaluator",
+    "RayCluster",
+    "RayEvaluator",
+    "RayWorkers",
     "SearchConfig",
     "SearchResult",
     "TrainingConfig",
@@ -63,9 +75,11 @@ __all__ = [
     "finalists_document",
     "finalists_table",
     "from_dict",
+    "local_evaluator",
     "measure_search",
     "preset",
     "problem_table",
+    "ray_backend",
     "references",
     "reproduce",
     "resume",

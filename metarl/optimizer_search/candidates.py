@@ -13,6 +13,7 @@ S full replicates, F full rates (1, or 2 with the half-decades), Z = R' Q + F S 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -102,6 +103,17 @@ class Trial:
         return self.sweep_replicates + self.full_replicates
 
 
+class Recipe(NamedTuple):
+    """What a judgement is made from; the same recipe gives the same program and data in any process."""
+
+    problem: Problem
+    grammar: Grammar
+    trial: Trial
+    held_out: HeldOut
+    seeds: tuple[int, ...]  # one per replicate; the first Q are the sweep's
+    executor: Executor
+
+
 @dataclass(frozen=True)
 class Judgement:
     """A program (fixture, randomness, candidates) -> verdicts and the data it runs on."""
@@ -110,6 +122,7 @@ class Judgement:
     data: tuple  # (fixture, random tables)
     layout: Layout
     baseline: float  # mean held-out loss before training, over the sweep's replicates
+    recipe: Recipe
 
 
 def make_judgement(
@@ -117,7 +130,7 @@ def make_judgement(
     grammar: Grammar,
     trial: Trial,
     held_out: HeldOut,
-    seeds: list[int],
+    seeds: Sequence[int],
     executor: Executor = "switch",
 ) -> Judgement:
     """Returns the program that judges candidates on one problem.
@@ -145,7 +158,8 @@ def make_judgement(
             return jax.vmap(lambda c: one(data, *c))(candidates)
         return lax.map(lambda c: one(data, *c), candidates)
 
-    return Judgement(jax.jit(program), (fixture, randomness), layout, baseline)
+    recipe = Recipe(problem, grammar, trial, held_out, tuple(seeds), executor)
+    return Judgement(jax.jit(program), (fixture, randomness), layout, baseline, recipe)
 
 
 def interpreted_learner(problem: Problem, grammar: Grammar, fixture: Fixture):

@@ -19,6 +19,7 @@ from metarl.update_rules import Grammar
 
 from .archive import Archive, Entry
 from .config import SearchConfig
+from .evaluators import Backend, local_evaluator
 from .judges import judges_of
 from .panel import Panel, around, refining_trial
 
@@ -59,10 +60,16 @@ def choose(
     return [rule.choice for rule in ranked]
 
 
-def choice_panel(problems: Sequence[Problem], grammar: Grammar, config: SearchConfig) -> Panel:
+def choice_panel(
+    problems: Sequence[Problem],
+    grammar: Grammar,
+    config: SearchConfig,
+    backend: Backend = local_evaluator,
+) -> Panel:
     """Returns the search's judges on choice data, with fresh seeds."""
     judges = judges_of(problems, config.training.steps, config.training.horizons)
-    return Panel(judges, grammar, config, "choice", lambda steps: refining_trial(steps, config))
+    trial_of = lambda steps: refining_trial(steps, config)  # noqa: E731
+    return Panel(judges, grammar, config, "choice", trial_of, backend)
 
 
 def rank(entries: Sequence[Entry], panel: Panel) -> list[Ranked]:

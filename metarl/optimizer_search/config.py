@@ -145,6 +145,8 @@ class SearchConfig:
     """Search until this many minutes have passed; the budget that repeats the run is stored."""
     batch_size: int = 64
     """Rules proposed in a generation."""
+    lag: int = 0
+    """Generations in flight besides the one being finished: keeps many workers busy; part of what the search finds."""
     reward: Reward = "loss"
     """loss: minus the log of the loss relative to tuned Adam's; accuracy: the metric, as in the paper."""
     finalists: int = 5
@@ -176,6 +178,7 @@ class SearchConfig:
         )
         at_least(1, depth=self.depth, batch_size=self.batch_size, finalists=self.finalists)
         require(self.depth <= 4, f"depth must be 1, 2, 3 or 4, not {self.depth}.")
+        at_least(0, lag=self.lag)
         require(
             self.budget is None or self.budget >= 1,
             f"budget must be at least 1 rule, not {self.budget}.",

@@ -4,6 +4,7 @@ An evaluator takes any number of candidates, cuts them into chunks of a fixed wi
 judged by every judge: a problem at one horizon. `LocalEvaluator` keeps one thread per JAX device busy; all
 threads run the same single-device program, so the bits of a verdict do not depend on the device, on the order
 of completion or on the neighbours. (Sharding one program over devices would be no faster and would change last bits.)
+Other evaluators run the same program in other processes (`ray_evaluator`) or know its results already (`journaled`).
 
 Letters: K candidates, W candidates a chunk, R learning rates, S replicates.
 """
@@ -11,8 +12,9 @@ Letters: K candidates, W candidates a chunk, R learning rates, S replicates.
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -24,6 +26,7 @@ Device = Any  # a jax.Device, which type checkers take for a variable
 
 # Small enough that the last chunks of a generation keep all threads busy; a call costs microseconds.
 DEFAULT_WIDTH = 4
+_ACCELERATOR_WIDTH = 64
 
 
 class Result(NamedTuple):
@@ -35,7 +38,17 @@ class Result(NamedTuple):
 
 
 class Evaluator(Protocol):
-    """What the search needs of an evaluator."""
+    """What the search needs of an evaluator; any number of threads may ask at once."""
+
+    @property
+    def judgements(self) -> Mapping[str, Judgement]:
+        """The program of each judge, in the order given."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """W, candidates a call; part of what the bits depend on."""
+        ...
 
     def as_completed(
         self, tokens: np.ndarray, rates: np.ndarray, judges: Sequence[str] | None = None
@@ -53,7 +66,71 @@ class Evaluator(Protocol):
         """Frees threads and devices; the evaluator cannot be used afterwards."""
 
 
-class LocalEvaluator:
+Backend = Callable[[Mapping[str, Judgement]], Evaluator]
+
+
+class ChunkedEvaluator(ABC):
+    """What evaluators have in common that train: chunks of a fixed width, each with a future.
+
+    Args:
+      judgements: the program of each judge, by name.
+      width: W, candidates a call; part of what the bits depend on.
+    """
+
+    def __init__(self, judgements: Mapping[str, Judgement], width: int):
+        """Keeps what is to be judged, and how."""
+        self.judgements: Mapping[str, Judgement] = dict(judgements)
+        self.width = width
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Names of the judges, in the order given."""
+        return tuple(self.judgements)
+
+    def as_completed(
+        self, tokens: np.ndarray, rates: np.ndarray, judges: Sequence[str] | None = None
+    ) -> Iterator[Result]:
+        """Yields the verdicts of each judge on each chunk as they are there.
+
+        Args:
+          tokens: rules, int32 [K, L].
+          rates: learning rates to sweep, [K, R].
+          judges: names of those to ask; all if None.
+        """
+        work = [
+            self._submit(name, first, chunk)
+            for name in judges or self.judgements
+            for first, chunk in _chunks(tokens, rates, self.width)
+        ]
+        landed: queue.SimpleQueue[Future[Result]] = queue.SimpleQueue()
+        for future in work:
+            # not futures.as_completed, which would wait for ever when the evaluator is closed meanwhile
+            future.add_done_callback(landed.put)
+        try:
+            for _ in work:
+                yield landed.get().result()
+        finally:
+            for unfinished in work:
+                unfinished.cancel()
+
+    def evaluate(
+        self, tokens: np.ndarray, rates: np.ndarray, judges: Sequence[str] | None = None
+    ) -> dict[str, Verdicts]:
+        """Returns the verdicts of all candidates in their order, by judge.
+
+        Args:
+          tokens: rules, int32 [K, L].
+          rates: learning rates to sweep, [K, R].
+          judges: names of those to ask; all if None.
+        """
+        return in_order(self.as_completed(tokens, rates, judges), judges or self.judges)
+
+    @abstractmethod
+    def _submit(self, name: str, first: int, chunk: Candidates) -> Future[Result]:
+        """Has a chunk judged; its padding is not part of the result."""
+
+
+class LocalEvaluator(ChunkedEvaluator):
     """Trains candidates in this process, one thread per device.
 
     Args:
@@ -69,12 +146,11 @@ class LocalEvaluator:
         devices: Sequence[Device] | None = None,
     ):
         """Places every judge's data on every device."""
-        self._judgements = dict(judgements)
-        self._width = width
+        super().__init__(judgements, width)
         self._devices = list(devices or jax.local_devices())
         self._data = {
             (name, device): jax.device_put(judgement.data, device)
-            for name, judgement in self._judgements.items()
+            for name, judgement in self.judgements.items()
             for device in self._devices
         }
         self._idle: queue.SimpleQueue[Device] = queue.SimpleQueue()
@@ -82,67 +158,56 @@ class LocalEvaluator:
             self._idle.put(device)
         self._threads = ThreadPoolExecutor(len(self._devices), thread_name_prefix="evaluator")
 
-    @property
-    def judges(self) -> tuple[str, ...]:
-        """Names of the judges, in the order given."""
-        return tuple(self._judgements)
-
-    def as_completed(
-        self, tokens: np.ndarray, rates: np.ndarray, judges: Sequence[str] | None = None
-    ) -> Iterator[Result]:
-        """Yields the verdicts of each judge on each chunk as they are there.
-
-        Args:
-          tokens: rules, int32 [K, L].
-          rates: learning rates to sweep, [K, R].
-          judges: names of those to ask; all if None.
-        """
-        work = [
-            self._threads.submit(self._judge, name, first, chunk)
-            for name in judges or self._judgements
-            for first, chunk in _chunks(tokens, rates, self._width)
-        ]
-        try:
-            for done in as_completed(work):
-                yield done.result()
-        finally:
-            for unfinished in work:
-                unfinished.cancel()
-
-    def evaluate(
-        self, tokens: np.ndarray, rates: np.ndarray, judges: Sequence[str] | None = None
-    ) -> dict[str, Verdicts]:
-        """Returns the verdicts of all candidates in their order, by judge.
-
-        Args:
-          tokens: rules, int32 [K, L].
-          rates: learning rates to sweep, [K, R].
-          judges: names of those to ask; all if None.
-        """
-        parts: dict[str, dict[int, Verdicts]] = {name: {} for name in judges or self._judgements}
-        for result in self.as_completed(tokens, rates, judges):
-            parts[result.judge][result.first] = result.verdicts
-        return {
-            name: jax.tree.map(
-                lambda *leaves: np.concatenate(leaves), *(found[i] for i in sorted(found))
-            )
-            for name, found in parts.items()
-        }
-
     def close(self) -> None:
         """Stops the threads and lets go of the data."""
         self._threads.shutdown(cancel_futures=True)
         self._data.clear()
 
+    def _submit(self, name: str, first: int, chunk: Candidates) -> Future[Result]:
+        return self._threads.submit(self._judge, name, first, chunk)
+
     def _judge(self, name: str, first: int, chunk: Candidates) -> Result:
         device = self._idle.get()
         try:
             placed = jax.device_put(chunk, device)
-            verdicts = self._judgements[name].program(self._data[name, device], placed)
-            real = int(chunk.active.sum())
-            return Result(name, first, jax.tree.map(lambda x: np.asarray(x)[:real], verdicts))
+            verdicts = self.judgements[name].program(self._data[name, device], placed)
+            return Result(name, first, without_padding(verdicts, chunk))
         finally:
             self._idle.put(device)
+
+
+def in_order(results: Iterable[Result], judges: Sequence[str]) -> dict[str, Verdicts]:
+    """Returns results as the verdicts of all candidates in their order, by judge."""
+    parts: dict[str, dict[int, Verdicts]] = {name: {} for name in judges}
+    for result in results:
+        parts[result.judge][result.first] = result.verdicts
+    return {
+        name: jax.tree.map(
+            lambda *leaves: np.concatenate(leaves), *(found[i] for i in sorted(found))
+        )
+        for name, found in parts.items()
+    }
+
+
+def without_padding(verdicts: Verdicts, chunk: Candidates) -> Verdicts:
+    """Returns the verdicts on the real candidates of a chunk, as numpy arrays."""
+    real = int(np.sum(chunk.active))
+    return Verdicts(*(np.asarray(x)[:real] for x in verdicts))
+
+
+def local_evaluator(judgements: Mapping[str, Judgement]) -> Evaluator:
+    """Returns the evaluator of this process: the backend that needs nothing else."""
+    return LocalEvaluator(judgements, usual_width())
+
+
+def usual_width() -> int:
+    """Returns the width that suits the devices."""
+    return DEFAULT_WIDTH if executor() == "switch" else _ACCELERATOR_WIDTH
+
+
+def executor() -> Any:
+    """Returns "switch" on a CPU, where lanes run one by one, and "select" where they run side by side."""
+    return "switch" if jax.default_backend() == "cpu" else "select"
 
 
 def _chunks(tokens: np.ndarray, rates: np.ndarray, width: int) -> Iterator[tuple[int, Candidates]]:

@@ -28,6 +28,7 @@ from metarl.update_rules import Grammar
 
 from .choice import Choice, Ranked, choice_panel, rank
 from .config import SearchConfig
+from .evaluators import Backend, local_evaluator
 from .judges import judges_of
 from .meta_overfitting import MOMENTS, look_again
 from .panel import Panel, sweeping_trial
@@ -56,11 +57,19 @@ class Funnel:
       grammar: of the rules.
       problems: of the search.
       config: its settings.
+      backend: where rules are trained.
     """
 
-    def __init__(self, grammar: Grammar, problems: Sequence[Problem], config: SearchConfig):
+    def __init__(
+        self,
+        grammar: Grammar,
+        problems: Sequence[Problem],
+        config: SearchConfig,
+        backend: Backend = local_evaluator,
+    ):
         """Nothing is compiled before the first rule is judged."""
         self._grammar, self._problems, self._config = grammar, list(problems), config
+        self._backend = backend
 
     def select(self, state: SearchState, finalists: int, say: Say = lambda text: None) -> Selection:
         """Returns at most `finalists` rules of a search, best first, and how they were selected.
@@ -89,7 +98,7 @@ class Funnel:
         say(f"Judging {len(records)} rules that led during the search again.")
         names = dict.fromkeys(self._config.final.meta_overfitting)
         others = [problem_suite.load(name) for name in names]
-        return look_again(records, self._choice, others, self._grammar, self._config)
+        return look_again(records, self._choice, others, self._grammar, self._config, self._backend)
 
     def close(self) -> None:
         """Frees threads and devices."""
@@ -100,7 +109,7 @@ class Funnel:
 
     @cached_property
     def _choice(self) -> Panel:
-        return choice_panel(self._problems, self._grammar, self._config)
+        return choice_panel(self._problems, self._grammar, self._config, self._backend)
 
     @cached_property
     def _larger(self) -> Panel | None:
@@ -116,6 +125,7 @@ class Funnel:
             self._config,
             "funnel",
             lambda steps: sweeping_trial(steps, seeds, self._config),
+            self._backend,
         )
 
     def _search_stage(self, state: SearchState) -> dict[str, Any]:
@@ -146,7 +156,8 @@ class Funnel:
         if tolerance is None:
             return [rule.choice for rule in ranked], []
         rules = [self._grammar.to_rule(rule.tokens) for rule in ranked]
-        found = simplify(rules, self._grammar, self._choice.judges, self._config, tolerance, say)
+        judges = self._choice.judges
+        found = simplify(rules, self._grammar, judges, self._config, tolerance, say, self._backend)
         best: dict[str, Choice] = {}
         for (_, choice), new in zip(ranked, found, strict=True):
             text = str(new.rule.canonical())

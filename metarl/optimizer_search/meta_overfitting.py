@@ -23,6 +23,7 @@ from metarl.statistics import Interval, bootstrap_interval, extended_mean, rank_
 from metarl.update_rules import Grammar
 
 from .config import SearchConfig
+from .evaluators import Backend, local_evaluator
 from .judges import judges_of
 from .panel import Panel, Scores, around, sweeping_trial
 from .records import Record
@@ -42,6 +43,7 @@ def look_again(
     others: Sequence[Problem],
     grammar: Grammar,
     config: SearchConfig,
+    backend: Backend = local_evaluator,
 ) -> dict[str, Any]:
     """Returns search scores beside those of fresh data and of other problems, for each record.
 
@@ -56,7 +58,7 @@ def look_again(
     rates = np.stack([record.learning_rates for record in records])
     found = {"choice": choice.scores(tokens, around(rates))}
     if others:
-        found["other_problems"] = _scores_elsewhere(tokens, others, grammar, config)
+        found["other_problems"] = _scores_elsewhere(tokens, others, grammar, config, backend)
     intervals = {name: _intervals(scores) for name, scores in found.items()}
     search = [float(record.reward) for record in records]
     points = [
@@ -92,7 +94,11 @@ def write_points(document: dict[str, Any], run_dir: Path) -> None:
 
 
 def _scores_elsewhere(
-    tokens: np.ndarray, others: Sequence[Problem], grammar: Grammar, config: SearchConfig
+    tokens: np.ndarray,
+    others: Sequence[Problem],
+    grammar: Grammar,
+    config: SearchConfig,
+    backend: Backend,
 ) -> Scores:
     judges = judges_of(others, config.training.steps)
     seeds = config.final.funnel_seeds
@@ -102,6 +108,7 @@ def _scores_elsewhere(
         config,
         "meta-overfitting",
         lambda steps: sweeping_trial(steps, seeds, config),
+        backend,
     )
     scores = panel.scores(tokens)
     panel.close()

@@ -19,11 +19,10 @@ from metarl.update_rules import Grammar
 
 from .candidates import Judgement, Trial, make_judgement
 from .config import SearchConfig
-from .evaluators import LocalEvaluator
+from .evaluators import Backend, Evaluator, executor, local_evaluator
 from .judges import Judge
 from .reference import tuned_adam
 from .rewards import loss_rewards, metric_rewards, metric_scores, relative_losses
-from .search_job import executor, local_evaluator
 from .seeding import Stage
 
 # Half-decades around the rate of the search, whose grid has whole decades.
@@ -52,6 +51,7 @@ class Panel:
       config: of the search; its reward is the measure, its seed the root.
       stage: whose seeds are used.
       trial_of: steps -> how a rule is run.
+      backend: where rules are trained.
     """
 
     def __init__(
@@ -61,10 +61,11 @@ class Panel:
         config: SearchConfig,
         stage: Stage,
         trial_of: Callable[[int], Trial],
+        backend: Backend = local_evaluator,
     ):
         """Nothing is compiled before the first question."""
         self.judges, self.grammar = list(judges), grammar
-        self._config, self._trial_of = config, trial_of
+        self._config, self._trial_of, self._backend = config, trial_of, backend
         self._stage: Stage = stage
 
     @property
@@ -117,8 +118,8 @@ class Panel:
         return judgements
 
     @cached_property
-    def _evaluator(self) -> LocalEvaluator:
-        return local_evaluator(self._judgements)
+    def _evaluator(self) -> Evaluator:
+        return self._backend(self._judgements)
 
     @cached_property
     def _adam(self) -> dict[str, np.ndarray]:

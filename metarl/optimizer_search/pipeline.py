@@ -33,8 +33,11 @@ from .compare_config import CompareConfig
 from .comparison import Comparison, compare
 from .config import SearchConfig, from_dict, to_dict
 from .entrants import BASELINE, Entrant, rule_entrant
+from .evaluators import Backend, local_evaluator
 from .funnel import Funnel, stage
 from .inner_training import check_start
+from .journal import FILE, Journal
+from .journaled import journaling
 from .meta_overfitting import write_points
 from .problem_names import require_different_names
 from .result import RANDOM_PREFIX, SearchResult, finalists_document
@@ -52,6 +55,7 @@ def search(
     *,
     command: Sequence[str] = (),
     progress: Progress | None = None,
+    backend: Backend = local_evaluator,
 ) -> SearchResult:
     """Searches for update rules and compares the best with tuned standard optimizers.
 
@@ -60,6 +64,7 @@ def search(
       run_dir: a new directory; `runs/search-...` if not given.
       command: the command line to record; that of the process if empty.
       progress: where progress is shown; standard error if None.
+      backend: where candidates are trained; this process if not given. The numbers are the same.
 
     Returns:
       The result, which is also on disk.
@@ -74,11 +79,18 @@ def search(
     run = RunDirectory.create(
         run_dir, JOB, to_dict(config), command or sys.argv, matmul_precision=precision
     )
-    return _conduct(run, config, progress or progress_on_stderr())
+    return _conduct(run, config, progress or progress_on_stderr(), backend)
 
 
-def resume(run_dir: str | Path, *, progress: Progress | None = None) -> SearchResult:
+def resume(
+    run_dir: str | Path,
+    *,
+    progress: Progress | None = None,
+    backend: Backend = local_evaluator,
+) -> SearchResult:
     """Goes on with a run where it stopped; the result of a finished one is read.
+
+    Candidates may be trained elsewhere than before: any backend goes on with any run.
 
     Raises:
       InvalidInput: there is no search to resume, it is in use, or its checkpoint is damaged.
@@ -98,7 +110,7 @@ def resume(run_dir: str | Path, *, progress: Progress | None = None) -> SearchRe
             f"Since the run began these have changed: {', '.join(changed)}. Its last bits may "
             "differ from those of an uninterrupted run."
         )
-    return _conduct(run, config, progress)
+    return _conduct(run, config, progress, backend)
 
 
 def check(config: SearchConfig) -> list[Problem]:
@@ -127,15 +139,19 @@ def check(config: SearchConfig) -> list[Problem]:
     return suite
 
 
-def _conduct(run: RunDirectory, config: SearchConfig, progress: Progress) -> SearchResult:
+def _conduct(
+    run: RunDirectory, config: SearchConfig, progress: Progress, backend: Backend
+) -> SearchResult:
     with run.lock(), _saying_how_to_resume(run, progress):
         job = _job(run, config)
-        state = drive_search(job, run, progress, minutes=config.minutes)
-        progress.message(f"Searched: {state.counts.trained:,} distinct rules trained.")
-        with contextlib.closing(Funnel(job.grammar, job.problems, config)) as funnel:
-            rivals = _random_winner(run, job, state.counts.trained, funnel, progress)
-            best, selection = funnel.select(state, config.finalists, progress.message)
-            selection["meta_overfitting"] = funnel.look_again(state, progress.message)
+        with Journal(run.path / FILE, progress.message) as journal:
+            backend = journaling(backend, journal)
+            state = drive_search(job, run, progress, minutes=config.minutes, backend=backend)
+            progress.message(f"Searched: {state.counts.trained:,} distinct rules trained.")
+            with contextlib.closing(Funnel(job.grammar, job.problems, config, backend)) as funnel:
+                rivals = _random_winner(run, job, state.counts.trained, funnel, progress, backend)
+                best, selection = funnel.select(state, config.finalists, progress.message)
+                selection["meta_overfitting"] = funnel.look_again(state, progress.message)
         comparison = compare(
             _entrants(best, rivals),
             comparison_config(config),
@@ -188,7 +204,12 @@ def _job(run: RunDirectory, config: SearchConfig) -> SearchJob:
 
 
 def _random_winner(
-    run: RunDirectory, searched: SearchJob, budget: int, funnel: Funnel, progress: Progress
+    run: RunDirectory,
+    searched: SearchJob,
+    budget: int,
+    funnel: Funnel,
+    progress: Progress,
+    backend: Backend,
 ) -> Choice | None:
     """Returns the choice of random search at the same number of trained rules, by the same procedure."""
     config = searched.config
@@ -211,7 +232,7 @@ def _random_winner(
     progress.message(f"Random search beside it, {budget:,} rules.")
     job = SearchJob(settings)
     job.share_programs(searched)
-    state = drive_search(job, beside, progress, owner=run)
+    state = drive_search(job, beside, progress, owner=run, backend=backend)
     return next(iter(funnel.select(state, 1).best), None)
 
 

@@ -8,12 +8,14 @@
     tell       the strategy learns
 
 All randomness of generation n comes from the root seed and n, so a search that was resumed equals one that was not.
+With `lag` generations in flight (see `in_flight`) the first two steps run ahead of the others, by a fixed number.
 
 Letters: K rules of a generation, J judges.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -27,12 +29,15 @@ from metarl.errors import require
 from metarl.runs import Progress, RunDirectory, drive, flatten_tree, restore_tree
 from metarl.update_rules import Grammar, Interpreter
 
-from . import filters, strategies
+from . import filters, in_flight, strategies
 from .archive import Archive
 from .cache import Cache
 from .candidates import Judgement, Trial, Verdicts, make_judgement
 from .config import SearchConfig
-from .evaluators import DEFAULT_WIDTH, LocalEvaluator
+from .evaluators import Backend, Evaluator, executor, local_evaluator
+from .in_flight import Crew, InFlight
+from .journal import FILE, Journal
+from .journaled import journaling
 from .judges import Judge, judges_of, rounds
 from .probes import ProbeOutputs, Probes, fingerprints
 from .records import Records
@@ -41,7 +46,7 @@ from .rewards import FLOOR, loss_rewards, metric_floor, metric_rewards
 
 DEFAULT_BUDGET = 2_000
 _CHECKPOINT_SECONDS = 10.0
-_ACCELERATOR_WIDTH = 64
+_PARTS = ("strategy", "archive", "cache", "records", "in_flight")  # of a checkpoint
 # What two searches must share for rules and rewards of one to stand in the archive of the other.
 _SHARED_WITH_ARCHIVE = (
     *("problem", "reward", "training", "filters", "seed"),
@@ -74,6 +79,7 @@ class SearchState:
     cache: Cache
     counts: Counts
     records: Records = field(default_factory=Records)
+    in_flight: tuple[InFlight, ...] = ()  # asked for and not told yet, in this order
 
 
 class Sorting(NamedTuple):
@@ -119,6 +125,8 @@ class SearchJob:
         self._key = jax.random.key(config.seed)
         self._budget = config.budget or (None if config.minutes else DEFAULT_BUDGET)
         self._twin: SearchJob | None = None
+        self._backend: Backend = local_evaluator
+        self._crew: Crew[Earned | None] = Crew(self._train, config.lag)
 
     @cached_property
     def references(self) -> dict[str, Reference]:
@@ -139,8 +147,13 @@ class SearchJob:
         return {j.name: search_judgement(j, self.grammar, self.config) for j in self.judges}
 
     @cached_property
-    def _evaluator(self) -> LocalEvaluator:
-        return local_evaluator(self._judgements)
+    def _evaluator(self) -> Evaluator:
+        return self._backend(self._judgements)
+
+    def evaluate_with(self, backend: Backend) -> None:
+        """Has candidates trained by a backend; before the first generation."""
+        assert "_evaluator" not in self.__dict__, "the search has begun"
+        self._backend = backend
 
     def share_programs(self, other: SearchJob) -> None:
         """Takes over what another search has compiled, which judges rules of the same grammar in the same way.
@@ -162,24 +175,26 @@ class SearchJob:
         if self._earlier is None:
             return fresh
         before, arrays = self._earlier
-        taken = replace(self.load(arrays, {"counts": {}}), records=Records())
+        told = {name: array for name, array in arrays.items() if not name.startswith("in_flight|")}
+        taken = replace(self.load(told, {"counts": {}}), records=Records())
         # rewards are comparable only where the same replicates judged in the same way
         same = all(getattr(self.config, n) == getattr(before, n) for n in _SHARED_WITH_ARCHIVE)
         return taken if same else replace(fresh, strategy=taken.strategy)
 
     def update(self, state: SearchState) -> tuple[SearchState, dict[str, Any]]:
-        """Runs one generation."""
-        ask_key, tell_key = self._keys(state.counts.generation)
-        strategy, proposals = self._strategy.ask(ask_key, state.strategy, self.config.batch_size)
-        tokens = np.asarray(proposals.tokens)
-        sorting = self._sort(tokens, state)
-        rewards, steps = self._train(tokens, sorting, state)
+        """Asks for the next generation, and tells the strategy of the oldest one in flight."""
+        while len(state.in_flight) <= self.config.lag:
+            state = self._ask(state)
+        self._begin(state.in_flight)
+        (_, proposals, sorting), later = state.in_flight[0], state.in_flight[1:]
+        rewards, steps = self._remember(state, self._crew.finish(state.in_flight[0]))
         feedback = strategies.Feedback(rewards, sorting.repeated, np.float32(self._floor))
-        strategy, learning = self._strategy.tell(tell_key, strategy, proposals, feedback)
+        tell_key = self._keys(state.counts.generation)[1]
+        strategy, learning = self._strategy.tell(tell_key, state.strategy, proposals, feedback)
         counts = self._count(state.counts, sorting, rewards, steps)
         for best in state.archive.best(1):
             state.records.note(counts.trained, best)
-        state = replace(state, strategy=strategy, counts=counts)
+        state = replace(state, strategy=strategy, counts=counts, in_flight=later)
         return state, self._metrics(state, sorting, rewards, learning)
 
     def finished(self, state: SearchState) -> bool:
@@ -197,6 +212,7 @@ class SearchJob:
             "archive": state.archive.to_arrays(),
             "cache": state.cache.to_arrays(),
             "records": state.records.to_arrays(),
+            "in_flight": in_flight.to_arrays(state.in_flight),
         }
         arrays = {
             f"{part}|{name}": array
@@ -211,23 +227,54 @@ class SearchJob:
         Raises:
           InvalidInput: the arrays are those of another strategy or controller.
         """
-        names = ("strategy", "archive", "cache", "records")
-        parts: dict[str, dict[str, np.ndarray]] = {name: {} for name in names}
+        parts: dict[str, dict[str, np.ndarray]] = {name: {} for name in _PARTS}
         for name, array in arrays.items():
             part, _, rest = name.partition("|")
             parts[part][rest] = array
-        return SearchState(
+        state = SearchState(
             restore_tree(self._fresh_strategy(), parts["strategy"]),
             Archive.from_arrays(parts["archive"]),
             Cache.from_arrays(parts["cache"]),
             Counts(**meta["counts"]),
             Records.from_arrays(parts["records"]),
         )
+        # sorted anew: what is trained and what is in flight before a generation are the same set as when it was asked
+        for proposals in in_flight.from_arrays(parts["in_flight"], self._example_proposals):
+            state = self._take_off(state, proposals)
+        return state
 
     def close(self) -> None:
         """Frees threads and devices."""
         if "_evaluator" in self.__dict__:
             self._evaluator.close()
+        self._crew.close()
+
+    def _ask(self, state: SearchState) -> SearchState:
+        """Has the strategy propose the next generation."""
+        key = self._keys(state.counts.generation + len(state.in_flight))[0]
+        strategy, proposals = self._strategy.ask(key, state.strategy, self.config.batch_size)
+        return self._take_off(replace(state, strategy=strategy), proposals)
+
+    def _take_off(self, state: SearchState, proposals: strategies.Proposals) -> SearchState:
+        generation = state.counts.generation + len(state.in_flight)
+        sorting = self._sort(np.asarray(proposals.tokens), state)
+        flight = InFlight(generation, proposals, sorting)
+        return replace(state, in_flight=(*state.in_flight, flight))
+
+    def _begin(self, flights: tuple[InFlight, ...]) -> None:
+        """Has generations trained ahead; what their threads share is made here, once."""
+        if self.config.lag == 0:
+            return
+        _ = self._evaluator
+        if self.config.reward == "loss":
+            _ = self.references
+        for flight in flights:
+            self._crew.begin(flight)
+
+    def _example_proposals(self) -> strategies.Proposals:
+        """Returns proposals as this strategy makes them."""
+        fresh = self._fresh_strategy()
+        return self._strategy.ask(self._keys(0)[0], fresh, self.config.batch_size)[1]
 
     def _fresh_strategy(self) -> Any:
         return self._strategy.init(self._keys(-1)[0])
@@ -240,33 +287,39 @@ class SearchJob:
         reasons = filters.judge(outputs, self._probes, self.config.filters)
         passes = np.array([reason == filters.Verdict.PASSES for reason in reasons])
         prints = fingerprints(outputs.update)
-        met: set[bytes] = set()
+        before = [flight.sorting for flight in state.in_flight]
+        met = {sorting.fingerprints[place] for sorting in before for place in sorting.new}
         repeated = np.zeros(len(tokens), bool)
         for place in np.flatnonzero(passes):
             repeated[place] = prints[place] in state.cache or prints[place] in met
             met.add(prints[place])
         new = np.flatnonzero(passes & ~repeated)
         if self._budget is not None:
-            new = new[: self._budget - state.counts.trained]
+            begun = state.counts.trained + sum(len(sorting.new) for sorting in before)
+            new = new[: max(0, self._budget - begun)]
         return Sorting(outputs, prints, reasons, passes, repeated, new)
 
-    def _train(
-        self, tokens: np.ndarray, sorting: Sorting, state: SearchState
-    ) -> tuple[np.ndarray, int]:
-        """Trains the new rules, remembers them, and returns the rewards of all, [K], and the steps executed."""
-        rewards, steps, new = np.full(len(tokens), self._floor, np.float32), 0, sorting.new
-        if len(new):
-            grid = np.tile(
-                np.asarray(self.config.training.learning_rates, np.float32), (len(new), 1)
-            )
-            earned = self._judge(tokens[new], grid)
-            steps = earned.steps
-            rewards[new] = final = self._less_penalty(earned.rewards, sorting)
-            for place, reward, rate in zip(new, final, earned.rates, strict=True):
+    def _train(self, flight: InFlight) -> Earned | None:
+        """Trains the new rules of a generation, if there are any; the state plays no part."""
+        new = flight.sorting.new
+        if len(new) == 0:
+            return None
+        grid = np.asarray(self.config.training.learning_rates, np.float32)
+        earned = self._judge(np.asarray(flight.proposals.tokens)[new], np.tile(grid, (len(new), 1)))
+        return earned._replace(rewards=self._less_penalty(earned.rewards, flight.sorting))
+
+    def _remember(self, state: SearchState, earned: Earned | None) -> tuple[np.ndarray, int]:
+        """Remembers the oldest generation, and returns the rewards of all its rules, [K], and the steps executed."""
+        (_, proposals, sorting), steps = state.in_flight[0], 0
+        tokens, new = np.asarray(proposals.tokens), sorting.new
+        rewards = np.full(len(tokens), self._floor, np.float32)
+        if earned is not None:
+            steps, rewards[new] = earned.steps, earned.rewards
+            for place, reward, rate in zip(new, earned.rewards, earned.rates, strict=True):
                 state.cache.add(sorting.fingerprints[place], reward, rate)
             good = np.isfinite(earned.losses).all(axis=1)
             state.archive.add(
-                tokens[new][good], final[good], earned.rates[good], earned.losses[good],
+                tokens[new][good], earned.rewards[good], earned.rates[good], earned.losses[good],
                 sorting.outputs.update[new][good],
             )  # fmt: skip
         for place in np.flatnonzero(sorting.repeated):
@@ -365,6 +418,7 @@ def drive_search(
     *,
     minutes: float | None = None,
     owner: RunDirectory | None = None,
+    backend: Backend | None = None,
 ) -> SearchState:
     """Runs a search to its end, or goes on with one, and returns its last state.
 
@@ -374,11 +428,18 @@ def drive_search(
       progress: where it tells how it goes.
       minutes: a time limit.
       owner: the run that a person resumes, if that is not the search's own.
+      backend: where candidates are trained, with a journal of its own; this process, and the run's journal, if None.
 
     Raises:
       KeyboardInterrupt: a signal came; everything is kept.
     """
-    try:
+    with contextlib.ExitStack() as stack:
+        if backend is None:
+            stack.enter_context(run.lock())
+            journal = stack.enter_context(Journal(run.path / FILE, progress.message))
+            backend = journaling(local_evaluator, journal)
+        job.evaluate_with(backend)
+        stack.callback(job.close)
         state, outcome = drive(
             job,
             run,
@@ -389,8 +450,6 @@ def drive_search(
             describe=describe,
             owner=owner or run,
         )
-    finally:
-        job.close()
     if outcome == "interrupted":
         raise KeyboardInterrupt
     return state
@@ -441,14 +500,3 @@ def search_judgement(judge: Judge, grammar: Grammar, config: SearchConfig) -> Ju
     trial = search_trial(judge.steps, config)
     seeds = judge.seeds(config.seed, "search", trial.replicates)
     return make_judgement(judge.problem, grammar, trial, "search", seeds, executor())
-
-
-def local_evaluator(judgements: Mapping[str, Judgement]) -> LocalEvaluator:
-    """Returns the evaluator of this process, with the width that suits its devices."""
-    width = DEFAULT_WIDTH if executor() == "switch" else _ACCELERATOR_WIDTH
-    return LocalEvaluator(judgements, width)
-
-
-def executor() -> Any:
-    """Returns "switch" on a CPU, where lanes run one by one, and "select" where they run side by side."""
-    return "switch" if jax.default_backend() == "cpu" else "select"

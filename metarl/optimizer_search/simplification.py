@@ -24,6 +24,7 @@ from metarl.statistics import Interval, paired_difference
 from metarl.update_rules import Grammar, Rule, complexity, simpler, unscaled, with_parts
 
 from .config import SearchConfig
+from .evaluators import Backend, local_evaluator
 from .judges import Judge
 from .panel import Panel, sweeping_trial
 
@@ -69,6 +70,7 @@ def simplify(
     config: SearchConfig,
     tolerance: float,
     say: Say = lambda text: None,
+    backend: Backend = local_evaluator,
 ) -> list[Simplified]:
     """Returns each rule with the simplest one that loses no more than the tolerance.
 
@@ -79,10 +81,11 @@ def simplify(
       config: of the search.
       tolerance: in the reward's measure.
       say: called with a line about each round.
+      backend: where rules are trained.
     """
     if not rules:
         return []
-    panel = _panel(rules, grammar, judges, config)
+    panel = _panel(rules, grammar, judges, config, backend)
     known: dict[Rule, Judged] = {}
     bases = [unscaled(rule) for rule in rules]
     _judge(bases, panel, known)
@@ -117,7 +120,11 @@ def worse_by(original: np.ndarray, other: np.ndarray) -> Interval:
 
 
 def _panel(
-    rules: Sequence[Rule], grammar: Grammar, judges: Sequence[Judge], config: SearchConfig
+    rules: Sequence[Rule],
+    grammar: Grammar,
+    judges: Sequence[Judge],
+    config: SearchConfig,
+    backend: Backend,
 ) -> Panel:
     space = grammar.space
     assert not isinstance(space, str)
@@ -127,6 +134,7 @@ def _panel(
         config,
         "simplification",
         lambda steps: sweeping_trial(steps, config.final.choice_seeds, config),
+        backend,
     )
 
 
