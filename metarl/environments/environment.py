@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import jax
+import numpy as np
 from gymnasium import spaces
 
 from metarl.errors import require
@@ -80,6 +81,14 @@ class Environment:
 
     description: str = ""
     """One line for lists: what is to be learnt in it, and where it comes from."""
+
+    observe: Callable[[State, Task], Observation] | None = None
+    """state, task -> observation, where no more is needed to tell it and it costs something: a
+    trial then makes one observation a step, also where an episode begins anew"""
+
+    views: Mapping[str, Callable[[Task, State], np.ndarray]] = field(default_factory=dict)
+    """Pictures for people, the usual one first: task, the states [T, ...] of an episode so far ->
+    pixels [height, width, 3] uint8; on the host, not to be compiled"""
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Anything else a reader of this family may want (for gymnasium: `render_modes`)."""

@@ -24,6 +24,7 @@ from .gymnasium_exchange import (
     checked_actions,
     checked_keys,
     checked_options,
+    checked_view,
     copied_info,
     copied_observation,
     make_game,
@@ -52,6 +53,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         steps: int | None = None,
         keep_task: bool = False,
         render_mode: str | None = None,
+        view: str | None = None,
         **settings: Any,
     ) -> None:
         """Makes the environment; nothing is drawn before the first reset.
@@ -62,14 +64,17 @@ class GymnasiumEnvironment(gymnasium.Env):
           episodes: E, if a gymnasium episode is to be a trial of so many episodes.
           steps: T, if it is to be a trial of so many steps.
           keep_task: whether resets without a seed go on in the same task.
-          render_mode: None.
+          render_mode: "rgb_array" for a family that has `views`, else None.
+          view: which of them `render` draws; None for the first.
           **settings: of the family ("arms").
 
         Raises:
           InvalidInput: one of them is not accepted.
         """
-        game = make_game(environment, split, episodes, steps, keep_task, render_mode, settings)
+        game = make_game(environment, split, episodes, steps, keep_task, settings)
         self._game = game
+        self._draw = checked_view(game.trial.environment, render_mode, view)
+        self.render_mode = render_mode
         # Spaces have random generators of their own, so no two environments may share them.
         self.observation_space = copy.deepcopy(game.trial.environment.observation_space)
         self.action_space = copy.deepcopy(game.trial.environment.action_space)
@@ -134,6 +139,14 @@ class GymnasiumEnvironment(gymnasium.Env):
         observation = copied_observation(self.observation_space, outcome.observation)
         return observation, float(outcome.reward), terminated, truncated, copied_info(outcome.info)
 
+    def render(self) -> Any:
+        """Returns the picture of the present state [height, width, 3] uint8, or None."""
+        if self._draw is None:
+            return None
+        session = jax.device_get(self._running())
+        states = jax.tree.map(lambda x: x[None], session.trial.environment)
+        return self._draw(session.task, states)
+
     def _next_task(self, given: dict[str, Any], seed: int | None) -> Task:
         """The one handed in, or the last one, or one drawn."""
         if given.get("task") is not None:
@@ -147,3 +160,9 @@ class GymnasiumEnvironment(gymnasium.Env):
         if self._session is None:
             raise ResetNeeded("No episode has begun; call reset first.")
         return self._session
+
+
+class PicturedEnvironment(GymnasiumEnvironment):
+    """A family with `views`: `gymnasium.make("metarl/Maze-v0", render_mode="rgb_array", view="top")`."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012

@@ -6,7 +6,7 @@ is copied, since compiled programs hand out arrays that must not be written to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -28,7 +28,6 @@ def make_game(
     episodes: int | None,
     steps: int | None,
     keep_task: bool,
-    render_mode: str | None,
     settings: Mapping[str, Any],
 ) -> Game:
     """Returns what one gymnasium episode is, from the arguments of an environment's constructor."""
@@ -38,13 +37,25 @@ def make_game(
         names = ", ".join(settings)
         raise InvalidInput(f"An Environment has its settings already; received {names} beside it.")
     require(split in SPLITS, f"split is {split!r}; it must be one of {', '.join(SPLITS)}.")
-    require(
-        render_mode is None,
-        f"render_mode is {render_mode!r}; environments of metarl draw nothing, leave it None.",
-    )
     whole_trial = episodes is not None or steps is not None
     trial = Trial(environment, episodes if whole_trial else 1, steps)
     return Game(trial, whole_trial, split, keep_task)
+
+
+def checked_view(
+    environment: Environment, render_mode: str | None, view: str | None = None
+) -> Callable[..., np.ndarray] | None:
+    """Returns the function that draws a family, or None where nothing is to be drawn."""
+    views = environment.views
+    require(
+        render_mode is None or (render_mode == "rgb_array" and bool(views)),
+        f"render_mode is {render_mode!r}; "
+        + ("it must be 'rgb_array' or None." if views else "this family draws nothing: None."),
+    )
+    require(view is None or bool(views), f"view is {view!r}; {environment.name!r} draws nothing.")
+    if view is not None and view not in views:
+        raise unknown_name("view", view, tuple(views))
+    return views[view or next(iter(views))] if render_mode else None
 
 
 def checked_options(options: Mapping[str, Any] | None, known: tuple[str, ...]) -> dict[str, Any]:

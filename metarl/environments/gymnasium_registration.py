@@ -24,11 +24,16 @@ IDS = {
     "metarl/Bandit-v0": "bandit",
     "metarl/MDP-v0": "mdp",
     "metarl/Gridworld-v0": "gridworld",
+    "metarl/Maze-v0": "maze",
     "metarl/CartPole-v0": "cartpole",
     "metarl/Pendulum-v0": "pendulum",
 }
 
+# Families that can be drawn: gymnasium reads the render modes off the class.
+WITH_PICTURES = ("maze",)
+
 _SINGLE = "metarl.environments.gymnasium_environment:GymnasiumEnvironment"
+_PICTURED = "metarl.environments.gymnasium_environment:PicturedEnvironment"
 _VECTOR = "metarl.environments.gymnasium_vector:GymnasiumVectorEnvironment"
 
 
@@ -47,7 +52,7 @@ def _register() -> None:
         if name not in gymnasium.registry:
             gymnasium.register(
                 name,
-                entry_point=_SINGLE,
+                entry_point=_PICTURED if family in WITH_PICTURES else _SINGLE,
                 vector_entry_point=_VECTOR,
                 kwargs={"environment": family},
             )

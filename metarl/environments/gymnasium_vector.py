@@ -89,7 +89,10 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
           InvalidInput: one of them is not accepted.
         """
         require(num_envs >= 1, f"num_envs is {num_envs}; it must be at least 1.")
-        game = make_game(environment, split, episodes, steps, keep_task, render_mode, settings)
+        require(
+            render_mode is None, f"render_mode is {render_mode!r}; many worlds draw nothing: None."
+        )
+        game = make_game(environment, split, episodes, steps, keep_task, settings)
         self._game, self._mode = game, _mode(autoreset_mode)
         self.num_envs = num_envs
         self.metadata = {"render_modes": [], "autoreset_mode": self._mode}

@@ -23,6 +23,7 @@ FAMILIES = {
     "bandit": "metarl.environments.bandit:bandit",
     "mdp": "metarl.environments.mdp:mdp",
     "gridworld": "metarl.environments.gridworld:gridworld",
+    "maze": "metarl.environments.maze:maze",
     "cartpole": "metarl.environments.cartpole:cartpole",
     "pendulum": "metarl.environments.pendulum:pendulum",
 }

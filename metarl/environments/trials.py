@@ -147,9 +147,14 @@ class Trial:
         def begin_anew(first: Any, later: Any) -> Any:
             return jax.tree.map(lambda a, b: jnp.where(ended, a, b), first, later)
 
+        environment = begin_anew(fresh, environment)
+        if self.environment.observe is None:
+            upon_next = begin_anew(first_observation, observation)
+        else:  # one look; that of the reset and, where nobody asks for it, the step's are not taken
+            upon_next = self.environment.observe(environment, task)
         following = TrialState(
-            environment=begin_anew(fresh, environment),
-            observation=begin_anew(first_observation, observation),
+            environment=environment,
+            observation=upon_next,
             episode=completed,
             steps=steps,
             over=state.over | trial_terminated | trial_truncated,

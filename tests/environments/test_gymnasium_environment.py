@@ -153,7 +153,7 @@ def test_environments_share_no_space_and_none_of_its_luck():
         ({"split": "dev"}, "split is 'dev'; it must be one of train, validation, test"),
         ({"episodes": 2, "steps": 9}, "either of episodes or of steps"),
         ({"episodes": 0}, "episodes is 0; it must be"),
-        ({"render_mode": "human"}, "render_mode is 'human'; environments of metarl draw nothing"),
+        ({"render_mode": "human"}, "render_mode is 'human'; this family draws nothing"),
     ],
 )
 def test_arguments_of_the_constructor_that_cannot_be_used(arguments, message):
