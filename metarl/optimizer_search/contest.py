@@ -74,7 +74,8 @@ def runs_of(setting: Setting, axes: Axes, replicates: np.ndarray) -> Runs:
     """
     schedule = axes.schedules.index(setting.schedule)
     same = (setting.learning_rate, schedule, setting.weight_decay)
-    return Runs(*(np.full(len(replicates), value) for value in same), replicates)
+    rates, schedules, decays = (np.full(len(replicates), value) for value in same)
+    return Runs(rates, schedules, decays, replicates)
 
 
 class Curves(NamedTuple):

@@ -33,5 +33,5 @@ def test_objects_are_refused_and_what_is_there_stays(tmp_path):
     write_arrays(path, {"x": [1]})
     before = path.read_bytes()
     with pytest.raises(ValueError, match="Only plain arrays can be written; y: objects"):
-        write_arrays(path, {"x": [2], "y": [{}]})
+        write_arrays(path, {"x": [2], "y": np.array([{}])})
     assert path.read_bytes() == before
