@@ -1,0 +1,262 @@
+"""Ray workers: the bits of this process, whoever dies on the way; and who is not like it is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metarl.errors import InvalidInput
+from metarl.optimizer_search import ray_workers
+from metarl.optimizer_search.candidates import Trial, make_judgement
+from metarl.optimizer_search.config import EvolutionConfig, SearchConfig, TrainingConfig
+from metarl.optimizer_search.evaluators import DEFAULT_WIDTH, LocalEvaluator
+from metarl.optimizer_search.journal import Journal
+from metarl.optimizer_search.journaled import journaling
+from metarl.optimizer_search.ray_cluster import RayCluster
+from metarl.optimizer_search.ray_evaluator import RayEvaluator, ray_backend
+from metarl.optimizer_search.ray_workers import RayWorkers, WorkersLost
+from metarl.optimizer_search.search_job import SearchJob
+from metarl.update_rules import Grammar, Space
+
+pytest.importorskip("ray")
+pytestmark = [
+    pytest.mark.extras,
+    # of Ray's own: files and sockets that it leaves to the garbage collector
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+]
+
+GRAMMAR = Grammar(
+    Space("few", ("g", "m", "noise", "adam"), ("x", "-x"), ("*", "+"), "with draws"), depth=1
+)
+TRIAL = Trial(sweep_steps=2, full_steps=3, sweep_replicates=1, full_replicates=2, num_rates=2)
+RULES, WIDTH = 8, 3
+SEARCH = SearchConfig(
+    problem=("toy_problem:logistic",),
+    strategy="evolution",
+    space="sign",
+    depth=1,
+    budget=24,
+    batch_size=24,
+    lag=1,
+    seed=4,
+    evolution=EvolutionConfig(population=4, sample=2),
+    training=TrainingConfig(steps=600, learning_rates=(0.1, 1.0), seeds=4),
+)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster on this machine, with room for two workers and one more."""
+    with contextlib.closing(RayCluster(cores=3)) as cluster:
+        yield cluster
+
+
+SAID: list[str] = []
+
+
+@pytest.fixture(scope="module")
+def workers(cluster):
+    with contextlib.closing(RayWorkers(cluster, 2, SAID.append)) as workers:
+        yield workers
+
+
+@pytest.fixture(scope="module")
+def judgements(toy):
+    return {
+        name: make_judgement(toy, GRAMMAR, TRIAL, "search", seeds)
+        for name, seeds in (("one", [1, 2, 3]), ("two", [4, 5, 6]))
+    }
+
+
+@pytest.fixture(scope="module")
+def asked():
+    tokens = GRAMMAR.sample(np.random.default_rng(0), RULES)
+    return tokens, np.array([[0.01 * (i + 1), 0.1] for i in range(RULES)], np.float32)
+
+
+@pytest.fixture(scope="module")
+def verdicts(judgements, asked):
+    evaluator = LocalEvaluator(judgements, WIDTH)
+    yield evaluator.evaluate(*asked)
+    evaluator.close()
+
+
+def assert_same(found, expected):
+    assert list(found) == list(expected)
+    for name, verdict in expected.items():
+        for ours, theirs in zip(found[name], verdict, strict=True):
+            assert ours.dtype == theirs.dtype and ours.tobytes() == theirs.tobytes()
+
+
+def actor_processes() -> list[int]:
+    """Returns the numbers of the worker processes that belong to this one."""
+
+    def parent(process: Path) -> int:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            named = (process / "cmdline").read_bytes().startswith(b"ray::Worker")
+            raylet = Path("/proc") / str(parent(process))
+            if named and parent(raylet) == os.getpid():
+                found.append(int(process.name))
+    return found
+
+
+def test_workers_give_the_bits_of_this_process(workers, judgements, asked, verdicts):
+    evaluator = RayEvaluator(judgements, WIDTH, workers)
+    assert_same(evaluator.evaluate(*asked), verdicts)
+    some = evaluator.evaluate(asked[0][2:4], asked[1][2:4], ["two"])
+    assert some["two"].losses.tobytes() == verdicts["two"].losses[2:4].tobytes()
+    evaluator.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        evaluator.evaluate(*asked)
+    assert len(actor_processes()) == 2
+
+
+def test_a_problem_of_ones_own_travels_with_what_it_holds(workers, toy, asked):
+    shift = np.float32(0.5)
+    own = dataclasses.replace(
+        toy, name="own", loss=lambda p, s, batch, key: (*toy.loss(p, s, batch, key)[:1], s)
+    )
+    own = dataclasses.replace(
+        own, examples=lambda split: {**toy.examples(split), "x": toy.examples(split)["x"] + shift}
+    )
+    judgements = {"own": make_judgement(own, GRAMMAR, TRIAL, "choice", [1, 2, 3])}
+    here = LocalEvaluator(judgements, WIDTH)
+    there = RayEvaluator(judgements, WIDTH, workers)
+    assert_same(there.evaluate(*asked), here.evaluate(*asked))
+    here.close()
+    there.close()
+
+
+def test_what_fails_on_a_worker_fails_here_with_its_own_error(workers, judgements, asked):
+    evaluator = RayEvaluator(judgements, WIDTH, workers)
+    tokens = asked[0].copy()[:, :3]  # no rule has so few tokens
+    with pytest.raises(Exception, match=r"(?s)(Index|Type|Value)Error|out of bounds|shape"):
+        evaluator.evaluate(tokens, asked[1])
+    assert len(evaluator.evaluate(*asked)) == 2  # the workers are none the worse
+    evaluator.close()
+
+
+def whole(backend, twin=None):
+    """The archive, the log and the last state of a search, all as bytes."""
+    job = SearchJob(SEARCH)
+    if twin is not None:
+        job.share_programs(twin)
+    job.evaluate_with(backend)
+    state, rows = job.init(), []
+    while not job.finished(state):
+        state, metrics = job.update(state)
+        rows.append(metrics)
+    arrays, _ = job.save(state)
+    job.close()
+    return rows, {name: np.asarray(array).tobytes() for name, array in arrays.items()}
+
+
+@pytest.fixture(scope="module")
+def local_search(toy):
+    """What threads of this process find, and a job whose programs can be shared."""
+    twin = SearchJob(SEARCH)
+    found = whole(lambda judgements: LocalEvaluator(judgements, DEFAULT_WIDTH), twin)
+    yield found, twin
+    twin.close()
+
+
+def test_a_search_on_workers_finds_what_threads_find(workers, local_search):
+    found, twin = local_search
+    assert whole(ray_backend(workers), twin) == found
+
+
+def test_a_search_whose_workers_are_killed_again_and_again_finds_the_same(
+    workers, local_search, tmp_path
+):
+    found, twin = local_search
+    killed, over = [], threading.Event()
+
+    def kill():
+        while not over.wait(1.0) and len(killed) < 3:
+            for process in actor_processes()[-1:]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+                    killed.append(process)
+
+    killer = threading.Thread(target=kill)
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        killer.start()
+        try:
+            assert whole(journaling(ray_backend(workers), journal), twin) == found
+        finally:
+            over.set()
+            killer.join()
+    assert killed, "nobody was killed"
+    assert any("what it had is given to another" in text for text in SAID)
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        assert len(journal) == SEARCH.budget
+
+
+def test_candidates_that_end_every_worker_are_given_up_with_one_error(
+    cluster, judgements, asked, monkeypatch
+):
+    said = []
+
+    class Deadly(ray_workers.Worker):
+        def judge(self, specified, chunk):
+            os.kill(os.getpid(), signal.SIGKILL)
+            return super().judge(specified, chunk)
+
+    monkeypatch.setattr(ray_workers, "Worker", Deadly)
+    monkeypatch.setattr(ray_workers, "_TRIES", 2)
+    with contextlib.closing(RayWorkers(cluster, 1, said.append)) as workers:
+        evaluator = RayEvaluator(judgements, WIDTH, workers)
+        with pytest.raises(WorkersLost, match="2 workers died over the same candidates on 'toy'"):
+            evaluator.evaluate(asked[0][:WIDTH], asked[1][:WIDTH], ["one"])
+        evaluator.close()
+    assert "what it had is given to another" in said[0]
+
+
+def test_a_worker_that_is_not_like_this_process_is_refused_and_said(
+    cluster, judgements, asked, monkeypatch
+):
+    said = []
+    ours = ray_workers.fingerprint()
+    monkeypatch.setattr(ray_workers, "fingerprint", lambda: {**ours, "jax": "0.0.1"})
+    with contextlib.closing(RayWorkers(cluster, 1, said.append)) as workers:
+        evaluator = RayEvaluator(judgements, WIDTH, workers)
+        with pytest.raises(InvalidInput, match=r"No worker can be used: jax is .*, not 0\.0\.1"):
+            evaluator.evaluate(*asked)
+        evaluator.close()
+    assert said[0].startswith("A worker is refused: jax is ")
+
+
+def test_a_cluster_that_is_not_there_is_refused_in_a_line(monkeypatch):
+    class Absent:
+        __version__ = "2.60.0"
+
+        @staticmethod
+        def is_initialized():
+            return False
+
+        @staticmethod
+        def init(**settings):
+            raise ConnectionError("Could not connect to 127.0.0.9:1.\nmore")
+
+        @staticmethod
+        def shutdown():
+            return None
+
+    monkeypatch.setattr("importlib.import_module", lambda name: Absent)
+    with pytest.raises(InvalidInput) as refusal:
+        RayCluster("127.0.0.9:1")
+    assert str(refusal.value).startswith("No Ray cluster at 127.0.0.9:1: Could not connect to ")
+    assert "docs/cluster.md" in str(refusal.value)
