@@ -34,6 +34,8 @@ class Arguments:
     """Take all settings from an earlier run's config.json; other flags change them."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A new directory for the run; runs/search-DATE-TIME-... if not given."""
+    tensorboard: bool = False
+    """Also write TensorBoard's event files, into RUN_DIR/tensorboard; needs metarl[tensorboard]."""
     print_config: bool = False
     """Print the settings as JSON and end."""
     dry_run: bool = False
@@ -67,7 +69,13 @@ def run(arguments: Arguments) -> dict[str, Any]:
     with arguments.evaluators.backend(arguments.machine) as backend:
         from metarl.optimizer_search import search
 
-        found = search(arguments.search, arguments.run_dir, command=command, backend=backend)
+        found = search(
+            arguments.search,
+            arguments.run_dir,
+            command=command,
+            backend=backend,
+            tensorboard=arguments.tensorboard,
+        )
     return found.to_json()
 
 

@@ -47,6 +47,8 @@ class Arguments:
     """Take all settings from an earlier run's config.json; other flags change them."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A new directory for the run; runs/train-DATE-TIME-... if not given."""
+    tensorboard: bool = False
+    """Also write TensorBoard's event files, into RUN_DIR/tensorboard; needs metarl[tensorboard]."""
     print_config: bool = False
     """Print the settings as JSON and end."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
@@ -78,7 +80,12 @@ def run(arguments: Arguments) -> dict[str, Any]:
     if not gang.leads:
         return follow(gang)
     with together(gang):
-        begun = begin_training(config, arguments.run_dir, command=["metarl", *sys.argv[1:]])
+        begun = begin_training(
+            config,
+            arguments.run_dir,
+            command=["metarl", *sys.argv[1:]],
+            tensorboard=arguments.tensorboard,
+        )
     return finish(begun.path, gang)
 
 

@@ -56,6 +56,7 @@ def search(
     command: Sequence[str] = (),
     progress: Progress | None = None,
     backend: Backend = local_evaluator,
+    tensorboard: bool = False,
 ) -> SearchResult:
     """Searches for update rules and compares the best with tuned standard optimizers.
 
@@ -65,6 +66,7 @@ def search(
       command: the command line to record; that of the process if empty.
       progress: where progress is shown; standard error if None.
       backend: where candidates are trained; this process if not given. The numbers are the same.
+      tensorboard: also write TensorBoard's event files into the run.
 
     Returns:
       The result, which is also on disk.
@@ -77,7 +79,12 @@ def search(
     check(config)
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     run = RunDirectory.create(
-        run_dir, JOB, to_dict(config), command or sys.argv, matmul_precision=precision
+        run_dir,
+        JOB,
+        to_dict(config),
+        command or sys.argv,
+        matmul_precision=precision,
+        tensorboard=tensorboard,
     )
     return _conduct(run, config, progress or progress_on_stderr(), backend)
 

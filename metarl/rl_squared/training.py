@@ -65,9 +65,19 @@ def train(
 
 
 def begin_training(
-    config: TrainConfig, run_dir: str | Path | None = None, *, command: Sequence[str] = ()
+    config: TrainConfig,
+    run_dir: str | Path | None = None,
+    *,
+    command: Sequence[str] = (),
+    tensorboard: bool = False,
 ) -> RunDirectory:
     """Checks the settings and makes the run's directory; `resume_training` does the rest.
+
+    Args:
+      config: of the training.
+      run_dir: a new directory; `runs/train-...` if not given.
+      command: the command line to record; that of the process if empty.
+      tensorboard: also write TensorBoard's event files into the run.
 
     Raises:
       InvalidInput: the settings cannot be used; nothing has been written then.
@@ -78,7 +88,12 @@ def begin_training(
         check_environment(job.trial.environment)
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     return RunDirectory.create(
-        run_dir, JOB, config.to_json(), command or sys.argv, matmul_precision=precision
+        run_dir,
+        JOB,
+        config.to_json(),
+        command or sys.argv,
+        matmul_precision=precision,
+        tensorboard=tensorboard,
     )
 
 

@@ -31,6 +31,8 @@ from .durable import json_bytes, read_json_object, sync_directory, write_durably
 from .heartbeat import Heartbeat
 from .metric_log import MetricLog
 from .provenance import collect_provenance
+from .tensorboard import FOLDER as TENSORBOARD
+from .tensorboard import require_tensorboard
 
 FORMAT, FORMAT_VERSION = "metarl-run", 2
 _READABLE = (1, 2)  # in format 1 every run has checkpoints of the kind "npz"
@@ -81,6 +83,7 @@ class RunDirectory:
         root: str | os.PathLike[str] = "runs",
         *,
         matmul_precision: str | None = None,
+        tensorboard: bool = False,
     ) -> RunDirectory:
         """Makes the directory of a new run, with its identity, configuration and provenance.
 
@@ -91,16 +94,19 @@ class RunDirectory:
           command: the command line, as a list of words.
           root: where directories without a given path are made.
           matmul_precision: see `collect_provenance`.
+          tensorboard: also write the metric log as TensorBoard's event files.
 
         Returns:
           The run.
 
         Raises:
-          InvalidInput: there is something at `path` already.
+          InvalidInput: there is something at `path` already, or TensorBoard is not installed.
           OSError: it could not be written (no space, no permission); nothing is left behind.
         """
         place = Path(root, _new_name(job)) if path is None else Path(path).expanduser()
         _require_free(place)
+        if tensorboard:
+            require_tensorboard()
         provenance = collect_provenance(
             command, seed=config.get("seed"), matmul_precision=matmul_precision
         )
@@ -115,6 +121,8 @@ class RunDirectory:
         _write_whole_directory(
             place, {name: json_bytes(content) for name, content in contents.items()}
         )
+        if tensorboard:
+            (place / TENSORBOARD).mkdir()
         return cls.open(place)
 
     @classmethod

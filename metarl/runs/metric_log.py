@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 from metarl.errors import InvalidInput
 from metarl.reading import MOST_LINE, parse_json
 
+from .tensorboard import EventFiles, follow
+
 GENERATION = "generation"  # counts from 1; every row has it
 
 
@@ -30,6 +32,7 @@ class MetricLog:
         """Names the file; nothing is opened or created before the first row."""
         self.path = Path(path)
         self._file: Any = None
+        self._events: EventFiles | None = None
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Writes one row and hands it to the operating system.
@@ -40,10 +43,13 @@ class MetricLog:
         Raises:
           OSError: it could not be written.
         """
-        line = json.dumps(_strict(row), allow_nan=False) + "\n"
+        row = _strict(row)
+        line = json.dumps(row, allow_nan=False) + "\n"
         if self._file is None:
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (open for the whole run)
         _write_whole(self._file, line.encode(), self.path)
+        if self._events is not None:
+            self._events.add(row)
 
     def rows(self) -> list[dict[str, Any]]:
         """Returns every row, without an unfinished last line; an absent file has none.
@@ -54,10 +60,16 @@ class MetricLog:
         return [line.row for line in self._lines()]
 
     def truncate(self, after: int) -> None:
-        """Drops the rows of the generations after `after`, and an unfinished last line."""
+        """Drops the rows of the generations after `after`, and an unfinished last line.
+
+        What is appended from now on goes to TensorBoard too, where the run has a folder for it.
+        """
         self.close()
-        if not self.path.exists():
-            return
+        if self.path.exists():
+            self._truncate(after)
+        self._events = follow(self.path.parent, self.rows)
+
+    def _truncate(self, after: int) -> None:
         kept = 0
         for line in self._lines() if after else ():
             if line.row[GENERATION] <= after:
@@ -76,6 +88,9 @@ class MetricLog:
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._events is not None:
+            self._events.close()
+            self._events = None
 
     def _lines(self) -> Iterator[_Line]:
         if not self.path.exists():

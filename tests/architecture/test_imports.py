@@ -28,6 +28,7 @@ SOLE_IMPORTERS = {
     "matplotlib": "reporting",
     "sklearn": "problems",
     "ray": "optimizer_search",
+    "tensorboard": "runs",
     "gymnasium": "environments",
     "tyro": "cli",
 }
