@@ -1,13 +1,16 @@
-"""bench: measure the speed of a search, or of a training, on this machine."""
+"""bench: measure the speed of a search or a training on this machine, and how it scales with devices."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from metarl.rl_squared import WorldConfig
+from metarl.errors import require
+from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig
 
 from .machine import Machine
 
@@ -31,14 +34,18 @@ _OF_TRAINING = {
 }
 
 
+_MOST_DEVICES = 512  # on one machine
+
+
 @dataclass(frozen=True)
 class Arguments:
     """Measures the speed of the search, beside hard-coded Adam and beside compiling each rule; or of a training.
 
-    A training is measured beside the network passes that it cannot do without.
+    A training is measured beside the network passes that it cannot do without. "scaling" measures it on one device and
+    on several, weak (the same batch on each) and strong (the same batch in all).
     """
 
-    what: Annotated[Literal["search", "train"], tyro.conf.Positional] = "search"
+    what: Annotated[Literal["search", "train", "scaling"], tyro.conf.Positional] = "search"
     """What to measure."""
     problem: str = "digits-mlp"
     """Search: the problem that rules are trained on."""
@@ -49,6 +56,13 @@ class Arguments:
     world: Annotated[WorldConfig, tyro.conf.arg(name="")] = field(default_factory=WorldConfig)
     hidden: int = 64
     """Training: units of the GRU."""
+    batch_steps: int | None = None
+    """Training: environment steps of an update, of scaling on one device; 25,600, of scaling 6,400, if not given."""
+    devices: str | None = None
+    """Scaling: how many devices, with commas between; those of 1,2,4,8 that there are if not given. Without an
+    accelerator they are forced CPU devices, more than cores if need be."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = None
+    """Scaling: also write the document, a table as CSV and a figure into this directory."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -56,6 +70,8 @@ class Arguments:
 
 def run(arguments: Arguments) -> dict[str, Any]:
     """Measures and returns the figures."""
+    if arguments.what == "scaling":
+        return _scaling(arguments)
     arguments.machine.start()
     from metarl.runs import progress_on_stderr
 
@@ -64,16 +80,58 @@ def run(arguments: Arguments) -> dict[str, Any]:
         from metarl.optimizer_search import measure_search
 
         return measure_search(arguments.problem, arguments.rules, arguments.repeats, say)
-    from metarl.rl_squared import NetworkConfig, TrainConfig, measure_training
+    from metarl.rl_squared import measure_training
 
-    config = TrainConfig(world=arguments.world, network=NetworkConfig(hidden=arguments.hidden))
-    return measure_training(config, arguments.repeats, say)
+    return measure_training(_training(arguments, 25_600), arguments.repeats, say)
+
+
+def _training(arguments: Arguments, batch_steps: int) -> TrainConfig:
+    return TrainConfig(
+        world=arguments.world,
+        network=NetworkConfig(hidden=arguments.hidden),
+        batch_steps=arguments.batch_steps or batch_steps,
+    )
+
+
+def _scaling(arguments: Arguments) -> dict[str, Any]:
+    """Measures on as many devices as are named; of CPUs so many are made."""
+    counts = _counts(arguments.devices or "1,2,4,8")
+    machine = arguments.machine
+    dataclasses.replace(machine, threads=machine.threads or max(counts)).start()
+    import jax
+
+    from metarl.rl_squared import measure_scaling, write_scaling
+    from metarl.runs import progress_on_stderr
+
+    if arguments.devices is None:
+        counts = [count for count in counts if count <= len(jax.devices())]
+    say = progress_on_stderr().message
+    config = _training(arguments, 6_400)
+    document = measure_scaling(config, counts, repeats=arguments.repeats, say=say)
+    if arguments.output is not None:
+        for path in write_scaling(arguments.output, document):
+            say(f"wrote {path}")
+    return document
+
+
+def _counts(text: str) -> list[int]:
+    """Returns the numbers in "1,2,4"."""
+    parts = text.split(",")
+    require(
+        all(part.strip().isdecimal() and 1 <= int(part) <= _MOST_DEVICES for part in parts),
+        f"--devices takes numbers from 1 to {_MOST_DEVICES} with commas between, not {text[:100]!r}.",
+    )
+    return [int(part) for part in parts]
 
 
 def show(document: dict[str, Any]) -> None:
     """Prints one line a figure, then the seconds behind them."""
     from metarl.reporting import Column, Table, number_text, print_table
 
+    if "points" in document:
+        from metarl.rl_squared import scaling_table
+
+        return print_table(scaling_table(document))
     lines = _OF_SEARCH if "rules" in document else _OF_TRAINING
     rows = [
         {"figure": name, "value": number_text(document[name]), "meaning": meaning}

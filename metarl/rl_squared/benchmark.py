@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +34,7 @@ from .rollout import collect
 from .train_job import CHUNK_STEPS, TrainJob
 
 Program = Callable[[], Any]
+Name = TypeVar("Name", bound=Hashable)
 _NUDGE = 1e-12  # of the gradient that the floor takes, so that no pass is found to be superfluous
 
 
@@ -67,15 +68,14 @@ def measure_training(
     )
     job = TrainJob(config)
     updates = max(1, CHUNK_STEPS // (job.trials * job.trial.length))
-    say("compiling")
     train, compile_seconds = _training_program(job, updates)
     programs = {
         "environment": _environment_program(job, updates),
         "rollout": _rollout_program(job, updates),
         "training": train,
-        "floor": _ready(*floor_program(job, updates)),
+        "floor": ready(*floor_program(job, updates)),
     }
-    seconds = _rounds(programs, repeats, say)
+    seconds = median_seconds(programs, repeats, say)
     steps = updates * job.trials * job.trial.length
     rates = {f"{name}_steps_per_second": steps / seconds[name] for name in programs}
     return {
@@ -95,10 +95,16 @@ def measure_training(
     }
 
 
-def _rounds(
-    programs: dict[str, Program], repeats: int, say: Callable[[str], None]
-) -> dict[str, float]:
-    """Returns the median seconds of each program, all of them warm."""
+def median_seconds(
+    programs: dict[Name, Program], repeats: int, say: Callable[[str], None]
+) -> dict[Name, float]:
+    """Returns the median seconds of each program, all of them warm, measured in turns.
+
+    Args:
+      programs: each starts its computation and returns what it will give.
+      repeats: how often each is measured.
+      say: called with a line about each program that is made warm, and each round.
+    """
     for program in programs.values():
         jax.block_until_ready(program())
     found: dict[str, list[float]] = {name: [] for name in programs}
@@ -135,7 +141,7 @@ def _environment_program(job: TrainJob, updates: int) -> Program:
             lambda key: jnp.mean(act(jax.random.split(key, job.trials))), _keys(seed, updates)
         )
 
-    return _ready(program, (0,))
+    return ready(program, (0,))
 
 
 def _rollout_program(job: TrainJob, updates: int) -> Program:
@@ -157,7 +163,7 @@ def _rollout_program(job: TrainJob, updates: int) -> Program:
 
         return jax.lax.map(one, _keys(seed, updates))
 
-    return _ready(program, (params, 0))
+    return ready(program, (params, 0))
 
 
 def _training_program(job: TrainJob, updates: int) -> tuple[Program, float]:
@@ -226,6 +232,11 @@ def _total(tree: Any) -> jax.Array:
     return sum((jnp.sum(leaf) for leaf in jax.tree.leaves(tree)), start=jnp.zeros(()))
 
 
-def _ready(program: Callable[..., Any], arguments: tuple[Any, ...]) -> Program:
+def _in_words(name: Hashable) -> str:
+    return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def ready(program: Callable[..., Any], arguments: tuple[Any, ...]) -> Program:
+    """Returns the program, compiled at its first call, with its arguments."""
     jitted = jax.jit(program)
     return lambda: jitted(*arguments)
