@@ -23,6 +23,10 @@ from .reproduction import reproduce as reproduce
 from .reproduction_tables import cell_tables as cell_tables
 from .result import conclude as conclude
 from .rival_agents import rivals as rivals
+from .scaling import measure_scaling as measure_scaling
+from .scaling_report import scaling_chart as scaling_chart
+from .scaling_report import scaling_table as scaling_table
+from .scaling_report import write_scaling as write_scaling
 from .tables import evaluation_table as evaluation_table
 from .tables import world_text as world_text
 from .train_job import TrainJob as TrainJob
@@ -56,14 +60,18 @@ __all__ = [
     "load",
     "make_job",
     "make_trial",
+    "measure_scaling",
     "measure_training",
     "preset",
     "reproduce",
     "resume_training",
     "rivals",
     "save",
+    "scaling_chart",
+    "scaling_table",
     "train",
     "train_config",
     "world_text",
+    "write_scaling",
     "write_training_report",
 ]
