@@ -32,11 +32,14 @@ class RayEvaluator(ChunkedEvaluator):
             name: Lesson(digest(specification(found, width)), found.recipe, width)
             for name, found in self.judgements.items()
         }
+        workers.keep(lesson.specified for lesson in self._lessons.values())
         self._under_way: set[Future[Result]] = set()
         self._closed = False
 
     def close(self) -> None:
-        """Withdraws what no worker has begun."""
+        """Withdraws what no worker has begun, and has the workers forget the judges."""
+        if not self._closed:
+            self._workers.drop(lesson.specified for lesson in self._lessons.values())
         self._closed = True
         for future in list(self._under_way):
             future.cancel()

@@ -13,7 +13,8 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,6 +30,7 @@ from .worker import Worker, by_name
 _TRIES = 4  # of a chunk, before it is held to be what kills the workers
 _STARTS = 4  # of an actor that never answers, one after another
 _PATIENCE_SECONDS = 300.0  # without a single worker
+_FAREWELL_SECONDS = 10.0
 
 Say = Callable[[str], None]
 Made = TypeVar("Made")
@@ -70,10 +72,12 @@ class RayWorkers:
         self._fingerprint, self._settings = fingerprint(), settings_for_workers()
         self.count = count or _room(self._ray)
         self._actor = self._ray.remote(Worker).options(max_restarts=0, **_needs())
+        self._wanted: Counter[str] = Counter()  # judgements by how many evaluators need them
         self._recipes: dict[str, Any] = {}  # specified -> reference to the recipe in Ray's store
+        self._actors: set[Any] = set()
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._lock, self._closing = threading.Lock(), False
-        self._alive, self._serving, self._last_seen = 0, self.count, time.monotonic()
+        self._serving, self._last_seen = self.count, time.monotonic()
         self._refusals: list[str] = []
         self._broken: BaseException | None = None
         self._threads = [
@@ -82,6 +86,19 @@ class RayWorkers:
         ]
         for thread in self._threads:
             thread.start()
+
+    def keep(self, specified: Iterable[str]) -> None:
+        """Has workers keep judgements in memory that they learn."""
+        with self._lock:
+            self._wanted.update(specified)
+
+    def drop(self, specified: Iterable[str]) -> None:
+        """Has workers let go of judgements, unless another evaluator keeps them."""
+        with self._lock:
+            self._wanted -= Counter(specified)
+            self._recipes = {
+                name: recipe for name, recipe in self._recipes.items() if name in self._wanted
+            }
 
     def submit(
         self, lesson: Lesson, chunk: Candidates, made: Callable[[Verdicts], Made]
@@ -101,7 +118,6 @@ class RayWorkers:
         with self._lock:
             if self._broken is not None:
                 raise self._broken
-            require(not self._closing, "The workers are closed.")
             self._tasks.put(task)
         return task.future
 
@@ -109,11 +125,17 @@ class RayWorkers:
         """Ends the workers."""
         with self._lock:
             self._closing = True
+            self._broken = self._broken or WorkersLost("The workers were closed.")
+            actors = list(self._actors)
         for _ in self._threads:
             self._tasks.put(None)
+        for actor in actors:  # a chunk may take long, and nobody waits for it
+            with contextlib.suppress(Exception):
+                self._ray.kill(actor)
+        deadline = time.monotonic() + _FAREWELL_SECONDS
         for thread in self._threads:
-            thread.join(timeout=10.0)
-        self._fail(WorkersLost("The workers were closed."))
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._fail(self._broken)
 
     def _serve(self) -> None:
         """Keeps one worker alive and busy, as long as there is something to be served."""
@@ -123,12 +145,13 @@ class RayWorkers:
                 if actor is None:
                     break
                 with self._lock:
-                    self._alive += 1
+                    self._actors.add(actor)
                 try:
                     self._feed(actor)
                 finally:
                     with self._lock:
-                        self._alive, self._last_seen = self._alive - 1, time.monotonic()
+                        self._actors.discard(actor)
+                        self._last_seen = time.monotonic()
                     with contextlib.suppress(Exception):  # it is dead, or the cluster is
                         self._ray.kill(actor)
         except Exception as error:  # of Ray itself: the head is gone
@@ -185,6 +208,9 @@ class RayWorkers:
     def _teach(self, actor: Any, lesson: Lesson, taught: set[str]) -> None:
         if lesson.specified in taught:
             return
+        for old in [name for name in taught if name not in self._wanted]:
+            actor.forget.remote(old)
+            taught.discard(old)
         recipe = by_name(lesson.recipe)
         wrong = self._ray.get(actor.learn.remote(lesson.specified, recipe, lesson.width))
         if wrong is not None and isinstance(recipe.problem, str):  # a name that only we know
@@ -219,7 +245,7 @@ class RayWorkers:
         """Tells whether nobody has been at work for so long that nobody will."""
         with self._lock:
             waited = time.monotonic() - self._last_seen
-            return self._alive == 0 and waited > _PATIENCE_SECONDS
+            return not self._actors and waited > _PATIENCE_SECONDS
 
     def _give_up(self) -> None:
         if self._refusals:
@@ -234,10 +260,11 @@ class RayWorkers:
         """Ends all that waits."""
         with self._lock:
             self._broken = self._broken or error
-        while not self._tasks.empty():
-            task = self._tasks.get()
-            if task is not None:
-                _settle(task.future, error=error)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                task = self._tasks.get_nowait()
+                if task is not None:
+                    _settle(task.future, error=error)
 
 
 def _settle(future: Future[Any], found: Any = None, error: BaseException | None = None) -> None:

@@ -37,6 +37,8 @@ def refusal(words, capsys) -> str:
         (["--depth", "0"], "depth must be at least 1, not 0."),
         (["--budget", "0"], "budget must be at least 1 rule, not 0."),
         (["--minutes", "-1"], "minutes must be positive, not -1.0."),
+        (["--lag", "-1"], "lag must be at least 0, not -1."),
+        (["--ray-workers", "2"], "--ray-address and --ray-workers go with --evaluator ray."),
         (["--budget", "5", "--minutes", "1"], "Give either a budget or minutes, not both."),
         (["--preset", "lap"], "Unknown preset 'lap'."),
         (["--final.held-out", "wine"], "Unknown problem 'wine'. Did you mean 'wine-mlp'?"),
@@ -115,6 +117,12 @@ def test_a_run_in_use_is_not_resumed(capsys):
     run = RunDirectory.create("busy", "search", {"problem": ["beale"], "seed": 0}, ["metarl"])
     with run.lock():
         assert "in use" in refusal(["resume", "busy"], capsys)
+
+
+def test_only_a_search_has_evaluators(capsys):
+    RunDirectory.create("compared", "compare", {"seed": 0}, ["metarl"])
+    message = refusal(["resume", "compared", "--evaluator", "ray"], capsys)
+    assert "go with a search, not with a compare" in message
 
 
 def test_an_unfinished_run_has_no_report(capsys):

@@ -310,8 +310,10 @@ def test_only_the_same_question_is_known(judgements, asked, path, toy):
     other_rates = rates[:2] * np.float32(1.5)
     assert len(evaluated(judgements, path, tokens[:2], other_rates, ["one"])[1]) == 2
     assert len(evaluated(judgements, path, tokens[:2], rates[:2], ["two"])[1]) == 2
-    for seeds, held_out in (([1, 2, 4], "search"), ([1, 2, 3], "choice")):
-        other = {"one": make_judgement(toy, GRAMMAR, TRIAL, held_out, seeds)}
+    for other in (
+        {"one": make_judgement(toy, GRAMMAR, TRIAL, "search", [1, 2, 4])},
+        {"one": make_judgement(toy, GRAMMAR, TRIAL, "choice", [1, 2, 3])},
+    ):
         assert len(evaluated(other, path, tokens[:2], rates[:2])[1]) == 2
 
 

@@ -19,6 +19,7 @@ from metarl.optimizer_search.config import (
     TrainingConfig,
 )
 from metarl.optimizer_search.entrants import entrant
+from metarl.optimizer_search.evaluators import LocalEvaluator
 from metarl.optimizer_search.pipeline import check, resume, search
 from metarl.optimizer_search.probes import Probes
 from metarl.optimizer_search.result import RANDOM_PREFIX, SearchResult
@@ -188,6 +189,22 @@ def test_a_run_that_was_killed_and_resumed_equals_one_that_was_not(complete, tmp
     ]
     ours, theirs = ([timeless(json.loads(row)) for row in part] for part in rows)
     assert ours == theirs
+
+
+def test_a_selection_that_was_killed_is_not_computed_again(complete, tmp_path):
+    place, asked = tmp_path / "killed", []
+
+    class Counting(LocalEvaluator):
+        def as_completed(self, tokens, rates, judges=None):
+            asked.extend(tokens)
+            return super().as_completed(tokens, rates, judges)
+
+    with pytest.raises(Killed):
+        search(CONFIG, place, progress=Onlooker(DEATHS["before the comparison"]))
+    journal = (place / "journal.jsonl").read_bytes()
+    resume(place, progress=Onlooker(), backend=lambda judgements: Counting(judgements, 4))
+    assert asked == [] and (place / "journal.jsonl").read_bytes() == journal
+    assert document(place, "result.json") == document(complete[0], "result.json")
 
 
 def test_a_search_that_finds_nothing_ends_without_a_winner(few_references, tmp_path):

@@ -237,26 +237,3 @@ def test_a_worker_that_is_not_like_this_process_is_refused_and_said(
             evaluator.evaluate(*asked)
         evaluator.close()
     assert said[0].startswith("A worker is refused: jax is ")
-
-
-def test_a_cluster_that_is_not_there_is_refused_in_a_line(monkeypatch):
-    class Absent:
-        __version__ = "2.60.0"
-
-        @staticmethod
-        def is_initialized():
-            return False
-
-        @staticmethod
-        def init(**settings):
-            raise ConnectionError("Could not connect to 127.0.0.9:1.\nmore")
-
-        @staticmethod
-        def shutdown():
-            return None
-
-    monkeypatch.setattr("importlib.import_module", lambda name: Absent)
-    with pytest.raises(InvalidInput) as refusal:
-        RayCluster("127.0.0.9:1")
-    assert str(refusal.value).startswith("No Ray cluster at 127.0.0.9:1: Could not connect to ")
-    assert "docs/cluster.md" in str(refusal.value)
