@@ -1,4 +1,4 @@
-"""evaluate: trained and classical agents on the same test tasks, in one table."""
+"""evaluate: trained and classical agents, and learners from scratch, on the same test tasks."""
 
 from __future__ import annotations
 
@@ -27,19 +27,26 @@ class World(WorldConfig):
 
 @dataclass(frozen=True)
 class Arguments:
-    """Plays trained and classical agents in the same test tasks, with the same luck."""
+    """Plays trained agents, classical agents and learners from scratch in the same test tasks."""
 
     agents: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="AGENT_OR_RUN")]
-    """Run directories, files or names of trained agents; classical agents with settings (ucb1:c=0.2)."""
+    """Run directories, files or names of trained agents; classical agents with settings (ucb1:c=0.2); learners from
+    scratch (dqn, ppo:steps=64)."""
     against: tuple[str, ...] = ()
     """More agents; the same as if they stood among the first."""
+    episodes_from_scratch: int | None = None
+    """Episodes that learners from scratch have in each task; twenty trials' worth, and at least 200, if not given."""
+    tasks_from_scratch: int = 100
+    """Test tasks in which they have them."""
+    tune: bool = False
+    """Choose the settings of learners named without any on validation tasks, each from a grid of nine."""
     world: Annotated[World, tyro.conf.arg(name="")] = field(default_factory=World)
     tasks: int = 1000
     """Tasks of the test split."""
     seed: int = 0
     """Of tasks and luck."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """Also write the table as CSV."""
+    """Also write the table as CSV; beside it, for learners from scratch, return against episodes (CSV, SVG, PNG)."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -49,24 +56,33 @@ def run(arguments: Arguments) -> dict[str, Any]:
     """Evaluates, and returns the document of `metarl.rl_squared.Evaluation`."""
     arguments.machine.start()
     from metarl.reporting import write_csv
-    from metarl.rl_squared import evaluate, evaluation_table
+    from metarl.rl_squared import FromScratchPlan, evaluate, evaluation_table, write_within_task
     from metarl.runs import progress_on_stderr
 
+    output = arguments.output
+    plan = FromScratchPlan(
+        arguments.episodes_from_scratch, arguments.tasks_from_scratch, arguments.tune
+    )
     document = evaluate(
         [*arguments.agents, *arguments.against],
         world=dataclasses.asdict(arguments.world),
         tasks=arguments.tasks,
         seed=arguments.seed,
+        from_scratch=plan,
         say=progress_on_stderr().message,
     ).to_json()
-    if arguments.output is not None:
-        write_csv(arguments.output, evaluation_table(document))
+    if output is not None:
+        write_csv(output, evaluation_table(document))
+        if "from_scratch" in document:
+            write_within_task(output.with_suffix(""), document)
     return document
 
 
 def show(document: dict[str, Any]) -> None:
-    """Prints the table."""
+    """Prints the table, and that of learners from scratch if there are any."""
     from metarl.reporting import print_table
-    from metarl.rl_squared import evaluation_table
+    from metarl.rl_squared import evaluation_table, within_task_table
 
     print_table(evaluation_table(document))
+    if "from_scratch" in document:
+        print_table(within_task_table(document))

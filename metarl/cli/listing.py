@@ -30,7 +30,7 @@ class Arguments:
 
 
 def run(arguments: Arguments) -> dict[str, Facts]:
-    """Returns {kind: {name: facts}}; with the primitives come the spaces they form, with agents the trained ones."""
+    """Returns {kind: {name: facts}}; with primitives come their spaces, with agents learners and trained ones."""
     match arguments.kind:
         case "problems":
             return {"problems": _problems()}
@@ -43,7 +43,11 @@ def run(arguments: Arguments) -> dict[str, Facts]:
         case "environments":
             return {"environments": _environments()}
         case "agents":
-            return {"agents": _agents(), "trained_agents": _trained_agents()}
+            return {
+                "agents": _agents(),
+                "learners_from_scratch": _learners(),
+                "trained_agents": _trained_agents(),
+            }
 
 
 def show(document: dict[str, Facts]) -> None:
@@ -135,6 +139,23 @@ def _agents() -> Facts:
     }
 
 
+def _learners() -> Facts:
+    """Returns the learners from scratch; the grid is what --tune chooses from."""
+    from metarl.rl_baselines import rows, settings_of
+
+    return {
+        row.name: {
+            "caption": row.caption,
+            "paper": row.paper,
+            "actions": " or ".join(row.actions),
+            "observations": " or ".join(row.observations) or "any",
+            "settings": settings_of(row),
+            "grid": {name: list(values) for name, values in row.grid.items()},
+        }
+        for row in rows()
+    }
+
+
 def _trained_agents() -> Facts:
     from metarl.rl_squared import agent_names, describe_trial, load, world_text
 
@@ -162,7 +183,7 @@ def _table_rows(name: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
             }
             for world, row in facts["worlds"].items()
         ]
-    left_out = ("latex", "needs_data")
+    left_out = ("latex", "needs_data", "grid")
     return [{"name": name} | {k: _readable(v) for k, v in facts.items() if k not in left_out}]
 
 

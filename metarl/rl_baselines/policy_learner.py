@@ -19,7 +19,6 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import haiku as hk
 import jax
 import jax.numpy as jnp
 
@@ -98,8 +97,8 @@ def policy_learner(environment: Environment, config: PolicyAgentConfig) -> tuple
 def make_policy(environment: Environment, network: PolicyNetwork) -> Policy:
     """Returns a feed-forward policy, with a value network of its own."""
     inputs = jax.ShapeDtypeStruct((feature_size(environment.observation_space),), jnp.float32)
-    encoder = functools.partial(_encode, network.hidden, network.layers)
-    return recurrent_policy(inputs, encoder, memoryless(), _head(environment), value="separate")
+    core = memoryless([network.hidden] * network.layers)
+    return recurrent_policy(inputs, _as_it_is, core, _head(environment), value="separate")
 
 
 def make_algorithm(policy: Policy, config: PolicyAgentConfig) -> Algorithm:
@@ -157,11 +156,8 @@ def assign(
     )
 
 
-def _encode(hidden: int, layers: int, inputs: jax.Array) -> jax.Array:
-    start = hk.initializers.Orthogonal(2**0.5)
-    return hk.nets.MLP([hidden] * layers, w_init=start, activation=jnp.tanh, activate_final=True)(
-        inputs
-    )
+def _as_it_is(inputs: jax.Array) -> jax.Array:
+    return inputs
 
 
 def _head(environment: Environment) -> Head:

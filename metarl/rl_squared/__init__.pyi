@@ -35,18 +35,28 @@ from .training import follow_training as follow_training
 from .training import make_job as make_job
 from .training import resume_training as resume_training
 from .training import train as train
+from .within_task import FromScratchPlan as FromScratchPlan
+from .within_task import Learning as Learning
+from .within_task import WithinTask as WithinTask
+from .watching import watch as watch
+from .within_task_report import within_task_chart as within_task_chart
+from .within_task_report import within_task_table as within_task_table
+from .within_task_report import write_within_task as write_within_task
 
 __all__ = [
     "EXPERIMENTS",
     "PRESETS",
     "AgentScore",
     "Evaluation",
+    "FromScratchPlan",
     "ImitationConfig",
+    "Learning",
     "NetworkConfig",
     "Plan",
     "TrainConfig",
     "TrainJob",
     "TrainedAgent",
+    "WithinTask",
     "WorldConfig",
     "acting_agent",
     "agent_names",
@@ -71,7 +81,11 @@ __all__ = [
     "scaling_table",
     "train",
     "train_config",
+    "watch",
+    "within_task_chart",
+    "within_task_table",
     "world_text",
     "write_scaling",
     "write_training_report",
+    "write_within_task",
 ]

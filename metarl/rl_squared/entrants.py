@@ -1,7 +1,8 @@
 """Who is evaluated, and where: from what a person types to agents in one world.
 
 A trained agent brings its world along; settings given beside it may change the length of its
-trials, and must agree with the rest. Classical agents alone need to be told.
+trials, and must agree with the rest. Classical agents and learners from scratch alone need to be
+told.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metarl import classical_agents
+from metarl import classical_agents, rl_baselines
 from metarl.environments import Agent, Environment, Trial
 from metarl.errors import InvalidInput, require, unknown_name
 
@@ -24,10 +25,15 @@ _BUDGET = ("episodes", "trial_steps")
 
 
 class Entrant(NamedTuple):
-    """Somebody to evaluate: the text of a classical agent, or a trained one."""
+    """Somebody to evaluate: the text of a classical agent or of a learner, or a trained agent."""
 
     text: str
     trained: TrainedAgent | None = None
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether it learns each task from nothing."""
+        return self.trained is None and _name(self.text) in rl_baselines.names()
 
     @property
     def teacher(self) -> str | None:
@@ -42,6 +48,8 @@ class Entrant(NamedTuple):
         Raises:
           InvalidInput: it does not fit the environment; names the agent.
         """
+        if self.from_scratch:
+            return rl_baselines.make(self.text, trial)
         if self.trained is None:
             return classical_agents.make(self.text, trial)
         try:
@@ -89,7 +97,7 @@ def find_trial(entrants: Sequence[Entrant], given: WorldConfig | Mapping[str, An
     if not trained:
         require(
             "environment" in given,
-            "Classical agents do not say where they act; give --environment, with --arms or "
+            "Only trained agents say where they act; give --environment, with --arms or "
             "--states and so on, and --episodes.",
         )
         return make_trial(WorldConfig(**given))
@@ -104,15 +112,20 @@ def _find(text: str, own: Collection[str | None]) -> Entrant:
     """Returns whom a text names: a name first, then a path."""
     if text in agent_names():
         return Entrant(text, load(text))
-    name = text.partition(":")[0]
-    if name in classical_agents.names():
-        classical_agents.parse(text)
-        return Entrant(text)
+    name = _name(text)
+    for room in (classical_agents, rl_baselines):
+        if name in room.names():
+            room.parse(text)
+            return Entrant(text)
     looks_like_path = text.endswith(".npz") or os.sep in text
     if looks_like_path or Path(text).expanduser().exists():
         return Entrant(text, load(text, own))
-    known = [*classical_agents.names(), *agent_names(), "AGENT.npz", "RUN_DIR"]
-    raise unknown_name("agent", name, known)
+    known = [*classical_agents.names(), *rl_baselines.names(), *agent_names()]
+    raise unknown_name("agent", name, [*known, "AGENT.npz", "RUN_DIR"])
+
+
+def _name(text: str) -> str:
+    return text.partition(":")[0]
 
 
 def _world_of(trained: Sequence[Entrant], given: Mapping[str, Any]) -> WorldConfig:

@@ -8,6 +8,8 @@ them, who knows nothing and who knows the task; between them lies the normalised
 
 Intervals are normal, over tasks.
 
+Learners from scratch meet the same trials too, and then more episodes of each task (`within_task.py`).
+
 Letters: N tasks; E episodes.
 """
 
@@ -22,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl import classical_agents
+from metarl import classical_agents, rl_baselines
 from metarl.environments import (
     Agent,
     HostEnvironment,
@@ -37,9 +39,11 @@ from metarl.statistics import Mean, mean_interval, ratio_interval
 from .agent import TrainedAgent
 from .config import WorldConfig
 from .entrants import Entrant, find_entrants, find_trial
+from .within_task import FromScratchPlan, WithinTask, compare_within_task
 
 DEFAULT_TASKS = 1_000
 RANDOM, ORACLE = "random", "oracle"  # the yardsticks
+TOGETHER = 10_000  # tasks that are played at a time, by agents that remember little
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Evaluation:
       seed: of tasks and luck.
       agents: by the texts they were named with, in that order.
       yardsticks: "random" and, where it can be had, "oracle".
+      within_task: return against episodes within a task, if there are learners from scratch.
     """
 
     environment: Mapping[str, Any]
@@ -83,6 +88,7 @@ class Evaluation:
     seed: int
     agents: Mapping[str, AgentScore]
     yardsticks: Mapping[str, AgentScore]
+    within_task: WithinTask | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Returns the document of `metarl evaluate --json`; infinite bounds become null there."""
@@ -92,7 +98,7 @@ class Evaluation:
             for text, score in {**self.yardsticks, **self.agents}.items()
             if score.difference is not None
         }
-        return {
+        document = {
             "environment": dict(self.environment),
             "tasks": self.tasks,
             "agents": {text: _score_json(score) for text, score in self.agents.items()},
@@ -103,6 +109,9 @@ class Evaluation:
                 text: score.teacher for text, score in self.agents.items() if score.teacher
             },
         }
+        if self.within_task is not None:
+            document["from_scratch"] = self.within_task.to_json()
+        return document
 
 
 def evaluate(
@@ -111,20 +120,22 @@ def evaluate(
     world: WorldConfig | Mapping[str, Any] | None = None,
     tasks: int = DEFAULT_TASKS,
     seed: int = 0,
+    from_scratch: FromScratchPlan | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Evaluation:
     """Plays agents in the same test tasks.
 
     Args:
-      agents: files, runs or names of trained agents, texts of classical ones ("ucb1:c=0.2"), or
-        trained agents themselves. One that is named twice is played once. A name comes before a
-        path of the same letters; write `./name` for the path.
+      agents: files, runs or names of trained agents, texts of classical ones ("ucb1:c=0.2") or
+        of learners from scratch ("dqn"), or trained agents themselves. One that is named twice is
+        played once. A name comes before a path of the same letters; write `./name` for the path.
       world: where; some settings as a mapping are enough if a trained agent tells the others, and
         none are needed then; but an environment of somebody's own (my_module:factory) is imported
         only if it is named here. Trained agents can be tried in longer or shorter trials than their
         own.
       tasks: N, of the test split.
       seed: of tasks and luck.
+      from_scratch: how many episodes and tasks learners from scratch have, if there are any.
       say: called with a line about what is played next.
 
     Raises:
@@ -137,12 +148,18 @@ def evaluate(
     given = dataclasses.asdict(world) if isinstance(world, WorldConfig) else world or {}
     entrants = find_entrants(agents, own=[given.get("environment")])
     trial = find_trial(entrants, given)
+    plan = from_scratch or FromScratchPlan()
+    if any(entrant.from_scratch for entrant in entrants):
+        plan.trial(trial)  # refuses what cannot be compared, before anything is played
+        entrants = [_tuned(entrant, trial, plan, say) for entrant in entrants]
     playing = {entrant.text: (entrant, entrant.make(trial)) for entrant in entrants}
     stage = _Stage(trial, tasks, seed, say)
     yardsticks = {name: stage.play(name, agent) for name, agent in _yardsticks(trial).items()}
     plays = {
-        text: yardsticks[text] if text in yardsticks else stage.play(text, agent)
-        for text, (_, agent) in playing.items()
+        text: yardsticks[text]
+        if text in yardsticks
+        else stage.play(text, agent, rl_baselines.TOGETHER if entrant.from_scratch else TOGETHER)
+        for text, (entrant, agent) in playing.items()
     }
     first = next(iter(plays.values()))
     scores = {}
@@ -160,6 +177,7 @@ def evaluate(
             name: _score(Entrant(name), played, None, first, yardsticks)
             for name, played in yardsticks.items()
         },
+        within_task=_within_task(entrants, trial, plan, seed, say),
     )
 
 
@@ -167,6 +185,39 @@ def describe_trial(trial: Trial) -> dict[str, Any]:
     """Returns an environment's name and settings, and the budget of a trial in it, as JSON."""
     budget = {"trial_steps": trial.steps} if trial.steps else {"episodes": trial.episodes}
     return {"name": trial.environment.name, **trial.environment.settings, **budget}
+
+
+def _tuned(
+    entrant: Entrant, trial: Trial, plan: FromScratchPlan, say: Callable[[str], None]
+) -> Entrant:
+    """Returns a learner with settings chosen on validation tasks, if it is to be; others as they are."""
+    if not (plan.tune and entrant.text in rl_baselines.names()):
+        return entrant
+    entrant.make(trial)  # before an hour of tuning: can it learn there?
+    return Entrant(rl_baselines.tune(entrant.text, plan.trial(trial), say=say))
+
+
+def _within_task(
+    entrants: Sequence[Entrant],
+    trial: Trial,
+    plan: FromScratchPlan,
+    seed: int,
+    say: Callable[[str], None],
+) -> WithinTask | None:
+    """Returns what agents earn within a task, from its first episode on; None without learners."""
+    learners = {entrant.text for entrant in entrants if entrant.from_scratch}
+    if not learners:
+        return None
+    long_trial = plan.trial(trial)
+    return compare_within_task(
+        {e.text: e.make(trial) for e in entrants if e.text not in learners},
+        {e.text: e.make(long_trial) for e in entrants if e.text in learners},
+        trial,
+        long_trial,
+        seed,
+        plan.tasks,
+        say,
+    )
 
 
 class _Play(NamedTuple):
@@ -184,11 +235,11 @@ class _Stage(NamedTuple):
     seed: int
     say: Callable[[str], None]
 
-    def play(self, text: str, agent: Agent) -> _Play:
+    def play(self, text: str, agent: Agent, together: int = TOGETHER) -> _Play:
         """Plays one agent, chunk by chunk; of each chunk the totals and sums are kept."""
         self.say(f"{text}: {self.tasks:,} tasks")
         totals, sums, begun = [], 0.0, 0
-        for played in self._chunks(agent):
+        for played in self._chunks(agent, together):
             returns = np.asarray(played.returns, np.float64)  # [n, E]
             totals.append(returns.sum(axis=1))
             sums, begun = sums + returns.sum(axis=0), begun + (played.lengths > 0).sum(axis=0)
@@ -201,10 +252,10 @@ class _Stage(NamedTuple):
         means = np.asarray(sums)[reached] / np.asarray(begun)[reached]
         return _Play(every_total, tuple(means.tolist()))
 
-    def _chunks(self, agent: Agent) -> Iterable[Played]:
+    def _chunks(self, agent: Agent, together: int) -> Iterable[Played]:
         if isinstance(self.trial.environment, HostEnvironment):
             return [play_on_host(agent, self.trial, self.seed, self.tasks, "test")]
-        return play_in_chunks(agent, self.trial, self.seed, self.tasks, "test")
+        return play_in_chunks(agent, self.trial, self.seed, self.tasks, "test", together)
 
 
 def _yardsticks(trial: Trial) -> dict[str, Agent]:

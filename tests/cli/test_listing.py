@@ -6,7 +6,14 @@ import json
 
 import pytest
 
-from metarl import classical_agents, environments, problems, rl_squared, update_rules
+from metarl import (
+    classical_agents,
+    environments,
+    problems,
+    rl_baselines,
+    rl_squared,
+    update_rules,
+)
 from metarl.cli import main
 from metarl.optimizer_search import strategies
 
@@ -54,7 +61,9 @@ def test_environments_are_listed_with_their_settings(capsys):
 
 def test_agents_are_listed_for_each_world_with_what_can_be_set(capsys):
     document = listed(capsys, "agents")
-    assert set(document) == {"agents", "trained_agents"}
+    assert set(document) == {"agents", "learners_from_scratch", "trained_agents"}
+    assert tuple(document["learners_from_scratch"]) == rl_baselines.names()
+    assert document["learners_from_scratch"]["dqn"]["settings"]["batch_size"] == 64
     agents = document["agents"]
     assert tuple(agents) == classical_agents.names()
     assert set(agents["greedy"]["worlds"]) >= {"bandit", "mdp"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,14 +9,19 @@ import numpy as np
 from metarl.controller import categorical_head, memoryless, recurrent_policy
 
 
-def make_policy():
+def make_policy(sizes=(5, 4)):
     return recurrent_policy(
         jax.ShapeDtypeStruct((3,), jnp.float32),
-        lambda inputs: jax.nn.tanh(hk.Linear(5)(inputs)),
-        memoryless(),
+        lambda inputs: inputs,
+        memoryless(sizes),
         categorical_head(2),
         value="separate",
     )
+
+
+def test_without_layers_the_head_reads_the_inputs():
+    params = make_policy(sizes=()).init(jax.random.key(0))
+    assert params["policy"]["head"]["logits"]["w"].shape == (3, 2)
 
 
 def test_what_was_seen_before_changes_nothing():
