@@ -11,7 +11,7 @@ controller is itself the learner, in a task it has never seen, and is held again
     problems          What an optimizer trains: digits, text, tabular data, quadratics, landscapes.
     controller        The recurrent controller, GRU, LSTM or fast weights, policy and value heads, in haiku.
     policy_gradient   Outer-loop algorithms over a Policy and a Batch: REINFORCE, PPO, TRPO; returns; losses.
-    environments      What an agent acts in: bandits, tabular MDPs, grids, control; task distributions; trials.
+    environments      What an agent acts in: bandits, tabular MDPs, grids, mazes, control; task distributions; trials.
     classical_agents  Hand-made reference agents, each with its paper: Gittins, UCB1, Thompson, PSRL, UCRL2 ...
     rl_baselines      Learners from scratch: DQN, tabular Q-learning, REINFORCE, PPO, TRPO, in each task anew.
     statistics        Numbers in, numbers out: intervals, aggregates, paired comparisons.

@@ -37,6 +37,7 @@ VERBS = (
     Verb("search", "search", "search for update rules, compare the best, report"),
     Verb("train", "train", "train a recurrent agent to learn, compare it with classical agents"),
     Verb("evaluate", "evaluate", "trained and classical agents on the same test tasks"),
+    Verb("watch", "watch", "an animation of a trained agent's trial"),
     Verb("resume", "resume", "go on with a run where it stopped"),
     Verb("runs", "runs", "how the runs in a folder stand, how two differ; old checkpoints removed"),
     Verb("compare", "compare", "rules beside tuned optimizers, under one protocol"),

@@ -18,6 +18,9 @@ from .heads import Head as Head
 from .heads import categorical_head as categorical_head
 from .heads import gaussian_head as gaussian_head
 from .heads import masked_categorical_head as masked_categorical_head
+from .images import LEAST_PIXELS as LEAST_PIXELS
+from .images import Sight as Sight
+from .images import image_front as image_front
 from .policy import CoreStates as CoreStates
 from .policy import Policy as Policy
 from .policy import recurrent_policy as recurrent_policy
@@ -29,6 +32,7 @@ from .tokens import token_inputs as token_inputs
 from .tokens import token_policy as token_policy
 
 __all__ = [
+    "LEAST_PIXELS",
     "TOKEN_POLICY_PRESETS",
     "ActionLayout",
     "Categorical",
@@ -41,6 +45,7 @@ __all__ = [
     "Head",
     "OuterProductMemory",
     "Policy",
+    "Sight",
     "TokenInputs",
     "TokenPolicy",
     "TokenPolicyConfig",
@@ -48,6 +53,7 @@ __all__ = [
     "categorical_head",
     "gaussian_head",
     "gru",
+    "image_front",
     "lstm",
     "mask_logits",
     "masked_categorical_head",

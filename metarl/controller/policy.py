@@ -71,6 +71,7 @@ def recurrent_policy(
     value_encoder: Encoder | None = None,
     value_core: Core | None = None,
     initial_range: float | None = None,
+    truncate: int | None = None,
 ) -> Policy:
     """Builds a policy: encoder, then core, then head.
 
@@ -88,13 +89,16 @@ def recurrent_policy(
       value_core: makes the core of a separate value; None takes `core`.
       initial_range: a, to draw all parameters from U(-a, a); None keeps the initial values that
         modules ask for.
+      truncate: `apply` sends gradients back through so many steps at most, between multiples of that
+        number, and keeps the hidden states at these alone; the states are carried on. None sends
+        them through the whole sequence. A core that takes whole sequences has its own way.
 
     Returns:
       The policy.
     """
     transform = functools.partial(_transform, initial_range=initial_range)
-    trunk = _Trunk.make(transform, encoder, core)
-    value_trunk = _Trunk.make(transform, value_encoder or encoder, value_core or core)
+    trunk = _Trunk.make(transform, encoder, core, truncate)
+    value_trunk = _Trunk.make(transform, value_encoder or encoder, value_core or core, truncate)
     read_action, read_value = transform(head.parameters), transform(_read_value)
 
     def init(key: jax.Array) -> Params:
@@ -149,11 +153,14 @@ class _Trunk(NamedTuple):
     encode: hk.Transformed
     recur: hk.Transformed
     core: Core
+    truncate: int | None
 
     @classmethod
-    def make(cls, transform: Callable[..., Any], encoder: Encoder, core: Core) -> _Trunk:
+    def make(
+        cls, transform: Callable[..., Any], encoder: Encoder, core: Core, truncate: int | None
+    ) -> _Trunk:
         recur = transform(lambda features, state: core()(features, state))
-        return cls(transform(encoder), recur, core)
+        return cls(transform(encoder), recur, core, truncate)
 
     def init(self, key: jax.Array, inputs: Inputs) -> tuple[dict[str, Params], jax.Array]:
         encoder_key, core_key = jax.random.split(key)
@@ -182,8 +189,32 @@ class _Trunk(NamedTuple):
             hidden, state = self.recur.apply(params["core"], features, state)
             return state, hidden
 
-        _, hidden = jax.lax.scan(advance, self.initial_state(batch_size), features)
+        start = self.initial_state(batch_size)
+        if self.truncate is None or self.truncate >= features.shape[0]:
+            _, hidden = jax.lax.scan(advance, start, features)
+        else:
+            hidden = _scan_in_parts(advance, start, features, self.truncate)
         return hidden.reshape(-1, *hidden.shape[2:])  # [T B, H]
+
+
+def _scan_in_parts(
+    advance: Callable[[State, jax.Array], tuple[State, jax.Array]],
+    start: State,
+    features: jax.Array,
+    length: int,
+) -> jax.Array:
+    """Scans features [T, B, F] in parts, between which no gradient flows; returns outputs [T, B, H]."""
+    steps = features.shape[0]
+    beyond = -steps % length
+    parts = jnp.pad(features, ((0, beyond), (0, 0), (0, 0)))
+    parts = parts.reshape(-1, length, *features.shape[1:])
+
+    @jax.checkpoint
+    def part(state: State, features: jax.Array) -> tuple[State, jax.Array]:
+        return jax.lax.scan(advance, jax.lax.stop_gradient(state), features)
+
+    _, outputs = jax.lax.scan(part, start, parts)
+    return outputs.reshape(-1, *outputs.shape[2:])[:steps]
 
 
 def _transform(function: Callable, initial_range: float | None) -> hk.Transformed:

@@ -1,4 +1,4 @@
-"""What an agent acts in: bandits, tabular MDPs, grids, control; task distributions; trials.
+"""What an agent acts in: bandits, tabular MDPs, grids, mazes, control; task distributions; trials.
 
 An `Environment` is a family of tasks with pure functions `reset` and `step` that take the task as an
 argument; a `Trial` is several episodes in one task; an `Agent` is whatever acts in it. `play` brings

@@ -25,8 +25,10 @@ from .gymnasium_worlds import from_gymnasium as from_gymnasium
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
 from .pendulum import Pendulum as Pendulum
+from .playing import Followed as Followed
 from .playing import Played as Played
 from .playing import Recording as Recording
+from .playing import follow as follow
 from .playing import play as play
 from .playing import play_in_chunks as play_in_chunks
 from .playing import play_split as play_split
@@ -55,6 +57,7 @@ __all__ = [
     "CartPole",
     "Environment",
     "EnvironmentCard",
+    "Followed",
     "GridTask",
     "GymnasiumEnvironment",
     "GymnasiumVectorEnvironment",
@@ -81,6 +84,7 @@ __all__ = [
     "draw_member",
     "feature_size",
     "features",
+    "follow",
     "from_gymnasium",
     "in_any_world",
     "load",

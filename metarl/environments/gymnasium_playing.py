@@ -79,6 +79,7 @@ def _play(agent: Agent, trials: HostTrials, key: jax.Array, first: int) -> Playe
     trial, rows = trials.trial, np.arange(trials.count)
     returns = np.zeros((trials.count, trial.max_episodes), np.float32)
     lengths = np.zeros((trials.count, trial.max_episodes), np.int32)
+    terminated = np.zeros((trials.count, trial.max_episodes), bool)
     acts_keys, memories = _begin(agent, trial, key, first + rows)
     for index in range(trial.length):
         observations = trials.observations
@@ -87,9 +88,10 @@ def _play(agent: Agent, trials: HostTrials, key: jax.Array, first: int) -> Playe
         memories = _observe(agent, memories, observations, actions, transition)
         returns[rows, transition.episode] += transition.reward
         lengths[rows, transition.episode] += transition.valid
+        terminated[rows, transition.episode] |= transition.terminated & transition.valid
         if trials.over.all():
             break
-    return Played(jnp.asarray(returns), jnp.asarray(lengths))
+    return Played(jnp.asarray(returns), jnp.asarray(lengths), jnp.asarray(terminated))
 
 
 @functools.partial(jax.jit, static_argnames="trial")

@@ -33,6 +33,7 @@ class Played(NamedTuple):
 
     returns: jax.Array  # [N, E] undiscounted, of each episode; 0 where none began
     lengths: jax.Array  # [N, E] int32, steps of each episode
+    terminated: jax.Array  # [N, E] bool, whether the task ended it, and not the clock
 
     @property
     def totals(self) -> jax.Array:
@@ -46,6 +47,14 @@ class Recording(NamedTuple):
     observations: Any  # [N, T, ...] what the agent acted upon
     actions: Any  # [N, T, ...]
     transitions: Transition  # [N, T, ...]
+
+
+class Followed(NamedTuple):
+    """One trial, as who stands beside the world sees it."""
+
+    states: Any  # [T, ...] of the environment, before each step
+    actions: Any  # [T, ...]
+    transitions: Transition  # [T, ...] without observations
 
 
 def play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Played:
@@ -69,6 +78,18 @@ def play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Played:
 def record(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Recording:
     """Plays as `play` does, with the same luck, and keeps every step."""
     return _record(agent, trial, key, _checked(trial, tasks))
+
+
+def follow(agent: Agent, trial: Trial, key: jax.Array, task: Task) -> Followed:
+    """Plays one trial in one task, and keeps the states of the environment.
+
+    Args:
+      agent: who acts.
+      trial: the environment and the budget.
+      key: of the world's luck and the agent's.
+      task: one, without a leading axis.
+    """
+    return _follow(agent, trial, key, check_task(trial.environment, task))
 
 
 def play_split(
@@ -141,14 +162,18 @@ def _tasks(trial: Trial, split: Split, key: jax.Array, indices: jax.Array) -> Ta
 @functools.partial(jax.jit, static_argnames="trial")
 def _play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task, first: int = 0) -> Played:
     def play_one(index: jax.Array, task: Task) -> Played:
-        nothing = Played(jnp.zeros(trial.max_episodes), jnp.zeros(trial.max_episodes, jnp.int32))
+        episodes = (trial.max_episodes,)
+        nothing = Played(
+            jnp.zeros(episodes), jnp.zeros(episodes, jnp.int32), jnp.zeros(episodes, bool)
+        )
 
         def tally(played: Played, state: TrialState, action: Any, transition: Transition):
             del state, action
             episode = transition.episode
             returns = played.returns.at[episode].add(transition.reward)
             lengths = played.lengths.at[episode].add(transition.valid.astype(jnp.int32))
-            return Played(returns, lengths), None
+            ended = played.terminated[episode] | (transition.terminated & transition.valid)
+            return Played(returns, lengths, played.terminated.at[episode].set(ended)), None
 
         run = _scan if _has_known_length(trial) else _until_all_are_over
         return _one_trial(agent, trial, jax.random.fold_in(key, index), task, tally, nothing, run)[
@@ -167,6 +192,15 @@ def _record(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Recordin
         return _one_trial(agent, trial, jax.random.fold_in(key, index), task, keep, (), _scan)[1]
 
     return jax.vmap(record_one)(jnp.arange(_count(tasks)), tasks)
+
+
+@functools.partial(jax.jit, static_argnames="trial")
+def _follow(agent: Agent, trial: Trial, key: jax.Array, task: Task) -> Followed:
+    def keep(nothing: tuple[()], state: TrialState, action: Any, transition: Transition):
+        seen_from_beside = transition._replace(next_observation=())
+        return nothing, Followed(state.environment, action, seen_from_beside)
+
+    return _one_trial(agent, trial, key, task, keep, (), _scan)[1]
 
 
 def _one_trial(

@@ -1,3 +1,5 @@
+from .animations import Frame as Frame
+from .animations import write_animation as write_animation
 from .blocks import Code as Code
 from .blocks import Facts as Facts
 from .blocks import Figure as Figure
@@ -46,6 +48,7 @@ __all__ = [
     "Figure",
     "Folded",
     "Formula",
+    "Frame",
     "IntervalLike",
     "Paragraph",
     "Section",
@@ -73,6 +76,7 @@ __all__ = [
     "to_json",
     "to_markdown",
     "tree_chart",
+    "write_animation",
     "write_csv",
     "write_file",
     "write_json",

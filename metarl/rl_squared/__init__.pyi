@@ -35,10 +35,10 @@ from .training import follow_training as follow_training
 from .training import make_job as make_job
 from .training import resume_training as resume_training
 from .training import train as train
+from .watching import watch as watch
 from .within_task import FromScratchPlan as FromScratchPlan
 from .within_task import Learning as Learning
 from .within_task import WithinTask as WithinTask
-from .watching import watch as watch
 from .within_task_report import within_task_chart as within_task_chart
 from .within_task_report import within_task_table as within_task_table
 from .within_task_report import write_within_task as write_within_task

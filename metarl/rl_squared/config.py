@@ -46,7 +46,7 @@ class WorldConfig:
     """Steps of an episode, where the family lets one choose."""
 
     size: int | None = None
-    """Cells along one side of a grid."""
+    """Cells along one side of a grid or a maze."""
 
     setting: tuple[str, ...] = ()
     """Other settings of the family, as name=value."""
@@ -74,8 +74,9 @@ _FAMILY_SETTINGS = ("arms", "states", "actions", "horizon", "size")
 class NetworkConfig:
     """The recurrent network."""
 
-    core: Literal["gru", "lstm", "outer-product"] = "gru"
-    """The recurrent layer; "outer-product" is a fast-weight memory with learnt keys."""
+    core: Literal["gru", "lstm", "outer-product", "none"] = "gru"
+    """The recurrent layer; "outer-product" is a fast-weight memory with learnt keys, "none" two layers
+    without memory."""
 
     hidden: int = 64
     """Its units."""
@@ -88,7 +89,7 @@ class NetworkConfig:
 
     input_deviation: float | None = 0.5
     """Of the GRU's first weights from the input; None draws them Xavier uniform, as the paper does,
-    for which one-hot inputs are small."""
+    for which one-hot inputs are small, and so does the front for images."""
 
     memory_keys: int = 64
     """Of the outer-product memory: its rows."""
@@ -106,15 +107,28 @@ class NetworkConfig:
     """Show the previous observation and action as one pair too, alone and times the reward; only
     where both are discrete."""
 
+    filters: int = 16
+    """Where observations are images: of each of the two convolutions."""
+
+    beside: int = 64
+    """Where observations are images: units of the layer for action, reward and flag."""
+
+    truncate: int | None = None
+    """Cut the gradient every so many steps of a trial, where memory is short; None never does."""
+
     def __post_init__(self) -> None:
-        _require_member("core", self.core, ("gru", "lstm", "outer-product"))
+        _require_member("core", self.core, ("gru", "lstm", "outer-product", "none"))
         _require_member("activation", self.activation, ("tanh", "relu"))
         _require_member("value", self.value, ("separate", "shared"))
-        for name in ("hidden", "memory_keys", "memory_values"):
+        for name in ("hidden", "memory_keys", "memory_values", "filters", "beside"):
             count = getattr(self, name)
             require(
                 1 <= count <= _MOST_UNITS, f"{name} is {count}; it must be from 1 to {_MOST_UNITS}."
             )
+        require(
+            self.truncate is None or self.truncate >= 1,
+            f"truncate is {self.truncate}; it must be at least 1, or None.",
+        )
         require(
             self.input_deviation is None or self.input_deviation > 0,
             f"input_deviation is {self.input_deviation}; it must be positive, or None.",
@@ -265,6 +279,7 @@ PRESETS: dict[str, TrainConfig] = {
             normalise_weights=True,
             input_deviation=None,
             privileged_value=False,
+            beside=256,
         ),
         ppo=PPOConfig(
             learning_rate=1e-3,

@@ -154,7 +154,7 @@ def collect_lessons(
         state, previous, memory, teaching = carry
         seen = jax.vmap(encoder)(state.observation, previous)
         memory, parameters, _ = policy.step(
-            params, memory, Inputs(seen, jnp.zeros((seen.shape[0], 0)))
+            params, memory, Inputs(seen, jnp.zeros((keys.shape[0], 0)))
         )
         chosen = jax.vmap(policy.distribution.sample)(fold(student_keys, time), parameters)
         labels, teaching = jax.vmap(teacher.act)(
@@ -184,4 +184,4 @@ def collect_lessons(
     _, recorded = jax.lax.scan(ask, carry, jnp.arange(1, trial.length + 1))
     seen, labels, rewards, mask = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), recorded)
     returns = jnp.where(own, jnp.sum(rewards, axis=1), 0.0)
-    return Lessons(Inputs(seen, jnp.zeros((*seen.shape[:2], 0))), labels, mask, returns, own)
+    return Lessons(Inputs(seen, jnp.zeros((*mask.shape, 0))), labels, mask, returns, own)

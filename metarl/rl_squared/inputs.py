@@ -11,6 +11,10 @@ reward, which an agent could compute from what it saw:
 
   [φ(o[t-1], a[t-1]), r[t-1] φ(o[t-1], a[t-1])]
 
+Images stay images: a `Box` of three axes, the last of at most four channels, with sides of at least 13,
+is shown as a `Sight`, whose pixels are 256 levels where they have bounds, a quarter of the memory; the
+rest of the inputs is told beside them.
+
 Reference: Duan et al. (2016), arXiv:1611.02779, section 2.2.
 """
 
@@ -20,16 +24,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from metarl.controller import ActionLayout
-from metarl.environments import Environment, feature_size, features
+from metarl.controller import LEAST_PIXELS, ActionLayout, Sight
+from metarl.environments import Environment, draw_member, feature_size, features
 from metarl.errors import require
 
 
 class Inputs(NamedTuple):
     """The inputs of the policy; the part that only a privileged value network reads is apart."""
 
-    seen: jax.Array  # [..., F]
+    seen: Any  # [..., F], or a `Sight` [...]
     task: jax.Array  # [..., F'] features of the task; F' = 0 unless the value is privileged
 
 
@@ -62,6 +67,21 @@ class Encoder(NamedTuple):
         return observation + action + 2 + (2 * observation * action if self.pairs else 0)
 
     @property
+    def sees_images(self) -> bool:
+        """Whether observations are images, for convolutions."""
+        shape = tuple(getattr(self.environment.observation_space, "shape", None) or ())
+        return len(shape) == 3 and min(shape[:2]) >= LEAST_PIXELS and shape[2] <= 4
+
+    def example(self) -> Any:
+        """Returns shapes and types of the inputs of one step of one world."""
+        key = jax.eval_shape(lambda: jax.random.key(0))
+
+        def draw(key: jax.Array) -> Any:
+            return self(draw_member(key, self.environment.observation_space), self.first())
+
+        return jax.eval_shape(draw, key)
+
+    @property
     def layout(self) -> ActionLayout:
         """Where the inputs say what was done: the pair if it is shown, else the action."""
         observation = feature_size(self.environment.observation_space)
@@ -83,14 +103,17 @@ class Encoder(NamedTuple):
             begun=jnp.zeros((), bool),
         )
 
-    def __call__(self, observation: Any, previous: Previous) -> jax.Array:
-        """Returns the inputs [F] of one step of one world."""
-        seen = features(self.environment.observation_space, observation)
+    def __call__(self, observation: Any, previous: Previous) -> Any:
+        """Returns the inputs of one step of one world: [F], or a `Sight`."""
+        space = self.environment.observation_space
         action = features(self.environment.action_space, previous.action) * previous.begun
         flag = previous.ended.astype(jnp.float32)
-        parts = [seen, action, previous.reward[None], flag[None]]
+        told = [action, previous.reward[None], flag[None]]
+        if self.sees_images:
+            return Sight(_levels(space, observation), jnp.concatenate(told))
+        parts = [features(space, observation), *told]
         if self.pairs:
-            before = features(self.environment.observation_space, previous.observation)
+            before = features(space, previous.observation)
             pair = jnp.outer(before, action).ravel()
             parts += [pair, previous.reward * pair]
         return jnp.concatenate(parts)
@@ -111,6 +134,15 @@ def make_encoder(environment: Environment, pairs: bool) -> Encoder:
     )
     assert encoder.size > 0
     return encoder
+
+
+def _levels(space: Any, image: jax.Array) -> jax.Array:
+    """Returns an image with bounds as levels 0 to 255, another as it is."""
+    low, high = np.min(space.low), np.max(space.high)
+    if space.dtype == np.uint8 or not (np.isfinite(low) and np.isfinite(high)):
+        return image
+    share = (image.astype(jnp.float32) - low) / max(high - low, 1e-9)
+    return jnp.round(255 * share).astype(jnp.uint8)
 
 
 def _zeros(space: Any) -> jax.Array:

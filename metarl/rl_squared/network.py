@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,7 +16,9 @@ from metarl.controller import (
     categorical_head,
     gaussian_head,
     gru,
+    image_front,
     lstm,
+    memoryless,
     outer_product_memory,
     recurrent_policy,
     scored_head,
@@ -43,16 +46,21 @@ def make_policy(environment: Environment, config: NetworkConfig, acting: bool = 
       InvalidInput: a space is not supported.
     """
     encoder = make_encoder(environment, config.pairs)
-    sizes = (encoder.size, task_size(environment, config))
-    example: list[Any] = [jax.ShapeDtypeStruct((size,), jnp.float32) for size in sizes]
+    task: Any = jax.ShapeDtypeStruct((task_size(environment, config),), jnp.float32)
+    look = _front(encoder, config)
+
+    def everything(inputs: Inputs) -> jax.Array:
+        return jnp.concatenate([look(inputs), inputs.task], axis=-1)
+
     return recurrent_policy(
-        Inputs(*example),
-        _what_is_seen,
+        Inputs(encoder.example(), task),
+        look,
         make_core(encoder, config),
         make_head(environment, config),
         value="none" if acting else config.value,
-        value_encoder=_everything if is_privileged(environment, config) else None,
+        value_encoder=everything if is_privileged(environment, config) else None,
         value_core=make_core(encoder, config, scored=False),
+        truncate=config.truncate,
     )
 
 
@@ -85,7 +93,14 @@ def make_core(encoder: Encoder, config: NetworkConfig, scored: bool = True) -> C
     """
     if config.core == "lstm":
         return lstm(config.hidden)
+    if config.core == "none":
+        return memoryless([config.hidden, config.hidden])
     if config.core == "outer-product":
+        require(
+            not encoder.sees_images,
+            f"--network.core outer-product sees no images, which {encoder.environment.name!r} shows; "
+            "choose gru or lstm.",
+        )
         return outer_product_memory(
             config.hidden, encoder.layout, config.memory_keys, config.memory_values, scored
         )
@@ -93,7 +108,7 @@ def make_core(encoder: Encoder, config: NetworkConfig, scored: bool = True) -> C
         config.hidden,
         _ACTIVATIONS[config.activation],
         config.normalise_weights,
-        config.input_deviation,
+        None if encoder.sees_images else config.input_deviation,
     )
 
 
@@ -119,9 +134,9 @@ def make_head(environment: Environment, config: NetworkConfig) -> Head:
     )
 
 
-def _what_is_seen(inputs: Inputs) -> jax.Array:
-    return inputs.seen
-
-
-def _everything(inputs: Inputs) -> jax.Array:
-    return jnp.concatenate([inputs.seen, inputs.task], axis=-1)
+def _front(encoder: Encoder, config: NetworkConfig) -> Callable[[Inputs], jax.Array]:
+    """Returns what comes before the core: nothing, or convolutions where images are seen."""
+    if not encoder.sees_images:
+        return lambda inputs: inputs.seen
+    front = image_front(config.filters, config.beside)
+    return lambda inputs: front(inputs.seen)

@@ -167,7 +167,7 @@ class _HostActor:
     ) -> Any:
         policy = self._policy
         seen = jax.vmap(self._encoder)(observations, previous)  # [B, F]
-        inputs = Inputs(seen, jnp.zeros((seen.shape[0], 0)))
+        inputs = Inputs(seen, jnp.zeros((len(previous.begun), 0)))
         memory, parameters, values = policy.step(params, memory, inputs)
         actions = policy.distribution.sample(jax.random.fold_in(key, time), parameters)
         return memory, (seen, actions, policy.distribution.log_prob(parameters, actions), values)

@@ -26,7 +26,7 @@ from metarl.runs import (
 
 from .agent import TrainedAgent
 from .agent_files import AGENT_FILE, load, save
-from .config import TrainConfig, train_config
+from .config import NetworkConfig, TrainConfig, train_config
 from .train_job import TrainJob, TrainState, describe
 
 JOB = "train"
@@ -206,11 +206,13 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
 
 def _acting_network(config: TrainConfig) -> str:
     """Returns the settings of the network on which the shape of the acting weights depends."""
-    network = config.network
+    network, usual = config.network, NetworkConfig()
     memory = f" of {network.memory_keys} x {network.memory_values}"
     return (
         f"{network.core}-{network.hidden}"
         + (memory if network.core == "outer-product" else "")
         + (" with normalised weights" if network.normalise_weights else "")
         + (" with pairs" if network.pairs else "")
+        + (f" with {network.filters} filters" if network.filters != usual.filters else "")
+        + (f" with {network.beside} units beside" if network.beside != usual.beside else "")
     )

@@ -182,3 +182,32 @@ def test_the_same_key_gives_the_same_parameters():
     assert not np.array_equal(
         first["policy"]["core"]["lstm/linear"]["w"], other["policy"]["core"]["lstm/linear"]["w"]
     )
+
+
+def observations(batch, steps):
+    return {
+        "observation": jax.random.normal(jax.random.key(6), (batch, steps, FEATURES)),
+        "mask": jnp.ones((batch, steps, ACTIONS), bool),
+    }
+
+
+@pytest.mark.parametrize("truncate", [1, 4, 6, 9])
+def test_a_cut_gradient_leaves_what_is_computed_as_it_is(truncate):
+    whole = recurrent_policy(EXAMPLE, encode, **POLICIES[LSTM])
+    cut = recurrent_policy(EXAMPLE, encode, **POLICIES[LSTM], truncate=truncate)
+    params = whole.init(jax.random.key(0))
+    for a, b in zip(*(p.apply(params, observations(B, T)) for p in (whole, cut)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_gradient_is_cut_where_it_is_said_and_only_there():
+    policy = recurrent_policy(EXAMPLE, encode, **POLICIES[GRU], truncate=4)
+    params = policy.init(jax.random.key(0))
+
+    def last_value(given, step):
+        return policy.apply(params, {**observations(1, T), "observation": given})[1][0, step]
+
+    given = observations(1, T)["observation"]
+    for step, reached in ((3, [0, 1, 2, 3]), (5, [4, 5])):
+        gradient = np.asarray(jax.grad(last_value)(given, step))[0]
+        assert np.flatnonzero(np.abs(gradient).sum(axis=1)).tolist() == reached

@@ -1,0 +1,55 @@
+"""watch: an animation of a trained agent's trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from .machine import Machine
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Plays one trial in a test task, and writes it as an animated GIF: all views, the reward so far.
+
+    Only environments that can be drawn: mazes, and a family of your own that has `views`.
+    """
+
+    agent: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]
+    """A run directory, or a file or name of a trained agent."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    """The GIF; trial.gif in the run if not given, or here for an agent that is no run."""
+    split: Literal["train", "validation", "test"] = "test"
+    """Of the task."""
+    seed: int = 0
+    """Of the task and of luck: another seed, another maze."""
+    greedy: bool = False
+    """Take the likeliest action instead of sampling."""
+    machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    json: bool = False
+    """Print one JSON document on standard output, and nothing else there."""
+
+
+def run(arguments: Arguments) -> dict[str, Any]:
+    """Writes the animation; returns where it is, and what came of the episodes."""
+    arguments.machine.start()
+    from metarl.rl_squared import watch
+
+    return watch(
+        arguments.agent,
+        arguments.output,
+        split=arguments.split,
+        seed=arguments.seed,
+        greedy=arguments.greedy,
+    )
+
+
+def show(document: dict[str, Any]) -> None:
+    """Prints a line an episode, then where the animation is."""
+    for number, episode in enumerate(document["episodes"], 1):
+        end = "" if episode["terminated"] else ", cut short by the clock"
+        print(f"episode {number}: {episode['length']} steps, return {episode['return']:.2f}{end}")
+    print(document["animation"])
