@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import os
 import secrets
+import sys
 import warnings
 from typing import Any
 
@@ -40,7 +41,9 @@ class RayCluster:
 
     def __init__(self, address: str | None = None, cores: int | None = None):
         """Joins or starts the cluster; one that this process has joined already is taken as it is."""
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # read when Ray is imported
+        # read when Ray is imported; a change after that would part it from its servers
+        if "ray" not in sys.modules:
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         try:
             self.ray: Any = importlib.import_module("ray")
         except ImportError as error:

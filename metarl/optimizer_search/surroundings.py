@@ -7,13 +7,16 @@ who computed them could not be repeated.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 
+import metarl
 from metarl.runs import collect_provenance
 
 from .specification import xla_threads
@@ -40,7 +43,7 @@ def fingerprint() -> dict[str, str]:
     found = collect_provenance([], matmul_precision=precision)
     return {
         **{name: str(version) for name, version in found["versions"].items()},
-        "revision": str(found["revision"]),
+        "sources of metarl": _sources(),
         "processor": f"{found['processor']['architecture']} {' '.join(found['processor']['features'])}",
         "device": jax.devices()[0].device_kind,
         "threads": str(xla_threads()),
@@ -80,3 +83,12 @@ def take_over(settings: Mapping[str, Any]) -> None:
         if value is not None:
             jax.config.update(name, value)
     jax.config.update("jax_num_cpu_devices", 1)
+
+
+def _sources() -> str:
+    """Returns the digest of metarl's code: a commit would also tell of pages and tests, and not of what is changed."""
+    package = Path(metarl.__file__).parent
+    found = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        found.update(f"{path.relative_to(package).as_posix()}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 
 import pytest
 
@@ -40,6 +41,7 @@ def join(monkeypatch):
         monkeypatch.delenv(name)
 
     def joined(fake, *arguments):
+        monkeypatch.delitem(sys.modules, "ray", raising=False)
         monkeypatch.setattr(importlib, "import_module", lambda name: fake)
         return RayCluster(*arguments)
 

@@ -90,7 +90,7 @@ def test_a_judgement_can_be_forgotten(judgement):
 def test_a_fingerprint_names_all_that_decides_bits_and_equals_itself():
     ours = fingerprint()
     assert differences(ours, Worker().fingerprint()) == []
-    assert {"python", "jax", "jaxlib", "numpy", "metarl", "revision"} <= set(ours)
+    assert {"python", "jax", "jaxlib", "numpy", "metarl", "sources of metarl"} <= set(ours)
     assert {"processor", "device", "threads", "matmul precision"} <= set(ours)
     assert all(isinstance(value, str) for value in ours.values())
 
