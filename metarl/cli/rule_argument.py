@@ -80,9 +80,13 @@ def _rule_of_run(place: str, rank: int) -> FoundRule:
         f"Run {str(run.path)!r} has {len(best)} best rules; there is no rank {rank}.",
     )
     entry = best[rank - 1]
-    return FoundRule(
-        parse(entry["rule"]), _provenance(run, result, entry, rank), entry["learning_rate"]
-    )
+    try:
+        provenance = _provenance(run, result, entry, rank)
+        return FoundRule(parse(entry["rule"]), provenance, entry["learning_rate"])
+    except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
+        raise InvalidInput(
+            f"The result of run {str(run.path)!r} is damaged ({type(error).__name__}: {error})."
+        ) from error
 
 
 def _result(run: RunDirectory) -> dict[str, Any]:

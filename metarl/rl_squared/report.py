@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl.errors import require
+from metarl.errors import InvalidInput, require
 from metarl.reading import read_json_object
 from metarl.reporting import (
     Code,
@@ -39,7 +39,7 @@ def write_training_report(run_dir: str | Path) -> Path:
       The path of the page.
 
     Raises:
-      InvalidInput: this is no training, or it has not ended.
+      InvalidInput: this is no training, it has not ended, or its files are damaged.
       OSError: the page could not be written.
     """
     run = RunDirectory.open(run_dir)
@@ -49,15 +49,24 @@ def write_training_report(run_dir: str | Path) -> Path:
         result.is_file(),
         f"The training {str(run.path)!r} has not ended; go on by `metarl resume {run.path}`.",
     )
-    document = read_json_object(result, beneath=run.path)
+    try:
+        page = _page(run, read_json_object(result, beneath=run.path))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            f"The result of run {str(run.path)!r} is damaged ({type(error).__name__}: {error}). Remove its "
+            f"{RESULT_FILE} and write it again by `metarl resume {run.path}`."
+        ) from error
+    return write_file(run.path / REPORT, page)
+
+
+def _page(run: RunDirectory, document: Mapping[str, Any]) -> str:
     evaluation = document["evaluation"]
     sections = [
         Section("On test tasks", [evaluation_table(evaluation), *_within_a_trial(evaluation)]),
         Section("Training", [*_learning(run.metrics.rows()), _facts(document)]),
         Section("How to repeat it", [Code(shlex.join(run.provenance["command"])), _settings(run)]),
     ]
-    page = html_page("A trained agent", sections, world_text(evaluation["environment"]))
-    return write_file(run.path / REPORT, page)
+    return html_page("A trained agent", sections, world_text(evaluation["environment"]))
 
 
 def _within_a_trial(evaluation: Mapping[str, Any]) -> list[Figure]:

@@ -133,6 +133,22 @@ def test_a_damaged_result_is_refused(capsys, run_directory):
     assert "is damaged" in refused(capsys, str(run_directory), "--to", "json")
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        *("[]", '{"best": 3}', '{"best": [3]}', '{"best": [{}]}', '{"best": [{"rule": "g"}]}'),
+        '{"best": [{"rule": "g", "learning_rate": 1}], "finalists": []}',
+        '{"best": [{"rule": "g", "learning_rate": 1}], "finalists": {"problems": 1}}',
+        '{"best": [], "best": []}',
+        '{"best": [{"rule": "g", "learning_rate": NaN}]}',
+    ],
+)
+def test_a_forged_result_is_refused_in_words(capsys, run_directory, result):
+    (run_directory / "result.json").write_text(result)
+    message = refused(capsys, str(run_directory), "--to", "json")
+    assert "is damaged" in message or "does not hold a JSON object" in message
+
+
 def test_a_file_that_cannot_be_written_is_named_as_it_was_typed(capsys, tmp_path):
     path = tmp_path / "missing" / "rule.py"
     message = refused(capsys, "powersign", "--to", "optax", "-o", str(path))
