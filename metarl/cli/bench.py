@@ -1,4 +1,4 @@
-"""bench: measure the speed of a search or a training on this machine, and how it scales with devices."""
+"""bench: measure the speed of a search, a training or mazes on this machine, and how training scales with devices."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ _OF_TRAINING = {
     "compile_seconds": "seconds to compile the training",
     "peak_memory_mb": "peak memory of the process, MB",
 }
-
+_OF_MAZES = {
+    "steps_per_second": "steps of mazes a second, each with its picture",
+    "pictures_per_second": "pictures a second",
+    "ratio_to_vizdoom": "steps a second over those of ViZDoom, a process a core",
+}
 
 _MOST_DEVICES = 512  # on one machine
 
@@ -42,10 +46,11 @@ class Arguments:
     """Measures the speed of the search, beside hard-coded Adam and beside compiling each rule; or of a training.
 
     A training is measured beside the network passes that it cannot do without. "scaling" measures it on one device and
-    on several, weak (the same batch on each) and strong (the same batch in all).
+    on several, weak (the same batch on each) and strong (the same batch in all). "maze" measures steps and pictures of
+    mazes, beside ViZDoom where it is installed.
     """
 
-    what: Annotated[Literal["search", "train", "scaling"], tyro.conf.Positional] = "search"
+    what: Annotated[Literal["search", "train", "scaling", "maze"], tyro.conf.Positional] = "search"
     """What to measure."""
     problem: str = "digits-mlp"
     """Search: the problem that rules are trained on."""
@@ -58,6 +63,8 @@ class Arguments:
     """Training: units of the GRU."""
     batch_steps: int | None = None
     """Training: environment steps of an update, of scaling on one device; 25,600, of scaling 6,400, if not given."""
+    worlds: int = 256
+    """Mazes: how many are walked together; their --size is 5 if not given."""
     devices: str | None = None
     """Scaling: how many devices, with commas between; those of 1,2,4,8 that there are if not given. Without an
     accelerator they are forced CPU devices, more than cores if need be."""
@@ -80,6 +87,15 @@ def run(arguments: Arguments) -> dict[str, Any]:
         from metarl.optimizer_search import measure_search
 
         return measure_search(arguments.problem, arguments.rules, arguments.repeats, say)
+    if arguments.what == "maze":
+        from metarl.environments import measure_mazes
+
+        return measure_mazes(
+            arguments.world.size or 5,
+            worlds=arguments.worlds,
+            repeats=arguments.repeats,
+            say=say,
+        )
     from metarl.rl_squared import measure_training
 
     return measure_training(_training(arguments, 25_600), arguments.repeats, say)
@@ -132,21 +148,36 @@ def show(document: dict[str, Any]) -> None:
         from metarl.rl_squared import scaling_table
 
         return print_table(scaling_table(document))
-    lines = _OF_SEARCH if "rules" in document else _OF_TRAINING
+    lines = _lines(document)
     rows = [
         {"figure": name, "value": number_text(document[name]), "meaning": meaning}
         for name, meaning in lines.items()
+        if document[name] is not None
     ]
     columns = [Column("figure"), Column("value"), Column("meaning")]
     seconds = ", ".join(
-        f"{name} {number_text(value)}" for name, value in document["seconds"].items()
+        f"{name} {number_text(value)}" for name, value in document.get("seconds", {}).items()
     )
-    print_table(Table(_title(document), columns, rows, [f"Median seconds: {seconds}."]))
+    notes = [f"Median seconds: {seconds}."] if seconds else []
+    print_table(Table(_title(document), columns, rows, notes))
     if "extrapolated" in document:
         print(f"Compiling one rule: {document['extrapolated']['compile_one_rule']}.")
 
 
+def _lines(document: dict[str, Any]) -> dict[str, str]:
+    if "worlds" in document:
+        return _OF_MAZES
+    return _OF_SEARCH if "rules" in document else _OF_TRAINING
+
+
 def _title(document: dict[str, Any]) -> str:
+    if "worlds" in document:
+        size, peer = document["size"], document["vizdoom"]
+        beside = f", ViZDoom {peer['version']} at {peer['pixels']}" if peer else ""
+        return (
+            f"{document['worlds']} mazes of {size} x {size}, {document['width']} x "
+            f"{document['height']} pixels, {document['devices']} devices{beside}"
+        )
     if "rules" in document:
         return f"{document['problem']}: {document['rules']} rules, {document['threads']} threads"
     environment = document["environment"]

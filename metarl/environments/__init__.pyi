@@ -22,6 +22,8 @@ from .gymnasium_trials import HostTrials as HostTrials
 from .gymnasium_vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
 from .gymnasium_worlds import HostEnvironment as HostEnvironment
 from .gymnasium_worlds import from_gymnasium as from_gymnasium
+from .maze import Maze as Maze
+from .maze_benchmark import measure_mazes as measure_mazes
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
 from .pendulum import Pendulum as Pendulum
@@ -64,6 +66,7 @@ __all__ = [
     "HostEnvironment",
     "HostTrials",
     "MDPState",
+    "Maze",
     "Pendulum",
     "Plan",
     "Played",
@@ -89,6 +92,7 @@ __all__ = [
     "in_any_world",
     "load",
     "make_agent",
+    "measure_mazes",
     "names",
     "plan",
     "plan_backwards",

@@ -24,6 +24,7 @@ from .numerals import interval_text as interval_text
 from .numerals import number_text as number_text
 from .pages import html_page as html_page
 from .panels import curve_panels as curve_panels
+from .pictures import picture_grid as picture_grid
 from .sequences import WritingRow as WritingRow
 from .sequences import WritingStep as WritingStep
 from .sequences import sequence_chart as sequence_chart
@@ -68,6 +69,7 @@ __all__ = [
     "learning_curves",
     "learning_rate_sensitivity",
     "number_text",
+    "picture_grid",
     "print_table",
     "search_curve",
     "sequence_chart",
