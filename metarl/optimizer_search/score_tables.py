@@ -16,7 +16,7 @@ from .entrants import BASELINE
 from .entries import ProblemResult
 from .tables import interval, number
 
-_SHOWN = 3  # optimizers that get a column in the table by problem
+_SHOWN = 3  # optimizers that get a column in the table by problem; a narrow terminal shows one
 _COSTS = (
     *("state_bytes_per_parameter", "step_time_relative_to_adam"),
     *("compile_seconds", "rules_trained"),
@@ -71,9 +71,10 @@ def by_problem_table(document: Mapping[str, Any], shown: Sequence[str] = ()) -> 
 
     Args:
       document: of a comparison.
-      shown: labels that get a column, the first three of them.
+      shown: labels that get a column, the three with the best scores of them.
     """
-    labels = [label for label in shown if label != BASELINE][:_SHOWN]
+    best_first = [label for label in document["scores"] if label in shown and label != BASELINE]
+    labels = best_first[:_SHOWN]
     columns = [
         Column("problem"),
         Column("role", essential=False),
@@ -83,7 +84,13 @@ def by_problem_table(document: Mapping[str, Any], shown: Sequence[str] = ()) -> 
             "best_loss", "its loss, Adam = 1", better="lower", neutral=1.0, essential=not labels
         ),
         *(
-            Column(f"of {label}", f"{label}, Adam = 1", better="lower", neutral=1.0)
+            Column(
+                f"of {label}",
+                f"{label}, Adam = 1",
+                better="lower",
+                neutral=1.0,
+                essential=label == labels[0],
+            )
             for label in labels
         ),
     ]
