@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import reprlib
 from collections.abc import Mapping
 from types import UnionType
@@ -33,7 +34,7 @@ def from_dict(kind: type[Config], values: Mapping[str, Any], where: str) -> Conf
         f"{where}: settings must be an object, not {_shown(values)}.",
     )
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     for name in values:
         if name not in fields:
             raise InvalidInput(f"{where}: {unknown_name('setting', name, fields)}")
@@ -44,6 +45,11 @@ def from_dict(kind: type[Config], values: Mapping[str, Any], where: str) -> Conf
         return kind(**given)
     except InvalidInput as error:
         raise InvalidInput(f"{where}: {error}") from error
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _needed(field: dataclasses.Field) -> bool:
