@@ -41,7 +41,8 @@ def refusal(words, capsys):
 
 
 def test_runs_are_listed_as_a_table_and_as_json(elsewhere, capsys):
-    make("a"), make("b")
+    make("a")
+    make("b")
     table = printed(["runs", "list"], capsys)
     assert "2 runs" in table and "runs/a" in table and "dead" in table and "0.2" in table
     found = json.loads(printed(["runs", "list", "runs", "--json"], capsys))["runs"]
@@ -85,7 +86,8 @@ def test_a_watched_table_is_drawn_until_it_is_interrupted(elsewhere, capsys, mon
 
 
 def test_the_difference_of_two_runs_is_told(elsewhere, capsys):
-    make("a", budget=9), make("b", budget=18)
+    make("a", budget=9)
+    make("b", budget=18)
     text = printed(["runs", "diff", "runs/a", "runs/b"], capsys)
     assert "budget" in text and "18" in text
     assert "The same 2 rows in both logs, but for the clock." in text

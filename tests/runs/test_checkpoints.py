@@ -104,7 +104,7 @@ def test_the_newest_are_kept_and_by_orbax_the_best_too(checkpoints):
     checkpoints.wait()
     best = [2] if isinstance(checkpoints, OrbaxCheckpoints) else []
     assert generations(checkpoints) == [*best, 6, 7]
-    assert checkpoints.load_newest()[0]["x"] == 7
+    assert checkpoints.load(checkpoints.paths()[-1])[0]["x"] == 7
     names = [path.name for path in checkpoints.paths()]
     assert sorted(path.name for path in checkpoints.directory.iterdir()) == names
 
@@ -264,7 +264,7 @@ def test_what_orbax_cannot_write_is_an_error_of_the_disk(tmp_path, monkeypatch):
         checkpoints.save(3, ARRAYS, 3)
         with pytest.raises(OSError, match=r"No space left on device: '.*0000000003'"):
             checkpoints.close()
-    assert checkpoints.load_newest()[1] == 1
+    assert checkpoints.load(checkpoints.paths()[-1])[1] == 1
 
 
 def test_a_manifest_of_another_version_is_refused_and_nothing_older_is_used(tmp_path):
@@ -273,7 +273,7 @@ def test_a_manifest_of_another_version_is_refused_and_nothing_older_is_used(tmp_
     for generation in (1, 2):
         checkpoints.save(generation, ARRAYS, generation)
     checkpoints.close()
-    manifest = checkpoints.newest() / "manifest.json"
+    manifest = checkpoints.paths()[-1] / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
     with pytest.raises(
         InvalidInput, match=r"has a manifest of format 2, and .* reads format 1\. R"
@@ -287,7 +287,7 @@ def test_a_manifest_names_nothing_outside_its_directory(tmp_path):
     checkpoints.save(1, ARRAYS, 1)
     checkpoints.close()
     (tmp_path / "secret").write_text("")
-    manifest = checkpoints.newest() / "manifest.json"
+    manifest = checkpoints.paths()[-1] / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"_CHECKPOINT_METADATA"', '"../../secret"'))
     with pytest.raises(UnusableCheckpoint, match=r"lacks its file \.\./\.\./secret"):
         checkpoints.load_newest()

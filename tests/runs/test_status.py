@@ -108,7 +108,8 @@ def test_the_best_is_that_of_the_job(tmp_path):
 
 
 def test_a_damaged_run_does_not_hide_the_others(new_run, tmp_path):
-    new_run("a"), new_run("b")
+    new_run("a")
+    new_run("b")
     (tmp_path / "a" / "config.json").write_text("{")
     states = {status.path.name: status for status in map(run_status, find_runs(tmp_path))}
     assert states["a"].state == "unreadable" and "config.json" in states["a"].problem
@@ -116,7 +117,8 @@ def test_a_damaged_run_does_not_hide_the_others(new_run, tmp_path):
 
 
 def test_runs_are_found_in_a_folder_in_themselves_and_in_each_other(new_run, tmp_path):
-    new_run("b"), new_run("a")
+    new_run("b")
+    new_run("a")
     RunDirectory.create(tmp_path / "a" / "inner", "toy", {}, [])
     (tmp_path / ".c-123.partial").mkdir()
     (tmp_path / ".c-123.partial" / "run.json").write_text("{}")
