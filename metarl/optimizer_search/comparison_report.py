@@ -121,7 +121,9 @@ def _profile(document: Mapping[str, Any]) -> Chart:
         "Performance profiles: the share of problems on which an optimizer's loss is within a factor of the lowest. At "
         "1 it is the share that it wins. In colour: the four best scores, and Adam."
     )
-    drawing = curve_chart(curves, "loss, relative to the lowest of all", "share of problems")
+    drawing = curve_chart(
+        curves, "loss, relative to the lowest of all", "share of problems", x_scale="log"
+    )
     return Chart("profiles", drawing, caption)
 
 

@@ -188,25 +188,35 @@ _ROWS = (
             seed=0,
             rules_trained=1500,
             versions="metarl 0.1.0, jax 0.10.2, optax 0.2.8",
-            comparison="better than tuned Adam on digits-mlp, breast-cancer-logistic and wine-mlp, "
-            "no clear difference on diabetes-regression; 100 steps each",
+            comparison="over 18 held-out problems 0.98 [0.95, 1.01] of tuned Adam's loss, a step worth "
+            "0.93 [0.85, 1.01] of its steps; better on 6, worse on 5 (experiments/zoo)",
+            beats_adam=False,
         ),
         relative_learning_rate=1.0,
     ),
     _from_zoo(
         "adam-step-back",
         "adam * exp(sign(g) * sign(m)) - adam",
-        "better than tuned Adam on digits-mlp and china-denoising, at half the steps",
+        "over 18 held-out problems 0.91 [0.86, 0.96] of tuned Adam's loss, a step worth 1.15 [1.09, 1.26] "
+        "of its steps; better on 13, worse on 3; not clearly better than adam-powersign, from "
+        "which the search began",
+        beats_adam=True,
     ),
     _from_zoo(
         "adam-sharp-powersign",
         "adam * exp(sign(m) * (2 * sign(g)))",
-        "better than tuned Adam on digits-mlp and china-denoising, at half the steps",
+        "over 18 held-out problems 0.92 [0.88, 0.96] of tuned Adam's loss, a step worth 1.30 [1.14, 1.33] "
+        "of its steps; better on 12, worse on 2; not clearly better than adam-powersign, from "
+        "which the search began",
+        beats_adam=True,
     ),
     _from_zoo(
         "sgd-plus-drop10-adam-powersign",
         "g + drop(adam, 0.1) * exp(sign(m) * drop(sign(g), 0.1))",
-        "better than tuned Adam on digits-mlp and china-denoising, at half the steps",
+        "over 18 held-out problems 0.94 [0.90, 0.97] of tuned Adam's loss, a step worth 1.13 [1.05, 1.22] "
+        "of its steps; better on 9, worse on 2; not clearly better than adam-powersign, from "
+        "which the search began",
+        beats_adam=True,
     ),
 )
 
