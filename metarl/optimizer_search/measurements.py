@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metarl.errors import InvalidInput
 from metarl.runs import load_checkpoint, save_checkpoint
 
 from .contest import Setting
@@ -87,6 +88,16 @@ def load(path: Path) -> Measured:
       InvalidInput: the file is damaged.
     """
     arrays, meta = load_checkpoint(path)
+    try:
+        return _restored(arrays, meta)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            f"{str(path)!r} holds other measurements ({type(error).__name__}: {error}). Remove it to "
+            "have them measured again."
+        ) from error
+
+
+def _restored(arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> Measured:
     records = {}
     for place, row in enumerate(meta.pop("records")):
         label, setting = row.pop("label"), Setting(*row.pop("setting"))
