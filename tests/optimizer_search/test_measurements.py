@@ -16,5 +16,5 @@ from metarl.runs import save_checkpoint
 def test_a_file_of_something_else_is_refused(tmp_path, meta):
     path = tmp_path / "digits-mlp.checkpoint"
     save_checkpoint(path, {"points": np.arange(3)}, meta)
-    with pytest.raises(InvalidInput, match="holds other measurements .*measured again"):
+    with pytest.raises(InvalidInput, match=r"holds other measurements .*measured again"):
         load(path)
