@@ -222,20 +222,26 @@ def _part() -> None:
 @contextlib.contextmanager
 def _noticing_losses(resume: str) -> Iterator[None]:
     """Raises `GangBroken` where a computation inside fails because another process is gone."""
-    import jax
-
     try:
         yield
-    except InvalidInput:
-        raise
-    except (jax.errors.JaxRuntimeError, ValueError) as error:
-        if not _OF_OTHERS.match(str(error)):
+    except Exception as error:
+        loss = _loss(error)
+        if loss is None:
             raise
-        reason = str(error).splitlines()[0][:_LONGEST_REASON]
         raise GangBroken(
-            f"A process of this training is gone, or its network ({reason}). "
-            f"Start all of them again, each with its own --host-index: {resume}"
+            f"{loss} Start all of them again, each with its own --host-index: {resume}"
         ) from error
+
+
+def _loss(error: BaseException) -> str | None:
+    """Returns what happened in one line if an error comes from another process's end; else None."""
+    import jax
+
+    of_jax = isinstance(error, (jax.errors.JaxRuntimeError, ValueError))
+    if not of_jax or isinstance(error, InvalidInput) or not _OF_OTHERS.match(str(error)):
+        return None
+    reason = str(error).splitlines()[0][:_LONGEST_REASON]
+    return f"A process of this training is gone, or its network ({reason})."
 
 
 @contextlib.contextmanager
@@ -249,7 +255,8 @@ def together(gang: Gang) -> Iterator[None]:
     import jax
 
     try:
-        yield
+        with _output_kept_free() if gang.size > 1 else contextlib.nullcontext():
+            yield
     except BaseException as error:
         if gang.size == 1 or not jax.distributed.is_initialized():
             raise
@@ -259,14 +266,32 @@ def together(gang: Gang) -> Iterator[None]:
         os._exit(code)
 
 
+@contextlib.contextmanager
+def _output_kept_free() -> Iterator[None]:
+    """Sends to standard error what the network's library prints on standard output, which is for results."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def _say(error: BaseException) -> int:
     """Says what has happened, as the command line does, and returns its exit code."""
     if isinstance(error, KeyboardInterrupt):
         print("metarl: interrupted", file=sys.stderr)
         return 130
-    if isinstance(error, (InvalidInput, OSError, GangBroken)):
+    if isinstance(error, (InvalidInput, OSError)):
         print(f"metarl: error: {error}", file=sys.stderr)
-        return BROKEN_EXIT_CODE if isinstance(error, GangBroken) else 2
+        return 2
+    loss = str(error) if isinstance(error, GangBroken) else _loss(error)
+    if loss is not None:
+        print(f"metarl: error: {loss}", file=sys.stderr)
+        return BROKEN_EXIT_CODE
     traceback.print_exc()
     return 1
 

@@ -186,6 +186,12 @@ def test_errors_of_a_process_itself_stay_what_they_are(error):
     ("error", "code", "said"),
     [
         (GangBroken("gone"), 75, "metarl: error: gone\n"),
+        (
+            ValueError("UNAVAILABLE: socket\nmore"),
+            75,
+            "metarl: error: A process of this training is gone, or its network "
+            "(UNAVAILABLE: socket).\n",
+        ),
         (InvalidInput("no"), 2, "metarl: error: no\n"),
         (KeyboardInterrupt(), 130, "metarl: interrupted\n"),
     ],
