@@ -15,8 +15,8 @@ The flags of every verb, as `metarl VERB --help` explains them. `--learning-rate
 flag that takes a list has its values with spaces between. Every verb takes `--json`: one JSON document on standard
 output and nothing else there. `metarl --print-completion bash` prints the script that completes verbs and flags.
 
-Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used (one message on standard error); 130
-interrupted; 141 the reader of standard output went away.
+Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used (one message on standard error); 75
+another process of a training on several hosts is gone (resume); 130 interrupted; 141 the reader of standard output went away.
 """
 
 

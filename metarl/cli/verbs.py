@@ -43,7 +43,7 @@ VERBS = (
     Verb("compare", "compare", "rules beside tuned optimizers, under one protocol"),
     Verb("export", "export", "write a rule as a file: optax, torch, LaTeX or JSON"),
     Verb("report", "report", "write the page of a finished run anew"),
-    Verb("bench", "bench", "measure the speed of a search or a training on this machine"),
+    Verb("bench", "bench", "measure the speed of a search or a training, and how training scales"),
     Verb("reproduce", "reproduce", "a table or a figure of a paper, theirs beside ours"),
     Verb(
         "list",
