@@ -16,7 +16,8 @@ flag that takes a list has its values with spaces between. Every verb takes `--j
 output and nothing else there. `metarl --print-completion bash` prints the script that completes verbs and flags.
 
 Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used (one message on standard error); 75
-another process of a training on several hosts is gone (resume); 130 interrupted; 141 the reader of standard output went away.
+another process of a training on several hosts is gone (resume); 130 interrupted; 141 the reader of standard output went
+away.
 """
 
 
