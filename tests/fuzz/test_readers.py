@@ -140,3 +140,9 @@ def test_a_forged_agent_runs_nothing_and_imports_nothing(monkeypatch):
     assert forged != card
     with pytest.raises(InvalidInput, match="acts in 'os:system', which is code outside metarl"):
         TARGETS["agent"].read(forged + BETWEEN + payload)
+
+
+def test_a_forged_line_of_a_journal_gives_no_verdict():
+    forged = TARGETS["journal"].corpus()[1].replace(b'"sweep": [0.5, "inf"]', b'"sweep": [0.5]')
+    assert forged != TARGETS["journal"].corpus()[1]
+    TARGETS["journal"].accepts(forged)  # its law: lengths agree in all that is given
