@@ -20,8 +20,8 @@ import numpy as np
 from gymnasium import spaces
 
 from .environment import Environment, Split, Step
-from .physics import constant_features, draw_constants, told
-from .setting_checks import real_number, whole_number
+from .physics import constant_features, draw_constants, showing_constants, told
+from .setting_checks import real_number, whole_number, yes_or_no
 
 FARTHEST = 2.4  # m
 STEEPEST = math.radians(12)
@@ -51,19 +51,23 @@ class CartPoleState(NamedTuple):
 USUAL = CartPole(9.8, 1.0, 0.1, 0.5, 10.0)  # pyright: ignore[reportArgumentType]
 
 
-def cartpole(horizon: int = 500, physics_range: float = 0.0) -> Environment:
+def cartpole(
+    horizon: int = 500, physics_range: float = 0.0, show_physics: bool = False
+) -> Environment:
     """Returns carts with poles.
 
     Args:
       horizon: H; then an episode is truncated.
       physics_range: r; each constant is drawn log-uniformly between 1 / (1 + r) times and 1 + r
         times gymnasium's own. 0 gives one task alone, which all splits share.
+      show_physics: let observations end with the constants, each from -1 to 1 in its range.
 
     Raises:
       InvalidInput: a setting is not accepted.
     """
     horizon = whole_number("horizon", horizon)
     physics_range = real_number("physics_range", physics_range, least=0.0)
+    show_physics = yes_or_no("show_physics", show_physics)
 
     def draw_task(key: jax.Array, split: Split) -> CartPole:
         del split
@@ -83,9 +87,9 @@ def cartpole(horizon: int = 500, physics_range: float = 0.0) -> Environment:
         return Step(jnp.stack(state[:4]), state, jnp.ones(()), terminated, truncated, {})
 
     most = np.array([2 * FARTHEST, np.inf, 2 * STEEPEST, np.inf], np.float32)
-    return Environment(
+    environment = Environment(
         name="cartpole",
-        settings={"horizon": horizon, "physics_range": physics_range},
+        settings={"horizon": horizon, "physics_range": physics_range, "show_physics": show_physics},
         observation_space=spaces.Box(-most, most, dtype=np.float32),
         action_space=spaces.Discrete(2),
         horizon=horizon,
@@ -95,6 +99,7 @@ def cartpole(horizon: int = 500, physics_range: float = 0.0) -> Environment:
         task_features=lambda task: constant_features(task, USUAL, physics_range),
         description=f"a pole balanced on a cart, {told(physics_range)}",
     )
+    return showing_constants(environment) if show_physics else environment
 
 
 def move(state: CartPoleState, action: jax.Array, task: CartPole) -> CartPoleState:

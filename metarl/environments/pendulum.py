@@ -15,8 +15,8 @@ import numpy as np
 from gymnasium import spaces
 
 from .environment import Environment, Split, Step
-from .physics import constant_features, draw_constants, told
-from .setting_checks import real_number, whole_number
+from .physics import constant_features, draw_constants, showing_constants, told
+from .setting_checks import real_number, whole_number, yes_or_no
 
 FASTEST = 8.0  # rad/s
 STRONGEST = 2.0  # N m
@@ -42,19 +42,23 @@ class PendulumState(NamedTuple):
 USUAL = Pendulum(10.0, 1.0, 1.0)  # pyright: ignore[reportArgumentType]
 
 
-def pendulum(horizon: int = 200, physics_range: float = 0.0) -> Environment:
+def pendulum(
+    horizon: int = 200, physics_range: float = 0.0, show_physics: bool = False
+) -> Environment:
     """Returns pendulums.
 
     Args:
       horizon: H; then an episode is truncated.
       physics_range: r; each constant is drawn log-uniformly between 1 / (1 + r) times and 1 + r
         times gymnasium's own. 0 gives one task alone, which all splits share.
+      show_physics: let observations end with the constants, each from -1 to 1 in its range.
 
     Raises:
       InvalidInput: a setting is not accepted.
     """
     horizon = whole_number("horizon", horizon)
     physics_range = real_number("physics_range", physics_range, least=0.0)
+    show_physics = yes_or_no("show_physics", show_physics)
 
     def draw_task(key: jax.Array, split: Split) -> Pendulum:
         del split
@@ -76,9 +80,9 @@ def pendulum(horizon: int = 200, physics_range: float = 0.0) -> Environment:
         return Step(observe(state), state, -cost, jnp.zeros((), bool), ends, {})
 
     most = np.array([1.0, 1.0, FASTEST], np.float32)
-    return Environment(
+    environment = Environment(
         name="pendulum",
-        settings={"horizon": horizon, "physics_range": physics_range},
+        settings={"horizon": horizon, "physics_range": physics_range, "show_physics": show_physics},
         observation_space=spaces.Box(-most, most, dtype=np.float32),
         action_space=spaces.Box(-STRONGEST, STRONGEST, (1,), np.float32),
         horizon=horizon,
@@ -89,6 +93,7 @@ def pendulum(horizon: int = 200, physics_range: float = 0.0) -> Environment:
         task_features=lambda task: constant_features(task, USUAL, physics_range),
         description=f"a pendulum swung up by a weak motor, {told(physics_range)}",
     )
+    return showing_constants(environment) if show_physics else environment
 
 
 def move(state: PendulumState, torque: jax.Array, task: Pendulum) -> PendulumState:

@@ -38,6 +38,16 @@ def real_number(name: str, value: Any, least: float = -math.inf, above: float = 
     return float(value)
 
 
+def yes_or_no(name: str, value: Any) -> bool:
+    """Returns a setting that is true or false.
+
+    Raises:
+      InvalidInput: it is neither.
+    """
+    require(isinstance(value, bool), f"{name} is {value!r}; it must be true or false.")
+    return value
+
+
 def one_of(name: str, value: Any, known: Iterable[str]) -> str:
     """Returns a setting that is one of a few words.
 

@@ -16,7 +16,6 @@ et al. (2016), arXiv:1509.06461.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import haiku as hk
@@ -24,7 +23,15 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from metarl.environments import Environment, Trial, feature_size, features, in_any_world
+from metarl.environments import (
+    Agent,
+    Environment,
+    Trial,
+    feature_size,
+    features,
+    in_any_world,
+    make_agent,
+)
 
 from .config import DQNConfig
 from .experience import Experience, no_experience, one_step, written
@@ -50,8 +57,8 @@ class Memory(NamedTuple):
 
 
 @functools.cache
-def deep_q_learning(environment: Environment, config: DQNConfig) -> tuple[Callable, ...]:
-    """Returns `init`, `act` and `observe` of deep Q-learning; see `metarl.environments.Agent`."""
+def deep_q_learning(environment: Environment, config: DQNConfig) -> Agent:
+    """Returns deep Q-learning for an environment of finitely many actions; one object for one call."""
     space = environment.observation_space
     values_of = _network(environment, config)
     optimizer = optax.chain(
@@ -67,7 +74,7 @@ def deep_q_learning(environment: Environment, config: DQNConfig) -> tuple[Callab
             network=Network(params, params, optimizer.init(params)),
             experience=no_experience(environment, min(config.memory, trial.length)),
             step=jnp.zeros((), jnp.int32),
-            exploration_steps=jnp.float32(exploration_steps(config, trial)),
+            exploration_steps=exploration_steps(config.exploration_share, trial),
             key=memory_key,
         )
 
@@ -116,7 +123,7 @@ def deep_q_learning(environment: Environment, config: DQNConfig) -> tuple[Callab
         values = _chosen(values_of.apply(params, seen(batch.observations)), batch.actions)
         return jnp.mean(optax.huber_loss(values, jax.lax.stop_gradient(goals)))
 
-    return init, act, observe
+    return make_agent(init, act, observe)
 
 
 def _network(environment: Environment, config: DQNConfig) -> hk.Transformed:

@@ -7,21 +7,30 @@ Letters: A actions; T steps of the trial.
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import jax
 import jax.numpy as jnp
 
 from metarl.environments import Trial
 
-from .config import Exploration
+
+class Epsilons(Protocol):
+    """The part of the settings that an action needs; numbers, or traced ones."""
+
+    @property
+    def first_epsilon(self) -> Any: ...
+    @property
+    def last_epsilon(self) -> Any: ...
 
 
-def exploration_steps(config: Exploration, trial: Trial) -> float:
-    """Returns t_1, over how many steps ε falls; at least one."""
-    return max(config.exploration_share * trial.length, 1.0)
+def exploration_steps(share: float | jax.Array, trial: Trial) -> jax.Array:
+    """Returns t_1, over how many steps ε falls [] float32; at least one."""
+    return jnp.maximum(jnp.float32(share) * trial.length, 1.0)
 
 
 def explore(
-    config: Exploration, key: jax.Array, step: jax.Array, steps: jax.Array, values: jax.Array
+    config: Epsilons, key: jax.Array, step: jax.Array, steps: jax.Array, values: jax.Array
 ) -> jax.Array:
     """Returns an action: any at random with probability ε, else one of the highest value.
 

@@ -19,7 +19,6 @@ from metarl.environments import (
     Played,
     Split,
     Trial,
-    make_agent,
     play_on_host,
     play_split,
     split_settings,
@@ -69,7 +68,7 @@ def make(text: str, trial: Trial) -> Agent:
     """
     row, config = parse(text)
     row.require_fits(trial.environment)
-    return make_agent(*row.build(trial.environment, config))
+    return row.build(trial.environment, config)
 
 
 def settings_of(row: Row) -> dict[str, Value]:

@@ -16,7 +16,6 @@ Letters: N steps of a rollout; F features of an observation.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -30,7 +29,15 @@ from metarl.controller import (
     memoryless,
     recurrent_policy,
 )
-from metarl.environments import Environment, Trial, feature_size, features, in_any_world
+from metarl.environments import (
+    Agent,
+    Environment,
+    Trial,
+    feature_size,
+    features,
+    in_any_world,
+    make_agent,
+)
 from metarl.policy_gradient import (
     Algorithm,
     Batch,
@@ -54,8 +61,8 @@ class Memory(NamedTuple):
 
 
 @functools.cache
-def policy_learner(environment: Environment, config: PolicyAgentConfig) -> tuple[Callable, ...]:
-    """Returns `init`, `act` and `observe` of a learner; see `metarl.environments.Agent`."""
+def policy_learner(environment: Environment, config: PolicyAgentConfig) -> Agent:
+    """Returns REINFORCE, PPO or TRPO, by the settings, for an environment; one object for one call."""
     space = environment.observation_space
     policy = make_policy(environment, config)
     algorithm = make_algorithm(policy, config)
@@ -91,7 +98,7 @@ def policy_learner(environment: Environment, config: PolicyAgentConfig) -> tuple
         learner = jax.lax.cond(in_any_world(due), learn, lambda: memory.learner)
         return memory._replace(learner=learner, rollout=rollout, step=step)
 
-    return init, act, observe
+    return make_agent(init, act, observe)
 
 
 def make_policy(environment: Environment, network: PolicyNetwork) -> Policy:

@@ -13,6 +13,7 @@ for Q-learning (the power ω).
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,10 +21,22 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from metarl.environments import Environment, Trial
+from metarl.environments import Agent, Environment, Trial, make_agent
 
 from .config import QLearningConfig
 from .exploration import exploration_steps, explore
+
+
+class Settings(NamedTuple):
+    """Those of `QLearningConfig`, in its order; traced, so one program serves a whole grid."""
+
+    first_epsilon: float
+    last_epsilon: float
+    exploration_share: float
+    discount: float
+    learning_rate: float
+    learning_rate_power: float
+    first_value: float
 
 
 class Memory(NamedTuple):
@@ -35,28 +48,33 @@ class Memory(NamedTuple):
     exploration_steps: jax.Array  # [] over which ε falls
 
 
+def q_learning(environment: Environment, config: QLearningConfig) -> Agent:
+    """Returns tabular Q-learning for an environment of finitely many observations and actions."""
+    return make_agent(*_functions(environment), Settings(**dataclasses.asdict(config)))
+
+
 @functools.cache
-def q_learning(environment: Environment, config: QLearningConfig) -> tuple[Callable, ...]:
-    """Returns `init`, `act` and `observe` of tabular Q-learning; see `metarl.environments.Agent`."""
+def _functions(environment: Environment) -> tuple[Callable, Callable, Callable]:
     states, actions = environment.observation_space, environment.action_space
     first = int(states.start)  # type: ignore[attr-defined]
     shape = (int(states.n), int(actions.n))  # type: ignore[attr-defined]
 
-    def init(key: jax.Array, trial: Trial, task: None) -> Memory:
+    def init(settings: Settings, key: jax.Array, trial: Trial, task: None) -> Memory:
         del key, task
         return Memory(
-            values=jnp.full(shape, config.first_value, jnp.float32),
+            values=jnp.full(shape, settings.first_value, jnp.float32),
             visits=jnp.zeros(shape),
             step=jnp.zeros((), jnp.int32),
-            exploration_steps=jnp.float32(exploration_steps(config, trial)),
+            exploration_steps=exploration_steps(settings.exploration_share, trial),
         )
 
-    def act(key: jax.Array, memory: Memory, observation: jax.Array):
+    def act(settings: Settings, key: jax.Array, memory: Memory, observation: jax.Array):
         values = memory.values[observation - first]
-        action = explore(config, key, memory.step, memory.exploration_steps, values)
+        action = explore(settings, key, memory.step, memory.exploration_steps, values)
         return action, memory
 
     def observe(
+        settings: Settings,
         memory: Memory,
         observation: jax.Array,
         action: jax.Array,
@@ -68,9 +86,9 @@ def q_learning(environment: Environment, config: QLearningConfig) -> tuple[Calla
         del truncated
         place = (observation - first, action)
         following = jnp.max(memory.values[next_observation - first])
-        target = reward + config.discount * jnp.where(terminated, 0.0, following)
+        target = reward + settings.discount * jnp.where(terminated, 0.0, following)
         visits = memory.visits.at[place].add(1.0)
-        rate = config.learning_rate / visits[place] ** config.learning_rate_power
+        rate = settings.learning_rate / visits[place] ** settings.learning_rate_power
         error = target - memory.values[place]
         return memory._replace(
             values=memory.values.at[place].add(rate * error), visits=visits, step=memory.step + 1

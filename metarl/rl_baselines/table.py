@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from metarl.environments import Environment, feature_size
+from metarl.environments import Agent, Environment, feature_size
 from metarl.errors import require, unknown_name
 
 from .config import (
@@ -36,7 +36,7 @@ class Row:
       caption: what it does, in one line.
       paper: where it comes from.
       config: its settings at their defaults.
-      build: environment, settings -> `init`, `act` and `observe`.
+      build: environment, settings -> agent.
       actions: kinds of action spaces that it can act in.
       observations: kinds of observation spaces that it can learn from; any if empty.
       grid: setting -> values to choose from.
@@ -46,7 +46,7 @@ class Row:
     caption: str
     paper: str
     config: LearnerConfig
-    build: Callable[[Environment, Any], tuple[Callable, ...]] = field(repr=False, compare=False)
+    build: Callable[[Environment, Any], Agent] = field(repr=False, compare=False)
     actions: tuple[str, ...]
     observations: tuple[str, ...] = ()
     grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Experiments: the tables and figures of RL² that can be reproduced, one row each.
 
-Reference: Duan et al. (2016), arXiv:1611.02779, tables 1 and 2, figures 2 and 3; Mishra et al. (2018),
+Reference: Duan et al. (2016), arXiv:1611.02779, tables 1 to 3, figures 2 to 6; Mishra et al. (2018),
 arXiv:1707.03141, table 1.
 """
 
@@ -24,8 +24,14 @@ class Experiment(ExperimentCard):
     reference: str | None = None
 
 
+CONTROL = "control"
+
 _COSTS: Mapping[ScaleName, str] = MappingProxyType(
     {"smoke": "a minute a cell", "laptop": "hours", "paper": "days without a GPU"}
+)
+
+_MAZE_COSTS: Mapping[ScaleName, str] = MappingProxyType(
+    {"smoke": "minutes", "laptop": "an hour", "paper": "days without a GPU"}
 )
 
 _ROWS = (
@@ -65,6 +71,28 @@ _ROWS = (
         caption="1000 pulls of 50 arms (Mishra et al. 2018)",
         costs=_COSTS,
         evidence="classical.csv",
+    ),
+    *(
+        Experiment(
+            name=f"rl2-{name}",
+            folder="rl2_table_3",
+            caption=caption,
+            costs=_MAZE_COSTS,
+            evidence=evidence,
+        )
+        for name, caption, evidence in (
+            ("table-3", "mazes: episodes 1 and 2 of RL² (Duan et al. 2016)", "rl2-table-3.md"),
+            ("figure-4", "what an agent sees in mazes, and mazes from above", "rl2-figure-4.png"),
+            ("figure-5", "learning curves of RL² in mazes", "rl2-figure-5-curves.csv"),
+            ("figure-6", "ways of episodes 1 and 2 through mazes", "rl2-figure-6.png"),
+        )
+    ),
+    Experiment(
+        name=CONTROL,
+        folder="control",
+        caption="control with physics per task: RL², no memory, an oracle, learners from scratch",
+        costs={"smoke": "minutes", "laptop": "hours", "paper": "a day without a GPU"},
+        evidence="cartpole.csv",
     ),
 )
 

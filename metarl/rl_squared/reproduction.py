@@ -40,9 +40,11 @@ from metarl.runs import (
 
 from .agent_files import agent_names, load
 from .config import train_config
+from .control import reproduce_control
 from .evaluation import evaluate
-from .experiments import EXPERIMENTS, Experiment
+from .experiments import CONTROL, EXPERIMENTS, Experiment
 from .learning_curves import write_curves
+from .maze_reproduction import MAZES, reproduce_mazes
 from .reproduction_tables import write_tables
 from .scales import Learnt, Scale, read_scale
 from .training import begin_training, resume_training
@@ -98,6 +100,18 @@ def reproduce(
     if plan.experiment not in EXPERIMENTS:
         raise unknown_name("experiment", plan.experiment, EXPERIMENTS)
     experiment = EXPERIMENTS[plan.experiment]
+    if plan.experiment == CONTROL:
+        require(
+            not (plan.cells or plan.committed or plan.anew),
+            f"{CONTROL} has no cells and no classical agents; leave --cells, --agents and --anew out.",
+        )
+        progress = progress or progress_on_stderr()
+        return reproduce_control(experiment, plan.scale, run_dir, command, progress)
+    if plan.experiment in MAZES:
+        require(not plan.anew, f"{plan.experiment} has no classical agents; leave --anew out.")
+        progress = progress or progress_on_stderr()
+        place = (run_dir, command, progress)
+        return reproduce_mazes(experiment, plan.scale, *place, plan.cells, plan.committed)
     folder = experiment_folder(experiment.folder)
     scale = read_scale(folder, plan.scale)
     table = _table(folder, scale, experiment.reference)

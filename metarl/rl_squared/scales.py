@@ -62,7 +62,7 @@ class Learnt:
         values = preset(scale).to_json()  # type: ignore[arg-type]
         world = {"environment": table.environment, **table.cells[cell]}
         for change in (self.every, self.cells.get(cell, {}), {"world": world, "seed": seed}):
-            values = _changed(values, change)
+            values = changed_settings(values, change)
         return train_config(values, f"{FILE}, cell {cell}")
 
 
@@ -105,12 +105,12 @@ def read_scale(folder: Path, name: str) -> Scale:
     return Scale(learnt, **settings)
 
 
-def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def changed_settings(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Returns nested settings with some of them changed."""
     changed = dict(values)
     for name, value in changes.items():
         nested = isinstance(value, Mapping) and isinstance(changed.get(name), Mapping)
-        changed[name] = _changed(changed[name], value) if nested else value
+        changed[name] = changed_settings(changed[name], value) if nested else value
     return changed
 
 

@@ -143,8 +143,28 @@ def test_physics_change_the_motion_as_they_should():
         ),
         ({"physics_range": float("inf")}, "physics_range is inf; it must be a finite number"),
         ({"horizon": 0}, "horizon is 0; it must be a whole number of at least 1."),
+        ({"show_physics": "maybe"}, "show_physics is 'maybe'; it must be true or false."),
     ],
 )
 def test_settings_that_make_no_physics_are_refused(name, settings, message):
     with pytest.raises(InvalidInput, match=message):
         load(name, **settings)
+
+
+@pytest.mark.parametrize("name", ["cartpole", "pendulum"])
+def test_constants_that_are_shown_stand_behind_the_observation_and_change_nothing_else(name):
+    hidden, shown = (load(name, physics_range=1.0, show_physics=show) for show in (False, True))
+    task = hidden.sample_task(jax.random.key(0))
+    action = jnp.asarray(hidden.action_space.sample())
+    constants = hidden.task_features(task)
+    size = hidden.observation_space.shape[0]
+    for key in (1, 2):
+        plain, state = hidden.reset(jax.random.key(key), task)
+        observation, same = shown.reset(jax.random.key(key), task)
+        np.testing.assert_array_equal(observation, np.concatenate([plain, constants]))
+        assert shown.observation_space.contains(np.asarray(observation))
+        ours = shown.step(jax.random.key(3), same, action, task)
+        theirs = hidden.step(jax.random.key(3), state, action, task)
+        np.testing.assert_array_equal(ours.observation[:size], theirs.observation)
+        np.testing.assert_array_equal(ours.observation[size:], constants)
+        assert ours.reward == theirs.reward

@@ -32,8 +32,10 @@ FAMILIES = [
     ("mdp", {"states": 4, "actions": 3, "horizon": 5}, True),
     ("gridworld", {"size": 3, "horizon": 4}, True),
     ("gridworld", {"start": "corner"}, False),
+    ("maze", {"size": 3, "horizon": 20, "width": 8, "height": 6}, True),
     ("cartpole", {"physics_range": 0.5, "horizon": 40}, True),
     ("pendulum", {"physics_range": 1, "horizon": 20}, True),
+    ("pendulum", {"physics_range": 1, "horizon": 20, "show_physics": True}, True),
 ]
 NAMED = [pytest.param(*row, id="-".join(map(str, [row[0], *row[1].values()]))) for row in FAMILIES]
 # Compiling takes longer than these tests' few steps, so it does no more than it must.

@@ -42,15 +42,13 @@ def test_the_oldest_step_makes_room_for_the_newest():
 
 def test_epsilon_falls_along_a_line_and_stays():
     config = Exploration(first_epsilon=1.0, last_epsilon=0.0, exploration_share=0.5)
-    steps = exploration_steps(config, Trial(CARTPOLE, episodes=2))
+    steps = exploration_steps(config.exploration_share, Trial(CARTPOLE, episodes=2))
     assert steps == 6
     values = jnp.array([0.0, 1.0])
 
     def share_of_the_best(step):
         keys = jax.random.split(jax.random.key(0), 2000)
-        choose = jax.vmap(
-            lambda key: explore(config, key, jnp.int32(step), jnp.float32(steps), values)
-        )
+        choose = jax.vmap(lambda key: explore(config, key, jnp.int32(step), steps, values))
         return float(jnp.mean(choose(keys)))
 
     assert share_of_the_best(0) == pytest.approx(0.5, abs=0.05)
@@ -70,13 +68,13 @@ def test_of_equal_values_any_is_taken():
 def test_one_step_of_q_learning_by_hand():
     environment = load("mdp", states=2, actions=2, horizon=2)
     config = QLearningConfig(discount=0.5, learning_rate=1.0, learning_rate_power=1.0)
-    init, _, observe = q_learning(environment, config)
-    memory = init(jax.random.key(0), Trial(environment, 1), None)
+    agent = q_learning(environment, config)
+    memory = agent.init(jax.random.key(0), Trial(environment, 1), None)
     no, yes = jnp.asarray(False), jnp.asarray(True)
 
     def after(memory, state, action, reward, terminated, truncated, following):
         one, two, three = (jnp.int32(x) for x in (state, action, following))
-        return observe(memory, one, two, jnp.float32(reward), terminated, truncated, three)
+        return agent.observe(memory, one, two, jnp.float32(reward), terminated, truncated, three)
 
     memory = after(memory, 0, 0, 4.0, yes, no, 1)
     np.testing.assert_allclose(memory.values, [[4, 0], [0, 0]])
@@ -135,7 +133,7 @@ def test_rollouts_of_reinforce_hold_whole_episodes_where_all_have_one_length():
 def test_the_memory_of_dqn_is_no_larger_than_the_trial():
     from metarl.rl_baselines.deep_q_learning import deep_q_learning
 
-    init, _, _ = deep_q_learning(CARTPOLE, DQNConfig(memory=100, hidden=2))
+    agent = deep_q_learning(CARTPOLE, DQNConfig(memory=100, hidden=2))
     for episodes, kept in ((5, 30), (50, 100)):
-        memory = init(jax.random.key(0), Trial(CARTPOLE, episodes), None)
+        memory = agent.init(jax.random.key(0), Trial(CARTPOLE, episodes), None)
         assert memory.experience.rewards.shape == (kept,)

@@ -71,14 +71,14 @@ def test_q_learning_finds_the_values_of_an_mdp_that_is_solved_exactly():
     config = QLearningConfig(
         discount=DISCOUNT, last_epsilon=1.0, learning_rate_power=0.77, first_value=5.0
     )
-    init, act, observe = q_learning(environment, config)
+    agent = q_learning(environment, config)
 
     def advance(carry, key):
         memory, observation, state = carry
         act_key, step_key = jax.random.split(key)
-        action, memory = act(act_key, memory, observation)
+        action, memory = agent.act(act_key, memory, observation)
         taken = environment.step(step_key, state, action, None)
-        memory = observe(
+        memory = agent.observe(
             memory, observation, action, taken.reward, taken.terminated, taken.truncated,
             taken.observation,
         )  # fmt: skip
@@ -90,7 +90,7 @@ def test_q_learning_finds_the_values_of_an_mdp_that_is_solved_exactly():
     @jax.jit
     def learn(key):
         init_key, steps_key = jax.random.split(key)
-        start = (init(init_key, trial, None), *environment.reset(init_key, None))
+        start = (agent.init(init_key, trial, None), *environment.reset(init_key, None))
         return jax.lax.scan(advance, start, jax.random.split(steps_key, trial.length))[0][0].values
 
     with jax.debug_key_reuse(False):  # a reset draws nothing
