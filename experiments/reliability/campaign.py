@@ -193,7 +193,8 @@ def main() -> int:
         campaign.prepare(job)
         for kind in KINDS:
             if options.only in (None, kind.name):
-                cases = [Case(kind.name, job, n) for n in range(kind.count)]
+                count = kind.count if options.others is None else options.others
+                cases = [Case(kind.name, job, n) for n in range(count)]
                 campaign.do(kind.name, kind.fault, cases)
     share = len(options.jobs)
     for job in options.jobs:
@@ -248,6 +249,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--jobs", nargs="+", default=["search", "train"], choices=["search", "train"]
     )
+    parser.add_argument("--others", type=int, help="of each other fault, for each job")
     parser.add_argument("--only", choices=[KILLS, DAMAGE, *(kind.name for kind in KINDS)])
     parser.add_argument("--workers", type=int, default=2, help="faults done at the same time")
     parser.add_argument("--folder", type=Path, default=Path("runs/reliability"), help="to work in")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
-from markdown_blocks import blocks, table_below
+from markdown_blocks import blocks
 
 from metarl.optimizer_search import SearchConfig, TrainingConfig, search
 from metarl.optimizer_search.config import ControllerConfig, FinalistConfig
@@ -67,35 +68,39 @@ def written(run):
 
 @pytest.mark.parametrize("job", ["search", "training"])
 def test_every_file_of_a_run_is_described_and_every_described_file_is_there(job, runs, guide):
-    described = {
-        *table_below(guide, "Files of every run"),
-        *table_below(guide, f"Files of a {job}"),
-    } - fields(guide, "The journal")
+    described = rows(guide, "Files of every run") | rows(guide, f"Files of a {job}")
     assert written(runs / "runs" / f"my-{job}") == described - NOT_HERE[job]
 
 
-def fields(guide, heading):
-    return set(table_below(guide, heading))
+def rows(page, heading):
+    """Returns the names in the tables right below a heading of any level."""
+    text = page.read_text(encoding="utf-8")
+    found = re.search(
+        rf"^#+ {re.escape(heading)}$\n(.*?)(?=^#|\Z)", text, flags=re.DOTALL | re.MULTILINE
+    )
+    assert found, heading
+    cells = re.findall(r"^\| (`.+?`) \| ", found[1], flags=re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
 @pytest.mark.parametrize("job", ["search", "training"])
 @pytest.mark.parametrize("name", ["run.json", "provenance.json", "outcome.json", "heartbeat.json"])
 def test_every_field_is_described(name, job, runs, guide):
     found = json.loads((runs / "runs" / f"my-{job}" / name).read_text())
-    assert set(found) == fields(guide, name)
+    assert set(found) == rows(guide, name)
 
 
 def test_every_field_of_a_manifest_is_described(runs, guide):
     newest = max((runs / "runs/my-training/checkpoints").glob("[0-9]*"))
     found = json.loads((newest / "manifest.json").read_text())
-    described = fields(guide, "orbax")
+    described = rows(guide, "orbax")
     assert {"arrays/", "meta/"} <= written(newest) & described
     assert set(found) <= described
     assert {"bytes", "sha256"} == {name for file in found["files"].values() for name in file}
 
 
 def test_every_state_is_described(guide, runs):
-    assert fields(guide, "How runs stand") == set(RunState.__args__)
+    assert rows(guide, "How runs stand") == set(RunState.__args__)
     assert {run_status(run).state for run in (runs / "runs").iterdir()} == {"finished"}
 
 
