@@ -105,9 +105,10 @@ def median_seconds(
       repeats: how often each is measured.
       say: called with a line about each program that is made warm, and each round.
     """
-    for program in programs.values():
+    for name, program in programs.items():
+        say(f"compiling {_in_words(name)}")
         jax.block_until_ready(program())
-    found: dict[str, list[float]] = {name: [] for name in programs}
+    found: dict[Name, list[float]] = {name: [] for name in programs}
     for number in range(repeats):
         for name, program in programs.items():
             began = time.perf_counter()
