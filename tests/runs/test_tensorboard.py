@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.runs import MetricLog, RunDirectory
+from metarl.runs import MetricLog, RunDirectory, SilentProgress, drive
 from metarl.runs.tensorboard import FOLDER
 
 
@@ -112,6 +112,23 @@ def test_the_log_is_the_same_with_and_without(log, tmp_path):
     other.path.parent.mkdir()
     session(other, 0, 3, best="g")
     assert log.path.read_bytes() == other.path.read_bytes()
+
+
+@pytest.mark.extras
+def test_a_killed_and_resumed_run_shows_its_log_and_ends_with_the_same_bits(
+    ToyJob, new_run, start_toy_job, wait_for_rows, assert_same_run
+):
+    expected_run, run = new_run("expected"), new_run()
+    expected, _ = drive(ToyJob(), expected_run, SilentProgress())
+    (run.path / FOLDER).mkdir()
+    process = start_toy_job(run, pause=0.05, checkpoint_seconds=0.2)
+    wait_for_rows(run, 14)
+    process.kill()
+    process.wait()
+    state, _ = drive(ToyJob(), run, SilentProgress())
+    assert_same_run(run, state, expected_run, expected)
+    logged = [(row["generation"], pytest.approx(row["x"], rel=1e-6)) for row in run.metrics.rows()]
+    assert curve(run.metrics, "x") == logged
 
 
 @pytest.mark.extras
