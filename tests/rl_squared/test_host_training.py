@@ -72,7 +72,9 @@ def test_its_agent_is_evaluated_there_beside_random(lake, tmp_path):
     assert document["environment"]["name"] == "my_lake:lake"
     score = document["agents"][str(tmp_path / "run")]
     trial = make_trial(lake)
-    played = play_on_host(load(tmp_path / "run").as_agent(), trial, 0, 6, "test")
+    played = play_on_host(
+        load(tmp_path / "run", own=[lake.environment]).as_agent(), trial, 0, 6, "test"
+    )
     assert score["return"]["mean"] == pytest.approx(float(np.mean(played.totals)))
     assert len(score["per_episode"]) == 2 and score["normalised"] is None
 
