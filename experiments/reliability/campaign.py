@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -31,6 +30,7 @@ from faults import (
     Reference,
     backwards_clock,
     damaged,
+    empty,
     ended,
     file_too_large,
     full_disk,
@@ -130,7 +130,7 @@ class Campaign:
         runs = [self.folder / f"{job}-undisturbed-{n}" for n in range(3)]
         seconds = 0.0
         for run in runs:
-            shutil.rmtree(run, ignore_errors=True)
+            empty(run)
             process = launch(job, run)
             for line in process.stdout or ():
                 if line == "driving\n":
@@ -162,19 +162,19 @@ class Campaign:
     def _one(self, fault: Callable[[Bench], Finding], case: Case) -> None:
         bench = self._bench(case)
         self.records.add(case, fault(bench))
-        shutil.rmtree(bench.place)
+        empty(bench.place)
 
     def _together(self, cases: list[Case]) -> None:
         benches = [self._bench(case) for case in cases]
         for case, finding in zip(cases, damaged(benches), strict=True):
             self.records.add(case, finding)
         for bench in benches:
-            shutil.rmtree(bench.place)
+            empty(bench.place)
 
     def _bench(self, case: Case) -> Bench:
         name = f"{case.fault} {case.job} {case.number}"
         place = self.folder / name.replace(" ", "-")
-        shutil.rmtree(place, ignore_errors=True)
+        empty(place)  # an earlier session may have been killed here
         place.mkdir()
         random = np.random.default_rng([_SEED, zlib.crc32(name.encode())])
         return Bench(case.job, place, self.references[case.job], random)

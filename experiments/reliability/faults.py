@@ -54,6 +54,7 @@ class Bench:
     reference: Reference
     random: np.random.Generator
     flags: list[str] = field(default_factory=list)
+    repair: Callable[[], object] = lambda: None  # undoes the harm
 
     @property
     def run(self) -> Path:
@@ -68,14 +69,21 @@ class Bench:
                 break
         return process
 
-    def strike(self, harm: Callable[[subprocess.Popen[str]], None]) -> tuple[float, str, bool]:
+    def strike(
+        self, harm: Callable[[subprocess.Popen[str]], None], *, ends: bool = False
+    ) -> tuple[float, str, bool]:
         """Begins the run and does harm to it at a random moment.
+
+        Args:
+          harm: what is done to the worker.
+          ends: whether the run is to come to its end all the same.
 
         Returns:
           The moment, what the worker said last, and whether that was between the first and the last
           checkpoint.
         """
         for _ in range(_DRAWS):
+            self.repair()
             shutil.rmtree(self.run, ignore_errors=True)
             process, began = self.start(), time.monotonic()
             time.sleep(self.random.uniform(0.0, self.reference.seconds))
@@ -85,12 +93,13 @@ class Bench:
             if alive:
                 harm(process)
             said = ended(process)
-            if alive and process.returncode != 0:
+            if alive and (process.returncode == 0) == ends:
                 return moment, said, between
         raise TimeoutError(f"the run was done before {_DRAWS} faults could strike")
 
     def resumed(self, moment: float, said: str, between: bool) -> Finding:
-        """Has the run resumed to its end, and compares it with the undisturbed one."""
+        """Has the run resumed to its end, once the harm is repaired, and compares it."""
+        self.repair()
         process = self.start()
         words = ended(process)
         if process.returncode != 0:
@@ -151,7 +160,8 @@ def signalled(number: signal.Signals, times: int = 1) -> Callable[[Bench], Findi
                 time.sleep(bench.random.uniform(0.0, 0.1))
 
         moment, said, between = bench.strike(harm)
-        if times == 1 and said != "metarl: interrupted":
+        # Before the work has begun there is nothing to be left in order.
+        if times == 1 and between and said != "metarl: interrupted":
             return Finding("unsaid", said, moment, between)
         return bench.resumed(moment, said, between)
 
@@ -164,10 +174,8 @@ def full_disk(bench: Bench) -> Finding:
         return Finding("skipped", "mounting is not allowed here")
     with mounted(bench.place):
         filler = bench.place / "filler"
-        finding = _refused_with(
-            bench, "No space left on device", lambda _: fill(filler), filler.unlink
-        )
-    return finding
+        bench.repair = lambda: filler.unlink(missing_ok=True)
+        return _refused_with(bench, "No space left on device", lambda _: fill(filler))
 
 
 def file_too_large(bench: Bench) -> Finding:
@@ -198,15 +206,19 @@ def read_only(bench: Bench) -> Finding:
 
 def second_process(bench: Bench) -> Finding:
     """Another process wants the same run; it is refused, and the first goes on."""
-    first = bench.start()
-    time.sleep(bench.random.uniform(0.0, bench.reference.seconds / 2))
-    alive = first.poll() is None
-    second = bench.start()
-    said = ended(second)
-    ended(first)
-    if alive and not (second.returncode == 2 and "is in use by process" in said):
-        return Finding("unsaid", said)
-    return bench.compared(bench.run, said)
+    said = ""
+
+    def harm(first: subprocess.Popen[str]) -> None:
+        nonlocal said
+        first.send_signal(signal.SIGSTOP)  # or it would be done before the second has started
+        second = bench.start()
+        said = ended(second)
+        first.send_signal(signal.SIGCONT)
+
+    moment, _, between = bench.strike(harm, ends=True)
+    if "is in use by process" not in said:
+        return Finding("unsaid", said, moment, between)
+    return bench.compared(bench.run, said)._replace(moment=moment, between=between)
 
 
 def backwards_clock(bench: Bench) -> Finding:
@@ -243,11 +255,9 @@ def _refused_with(
     bench: Bench,
     words: str,
     harm: Callable[[subprocess.Popen[str]], None],
-    repair: Callable[[], None] = lambda: None,
 ) -> Finding:
-    """Does harm that the worker is to name in one line; then has it repaired and the run resumed."""
+    """Does harm that the worker is to name in one line, and has the run resumed."""
     moment, said, between = bench.strike(harm)
-    repair()
     if words not in said:
         return Finding("unsaid", said, moment, between)
     return bench.resumed(moment, said.replace(str(bench.place), "..."), between)
@@ -299,4 +309,11 @@ def mounted(place: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        empty(place)
+
+
+def empty(place: Path) -> None:
+    """Removes a working place with all that is in it, mounted or not; one that is not there is none."""
+    if os.path.ismount(place):
         subprocess.run(["umount", "--lazy", str(place)], check=True)
+    shutil.rmtree(place, ignore_errors=True)
