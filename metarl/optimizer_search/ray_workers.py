@@ -31,6 +31,7 @@ _TRIES = 4  # of a chunk, before it is held to be what kills the workers
 _STARTS = 4  # of an actor that never answers, one after another
 _PATIENCE_SECONDS = 300.0  # without a single worker
 _FAREWELL_SECONDS = 10.0
+_LONGEST_REASON = 120  # characters of what Ray says
 
 Say = Callable[[str], None]
 Made = TypeVar("Made")
@@ -289,4 +290,4 @@ def _room(ray: Any) -> int:
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:_LONGEST_REASON]
