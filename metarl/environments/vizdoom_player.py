@@ -9,8 +9,10 @@ draws. The scenario is its maze of rooms, `my_way_home`. It needs the extra `pee
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ FRAME_SKIP = 4
 
 
 def begin() -> Any:
-    """Returns a game that shows nothing but its picture, to us alone."""
+    """Returns a game that shows nothing but its picture, to us alone; it writes where it runs."""
     import vizdoom  # pyright: ignore[reportMissingImports]
 
     game = vizdoom.DoomGame()
@@ -47,11 +49,12 @@ def play(game: Any, seconds: float) -> int:
 
 def main() -> None:
     """Answers until standard input ends."""
-    game = begin()
-    print("ready", flush=True)
-    for line in sys.stdin:
-        print(play(game, float(line)), flush=True)
-    game.close()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        game = begin()
+        print("ready", flush=True)
+        for line in sys.stdin:
+            print(play(game, float(line)), flush=True)
+        game.close()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from metarl.environments import (
     Split,
     TabularMDP,
     Trial,
+    follow,
     load,
     make_agent,
     play,
@@ -134,3 +135,22 @@ def test_numbers_that_cannot_be_played_are_refused(trial, constant_agent, argume
     arguments = {"seed": 0, "count": 2, "split": "test"} | arguments
     with pytest.raises(InvalidInput, match=message):
         play_split(constant_agent(0), trial, **arguments)
+
+
+def test_who_follows_a_trial_sees_the_course_of_record_and_the_states(
+    counting, lengths, remembering_agent
+):
+    trial, task = Trial(counting(), episodes=2), jax.tree.map(lambda x: x[0], lengths(3))
+    followed = follow(remembering_agent, trial, jax.random.fold_in(jax.random.key(1), 0), task)
+    recorded = record(remembering_agent, trial, jax.random.key(1), lengths(3))
+    valid = recorded.transitions.valid[0]
+    np.testing.assert_array_equal(followed.actions, recorded.actions[0])
+    np.testing.assert_array_equal(followed.transitions.reward, recorded.transitions.reward[0])
+    assert followed.states[valid].tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_an_episode_that_the_clock_ends_is_not_terminated(counting, lengths, remembering_agent):
+    trial = Trial(counting(), episodes=2)  # horizon 4
+    played = play(remembering_agent, trial, jax.random.key(1), lengths(3, 9))
+    assert played.lengths.tolist() == [[3, 3], [4, 4]]
+    assert played.terminated.tolist() == [[True, True], [False, False]]
