@@ -161,15 +161,18 @@ class Campaign:
 
     def _one(self, fault: Callable[[Bench], Finding], case: Case) -> None:
         bench = self._bench(case)
-        self.records.add(case, fault(bench))
+        self._add(case, fault(bench), bench)
         empty(bench.place)
 
     def _together(self, cases: list[Case]) -> None:
         benches = [self._bench(case) for case in cases]
-        for case, finding in zip(cases, damaged(benches), strict=True):
-            self.records.add(case, finding)
-        for bench in benches:
+        for case, finding, bench in zip(cases, damaged(benches), benches, strict=True):
+            self._add(case, finding, bench)
             empty(bench.place)
+
+    def _add(self, case: Case, finding: Finding, bench: Bench) -> None:
+        """Records a finding, without the path of the place, which is nobody's business."""
+        self.records.add(case, finding._replace(said=finding.said.replace(f"{bench.place}/", "")))
 
     def _bench(self, case: Case) -> Bench:
         name = f"{case.fault} {case.job} {case.number}"

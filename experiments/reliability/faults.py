@@ -146,8 +146,9 @@ def has_checkpoint(run: Path) -> bool:
 
 
 def killed(bench: Bench) -> Finding:
-    """SIGKILL."""
-    return bench.resumed(*bench.strike(lambda process: process.kill()))
+    """SIGKILL; there is nothing to be said."""
+    moment, _, between = bench.strike(lambda process: process.kill())
+    return bench.resumed(moment, "", between)
 
 
 def signalled(number: signal.Signals, times: int = 1) -> Callable[[Bench], Finding]:
@@ -248,7 +249,7 @@ def _noticed(bench: Bench, lines: list[str]) -> Finding:
     said = next((line for line in lines if f"{bench.run}/" in line), "")
     if "Using the one before" not in said:
         return Finding("unsaid", said)
-    return bench.compared(bench.run, said.replace(str(bench.place), "..."))
+    return bench.compared(bench.run, said)
 
 
 def _refused_with(
@@ -260,7 +261,7 @@ def _refused_with(
     moment, said, between = bench.strike(harm)
     if words not in said:
         return Finding("unsaid", said, moment, between)
-    return bench.resumed(moment, said.replace(str(bench.place), "..."), between)
+    return bench.resumed(moment, said, between)
 
 
 # Harm ---------------------------------------------------------------------------------------------
