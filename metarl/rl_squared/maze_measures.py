@@ -64,7 +64,7 @@ def maze_table(
       ours: measures by agent.
       published: rows of "agent", "source", and some of "length", "success" (lists) and "improved".
     """
-    here = [{"agent": agent, "source": "here", **found} for agent, found in ours.items()]
+    here = [{**found, "agent": agent, "source": "here"} for agent, found in ours.items()]
     return Table(
         cell,
         [

@@ -136,11 +136,11 @@ def test_an_environment_without_pictures_cannot_be_watched(tmp_path):
 
 def test_an_agent_of_other_frames_is_told_that_it_does_not_fit(tmp_path, capsys):
     agent = write_agent(tmp_path)
-    words = ["evaluate", str(agent), "--environment", "maze", "--size", "3", "--tasks", "4"]
-    assert main(words) == 2
+    world = ["--environment", "maze", "--size", "3", "--setting", "width=20", "height=15"]
+    assert main(["evaluate", str(agent), *world, "--tasks", "4"]) == 2
     said = capsys.readouterr().err
-    assert "observation_space is Box(-1.0, 1.0, (13, 13, 3), float32)" in said
-    assert "(30, 40, 3)" in said
+    assert "was trained in maze(size=3" in said and "width=13" in said
+    assert "width=20" in said and "Evaluate it in its own environment" in said
 
 
 # Reproduction ------------------------------------------------------------------------------------
