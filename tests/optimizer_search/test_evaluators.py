@@ -14,7 +14,8 @@ from metarl.optimizer_search.candidates import Judgement, Trial, Verdicts, make_
 from metarl.optimizer_search.evaluators import LocalEvaluator
 from metarl.update_rules import Grammar, Space
 
-SPACE = Space("few", ("g", "m", "sign(g)", "adam"), ("x", "-x"), ("*", "+"), "quick to compile")
+# with draws, so that keys which knew of lane, chunk or device would be seen
+SPACE = Space("few", ("g", "m", "noise", "adam"), ("x", "-x"), ("*", "+"), "quick to compile")
 GRAMMAR = Grammar(SPACE, depth=1)
 TRIAL = Trial(sweep_steps=2, full_steps=3, sweep_replicates=1, full_replicates=2, num_rates=2)
 WIDTH = 3

@@ -29,7 +29,7 @@ class FakePanel:
     worth: dict[str, float] = {}  # noqa: RUF012
     asked: list[str] = []  # noqa: RUF012
 
-    def __init__(self, judges, grammar, config, stage, trial_of):
+    def __init__(self, judges, grammar, config, stage, trial_of, backend):
         self.names, self.grammar = [judge.name for judge in judges], grammar
 
     def scores(self, tokens):
