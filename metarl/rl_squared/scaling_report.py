@@ -55,7 +55,6 @@ def scaling_chart(document: Mapping[str, Any]) -> Drawing:
         },
         "devices",
         ["times", "share"],
-        x_scale="log",
         description="Speed of training over that of one device, and the share of communication.",
     )
 
