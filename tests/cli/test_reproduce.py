@@ -74,7 +74,7 @@ def test_without_a_name_all_experiments_are_listed_with_cost_and_status(capsys, 
     ("words", "message"),
     [
         (["nos-rosenbrok"], "Unknown experiment 'nos-rosenbrok'. Did you mean 'nos-rosenbrock'?"),
-        (["rl2-table-9"], "Did you mean 'rl2-table-2'?"),
+        (["rl2-tabel-2"], "Did you mean 'rl2-table-2'?"),
         (["nos-decays", "--cells", "10x5"], "--cells: only the experiments of RL² have this"),
         (["all", "--anew", "--agents", "committed"], "--agents, --anew: only the experiments"),
         (["all", "--run-dir", "x"], "--run-dir: every experiment has a directory of its own"),
