@@ -259,7 +259,7 @@ def _refused_with(
 ) -> Finding:
     """Does harm that the worker is to name in one line, and has the run resumed."""
     moment, said, between = bench.strike(harm)
-    if words not in said:
+    if not (said.startswith("metarl: error: ") and words in said):
         return Finding("unsaid", said, moment, between)
     return bench.resumed(moment, said, between)
 

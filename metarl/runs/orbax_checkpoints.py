@@ -12,10 +12,14 @@ that is not. orbax takes seconds to import: a run that will save begins with tha
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
 import json
 import logging
+import os
 import re
+import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -38,7 +42,7 @@ from .manifest import (
 _NAME_DIGITS = 10
 _ARRAYS, _META = "arrays", "meta"
 _NAMELESS = "(nameless)"  # for orbax, of the only leaf of a tree; "" to everybody else
-_FULL = re.compile("no space left|disk quota|RESOURCE_EXHAUSTED", re.IGNORECASE)
+_SYSTEM_ERROR = re.compile(r"os_error_code='(\d{1,4})'")  # as tensorstore has it in its messages
 
 
 class OrbaxCheckpoints(Checkpoints):
@@ -137,7 +141,8 @@ class OrbaxCheckpoints(Checkpoints):
             if thread is not None:
                 thread.shutdown()
             if manager is not None:
-                manager.close()
+                with contextlib.suppress(Exception):  # it raises anew what `wait` has raised
+                    manager.close()
 
     def _background(self) -> ThreadPoolExecutor:
         """Returns the thread that finishes what orbax has begun."""
@@ -181,8 +186,7 @@ def orbax() -> Any:
     """Returns the module `orbax.checkpoint`."""
     import orbax.checkpoint
 
-    # What goes wrong is raised; orbax also prints it, with all of its stack.
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    _hush()
     return orbax.checkpoint
 
 
@@ -247,11 +251,28 @@ def _plain(content: Any) -> Any:
     return json.loads(json_bytes(content))
 
 
+@functools.cache
+def _hush() -> None:
+    """Keeps orbax from printing stacks of errors that are raised anyhow, and said in one line.
+
+    It logs them; and with the first array that fails it closes its event loop, so that tensorstore
+    has nobody to tell of the others, and prints what comes of that by `sys.excepthook`.
+    """
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, stack: Any) -> None:
+        if not (kind is RuntimeError and str(error) == "Event loop is closed"):
+            before(kind, error, stack)
+
+    sys.excepthook = hook
+
+
 def _not_written(path: Path, error: Exception) -> OSError:
     """Returns the error of a checkpoint that could not be written, whatever orbax made of it."""
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, error.strerror, str(path))
     text = str(error)
-    if _FULL.search(text):
-        return OSError(errno.ENOSPC, "No space left on device", str(path))
+    if found := _SYSTEM_ERROR.search(text):
+        return OSError(int(found[1]), os.strerror(int(found[1])), str(path))
     return OSError(errno.EIO, f"The checkpoint could not be written ({text[:300]})", str(path))

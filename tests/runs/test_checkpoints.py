@@ -267,6 +267,25 @@ def test_what_orbax_cannot_write_is_an_error_of_the_disk(tmp_path, monkeypatch):
     assert checkpoints.load(checkpoints.paths()[-1])[1] == 1
 
 
+def test_what_the_system_refuses_while_orbax_writes_is_said_in_its_words_once(start, tmp_path):
+    program = (
+        "import sys, resource, numpy, pathlib; from metarl.runs import OrbaxCheckpoints\n"
+        "checkpoints = OrbaxCheckpoints(pathlib.Path(sys.argv[1])); checkpoints.sweep()\n"
+        "arrays = {str(n): numpy.random.default_rng(n).random(10_000) for n in range(20)}\n"
+        "checkpoints.save(1, arrays, 1); checkpoints.wait()\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))\n"
+        "try:\n"
+        "    checkpoints.save(2, arrays, 2); checkpoints.wait()\n"
+        "except OSError as error:\n"
+        "    print(error)\n"
+        "checkpoints.close(); print(checkpoints.load_newest()[1])\n"
+    )
+    output, errors = start("-c", program, tmp_path).communicate(timeout=600)
+    place = tmp_path / "0000000002"
+    assert output == f"[Errno 27] File too large: '{place}'\n1\n", errors
+    assert not errors
+
+
 def test_a_manifest_of_another_version_is_refused_and_nothing_older_is_used(tmp_path):
     checkpoints = OrbaxCheckpoints(tmp_path)
     checkpoints.sweep()
