@@ -1,8 +1,8 @@
 """The front door: from the words typed after `metarl` to a verb, its one document, and an exit code.
 
 Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used (one message on standard error); 75 another
-process of a training on several hosts is gone: resume; 130 interrupted; 141 the reader of standard output went away. Any
-other exception is a defect of metarl and keeps its traceback.
+process of a training on several hosts is gone: resume; 130 interrupted; 141 the reader of standard output went away.
+Any other exception is a defect of metarl and keeps its traceback.
 """
 
 from __future__ import annotations
