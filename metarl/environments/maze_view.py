@@ -28,9 +28,12 @@ PILLAR_RADIUS, PILLAR_HEIGHT = 0.2, 0.6  # in cells
 DIMMING = 0.35  # of the light, for each cell of depth
 COURSES = 4  # rows of bricks in a wall
 MORTAR = 0.12  # of a brick's height and of its length
-BRICK, JOINT = np.float32([150, 140, 165]), np.float32([-110, -105, -110])  # what a joint adds
-PILLAR = np.float32([255, 45, 30])
-FLOOR, CEILING = np.float32([120, 100, 75]), np.float32([90, 120, 150])
+BRICK, JOINT = (
+    np.array([150, 140, 165], np.float32),
+    np.array([-110, -105, -110], np.float32),
+)  # what a joint adds
+PILLAR = np.array([255, 45, 30], np.float32)
+FLOOR, CEILING = np.array([120, 100, 75], np.float32), np.array([90, 120, 150], np.float32)
 FAR = 1e6  # deeper than any maze
 
 

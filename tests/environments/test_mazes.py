@@ -184,17 +184,17 @@ def overlaps(walls, position) -> bool:
 
 
 def test_who_walks_at_random_is_never_in_a_wall_and_comes_about():
-    walls = grow(jax.random.key(4), 5)
+    drawn = grow(jax.random.key(4), 5)
 
     def advance(position, key):
         angle = jax.random.uniform(key, maxval=2 * jnp.pi)
         for _ in range(3):
-            position, _ = walk(walls, position, 0.19 * jnp.stack([jnp.cos(angle), jnp.sin(angle)]))
+            position, _ = walk(drawn, position, 0.19 * jnp.stack([jnp.cos(angle), jnp.sin(angle)]))
         return position, position
 
     keys = jax.random.split(jax.random.key(5), 1500)
     places = np.asarray(quick_jit(lambda: jax.lax.scan(advance, jnp.full(2, 2.5), keys)[1])())
-    walls = np.asarray(walls)
+    walls = np.asarray(drawn)
     assert not any(overlaps(walls, place) for place in places)
     assert len({tuple(cell) for cell in np.floor(places)}) > 12
 
@@ -383,8 +383,8 @@ def test_observations_are_the_pixels_from_minus_one_to_one(small):
 
 def test_the_map_shows_walls_goal_and_who_walks():
     task = jax.device_get(task_in(corridor(), goal=2))
-    path = np.array([[0.5, 0.5], [1.0, 0.5], [1.5, 0.5]], np.float32)
-    states = MazeState(path, np.zeros(3, np.float32), np.arange(3))
+    path = jnp.array([[0.5, 0.5], [1.0, 0.5], [1.5, 0.5]])
+    states = MazeState(path, jnp.zeros(3), jnp.arange(3))
     picture = load("maze", size=3).views["top"](task, states)
     scale, offset = 80, 2.5  # a wall has 6 pixels
 

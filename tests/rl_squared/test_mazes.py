@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -40,15 +41,19 @@ def write_agent(folder, world=SMALL):
     return save(TrainedAgent(params, config), folder / "agent.npz")
 
 
+def played_trials(returns, lengths, terminated) -> Played:
+    return Played(*map(jnp.asarray, (returns, lengths, terminated)))
+
+
 # Measures ----------------------------------------------------------------------------------------
 
 
 def test_measures_are_means_over_tasks_by_hand():
-    played = Played(
+    played = played_trials(
         returns=np.array([[0.5, 0.7], [-1.0, 0.8], [0.2, -1.0], [-1.0, -1.0]]),
         lengths=np.array([[10, 4], [25, 6], [12, 25], [25, 25]]),
         terminated=np.array([[1, 1], [0, 1], [1, 0], [0, 0]], bool),
-    )  # type: ignore[arg-type]
+    )
     found = measures(played)
     assert found["length"] == [18, 15] and found["success"] == [0.5, 0.5]
     assert found["length_of_successes"] == [11, 5]
@@ -59,7 +64,7 @@ def test_measures_are_means_over_tasks_by_hand():
 
 
 def test_where_nothing_is_reached_there_is_no_length_of_successes():
-    nowhere = Played(np.zeros((2, 2)), np.full((2, 2), 9), np.zeros((2, 2), bool))  # type: ignore[arg-type]
+    nowhere = played_trials(np.zeros((2, 2)), np.full((2, 2), 9), np.zeros((2, 2), bool))
     assert measures(nowhere)["length_of_successes"] == [None, None]
 
 
