@@ -93,8 +93,12 @@ class Hosts:
             remedy = "Give --hosts N --host-index I --coordinator ADDRESS:PORT to each process."
             raise InvalidInput(f"{self.flags}: {reason} {remedy}") from error
 
-    def gang(self) -> Gang:
-        """Returns the gang that `join` has made; a process on its own if no flag is given."""
+    def gang(self, others: str = "") -> Gang:
+        """Returns the gang that `join` has made; a process on its own if no flag is given.
+
+        Args:
+          others: other flags that this process needs to be the same when it is started again.
+        """
         from metarl.runs import Gang
 
-        return Gang.present(self.flags) if self.asked_for else Gang()
+        return Gang.present(f"{others} {self.flags}".strip()) if self.asked_for else Gang()

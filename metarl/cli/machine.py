@@ -32,4 +32,14 @@ class Machine:
         hosts = hosts or Hosts()
         hosts.check()
         configure(self.device, self.matmul_precision, self.threads, hosts.join)
-        return hosts.gang()
+        return hosts.gang(self.flags)
+
+    @property
+    def flags(self) -> str:
+        """These flags, as they are typed."""
+        named = {
+            "--device": self.device,
+            "--threads": self.threads,
+            "--matmul-precision": self.matmul_precision,
+        }
+        return " ".join(f"{name} {value}" for name, value in named.items() if value is not None)

@@ -57,3 +57,11 @@ def test_where_nothing_is_detected_auto_says_what_to_give(monkeypatch):
     monkeypatch.setattr(jax.distributed, "initialize", nothing)
     with pytest.raises(InvalidInput, match=r"--hosts auto: coordinator_address .* Give --hosts N"):
         Hosts("auto").join()
+
+
+def test_what_is_computed_on_goes_into_the_command_to_go_on_with():
+    assert Machine().flags == ""
+    machine = Machine(device="cpu", threads=2, matmul_precision="highest")
+    assert machine.flags == "--device cpu --threads 2 --matmul-precision highest"
+    gang = Hosts("auto").gang(machine.flags)
+    assert gang.flags == f"{machine.flags} --hosts auto" and gang.size == 1

@@ -80,7 +80,7 @@ def test_a_gang_that_lost_a_process_and_was_started_again_ends_as_one_process_th
     assert leader[0] == 75, leader[2]
     last = leader[2].splitlines()[-1]
     assert last.startswith("metarl: error: A process of this training is gone, or its network (")
-    assert "metarl resume run --hosts 2 --host-index 0 --coordinator 127.0.0.1:" in last
+    assert "metarl resume run --threads 1 --hosts 2 --host-index 0 --coordinator 127" in last
     assert 1 <= len(without_clock(tmp_path / "run")) < len(without_clock(whole))
 
     leader, follower = processes(0, 0, words=["resume", "run"], place=tmp_path)
@@ -105,7 +105,7 @@ def test_when_the_leader_dies_the_follower_says_how_to_go_on_or_is_aborted(tmp_p
     )
     assert leader[0] == -9
     assert follower[0] in (75, -6)
-    assert follower[0] == -6 or "metarl resume run --hosts 2 --host-index 1" in follower[2]
+    assert follower[0] == -6 or "metarl resume run --threads 1 --hosts 2" in follower[2]
 
 
 @pytest.mark.slow
