@@ -25,7 +25,9 @@ def dangers(source) -> list[str]:
         if called in FORBIDDEN_CALLS:
             found.append(f"{source.path}:{node.lineno}: calls {called}")
         if called in ("np.load", "numpy.load", "jnp.load"):
-            found.append(f"{source.path}:{node.lineno}: {called}; metarl.reading.read_arrays bounds it")
+            found.append(
+                f"{source.path}:{node.lineno}: {called}; metarl.reading.read_arrays bounds it"
+            )
     return found
 
 
