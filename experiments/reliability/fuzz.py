@@ -245,13 +245,18 @@ def write_tables(work: Path, output: Path) -> int:
             rows.append({"target": target, "engine": engine, **_summed(own)})
     rows.append({"target": "all", **_summed(chunks)})
     names = ("target", "engine", "inputs", "accepted", "refused", "findings", "seconds")
-    columns = [Column(name, digits=12) for name in names]
-    columns.append(Column("peak_memory_mb", "peak memory, MB"))
-    table = Table("Inputs for the readers", columns, rows, notes=[_surroundings()])
-    write_csv(output / "fuzz.csv", table)
-    write_file(output / "fuzz.md", to_markdown(table))
-    print(to_markdown(table))
+    columns = [*map(Column, names), Column("peak_memory_mb", "peak memory, MB")]
+    title, notes = "Inputs for the readers", [_surroundings()]
+    write_csv(output / "fuzz.csv", Table(title, columns, rows))
+    read = [{name: _in_full(value) for name, value in row.items()} for row in rows]
+    text = to_markdown(Table(title, columns, read, notes))
+    write_file(output / "fuzz.md", text)
+    print(text)
     return int(any(row["findings"] for row in rows))
+
+
+def _in_full(value: str | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _summed(chunks: list[dict]) -> dict:
