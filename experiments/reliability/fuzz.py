@@ -18,6 +18,7 @@ import os
 import platform
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +139,8 @@ class Bench:
             (folder / f"{stem}.txt").write_text("".join(traceback.format_exception(error)))
 
     def _finish(self) -> None:
+        from targets import place
+
         used = self.arguments
         outcome = {
             "target": used.target,
@@ -151,6 +154,7 @@ class Bench:
         path = outcome_path(used.work, used.target, used.engine, used.chunk)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(outcome) + "\n", encoding="utf-8")
+        shutil.rmtree(place(), ignore_errors=True)
         os._exit(0)  # libFuzzer would go on
 
     def draw(self, chance: random.Random) -> bytes:

@@ -7,10 +7,12 @@ a finding.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import io
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -60,9 +62,11 @@ class Target(NamedTuple):
 
 @functools.cache
 def place() -> Path:
-    """Returns a folder for the files of this process."""
+    """Returns a folder for the files of this process, which goes with it."""
     shared = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="metarl-fuzz-", dir=shared if shared.is_dir() else None))
+    folder = tempfile.mkdtemp(prefix="metarl-fuzz-", dir=shared if shared.is_dir() else None)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 # Rules -------------------------------------------------------------------------------------------
