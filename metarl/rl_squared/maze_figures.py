@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -19,6 +18,7 @@ from metarl.runs import RunDirectory
 from .agent import TrainedAgent
 
 LAYOUTS = 3  # mazes of a kind in figure 4
+CANDIDATES = 200  # of which one is shown from within
 WAYS = 4  # mazes in figure 6
 SEED = 0  # of the tasks that are drawn
 
@@ -29,8 +29,8 @@ def draw_observations(place: Path, name: str, trials: Mapping[str, Trial]) -> li
         place,
         name,
         [_row_of_layouts(kind, trial) for kind, trial in trials.items()],
-        f"What an agent sees at the start of a test maze, and {LAYOUTS} mazes from above, "
-        f"for {', '.join(trials)}.",
+        f"What an agent sees at the start of a test maze, its goal in view; {LAYOUTS} from above: "
+        f"{', '.join(trials)}.",
     )
 
 
@@ -50,7 +50,7 @@ def draw_ways(place: Path, name: str, agent: TrainedAgent, trial: Trial) -> list
                 continue
             states = jax.tree.map(lambda x, t=taken: x[t], followed.states)
             missed = "" if happened.terminated[taken[-1]] else ", goal not reached"
-            title = f"maze {number + 1}, episode {episode + 1}: {len(taken)} steps{missed}"
+            title = f"maze {number + 1}, episode {episode + 1}\n{len(taken)} steps{missed}"
             row[title] = trial.environment.views["top"](jax.device_get(task), states)
     words = f"The ways of episodes 1 and 2 in {WAYS} test mazes, from above; the goal is red."
     return _write(place, name, rows, words)
@@ -92,21 +92,23 @@ def draw_training(place: Path, name: str, runs: Mapping[str, Sequence[RunDirecto
 
 
 def _row_of_layouts(kind: str, trial: Trial) -> dict[str, np.ndarray]:
+    """Returns the start at which most is seen of the goal, among some test mazes, then others."""
     environment = trial.environment
-    tasks = environment.sample_tasks(jax.random.key(SEED), LAYOUTS, "test")
-    row: dict[str, np.ndarray] = {}
-    for number in range(LAYOUTS):
-        task = jax.tree.map(lambda x, n=number: x[n], tasks)
-        observation, state = environment.reset(jax.random.key(SEED), task)
-        states: Any = jax.device_get(jax.tree.map(lambda x: x[None], state))
-        host_task = jax.device_get(task)
+    tasks = environment.sample_tasks(jax.random.key(SEED), CANDIDATES, "test")
+    keys = jax.random.split(jax.random.key(SEED), CANDIDATES)
+    observations, states = jax.device_get(jax.vmap(environment.reset)(keys, tasks))
+    tasks = jax.device_get(tasks)
+    pictures = np.round((observations + 1) * 127.5).astype(np.uint8)
+    red, blue = pictures[..., 0].astype(int), pictures[..., 2].astype(int)
+    best = int(np.argmax((red > 3 * blue).sum(axis=(1, 2))))  # the goal alone is red
+    row = {f"{kind}: what is seen": pictures[best]}
+    for number, index in enumerate([best, *(i for i in range(LAYOUTS) if i != best)][:LAYOUTS]):
+        task = jax.tree.map(lambda x, i=index: x[i], tasks)
+        start = jax.tree.map(lambda x, i=index: x[i][None], states)
         if number == 0:
-            levels = np.round((np.asarray(observation) + 1) * 127.5).astype(np.uint8)
-            row[f"{kind}: what is seen"] = levels
-            row["the same, sharper"] = environment.views["first-person"](host_task, states)
-        row["from above" if number == 0 else f"maze {number + 1}"] = environment.views["top"](
-            host_task, states
-        )
+            row["the same, sharper"] = environment.views["first-person"](task, start)
+        title = "the same from above" if number == 0 else f"another, {number}"
+        row[title] = environment.views["top"](task, start)
     return row
 
 
