@@ -20,6 +20,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -42,6 +43,9 @@ from .manifest import (
 _NAME_DIGITS = 10
 _ARRAYS, _META = "arrays", "meta"
 _NAMELESS = "(nameless)"  # for orbax, of the only leaf of a tree; "" to everybody else
+# Seconds for tensorstore's other writes to fail too: a thread of it that still runs when the
+# interpreter ends would abort the process.
+_STRAGGLERS = 0.5
 _SYSTEM_ERROR = re.compile(r"os_error_code='(\d{1,4})'")  # as tensorstore has it in its messages
 
 
@@ -256,22 +260,38 @@ def _hush() -> None:
     """Keeps orbax from printing stacks of errors that are raised anyhow, and said in one line.
 
     It logs them; and with the first array that fails it closes its event loop, so that tensorstore
-    has nobody to tell of the others, and prints what comes of that by `sys.excepthook`.
+    has nobody to tell of the others, and prints what comes of that: by `sys.unraisablehook` from
+    most places, by `sys.excepthook` from some. asyncio logs those that it was told of in time.
     """
     logging.getLogger("absl").setLevel(logging.CRITICAL)
-    before = sys.excepthook
+    logging.getLogger("asyncio").addFilter(_is_not_of_a_write)
+    uncaught, unraisable = sys.excepthook, sys.unraisablehook
 
-    def hook(kind: type[BaseException], error: BaseException, stack: Any) -> None:
-        if not (kind is RuntimeError and str(error) == "Event loop is closed"):
-            before(kind, error, stack)
+    def on_uncaught(kind: type[BaseException], error: BaseException, stack: Any) -> None:
+        if not _is_of_a_closed_loop(error):
+            uncaught(kind, error, stack)
 
-    sys.excepthook = hook
+    def on_unraisable(event: Any) -> None:
+        if not _is_of_a_closed_loop(event.exc_value):
+            unraisable(event)
+
+    sys.excepthook, sys.unraisablehook = on_uncaught, on_unraisable
+
+
+def _is_of_a_closed_loop(error: BaseException | None) -> bool:
+    return isinstance(error, RuntimeError) and str(error) == "Event loop is closed"
+
+
+def _is_not_of_a_write(record: logging.LogRecord) -> bool:
+    error = record.exc_info and record.exc_info[1]
+    return not (isinstance(error, ValueError) and _SYSTEM_ERROR.search(str(error)))
 
 
 def _not_written(path: Path, error: Exception) -> OSError:
     """Returns the error of a checkpoint that could not be written, whatever orbax made of it."""
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, error.strerror, str(path))
+    time.sleep(_STRAGGLERS)
     text = str(error)
     if found := _SYSTEM_ERROR.search(text):
         return OSError(int(found[1]), os.strerror(int(found[1])), str(path))
