@@ -3,12 +3,15 @@
 Two CPU devices are simulated, so that code which depends on the number of devices is seen to; an implicit broadcast
 between ranks raises; a random key that is consumed twice raises (a test of "same key, same bits" makes the key anew).
 Warnings are errors, by `filterwarnings` in pyproject.toml. Compiled programs are kept in .pytest_cache: a second run of
-the tests takes half the time.
+the tests takes half the time. Those in memory are given up when there are many: each has mappings of its own, and Linux
+ends a process that asks for more than 65,530.
 """
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # By the environment, so that the processes which tests start have the same.
@@ -18,7 +21,19 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 import jax  # noqa: E402 (it reads the environment when it is imported)
+import pytest  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+
+_MAPPINGS = Path("/proc/self/maps")
+_MANY_MAPPINGS = 20_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_mappings() -> Iterator[None]:
+    yield
+    if _MAPPINGS.exists() and _MAPPINGS.read_bytes().count(b"\n") > _MANY_MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
