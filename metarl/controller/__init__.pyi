@@ -1,9 +1,14 @@
+from .attention import CausalAttention as CausalAttention
+from .attention import transformer as transformer
 from .config import TOKEN_POLICY_PRESETS as TOKEN_POLICY_PRESETS
 from .config import TokenPolicyConfig as TokenPolicyConfig
 from .cores import Core as Core
 from .cores import GatedRecurrentUnit as GatedRecurrentUnit
 from .cores import gru as gru
 from .cores import lstm as lstm
+from .cores import unroll as unroll
+from .delta_memory import DeltaRuleMemory as DeltaRuleMemory
+from .delta_memory import delta_rule as delta_rule
 from .distributions import Categorical as Categorical
 from .distributions import DiagonalGaussian as DiagonalGaussian
 from .distributions import Distribution as Distribution
@@ -21,9 +26,13 @@ from .heads import masked_categorical_head as masked_categorical_head
 from .images import LEAST_PIXELS as LEAST_PIXELS
 from .images import Sight as Sight
 from .images import image_front as image_front
+from .linear_recurrence import LinearRecurrentUnit as LinearRecurrentUnit
+from .linear_recurrence import lru as lru
 from .policy import CoreStates as CoreStates
 from .policy import Policy as Policy
 from .policy import recurrent_policy as recurrent_policy
+from .residual import FeedForward as FeedForward
+from .residual import ResidualStack as ResidualStack
 from .sampling import TokenSample as TokenSample
 from .sampling import sample_tokens as sample_tokens
 from .tokens import TokenInputs as TokenInputs
@@ -36,24 +45,31 @@ __all__ = [
     "TOKEN_POLICY_PRESETS",
     "ActionLayout",
     "Categorical",
+    "CausalAttention",
     "Core",
     "CoreStates",
+    "DeltaRuleMemory",
     "DiagonalGaussian",
     "Distribution",
+    "FeedForward",
     "GatedRecurrentUnit",
     "GaussianParameters",
     "Head",
+    "LinearRecurrentUnit",
     "OuterProductMemory",
     "Policy",
+    "ResidualStack",
     "Sight",
     "TokenInputs",
     "TokenPolicy",
     "TokenPolicyConfig",
     "TokenSample",
     "categorical_head",
+    "delta_rule",
     "gaussian_head",
     "gru",
     "image_front",
+    "lru",
     "lstm",
     "mask_logits",
     "masked_categorical_head",
@@ -64,4 +80,6 @@ __all__ = [
     "scored_head",
     "token_inputs",
     "token_policy",
+    "transformer",
+    "unroll",
 ]

@@ -1,10 +1,11 @@
-"""Recurrent cores: LSTM and GRU.
+"""Recurrent cores: what all of them do, and two of them, LSTM and GRU.
 
-A core is made where a network is built, so what is handed around is the function that makes it. The
-LSTM is haiku's. The GRU applies its reset gate after the recurrent product, and can take the form
-of the RL² paper: ReLU candidate and normalised weights.
+A core is made where a network is built, so what is handed around is the function that makes it. It
+takes one step, and it may have a method `unroll` that takes many at once; `unroll` here does so with
+any core. The LSTM is haiku's. The GRU applies its reset gate after the recurrent product, and can
+take the form of the RL² paper: ReLU candidate and normalised weights.
 
-Letters: B batch; F features; H hidden units.
+Letters: T steps; B batch; F features; H hidden units.
 """
 
 from __future__ import annotations
@@ -23,9 +24,26 @@ Core = Callable[[], hk.RNNCore]
 Activation = Callable[[jax.Array], jax.Array]
 
 
-def takes_sequences(core: Core) -> bool:
-    """Tells whether the core takes inputs [T, B, F] too, and gives what T single steps would."""
-    return getattr(getattr(core, "func", core), "takes_sequences", False)
+def unroll(core: hk.RNNCore, inputs: jax.Array, state: Any = None) -> tuple[jax.Array, Any]:
+    """Takes T steps, to be run inside a haiku transform; the same as T single ones.
+
+    A core that need not take them one by one has a method of this name and form; of any other they
+    are scanned. Rows of a batch are whole sequences: nothing is reset between their steps.
+
+    Args:
+      core: which.
+      inputs: [T, B, F].
+      state: before the first step; None begins a sequence, which may cost less than the same state
+        handed over.
+
+    Returns:
+      The outputs [T, B, ...], and the state after the last step.
+    """
+    own = getattr(core, "unroll", None)
+    if own is not None:
+        return own(inputs, state)
+    start = core.initial_state(inputs.shape[1]) if state is None else state
+    return hk.dynamic_unroll(core, inputs, start)
 
 
 def lstm(hidden_size: int) -> Core:

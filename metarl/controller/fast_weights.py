@@ -70,8 +70,6 @@ def scored_head(actions: int) -> Head:
 class OuterProductMemory(hk.RNNCore):
     """A sum of outer products, and two networks that read it."""
 
-    takes_sequences = True
-
     def __init__(
         self,
         hidden_size: int,
@@ -99,25 +97,32 @@ class OuterProductMemory(hk.RNNCore):
         self.scored = scored
 
     def __call__(self, inputs: jax.Array, prev_state: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Takes one step, or a whole sequence of them.
+        """Takes one step.
 
         Args:
-          inputs: of a step [B, F], or of a sequence [T, B, F].
+          inputs: [B, F].
           prev_state: the memory before it [B, K, V].
 
         Returns:
-          The output [B, A + H], or [T, B, A + H], without A unless scored; and the memory after the
-          last step [B, K, V].
+          The output [B, A + H], without A unless scored, and the next memory.
         """
-        chex.assert_rank([inputs, prev_state], [{2, 3}, 3])
-        steps = inputs if inputs.ndim == 3 else inputs[None]  # [T, B, F]
+        outputs, state = self.unroll(inputs[None], prev_state)
+        return outputs[0], state
+
+    @hk.name_like("__call__")
+    def unroll(
+        self, inputs: jax.Array, state: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        """Takes T steps: inputs [T, B, F] -> outputs [T, B, A + H], and the memory after the last."""
+        chex.assert_rank(inputs, 3)
+        start = self.initial_state(inputs.shape[1]) if state is None else state
         embedding = self._embedding()  # [U, K]
-        keys = steps[..., self.layout.done] @ embedding  # [T, B, K]
-        values = hk.Linear(self.values, w_init=_ORDER_ONE, name="value")(steps)  # [T, B, V]
-        values *= jax.nn.sigmoid(hk.Linear(self.values, name="gate")(steps))
-        memories = _running_sums(prev_state, keys, values)  # [T, B, K, V]
+        keys = inputs[..., self.layout.done] @ embedding  # [T, B, K]
+        values = hk.Linear(self.values, w_init=_ORDER_ONE, name="value")(inputs)  # [T, B, V]
+        values *= jax.nn.sigmoid(hk.Linear(self.values, name="gate")(inputs))
+        memories = _running_sums(start, keys, values)  # [T, B, K, V]
         # Only the sum looks back: all else is done for all steps at once.
-        flat, memory = (x.reshape(-1, *x.shape[2:]) for x in (steps, memories))  # [T B, ...]
+        flat, memory = (x.reshape(-1, *x.shape[2:]) for x in (inputs, memories))  # [T B, ...]
         output = self._gist(flat, memory)  # [T B, H]
         if self.scored:
             scores = self._scores(embedding, flat, memory)  # [T B, A]

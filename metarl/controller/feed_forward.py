@@ -25,8 +25,6 @@ class Memoryless(hk.RNNCore):
     Reference: Schulman et al. (2017), arXiv:1707.06347, section 6.1 (the network).
     """
 
-    takes_sequences = True
-
     def __init__(self, sizes: Sequence[int], name: str | None = None):
         """Makes the core.
 
@@ -38,13 +36,20 @@ class Memoryless(hk.RNNCore):
         self.sizes = tuple(sizes)
 
     def __call__(self, inputs: jax.Array, prev_state: tuple[()]) -> tuple[jax.Array, tuple[()]]:
-        """Returns the outputs [..., H] of a step [B, F] or of a sequence [T, B, F], and no state."""
+        """Returns the outputs [..., H] of inputs [..., F], and no state."""
         if not self.sizes:
             return inputs, prev_state
         network = hk.nets.MLP(
             self.sizes, w_init=_draw_first, activation=jnp.tanh, activate_final=True
         )
         return network(inputs), prev_state
+
+    def unroll(
+        self, inputs: jax.Array, state: tuple[()] | None = None
+    ) -> tuple[jax.Array, tuple[()]]:
+        """Does the same at every step [T, B, F]."""
+        del state
+        return self(inputs, ())
 
     def initial_state(self, batch_size: int | None) -> tuple[()]:
         """Returns nothing."""

@@ -1,8 +1,8 @@
 """A policy: acting one step at a time, and recomputed over whole sequences.
 
 `step` carries the recurrent state and is what acts. `apply` gives the same numbers for a recorded
-sequence, and is what learns: only the core is scanned; the encoder and the heads, which do not look
-back, see all steps at once.
+sequence, and is what learns: the core is unrolled over time; the encoder and the heads, which do not
+look back, see all steps at once.
 
 Letters: B batch; T steps; N = B, or B T when steps are folded into the batch; F features; H hidden
 units.
@@ -19,7 +19,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from .cores import Core, takes_sequences
+from .cores import Core, unroll
 from .distributions import Distribution
 from .heads import Head, Inputs
 
@@ -91,7 +91,7 @@ def recurrent_policy(
         modules ask for.
       truncate: `apply` sends gradients back through so many steps at most, between multiples of that
         number, and keeps the hidden states at these alone; the states are carried on. None sends
-        them through the whole sequence. A core that takes whole sequences has its own way.
+        them through the whole sequence.
 
     Returns:
       The policy.
@@ -152,6 +152,7 @@ class _Trunk(NamedTuple):
 
     encode: hk.Transformed
     recur: hk.Transformed
+    unroll: hk.Transformed
     core: Core
     truncate: int | None
 
@@ -160,7 +161,8 @@ class _Trunk(NamedTuple):
         cls, transform: Callable[..., Any], encoder: Encoder, core: Core, truncate: int | None
     ) -> _Trunk:
         recur = transform(lambda features, state: core()(features, state))
-        return cls(transform(encoder), recur, core, truncate)
+        over_time = transform(lambda features, state=None: unroll(core(), features, state))
+        return cls(transform(encoder), recur, over_time, core, truncate)
 
     def init(self, key: jax.Array, inputs: Inputs) -> tuple[dict[str, Params], jax.Array]:
         encoder_key, core_key = jax.random.split(key)
@@ -181,29 +183,22 @@ class _Trunk(NamedTuple):
     def sequence(self, params: Params, folded: Inputs, batch_size: int) -> jax.Array:
         features = self.encode.apply(params["encoder"], folded)  # [T B, F]
         features = features.reshape(-1, batch_size, *features.shape[1:])  # [T, B, F]
-        if takes_sequences(self.core):
-            hidden, _ = self.recur.apply(params["core"], features, self.initial_state(batch_size))
-            return hidden.reshape(-1, *hidden.shape[2:])  # [T B, H]
-
-        def advance(state: State, features: jax.Array) -> tuple[State, jax.Array]:
-            hidden, state = self.recur.apply(params["core"], features, state)
-            return state, hidden
-
-        start = self.initial_state(batch_size)
+        advance = functools.partial(self.unroll.apply, params["core"])
         if self.truncate is None or self.truncate >= features.shape[0]:
-            _, hidden = jax.lax.scan(advance, start, features)
+            hidden, _ = advance(features)
         else:
-            hidden = _scan_in_parts(advance, start, features, self.truncate)
+            start = self.initial_state(batch_size)
+            hidden = _unroll_in_parts(advance, start, features, self.truncate)
         return hidden.reshape(-1, *hidden.shape[2:])  # [T B, H]
 
 
-def _scan_in_parts(
-    advance: Callable[[State, jax.Array], tuple[State, jax.Array]],
+def _unroll_in_parts(
+    advance: Callable[[jax.Array, State], tuple[jax.Array, State]],
     start: State,
     features: jax.Array,
     length: int,
 ) -> jax.Array:
-    """Scans features [T, B, F] in parts, between which no gradient flows; returns outputs [T, B, H]."""
+    """Unrolls over features [T, B, F] in parts, between which no gradient flows; returns outputs [T, B, H]."""
     steps = features.shape[0]
     beyond = -steps % length
     parts = jnp.pad(features, ((0, beyond), (0, 0), (0, 0)))
@@ -211,7 +206,8 @@ def _scan_in_parts(
 
     @jax.checkpoint
     def part(state: State, features: jax.Array) -> tuple[State, jax.Array]:
-        return jax.lax.scan(advance, jax.lax.stop_gradient(state), features)
+        outputs, state = advance(features, jax.lax.stop_gradient(state))
+        return state, outputs
 
     _, outputs = jax.lax.scan(part, start, parts)
     return outputs.reshape(-1, *outputs.shape[2:])[:steps]

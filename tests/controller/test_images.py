@@ -66,7 +66,9 @@ def test_levels_become_numbers_from_minus_one_to_one_and_numbers_stay():
     np.testing.assert_allclose(
         as_numbers(jnp.array([0, 51, 255], jnp.uint8)), [-1, -0.6, 1], atol=1e-6
     )
-    np.testing.assert_array_equal(as_numbers(jnp.array([0.3, 7.0])), np.array([0.3, 7.0], np.float32))
+    np.testing.assert_array_equal(
+        as_numbers(jnp.array([0.3, 7.0])), np.array([0.3, 7.0], np.float32)
+    )
 
 
 def test_the_front_gives_filters_of_every_place_and_the_units_beside():
