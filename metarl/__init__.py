@@ -9,7 +9,7 @@ controller is itself the learner, in a task it has never seen, and is held again
     optimizers        Named rules as optax transforms: powersign, addsign, found rules.
     update_rules      The rule language: primitives, parser, grammar, interpreter, optax compiler, exporters.
     problems          What an optimizer trains: digits, text, tabular data, quadratics, landscapes.
-    controller        The recurrent controller, GRU, LSTM or fast weights, policy and value heads, in haiku.
+    controller        The recurrent controller: cores from GRU to transformer, policy and value heads, in haiku.
     policy_gradient   Outer-loop algorithms over a Policy and a Batch: REINFORCE, PPO, TRPO; returns; losses.
     environments      What an agent acts in: bandits, tabular MDPs, grids, mazes, control; task distributions; trials.
     classical_agents  Hand-made reference agents, each with its paper: Gittins, UCB1, Thompson, PSRL, UCRL2 ...

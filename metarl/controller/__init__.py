@@ -1,4 +1,4 @@
-"""The recurrent controller, GRU, LSTM or fast weights, policy and value heads, in haiku.
+"""The recurrent controller: cores from GRU to transformer, policy and value heads, in haiku.
 
 A `Policy` is four functions and a distribution. It acts one step at a time, carrying its recurrent
 state (`step`), and it is recomputed over whole sequences when it learns (`apply`); the two agree.

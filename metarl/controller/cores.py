@@ -43,7 +43,13 @@ def unroll(core: hk.RNNCore, inputs: jax.Array, state: Any = None) -> tuple[jax.
     if own is not None:
         return own(inputs, state)
     start = core.initial_state(inputs.shape[1]) if state is None else state
-    return hk.dynamic_unroll(core, inputs, start)
+
+    def advance(state: Any, features: jax.Array) -> tuple[Any, Any]:
+        outputs, state = core(features, state)
+        return state, outputs
+
+    state, outputs = hk.scan(advance, start, inputs)
+    return outputs, state
 
 
 def lstm(hidden_size: int) -> Core:

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import chex
 import haiku as hk
@@ -101,7 +102,7 @@ class LinearRecurrentUnit(hk.RNNCore):
         rate = jnp.exp(hk.get_parameter("log_rate", shape, init=_on_ring(*self.ring)))
         phase = jnp.exp(hk.get_parameter("log_phase", shape, init=_on_arc(self.arc)))
 
-        def balance(shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
+        def balance(shape: Sequence[int], dtype: Any) -> jax.Array:
             del shape
             return (0.5 * jnp.log(-jnp.expm1(-2 * rate))).astype(dtype)  # |λ|² = exp(-2 rate)
 
@@ -148,7 +149,7 @@ def recur(decay: jax.Array, driven: jax.Array) -> jax.Array:
 def _on_ring(inner: float, outer: float) -> Callable[..., jax.Array]:
     """Returns the initial ν = log(-log |λ|), λ uniform over the ring."""
 
-    def draw(shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
+    def draw(shape: Sequence[int], dtype: Any) -> jax.Array:
         share = jax.random.uniform(hk.next_rng_key(), shape, dtype)
         squared = inner**2 + share * (outer**2 - inner**2)  # |λ|²
         return jnp.log(-0.5 * jnp.log(jnp.maximum(squared, 1e-12)))
@@ -159,7 +160,7 @@ def _on_ring(inner: float, outer: float) -> Callable[..., jax.Array]:
 def _on_arc(arc: float) -> Callable[..., jax.Array]:
     """Returns the initial θ = log of a phase that is uniform from 0 to `arc`."""
 
-    def draw(shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
+    def draw(shape: Sequence[int], dtype: Any) -> jax.Array:
         share = jax.random.uniform(hk.next_rng_key(), shape, dtype, minval=1e-6)
         return jnp.log(arc * share)
 

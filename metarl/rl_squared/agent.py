@@ -18,7 +18,7 @@ from metarl.errors import require
 
 from .config import NetworkConfig, TrainConfig, WorldConfig
 from .inputs import Inputs, Previous, make_encoder
-from .network import POLICY, make_policy
+from .network import POLICY, fit_to, make_policy
 from .rollout import repeat
 
 DEFAULT_EPISODES = 10
@@ -62,7 +62,8 @@ class TrainedAgent:
         """
         environment = environment or self.trial.environment
         self.require_fits(environment)
-        return acting_agent(environment, self.config.network, self.params, greedy)
+        network = fit_to(self.trial, self.config.network)
+        return acting_agent(environment, network, self.params, greedy)
 
     def require_fits(self, environment: Environment) -> None:
         """Raises unless observations and actions are those it was trained with."""

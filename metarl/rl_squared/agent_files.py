@@ -29,7 +29,7 @@ from metarl.runs import flatten_tree, restore_tree, write_durably
 
 from .agent import TrainedAgent, make_trial
 from .config import train_config
-from .network import POLICY, make_policy
+from .network import POLICY, fit_to, make_policy
 
 FORMAT, VERSION = "metarl-agent", 1
 AGENT_FILE = "agent.npz"  # in a run directory
@@ -98,7 +98,8 @@ def load(path_or_name: str | Path, own: Collection[str | None] = ()) -> TrainedA
     )
     config = train_config(card.get("config", {}), str(path.with_suffix(".json")))
     _require_named(path, config.world.environment, own)
-    policy = make_policy(make_trial(config.world).environment, config.network, acting=True)
+    trial = make_trial(config.world)
+    policy = make_policy(trial.environment, fit_to(trial, config.network), acting=True)
     template = jax.eval_shape(policy.init, jax.random.key(0))[POLICY]
     params = restore_tree(template, _arrays(path, payload, template))
     finite = all(bool(np.isfinite(x).all()) for x in jax.tree.leaves(params))

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from metarl.errors import require, unknown_name
 from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
 from metarl.reading import from_dict
 
 AlgorithmName = Literal["ppo", "trpo", "reinforce"]
+CoreName = Literal["gru", "lstm", "outer-product", "lru", "delta-rule", "transformer", "none"]
 PresetName = Literal["laptop", "paper", "smoke"]
 ALGORITHMS = ("ppo", "trpo", "reinforce")
+CORES: tuple[CoreName, ...] = get_args(CoreName)
+STACKED = ("lru", "delta-rule", "transformer")  # cores of several layers
 DEFAULT_ENV_STEPS = 5_000_000
 _MOST_UNITS = 65_536
+_MOST_LAYERS = 64
 
 
 def _require_member(name: str, received: Any, accepted: tuple[str, ...]) -> None:
@@ -74,9 +78,9 @@ _FAMILY_SETTINGS = ("arms", "states", "actions", "horizon", "size")
 class NetworkConfig:
     """The recurrent network."""
 
-    core: Literal["gru", "lstm", "outer-product", "none"] = "gru"
-    """The recurrent layer; "outer-product" is a fast-weight memory with learnt keys, "none" two layers
-    without memory."""
+    core: CoreName = "gru"
+    """What remembers: "outer-product" is a fast-weight memory that is asked about each action, "lru" a
+    linear recurrence, "delta-rule" a fast-weight memory for any world; "none" has no memory."""
 
     hidden: int = 64
     """Its units."""
@@ -96,6 +100,16 @@ class NetworkConfig:
 
     memory_values: int = 8
     """Of the outer-product memory: its columns."""
+
+    layers: int = 2
+    """Of lru, delta-rule and transformer: how many stand one above the other."""
+
+    heads: int = 4
+    """Of each layer of delta-rule and transformer."""
+
+    context: int | None = None
+    """Of the transformer: how many steps a layer looks back, itself included; the whole trial if not
+    given."""
 
     value: Literal["separate", "shared"] = "separate"
     """Whether the value has a network of its own."""
@@ -117,14 +131,29 @@ class NetworkConfig:
     """Cut the gradient every so many steps of a trial, where memory is short; None never does."""
 
     def __post_init__(self) -> None:
-        _require_member("core", self.core, ("gru", "lstm", "outer-product", "none"))
+        _require_member("core", self.core, CORES)
         _require_member("activation", self.activation, ("tanh", "relu"))
         _require_member("value", self.value, ("separate", "shared"))
-        for name in ("hidden", "memory_keys", "memory_values", "filters", "beside"):
+        for name in ("hidden", "memory_keys", "memory_values", "filters", "beside", "heads"):
             count = getattr(self, name)
             require(
                 1 <= count <= _MOST_UNITS, f"{name} is {count}; it must be from 1 to {_MOST_UNITS}."
             )
+        require(
+            1 <= self.layers <= _MOST_LAYERS,
+            f"layers is {self.layers}; it must be from 1 to {_MOST_LAYERS}.",
+        )
+        require(
+            self.context is None or 1 <= self.context <= _MOST_UNITS,
+            f"context is {self.context}; it must be from 1 to {_MOST_UNITS}, or None for the whole "
+            "trial.",
+        )
+        parts = {"delta-rule": self.heads, "transformer": 2 * self.heads}.get(self.core, 1)
+        require(
+            self.hidden % parts == 0,
+            f"hidden is {self.hidden}; with {self.heads} heads of {self.core} it must be a multiple "
+            f"of {parts}.",
+        )
         require(
             self.truncate is None or self.truncate >= 1,
             f"truncate is {self.truncate}; it must be at least 1, or None.",

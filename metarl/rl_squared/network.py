@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -14,16 +15,19 @@ from metarl.controller import (
     Head,
     Policy,
     categorical_head,
+    delta_rule,
     gaussian_head,
     gru,
     image_front,
+    lru,
     lstm,
     memoryless,
     outer_product_memory,
     recurrent_policy,
     scored_head,
+    transformer,
 )
-from metarl.environments import Environment, feature_size
+from metarl.environments import Environment, Trial, feature_size
 from metarl.errors import InvalidInput, require
 
 from .config import NetworkConfig
@@ -39,7 +43,7 @@ def make_policy(environment: Environment, config: NetworkConfig, acting: bool = 
 
     Args:
       environment: gives the sizes of inputs and actions.
-      config: the network.
+      config: the network; a transformer's context is given, see `fit_to`.
       acting: without the value, which only learning needs.
 
     Raises:
@@ -62,6 +66,13 @@ def make_policy(environment: Environment, config: NetworkConfig, acting: bool = 
         value_core=make_core(encoder, config, scored=False),
         truncate=config.truncate,
     )
+
+
+def fit_to(trial: Trial, config: NetworkConfig) -> NetworkConfig:
+    """Returns the network for some trials: a transformer looks back over the whole of one."""
+    if config.core != "transformer" or config.context is not None:
+        return config
+    return dataclasses.replace(config, context=trial.length)
 
 
 def is_privileged(environment: Environment, config: NetworkConfig) -> bool:
@@ -89,21 +100,22 @@ def make_core(encoder: Encoder, config: NetworkConfig, scored: bool = True) -> C
     """Returns the recurrent core, that of a policy or, not `scored`, that of a value.
 
     Raises:
-      InvalidInput: the outer-product memory is asked for where actions are not discrete.
+      InvalidInput: the outer-product memory is asked for where images are seen.
     """
-    if config.core == "lstm":
-        return lstm(config.hidden)
-    if config.core == "none":
-        return memoryless([config.hidden, config.hidden])
-    if config.core == "outer-product":
-        require(
-            not encoder.sees_images,
-            f"--network.core outer-product sees no images, which {encoder.environment.name!r} shows; "
-            "choose gru or lstm.",
-        )
-        return outer_product_memory(
-            config.hidden, encoder.layout, config.memory_keys, config.memory_values, scored
-        )
+    match config.core:
+        case "lstm":
+            return lstm(config.hidden)
+        case "outer-product":
+            return _outer_product_memory(encoder, config, scored)
+        case "lru":
+            return lru(config.hidden, config.layers)
+        case "delta-rule":
+            return delta_rule(config.hidden, config.layers, config.heads)
+        case "transformer":
+            assert config.context is not None, "given by `fit_to`"
+            return transformer(config.hidden, config.layers, config.heads, config.context)
+        case "none":
+            return memoryless([config.hidden, config.hidden])
     return gru(
         config.hidden,
         _ACTIVATIONS[config.activation],
@@ -131,6 +143,17 @@ def make_head(environment: Environment, config: NetworkConfig) -> Head:
         return gaussian_head(feature_size(space))
     raise InvalidInput(
         f"Actions of {environment.name!r} are {kind}; an agent here acts in Discrete or Box."
+    )
+
+
+def _outer_product_memory(encoder: Encoder, config: NetworkConfig, scored: bool) -> Core:
+    require(
+        not encoder.sees_images,
+        f"--network.core outer-product sees no images, which {encoder.environment.name!r} shows; "
+        "choose another core.",
+    )
+    return outer_product_memory(
+        config.hidden, encoder.layout, config.memory_keys, config.memory_values, scored
     )
 
 

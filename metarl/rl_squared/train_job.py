@@ -36,7 +36,7 @@ from .agent import acting_agent, make_trial
 from .config import TrainConfig
 from .imitation import imitation
 from .inputs import make_encoder
-from .network import POLICY, is_privileged, make_policy
+from .network import POLICY, fit_to, is_privileged, make_policy
 from .parallel import Mesh, make_mesh, replicate, spread_policy
 from .reinforcement import chunk_of, compiled_update, host_chunk
 
@@ -86,8 +86,9 @@ class TrainJob:
         self.trial = make_trial(config.world)
         environment = self.trial.environment
         self.encoder = make_encoder(environment, config.network.pairs)
-        self.policy = make_policy(environment, config.network)
-        self.acting = make_policy(environment, config.network, acting=True)
+        self._network = fit_to(self.trial, config.network)
+        self.policy = make_policy(environment, self._network)
+        self.acting = make_policy(environment, self._network, acting=True)
         self.teacher = (
             classical_agents.make(config.warm_start, self.trial) if config.warm_start else None
         )
@@ -302,7 +303,7 @@ class TrainJob:
     def validate(self, params: Params) -> float:
         """Returns the mean trial return on the validation tasks, by sampled actions."""
         task_key, key = jax.random.split(jax.random.fold_in(self._key, _VALIDATE))
-        agent = acting_agent(self.trial.environment, self.config.network, jax.device_get(params))
+        agent = acting_agent(self.trial.environment, self._network, jax.device_get(params))
         if self.on_host:
             seed, count = int(jax.random.bits(key)), self.config.validation_tasks
             return float(np.mean(play_on_host(agent, self.trial, seed, count, "validation").totals))

@@ -26,7 +26,7 @@ from metarl.runs import (
 
 from .agent import TrainedAgent
 from .agent_files import AGENT_FILE, load, save
-from .config import NetworkConfig, TrainConfig, train_config
+from .config import STACKED, NetworkConfig, TrainConfig, train_config
 from .train_job import TrainJob, TrainState, describe
 
 JOB = "train"
@@ -205,12 +205,14 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
 
 
 def _acting_network(config: TrainConfig) -> str:
-    """Returns the settings of the network on which the shape of the acting weights depends."""
+    """Returns the settings of the network on which shape and meaning of the acting weights depend."""
     network, usual = config.network, NetworkConfig()
     memory = f" of {network.memory_keys} x {network.memory_values}"
     return (
         f"{network.core}-{network.hidden}"
         + (memory if network.core == "outer-product" else "")
+        + (f" of {network.layers} layers" if network.core in STACKED else "")
+        + (f" with {network.heads} heads" if network.core in STACKED[1:] else "")
         + (" with normalised weights" if network.normalise_weights else "")
         + (" with pairs" if network.pairs else "")
         + (f" with {network.filters} filters" if network.filters != usual.filters else "")

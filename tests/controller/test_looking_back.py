@@ -81,11 +81,11 @@ def test_the_delta_rule_replaces_what_a_key_held_by_its_strength(strength, expec
 
 def test_turned_keys_and_queries_tell_their_distance_alone():
     rng = np.random.default_rng(0)
-    query, key = (rng.normal(size=(1, 1, 6)).astype(np.float32) for _ in range(2))
+    query, key = (jnp.asarray(rng.normal(size=(1, 1, 6)), jnp.float32) for _ in range(2))
 
     def product(t: int, s: int) -> float:
         return float(jnp.sum(turn(query, jnp.array([t])) * turn(key, jnp.array([s]))))
 
-    assert product(0, 0) == pytest.approx(float(np.sum(query * key)), abs=1e-5)
+    assert product(0, 0) == pytest.approx(float(jnp.sum(query * key)), abs=1e-5)
     assert product(9, 4) == pytest.approx(product(505, 500), abs=1e-3)
     assert abs(product(9, 4) - product(9, 5)) > 1e-2
