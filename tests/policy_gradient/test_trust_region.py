@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -124,7 +125,8 @@ def test_fitting_the_value_moves_the_value_and_not_the_policy(policy, params, ba
         start = algorithm.init(params)
         updated[epochs], _ = jax.jit(algorithm.update)(jax.random.key(0), start, batch)
     before, after = updated[0].params, updated[3].params
-    jax.tree.map(np.testing.assert_array_equal, before["policy"], after["policy"])
+    # Two programs: the last bits of the step may differ.
+    chex.assert_trees_all_close(before["policy"], after["policy"], rtol=1e-4, atol=1e-6)
     jax.tree.map(np.testing.assert_array_equal, before["value"], params["value"])
     assert not np.array_equal(
         before["value"]["head"]["value"]["w"], after["value"]["head"]["value"]["w"]
