@@ -29,16 +29,17 @@ def content(directory):
 
 
 def test_it_beats_during_a_long_generation_and_its_thread_ends(tmp_path, quick):
-    threads = threading.active_count()
     heart = Heartbeat(tmp_path)
+    before = set(threading.enumerate())
     heart.start()
+    (thread,) = set(threading.enumerate()) - before
     heart.note(3, 90, "rules")
     wait_until(lambda: (read_heartbeat(tmp_path) or heart_of_nobody).position == 3)
     first = content(tmp_path)
     wait_until(lambda: content(tmp_path)["generation_seconds"] > first["generation_seconds"])
     assert not content(tmp_path)["ended"]
     heart.stop()
-    assert threading.active_count() == threads
+    assert not thread.is_alive()
     last = read_heartbeat(tmp_path)
     assert last is not None and last.ended and last.generation_seconds is None
     assert (last.position, last.total, last.unit) == (3, 90, "rules")
