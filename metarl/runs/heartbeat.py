@@ -84,6 +84,7 @@ class Heartbeat:
             stop.wait(EVERY)
 
     def _write(self, ends: bool) -> None:
+        noted = self._noted  # before `_began`, which `note` sets first
         now, began = self._clock(), self._began
         content = {
             "time": datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
@@ -94,7 +95,7 @@ class Heartbeat:
             "ended": ends,
             "generation_seconds": None if began is None else round(max(0.0, now - began), 3),
             "longest_generation_seconds": self._longest,
-            **self._noted,
+            **noted,
         }
         partial = self._path.with_name(f".{HEARTBEAT}.{os.getpid()}{PARTIAL}")
         try:
