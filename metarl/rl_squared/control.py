@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metarl.environments import load as load_environment
-from metarl.errors import require, unknown_name
+from metarl.errors import unknown_name
 from metarl.reading import read_json_object
 from metarl.reporting import Column, Table, to_markdown, write_csv, write_file, write_json
 from metarl.rl_baselines import fitting
@@ -33,7 +33,7 @@ from .evaluation import evaluate
 from .experiments import Experiment
 from .scales import changed_settings
 from .tables import read_mean, world_text
-from .training import begin_training, resume_training
+from .training import train_in
 from .within_task import FromScratchPlan
 from .within_task_report import within_task_table, write_within_task
 
@@ -74,17 +74,8 @@ class _Work(NamedTuple):
         """Returns the run of an agent, trained to the end."""
         config = self._config(world, name)
         place = self.run.path / "trainings" / f"{_slug(world)}-{_slug(name)}"
-        if place.exists():
-            require(
-                train_config(RunDirectory.open(place).config, str(place)) == config,
-                f"{str(place)!r} was begun with other settings than experiments/ has now; choose "
-                "another --run-dir, or remove that directory.",
-            )
-        else:
-            place.parent.mkdir(exist_ok=True)
-            begin_training(config, place, command=self.run.provenance["command"])
-        self.progress.message(f"{world}, {name}: training in {place}")
-        resume_training(place, progress=self.progress)
+        command = self.run.provenance["command"]
+        train_in(place, config, f"{world}, {name}", "experiments/", command, self.progress)
         return place
 
     def _config(self, world: str, name: str) -> TrainConfig:

@@ -25,6 +25,7 @@ class Experiment(ExperimentCard):
 
 
 CONTROL = "control"
+ARCHITECTURES = "architectures"
 
 _COSTS: Mapping[ScaleName, str] = MappingProxyType(
     {"smoke": "a minute a cell", "laptop": "hours", "paper": "days without a GPU"}
@@ -93,6 +94,12 @@ _ROWS = (
         caption="control with physics per task: RL², no memory, an oracle, learners from scratch",
         costs={"smoke": "minutes", "laptop": "hours", "paper": "a day without a GPU"},
         evidence="cartpole.csv",
+    ),
+    Experiment(
+        name=ARCHITECTURES,
+        folder="architectures",
+        caption="what remembers, at equal wall-clock: GRU, LSTM, fast weights, LRU, transformer",
+        costs={"smoke": "a minute", "laptop": "half an hour", "paper": "two days without a GPU"},
     ),
 )
 

@@ -39,7 +39,7 @@ from .experiments import Experiment
 from .maze_figures import draw_observations, draw_training, draw_ways
 from .maze_measures import maze_table, measure
 from .scales import FILE, changed_settings
-from .training import begin_training, resume_training
+from .training import train_in
 
 TABLE, VIEWS, CURVES, WAYS = MAZES = tuple(
     f"rl2-{what}" for what in ("table-3", "figure-4", "figure-5", "figure-6")
@@ -157,17 +157,8 @@ class _Work(NamedTuple):
         before: Path | None = None
         for stage in self.scale["stages"]:
             config, place = self._config(stage, seed, before), self._place(stage, seed)
-            if place.exists():
-                require(
-                    train_config(RunDirectory.open(place).config, str(place)) == config,
-                    f"{str(place)!r} was begun with other settings than {FILE} has now; choose "
-                    "another --run-dir, or remove that directory.",
-                )
-            else:
-                place.parent.mkdir(exist_ok=True)
-                begin_training(config, place, command=self.run.provenance["command"])
-            self.progress.message(f"{stage}, seed {seed}: training in {place}")
-            resume_training(place, progress=self.progress)
+            command = self.run.provenance["command"]
+            train_in(place, config, f"{stage}, seed {seed}", FILE, command, self.progress)
             before = place
         assert before is not None
         return before

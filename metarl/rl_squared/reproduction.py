@@ -39,16 +39,17 @@ from metarl.runs import (
 )
 
 from .agent_files import agent_names, load
-from .config import train_config
+from .architectures import reproduce_architectures
 from .control import reproduce_control
 from .evaluation import evaluate
-from .experiments import CONTROL, EXPERIMENTS, Experiment
+from .experiments import ARCHITECTURES, CONTROL, EXPERIMENTS, Experiment
 from .learning_curves import write_curves
 from .maze_reproduction import MAZES, reproduce_mazes
 from .reproduction_tables import write_tables
-from .scales import Learnt, Scale, read_scale
-from .training import begin_training, resume_training
+from .scales import FILE, Learnt, Scale, read_scale
+from .training import train_in
 
+_WHOLE = {CONTROL: reproduce_control, ARCHITECTURES: reproduce_architectures}  # without cells
 ROUNDING = 0.05  # the paper prints one decimal
 WARM_START = "warm start"
 
@@ -100,13 +101,14 @@ def reproduce(
     if plan.experiment not in EXPERIMENTS:
         raise unknown_name("experiment", plan.experiment, EXPERIMENTS)
     experiment = EXPERIMENTS[plan.experiment]
-    if plan.experiment == CONTROL:
+    if plan.experiment in _WHOLE:
         require(
             not (plan.cells or plan.committed or plan.anew),
-            f"{CONTROL} has no cells and no classical agents; leave --cells, --agents and --anew out.",
+            f"{plan.experiment} has no cells and no classical agents; leave --cells, --agents and "
+            "--anew out.",
         )
         progress = progress or progress_on_stderr()
-        return reproduce_control(experiment, plan.scale, run_dir, command, progress)
+        return _WHOLE[plan.experiment](experiment, plan.scale, run_dir, command, progress)
     if plan.experiment in MAZES:
         require(not plan.anew, f"{plan.experiment} has no classical agents; leave --anew out.")
         progress = progress or progress_on_stderr()
@@ -223,17 +225,8 @@ class _Work(NamedTuple):
 
     def _train(self, column: Learnt, cell: str, seed: int, place: Path) -> None:
         config = column.config(self.table, cell, self.plan.scale, seed)
-        if place.exists():
-            require(
-                train_config(RunDirectory.open(place).config, str(place)) == config,
-                f"{str(place)!r} was begun with other settings than training.json has now; choose "
-                "another --run-dir, or remove that directory.",
-            )
-        else:
-            place.parent.mkdir(exist_ok=True)
-            begin_training(config, place, command=self.run.provenance["command"])
-        self.progress.message(f"{cell}, seed {seed}: training in {place}")
-        resume_training(place, progress=self.progress)
+        command = self.run.provenance["command"]
+        train_in(place, config, f"{cell}, seed {seed}", FILE, command, self.progress)
 
     def _curves(self, cells: Sequence[str], lines: Sequence[PaperCell]) -> list[Path]:
         runs = {

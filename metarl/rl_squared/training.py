@@ -131,6 +131,41 @@ def resume_training(
     return _conduct(run, make_job(config), progress, gang)
 
 
+def train_in(
+    place: Path,
+    config: TrainConfig,
+    label: str,
+    settings: str,
+    command: Sequence[str],
+    progress: Progress,
+) -> None:
+    """Trains to the end in a directory of a larger undertaking, or goes on there.
+
+    Args:
+      place: the run; its parent is made if needed.
+      config: of the training.
+      label: what is trained, in words.
+      settings: the name of what holds the settings.
+      command: the command line to record.
+      progress: where progress is shown.
+
+    Raises:
+      InvalidInput: it was begun there with other settings.
+      KeyboardInterrupt: a signal came; the same call goes on.
+    """
+    if place.exists():
+        require(
+            train_config(RunDirectory.open(place).config, str(place)) == config,
+            f"{str(place)!r} was begun with other settings than {settings} has now; choose another "
+            "--run-dir, or remove that directory.",
+        )
+    else:
+        place.parent.mkdir(exist_ok=True)
+        begin_training(config, place, command=command)
+    progress.message(f"{label}: training in {place}")
+    resume_training(place, progress=progress)
+
+
 def follow_training(gang: Gang) -> Outcome:
     """Does its share of the training that the first process of a gang resumes or has just begun.
 

@@ -205,7 +205,7 @@ def test_the_table_and_the_figures_share_a_curriculum_of_trainings(again, tmp_pa
         RunDirectory.open(tmp_path / f"run/trainings/{stage}-seed-1") for stage in ("3x3", "4x4")
     )
     assert last.config["init_from"] == str(first.path) and last.config["seed"] == 1
-    monkeypatch.setattr(maze_reproduction, "begin_training", None)
+    monkeypatch.setattr("metarl.rl_squared.training.begin_training", None)
     monkeypatch.setattr(maze_reproduction, "measure", None)
     assert again("rl2-table-3")["tables"] == document["tables"]
     for name in ("rl2-figure-4", "rl2-figure-5", "rl2-figure-6"):

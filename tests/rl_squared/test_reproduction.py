@@ -10,9 +10,9 @@ import pytest
 
 from metarl.classical_agents import read_table
 from metarl.errors import InvalidInput
-from metarl.rl_squared import Plan, reproduce, reproduction
+from metarl.rl_squared import Plan, reproduce, reproduction, resume_training
 from metarl.rl_squared.learning_curves import learning_curve
-from metarl.rl_squared.reproduction import CONTROL, EXPERIMENTS, MAZES
+from metarl.rl_squared.reproduction import ARCHITECTURES, CONTROL, EXPERIMENTS, MAZES
 from metarl.rl_squared.scales import read_scale
 from metarl.runs import RunDirectory, SilentProgress
 
@@ -86,7 +86,7 @@ def test_a_figure_has_all_columns_and_what_is_done_is_not_done_again(folder, tmp
         *("rl2-figure-2-3.svg", "rl2-figure-2-3.png"),
     }
     monkeypatch.setattr(reproduction, "evaluate", never)
-    monkeypatch.setattr(reproduction, "begin_training", never)
+    monkeypatch.setattr("metarl.rl_squared.training.begin_training", never)
     monkeypatch.setattr("metarl.classical_agents.measurements.play_split", never)
     repeated = again(plan)
     assert repeated["files"] == document["files"]
@@ -110,7 +110,7 @@ def test_an_interrupted_reproduction_goes_on_and_warm_starts_are_marked(folder, 
     }
     learnt = {"RL², taught": {**taught, "only": ["3x2"]}}
     training = {"smoke": {"classical": ["Random"], "learnt": learnt}}
-    plan, whole = Plan("rl2-table-1", "smoke", ["3x2", "4x2"]), reproduction.resume_training
+    plan, whole = Plan("rl2-table-1", "smoke", ["3x2", "4x2"]), resume_training
     (folder / "training.json").write_text(json.dumps(training))
     calls = []
 
@@ -120,7 +120,7 @@ def test_an_interrupted_reproduction_goes_on_and_warm_starts_are_marked(folder, 
             raise KeyboardInterrupt
         return whole(place, progress=progress)
 
-    monkeypatch.setattr(reproduction, "resume_training", interrupted)
+    monkeypatch.setattr("metarl.rl_squared.training.resume_training", interrupted)
     with pytest.raises(KeyboardInterrupt):
         again(plan)
     cells = again(plan)["cells"]
@@ -152,7 +152,7 @@ def test_a_figure_has_no_warm_starts(folder, monkeypatch):
     taught = {"every": {**TINY, "warm_start": "gittins"}}
     training = {"smoke": {"classical": ["Random"], "learnt": {"RL², taught": taught}}}
     (folder / "training.json").write_text(json.dumps(training))
-    monkeypatch.setattr(reproduction, "begin_training", never)
+    monkeypatch.setattr("metarl.rl_squared.training.begin_training", never)
     cells = again(Plan("rl2-figure-2", "smoke", ["3x2"]))["cells"]
     assert list(cells["3x2"]) == ["Random", "Gittins", "RL² (published)"]
 
@@ -163,7 +163,7 @@ def test_committed_agents_are_taken_where_there_are_such(folder, monkeypatch):
     settings = {**SETTINGS, "cells": {**SETTINGS["cells"], "10x5": {"episodes": 10, "arms": 5}}}
     (folder / "training.json").write_text(json.dumps(training))
     (folder / "settings.json").write_text(json.dumps(settings))
-    monkeypatch.setattr(reproduction, "begin_training", never)
+    monkeypatch.setattr("metarl.rl_squared.training.begin_training", never)
     plan = Plan("rl2-table-1", "smoke", ["3x2", "10x5"], committed=True)
     cells = again(plan)["cells"]
     assert list(cells["3x2"]) == ["Random", "RL² (published)"]
@@ -227,7 +227,7 @@ def test_a_curve_is_0_at_the_first_iteration_and_1_where_it_meets_the_reference(
     assert curve.deviation == pytest.approx([0.0, np.std([0.5, 1.0], ddof=1), 0.0])
 
 
-OF_CELLS = [row for row in EXPERIMENTS.values() if row.name not in (CONTROL, *MAZES)]
+OF_CELLS = [row for row in EXPERIMENTS.values() if row.name not in (ARCHITECTURES, CONTROL, *MAZES)]
 
 
 @pytest.mark.parametrize("name", sorted({row.folder for row in OF_CELLS}))

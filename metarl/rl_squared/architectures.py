@@ -1,0 +1,225 @@
+"""Architectures at equal wall-clock: what remembers best, given the same seconds of acting and learning?
+
+    rates      updates of every architecture, measured in turns within one process, warm: steps a second
+    trained    each for as many environment steps as it makes in the seconds that all are given
+    played     all in the same test tasks with the same luck
+    written    a table for each world, and the curves against environment steps and against seconds
+
+The rates are measured once and kept, with the budget that follows from them; so a training is one of a
+number of steps, which repeats to the bit wherever it is resumed. Compiling and trying on validation
+tasks are not among the seconds; what the clock showed with them stands in the table too.
+
+Whatever has been measured or trained lies in the run's directory and is not done again.
+
+Letters: S seeds; N points of a curve.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from metarl import classical_agents
+from metarl.environments import Agent, Trial, play_split
+from metarl.errors import unknown_name
+from metarl.reading import read_json_object
+from metarl.reporting import write_json
+from metarl.runs import (
+    Progress,
+    RunDirectory,
+    begin_or_go_on,
+    experiment_folder,
+    saying_how_to_go_on,
+)
+from metarl.statistics import mean_interval
+
+from .agent_files import load
+from .architecture_report import write_architectures
+from .benchmark import Program, median_seconds
+from .config import TrainConfig, preset, train_config
+from .evaluation import describe_trial
+from .experiments import Experiment
+from .scales import changed_settings
+from .train_job import TrainJob
+from .training import make_job, train_in
+
+_SETTINGS = "settings.json"
+YARDSTICKS = ("random", "oracle")  # who knows nothing, and who knows the task
+TOGETHER = 500  # tasks that are played at a time, as a transformer remembers much
+_LUCK = 0  # seed of test tasks and of what happens in them
+
+
+class Rate(NamedTuple):
+    """How fast an architecture is in a world, and what follows."""
+
+    steps_per_second: float
+    env_steps: int  # the budget of each of its trainings, whole updates
+    parameters: int  # numbers in the network that acts
+
+
+class _Work(NamedTuple):
+    """One command at work."""
+
+    settings: Mapping[str, Any]  # of the experiment
+    scale: Mapping[str, Any]
+    run: RunDirectory
+    progress: Progress
+
+    def measure(self, world: str) -> dict[str, Any]:
+        """Returns the document of one world: "environment", "tasks", "rates", "runs", "returns"."""
+        kept = self.run.path / f"{world}.json"
+        if not kept.is_file():
+            rates = self._rates(world)
+            runs = {
+                name: [str(self._trained(world, name, seed, rate)) for seed in self._seeds]
+                for name, rate in rates.items()
+            }
+            agents = {name: [load(place) for place in places] for name, places in runs.items()}
+            trial = next(iter(agents.values()))[0].trial
+            players = {name: [one.as_agent() for one in ones] for name, ones in agents.items()}
+            players |= {name: [classical_agents.make(name, trial)] for name in YARDSTICKS}
+            document = {
+                "environment": describe_trial(trial),
+                "tasks": self.scale["tasks"],
+                "rates": {name: rate._asdict() for name, rate in rates.items()},
+                "runs": runs,
+                "returns": {
+                    name: [self._play(world, name, one, trial) for one in ones]
+                    for name, ones in players.items()
+                },
+            }
+            write_json(kept, document)
+        return read_json_object(kept)
+
+    def _play(self, world: str, name: str, agent: Agent, trial: Trial) -> dict[str, float]:
+        """Returns the mean return of an agent in the test tasks."""
+        self.progress.message(f"{world}, {name}: {self.scale['tasks']:,} test tasks")
+        played = play_split(agent, trial, _LUCK, self.scale["tasks"], "test", TOGETHER)
+        return mean_interval(played.totals)._asdict()
+
+    @property
+    def _seeds(self) -> range:
+        return range(self.scale["seeds"])
+
+    def _rates(self, world: str) -> dict[str, Rate]:
+        """Returns the rate of each architecture; all are measured if they were not before."""
+        kept = self.run.path / "rates" / f"{world}.json"
+        if not kept.is_file():
+            jobs = {
+                name: make_job(self._config(world, name)) for name in self.settings["architectures"]
+            }
+            self.progress.message(f"{world}: how fast is each architecture?")
+            plan = (self.scale["seconds"], self.scale["rounds"], self.scale["steps_of_a_round"])
+            rates = measure_rates(jobs, *plan, self.progress.message)
+            kept.parent.mkdir(exist_ok=True)
+            write_json(kept, {name: rate._asdict() for name, rate in rates.items()})
+        return {name: Rate(**rate) for name, rate in read_json_object(kept).items()}
+
+    def _trained(self, world: str, name: str, seed: int, rate: Rate) -> Path:
+        """Returns the run of one agent, trained to the end."""
+        own = {
+            "seed": seed,
+            "env_steps": rate.env_steps,
+            "validation_every": math.ceil(rate.env_steps / self.scale["tries"]),
+        }
+        config = self._config(world, name, own)
+        place = self.run.path / "trainings" / f"{world}-{name}-seed-{seed}"
+        label = f"{world}, {name}, seed {seed}, {rate.env_steps:,} steps"
+        command = self.run.provenance["command"]
+        train_in(place, config, label, _SETTINGS, command, self.progress)
+        return place
+
+    def _config(self, world: str, name: str, own: Mapping[str, Any] | None = None) -> TrainConfig:
+        values = preset(self.scale["preset"]).to_json()
+        changes = (
+            self.settings["architectures"][name],
+            self.scale["every"],
+            self.scale["worlds"][world],
+            own or {},
+        )
+        values = functools.reduce(changed_settings, changes, values)
+        return train_config(values, f"{_SETTINGS}, {world}, {name}")
+
+
+def reproduce_architectures(
+    experiment: Experiment,
+    scale: str,
+    run_dir: str | Path | None,
+    command: Sequence[str],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Measures, trains and compares, or goes on with it.
+
+    Args:
+      experiment: its card.
+      scale: a scale of its `settings.json`.
+      run_dir: where everything is kept; `runs/FOLDER-SCALE` if None.
+      command: the command line to record.
+      progress: where progress is shown.
+
+    Returns:
+      "experiment", "scale", "run_dir", "tables" by world, and "files" that were written.
+
+    Raises:
+      InvalidInput: there is no such scale, another reproduction is in that directory, or no checkout.
+      KeyboardInterrupt: a signal came; the same command goes on.
+    """
+    settings = read_json_object(experiment_folder(experiment.folder) / _SETTINGS)
+    if scale not in settings["scales"]:
+        raise unknown_name("scale", scale, settings["scales"])
+    place = run_dir or experiment.run_dir(scale)  # type: ignore[arg-type]
+    run = begin_or_go_on(place, {"architectures": experiment.folder, "scale": scale}, command)
+    with run.lock(), saying_how_to_go_on(progress):
+        work = _Work(settings, settings["scales"][scale], run, progress)
+        documents = {world: work.measure(world) for world in work.scale["worlds"]}
+        tables, files = write_architectures(run.path, experiment.name, documents)
+        whole = {
+            "experiment": experiment.name,
+            "scale": scale,
+            "run_dir": str(run.path),
+            "tables": tables,
+            "files": [str(path) for path in files],
+        }
+        write_json(experiment.document_in(run.path), whole)
+    return whole
+
+
+def measure_rates(
+    jobs: Mapping[str, TrainJob],
+    seconds: float,
+    rounds: int,
+    steps: int,
+    say: Callable[[str], None],
+) -> dict[str, Rate]:
+    """Returns the rate of each training, and the budget that takes it so many seconds.
+
+    Args:
+      jobs: by name; none has begun.
+      seconds: of acting and learning that each is to have.
+      rounds: in each of which every program runs once; the median counts.
+      steps: of each program, about.
+      say: called with a line about what is measured next.
+    """
+    sizes = {name: job.trials * job.trial.length for name, job in jobs.items()}  # of an update
+    counts = {name: max(1, steps // size) for name, size in sizes.items()}
+    programs = {name: _program(job, counts[name]) for name, job in jobs.items()}
+    taken = median_seconds(programs, rounds, say)
+    rates = {}
+    for name, job in jobs.items():
+        update = sizes[name]
+        rate = counts[name] * update / taken[name]
+        budget = max(1, round(seconds * rate / update)) * update
+        acting = jax.eval_shape(job.acting.init, jax.random.key(0))
+        rates[name] = Rate(rate, budget, sum(x.size for x in jax.tree.leaves(acting)))
+    return rates
+
+
+def _program(job: TrainJob, updates: int) -> Program:
+    """Returns so many updates, to be run again and again from the same beginning."""
+    learner, rows = job.init().learner, job.reinforcement_rows(0, updates)
+    return lambda: job.reinforcement_chunk(learner, *rows)
