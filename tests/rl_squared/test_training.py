@@ -241,7 +241,7 @@ def test_bad_worlds_are_refused_before_anything_is_written(tmp_path):
 
 @pytest.mark.slow
 def test_reinforcement_alone_learns_to_explore(tmp_path):
-    """Two arms, ten pulls: random gives 5; 6 is some ten standard errors above it on 2,000 tasks."""
+    """Two arms, ten pulls: random earns 5, the Bayes optimum 6.02; a standard error here is 0.06."""
     config = TrainConfig(
         world=WorldConfig(arms=2, episodes=10),
         network=NetworkConfig(hidden=16),
@@ -250,4 +250,4 @@ def test_reinforcement_alone_learns_to_explore(tmp_path):
         ppo=dataclasses.replace(TrainConfig().ppo, learning_rate=3e-3),
     )
     agent = train(config, tmp_path / "run", progress=SilentProgress())
-    assert play_split(agent.as_agent(), agent.trial, 1, 2_000, "test").totals.mean() > 6
+    assert play_split(agent.as_agent(), agent.trial, 1, 2_000, "test").totals.mean() > 5.7
