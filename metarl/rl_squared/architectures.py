@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import jax
 
 from metarl import classical_agents
-from metarl.environments import Agent, Trial, play_split
+from metarl.environments import Agent, Trial, play
 from metarl.errors import unknown_name
 from metarl.reading import read_json_object
 from metarl.reporting import write_json
@@ -50,7 +50,6 @@ from .training import make_job, train_in
 
 _SETTINGS = "settings.json"
 YARDSTICKS = ("random", "oracle")  # who knows nothing, and who knows the task
-TOGETHER = 500  # tasks that are played at a time, as a transformer remembers much
 _LUCK = 0  # seed of test tasks and of what happens in them
 
 
@@ -99,8 +98,9 @@ class _Work(NamedTuple):
     def _play(self, world: str, name: str, agent: Agent, trial: Trial) -> dict[str, float]:
         """Returns the mean return of an agent in the test tasks."""
         self.progress.message(f"{world}, {name}: {self.scale['tasks']:,} test tasks")
-        played = play_split(agent, trial, _LUCK, self.scale["tasks"], "test", TOGETHER)
-        return mean_interval(played.totals)._asdict()
+        task_key, key = jax.random.split(jax.random.key(_LUCK))
+        tasks = trial.environment.sample_tasks(task_key, self.scale["tasks"], "test")
+        return mean_interval(play(agent, trial, key, tasks).totals)._asdict()
 
     @property
     def _seeds(self) -> range:
