@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from metarl import classical_agents
 from metarl.errors import InvalidInput
 from metarl.reading import read_json_object
-from metarl.rl_squared import Plan, architectures, make_trial, reproduce
+from metarl.rl_squared import Plan, WorldConfig, architectures, make_trial, reproduce
 from metarl.rl_squared.architecture_report import architecture_table, write_architectures
-from metarl.rl_squared.architectures import _Work, measure_rates
+from metarl.rl_squared.architectures import Rate, _Work, measure_rates
 from metarl.rl_squared.config import CORES
 from metarl.runs import RunDirectory, SilentProgress, experiment_folder
 
@@ -154,6 +155,36 @@ def test_curves_end_at_the_same_second(document, tmp_path):
     assert float(ends["gru", "200.0"]) == float(ends["lru", "100.0"]) == 10.0
     assert all(path.is_file() for path in files)
     assert {path.suffix for path in files} == {".csv", ".md", ".svg", ".png"}
+
+
+def test_what_is_measured_is_kept_and_the_rate_is_the_budget(settings, tmp_path, monkeypatch):
+    """Trainings are left out, and random agents play for those that they would give."""
+    trial = make_trial(WorldConfig(arms=2, episodes=3))
+    player = SimpleNamespace(trial=trial, as_agent=lambda: classical_agents.make("random", trial))
+    trained = []
+    monkeypatch.setattr(architectures, "load", lambda place: player)
+    monkeypatch.setattr(architectures, "train_in", lambda *given: trained.append(given[:2]))
+    (tmp_path / "rates").mkdir()
+    rates = {"gru": Rate(10.0, 400, 5)._asdict(), "lru": Rate(5.0, 200, 6)._asdict()}
+    (tmp_path / "rates" / "small.json").write_text(json.dumps(rates))
+    world = {"world": {"environment": "bandit", "arms": 2, "episodes": 3}}
+    scale = {**settings["scales"]["smoke"], "seeds": 2, "tries": 4, "worlds": {"small": world}}
+    run: Any = SimpleNamespace(path=tmp_path, provenance={"command": ["metarl"]})
+    work = _Work(settings, scale, run, SilentProgress())
+    document = work.measure("small")
+    assert document["rates"] == rates and list(document["runs"]) == ["gru", "lru"]
+    found = [(place.name, c.env_steps, c.validation_every, c.seed) for place, c in trained]
+    assert found == [
+        ("small-gru-seed-0", 400, 100, 0),
+        ("small-gru-seed-1", 400, 100, 1),
+        ("small-lru-seed-0", 200, 50, 0),
+        ("small-lru-seed-1", 200, 50, 1),
+    ]
+    returns = document["returns"]
+    assert returns["gru"] == 2 * [returns["random"][0]]  # the same tasks with the same luck
+    assert returns["oracle"][0]["mean"] > returns["random"][0]["mean"]
+    monkeypatch.setattr(architectures, "train_in", None)
+    assert work.measure("small") == document
 
 
 @pytest.mark.parametrize("plan", [{"cells": ["10"]}, {"committed": True}, {"anew": True}])
