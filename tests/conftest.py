@@ -37,3 +37,13 @@ def few_mappings() -> Iterator[None]:
     if _MAPPINGS.exists() and _MAPPINGS.read_bytes().count(b"\n") > _MANY_MAPPINGS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture
+def keys_unchecked() -> Iterator[None]:
+    """For updates of PPO or TRPO in many worlds: jax takes a key for consumed twice that is not.
+
+    It complains of `vmap(lambda key: lax.scan(f, x, random.split(key, n)))`.
+    """
+    with jax.debug_key_reuse(False):
+        yield

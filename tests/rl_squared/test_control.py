@@ -71,6 +71,7 @@ def test_what_control_has_not_is_refused(plan, tmp_path):
 
 
 @pytest.mark.extras
+@pytest.mark.usefixtures("keys_unchecked")
 def test_the_smoke_reproduction_writes_tables_and_does_nothing_twice(settings, tmp_path):
     place = tmp_path / "run"
     document = reproduce(Plan("control", "smoke"), place)
