@@ -9,14 +9,14 @@ Letters: N tasks; T steps; E episodes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, PartitionSpec
 
 from metarl.errors import require
 
@@ -72,7 +72,8 @@ def play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Played:
     Raises:
       InvalidInput: the tasks are not of this family, or hold NaN.
     """
-    return _play(agent, trial, key, _checked(trial, tasks))
+    tasks = _checked(trial, tasks)
+    return _play(agent, trial, key, tasks, jnp.arange(_count(tasks)))
 
 
 def record(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Recording:
@@ -137,30 +138,42 @@ def play_in_chunks(
     require(0 <= whole_number("seed", seed, 0) < 2**32, f"seed is {seed}; it must be below 2^32.")
     task_key, key = jax.random.split(jax.random.key(seed))
     for first in range(0, count, chunk):
-        indices = _spread(np.arange(first, min(first + chunk, count)))
-        tasks = _tasks(trial, split, task_key, indices)
-        yield jax.device_get(_play(agent, trial, key, tasks, first))
+        indices = np.arange(first, min(first + chunk, count))
+        play_drawn = _player(trial, split, len(indices))
+        yield jax.device_get(play_drawn(task_key, key, agent, indices))
 
 
-def _spread(indices: np.ndarray) -> jax.Array:
-    """Returns the indices on all devices of this process, so that each plays its share."""
+@functools.lru_cache(maxsize=64)
+def _player(trial: Trial, split: Split, count: int) -> Callable[..., Played]:
+    """Returns the program that draws the tasks of `count` indices and plays in them.
+
+    If it can, it deals them out to all devices of this process. Each then does its share alone:
+    devices that shared a loop would wait for each other at each of its steps.
+    """
+
+    def play_drawn(task_key: jax.Array, key: jax.Array, agent: Agent, indices: jax.Array) -> Played:
+        def draw(index: jax.Array) -> Task:
+            return trial.environment.sample_task(jax.random.fold_in(task_key, index), split)
+
+        return _play(agent, trial, key, jax.vmap(draw)(indices), indices)
+
     devices = jax.local_devices()
-    if len(indices) % len(devices):
-        return jnp.asarray(indices)
+    if count % len(devices) or len(devices) == 1:
+        return jax.jit(play_drawn)
     mesh = jax.make_mesh((len(devices),), ("tasks",), axis_types=(AxisType.Auto,), devices=devices)
-    return jax.device_put(indices, NamedSharding(mesh, PartitionSpec("tasks")))
-
-
-@functools.partial(jax.jit, static_argnames=("trial", "split"))
-def _tasks(trial: Trial, split: Split, key: jax.Array, indices: jax.Array) -> Task:
-    def draw(index: jax.Array) -> Task:
-        return trial.environment.sample_task(jax.random.fold_in(key, index), split)
-
-    return jax.vmap(draw)(indices)
+    whole, dealt = PartitionSpec(), PartitionSpec("tasks")
+    spread = jax.shard_map(
+        play_drawn,
+        mesh=mesh,
+        in_specs=(whole, whole, whole, dealt),
+        out_specs=dealt,
+        check_vma=False,
+    )
+    return jax.jit(spread)
 
 
 @functools.partial(jax.jit, static_argnames="trial")
-def _play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task, first: int = 0) -> Played:
+def _play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task, indices: jax.Array) -> Played:
     def play_one(index: jax.Array, task: Task) -> Played:
         episodes = (trial.max_episodes,)
         nothing = Played(
@@ -180,7 +193,7 @@ def _play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task, first: int = 
             0
         ]
 
-    return jax.vmap(play_one)(first + jnp.arange(_count(tasks)), tasks)
+    return jax.vmap(play_one)(indices, tasks)
 
 
 @functools.partial(jax.jit, static_argnames="trial")

@@ -49,7 +49,9 @@ class Tuned(NamedTuple):
 
     @property
     def on_edge(self) -> tuple[str, ...]:
-        """Entrants whose best rate lies on the grid's edge."""
+        """Entrants whose best rate lies on the grid's edge; none where nothing was tuned."""
+        if not self.learning_rates.size:
+            return ()
         edges = (self.learning_rates[0], self.learning_rates[-1])
         return tuple(
             label

@@ -67,12 +67,15 @@ def policy_learner(environment: Environment, config: PolicyAgentConfig) -> Agent
     policy = make_policy(environment, config)
     algorithm = make_algorithm(policy, config)
     steps = rollout_steps(environment, config)
+    # One world after the other: jaxlib's QR of a batch, which makes orthogonal matrices, waits in a
+    # thread for others of the same pool, so that two devices of a CPU can wait for ever.
+    init_policy = jax.custom_batching.sequential_vmap(policy.init)
 
     def init(key: jax.Array, trial: Trial, task: None) -> Memory:
         del trial, task
         policy_key, update_key = jax.random.split(key)
         return Memory(
-            learner=algorithm.init(policy.init(policy_key)),
+            learner=algorithm.init(init_policy(policy_key)),
             rollout=no_experience(environment, steps),
             step=jnp.zeros((), jnp.int32),
             key=update_key,

@@ -48,7 +48,7 @@ def test_agents_differ_in_memory_and_in_what_they_see_alone(settings, scale):
 
 
 def test_learners_are_those_that_can_learn_in_the_world(settings):
-    one = work(settings, "smoke")
+    one = work(settings, "laptop")
     assert set(settings["learners"]) <= set(one._fitting("cartpole"))
     assert "dqn" not in one._fitting("pendulum") and "ppo" in one._fitting("pendulum")
 
@@ -80,7 +80,7 @@ def test_the_smoke_reproduction_writes_tables_and_does_nothing_twice(settings, t
         agents = {row["agent"] for row in csv.DictReader(file)}
     assert agents == {*settings["agents"], "ppo", "random"}
     written = {path: path.stat().st_mtime_ns for path in place.glob("trainings/*/agent.npz")}
-    assert len(written) == 6
+    assert len(written) == 3
     again = reproduce(Plan("control", "smoke"), place)
     assert again["files"] == document["files"]
     assert written == {path: path.stat().st_mtime_ns for path in written}
