@@ -370,6 +370,7 @@ def _from_table(name: str) -> Callable[..., optax.GradientTransformationExtraArg
 def _provenance(row: NamedRule, found: Found) -> str:
     """Returns what the docstring of a rule found here says of it, a sentence a fact."""
     multiple = row.learning_rate_multiple
+    adams = NAMED_RULES["adam"].learning_rate_multiple or 1.0
     verdicts = {
         None: "It was not compared in the aggregate over held-out problems.",
         True: "In the aggregate over held-out problems it beat tuned Adam.",
@@ -378,7 +379,8 @@ def _provenance(row: NamedRule, found: Found) -> str:
     rate = (
         "Its one learning rate for all problems was not measured."
         if multiple is None
-        else f"Without tuning take {multiple:g} times Adam's learning rate, {1e-3 * multiple:g} for Adam's 1e-3."
+        else f"Without tuning take {1e-3 * multiple:.2g}: its one learning rate for all search problems, which are "
+        f"short; Adam's there is {1e-3 * adams:.2g}."
     )
     facts = (
         f"Compared: {found.comparison}. {verdicts[found.beats_adam]}",

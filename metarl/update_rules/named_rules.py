@@ -97,8 +97,9 @@ class NamedRule:
 _PAPER = "test accuracy in the paper (Wide ResNet, CIFAR-10, 300 epochs):"
 
 
-def _from_table(name: str, text: str, accuracy: float) -> NamedRule:
-    return NamedRule(name, text, _ICML, "?", note=f"{_PAPER} {accuracy} % [?]")
+def _from_table(name: str, text: str, accuracy: float, multiple: float | None = None) -> NamedRule:
+    note = f"{_PAPER} {accuracy} % [?]"
+    return NamedRule(name, text, _ICML, "?", learning_rate_multiple=multiple, note=note)
 
 
 _ZOO_SEARCH = (
@@ -106,7 +107,7 @@ _ZOO_SEARCH = (
 )
 
 
-def _from_zoo(name: str, text: str, comparison: str, beats_adam: bool | None = None) -> NamedRule:
+def _from_zoo(name: str, text: str, comparison: str, multiple: float) -> NamedRule:
     found = Found(
         command="metarl search --config experiments/zoo/from_adam_powersign.json",
         experiment="zoo",
@@ -115,9 +116,9 @@ def _from_zoo(name: str, text: str, comparison: str, beats_adam: bool | None = N
         rules_trained=1646,
         versions="metarl 0.1.0, jax 0.10.2, optax 0.2.8",
         comparison=comparison,
-        beats_adam=beats_adam,
+        beats_adam=True,
     )
-    return NamedRule(name, text, _ZOO_SEARCH, "v", found=found)
+    return NamedRule(name, text, _ZOO_SEARCH, "v", found=found, learning_rate_multiple=multiple)
 
 
 def _decayed(family: str, text: str) -> tuple[NamedRule, ...]:
@@ -142,6 +143,7 @@ _ROWS = (
         "Kingma, Ba, ICLR 2015",
         "r",
         relative_learning_rate=1.0,
+        learning_rate_multiple=10**1.5,
         note=f"{_PAPER} 90.1 % [?]",
     ),
     NamedRule("rmsprop", "rmsprop", "Tieleman, Hinton, 2012", "r", note=f"{_PAPER} 90.3 % [?]"),
@@ -169,7 +171,7 @@ _ROWS = (
     _from_table("drop10-momentum-over-exp-g2", "drop(m, 0.1) / exp(g^2)", 92.4),
     _from_table("drop10-powersign", "drop(g, 0.1) * exp(sign(g) * sign(m))", 92.4),
     _from_table("clip-rmsprop-plus-drop30-momentum", "clip(rmsprop, 1e-5) + drop(m, 0.3)", 90.8),
-    _from_table("adam-powersign", "adam * exp(sign(g) * sign(m))", 92.0),
+    _from_table("adam-powersign", "adam * exp(sign(g) * sign(m))", 92.0, multiple=10.0),
     _from_table("adam-exp-momentum", "adam * exp(m)", 92.8),
     _from_table("sgd-plus-drop30-momentum", "g + drop(m, 0.3)", 92.9),
     _from_table("drop10-momentum-exp-g3", "drop(m, 0.1) * exp(g^3)", 92.7),
@@ -193,6 +195,7 @@ _ROWS = (
             beats_adam=False,
         ),
         relative_learning_rate=1.0,
+        learning_rate_multiple=10.0,
     ),
     _from_zoo(
         "adam-step-back",
@@ -200,7 +203,7 @@ _ROWS = (
         "over 18 held-out problems 0.91 [0.86, 0.96] of tuned Adam's loss, a step worth 1.15 [1.09, 1.26] "
         "of its steps; better on 13, worse on 3; not clearly better than adam-powersign, from "
         "which the search began",
-        beats_adam=True,
+        multiple=10**1.5,
     ),
     _from_zoo(
         "adam-sharp-powersign",
@@ -208,7 +211,7 @@ _ROWS = (
         "over 18 held-out problems 0.92 [0.88, 0.96] of tuned Adam's loss, a step worth 1.30 [1.14, 1.33] "
         "of its steps; better on 12, worse on 2; not clearly better than adam-powersign, from "
         "which the search began",
-        beats_adam=True,
+        multiple=10**0.5,
     ),
     _from_zoo(
         "sgd-plus-drop10-adam-powersign",
@@ -216,7 +219,7 @@ _ROWS = (
         "over 18 held-out problems 0.94 [0.90, 0.97] of tuned Adam's loss, a step worth 1.13 [1.05, 1.22] "
         "of its steps; better on 9, worse on 2; not clearly better than adam-powersign, from "
         "which the search began",
-        beats_adam=True,
+        multiple=10**1.5,
     ),
 )
 
