@@ -105,9 +105,14 @@ def _order(entry: Mapping[str, Any]) -> tuple[float, float]:
 
 def _notes(result: Mapping[str, Any]) -> list[str]:
     rates = result["learning_rates"]
-    notes = [
+    tuning = (
         f"Tuning: {len(rates)} learning rates from {rates[0]:.0e} to {rates[-1]:.0e} for each, "
-        f"{result['runs_spent']:,} runs in all.",
+        f"{result['runs_spent']:,} runs in all."
+        if rates
+        else "Not tuned: one learning rate of each for all problems, found on the search problems."
+    )
+    notes = [
+        tuning,
         "Intervals: 95 %, bootstrap over seeds. Difference: mean of pairs by seed; below zero is better than Adam.",
     ]
     if "target_of" in result:  # in protocol 1 it was Adam

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 import sys
@@ -229,3 +230,22 @@ def test_nothing_is_written_when_a_name_is_wrong(tmp_path):
     with pytest.raises(InvalidInput, match="Unknown standard optimizer 'lyon'"):
         begin_comparison([], CompareConfig(references=("lyon",)), tmp_path / "never")
     assert not (tmp_path / "never").exists()
+
+
+def test_the_default_track_gives_everybody_one_rate_for_all_problems(toy, monkeypatch, tmp_path):
+    from metarl.optimizer_search import default_rates as module
+
+    monkeypatch.setattr(module.problem_suite, "suite", lambda name: PROBLEMS[1:])
+    config = dataclasses.replace(
+        CONFIG, problem=PROBLEMS[:1], track="default", schedules=("constant",), horizons=()
+    )
+    run = begin_comparison([*entrants()[:1], entrant("sgd")], config, tmp_path / "run")
+    document = resume_comparison(run.path, own=PROBLEMS[:1], progress=Silent())
+    found = document["details"]["toy"]
+    assert found["on_edge"] == [] and found["learning_rates"] == [] and found["runs_spent"] == 0
+    rates = {label: entry["learning_rate"] for label, entry in found["entries"].items()}
+    assert rates == json.loads((run.path / "measurements" / "default_rates.json").read_text())
+    assert rates["sign"] == 0.002  # its own multiple
+    np.testing.assert_allclose(2 * np.log10(rates["sgd"]) % 1, 0, atol=1e-9)  # half-decades
+    report = (run.path / "report.html").read_text()
+    assert "Not tuned: one learning rate of each for all problems" in report

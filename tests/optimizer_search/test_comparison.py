@@ -251,18 +251,3 @@ def test_a_rule_called_like_a_reference_stands_beside_it(toy, monkeypatch):
     assert tuple(found) == ("rmsprop", "optax rmsprop", "adam")
     ours, theirs = found["rmsprop"].curves, found["optax rmsprop"].curves
     assert not np.allclose(ours, theirs, rtol=1e-3)
-
-
-def test_the_default_track_gives_everybody_one_rate_for_all_problems(toy, monkeypatch, tmp_path):
-    from metarl.optimizer_search import default_rates as module
-
-    monkeypatch.setattr(module.problem_suite, "suite", lambda name: ("toy_problem:gentle",))
-    config = dataclasses.replace(CONFIG, problem=("toy_problem:logistic",), track="default")
-    bringing_one = entrant(POWERSIGN)._replace(learning_rate_multiple=30.0)
-    found = compare([entrant("sgd"), bringing_one], config, place=tmp_path).problems["toy"]
-    assert found.on_edge == () and len(found.learning_rates) == 0 and found.runs_spent == 0
-    rates = {label: entry.learning_rate for label, entry in found.entries.items()}
-    assert rates == json.loads((tmp_path / "default_rates.json").read_text())
-    assert rates[POWERSIGN] == 0.03
-    np.testing.assert_allclose(2 * np.log10(rates["sgd"]) % 1, 0, atol=1e-9)  # half-decades
-    assert {entry.curves.shape[0] for entry in found.entries.values()} == {SEEDS}
