@@ -114,7 +114,10 @@ BANDIT = {
 }
 
 
-@pytest.mark.parametrize("name", BANDIT)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("reinforce", "trpo")]
+
+
+@pytest.mark.parametrize("name", ["q-learning", "dqn", "ppo", *SLOW])
 def test_every_learner_finds_a_good_arm(name):
     trial = Trial(load("bandit", arms=3), episodes=512)
     returns = mean_returns(BANDIT[name], trial, 32)
