@@ -43,7 +43,8 @@ def few_mappings() -> Iterator[None]:
 def keys_unchecked() -> Iterator[None]:
     """For updates of PPO or TRPO in many worlds: jax takes a key for consumed twice that is not.
 
-    It complains of `vmap(lambda key: lax.scan(f, x, random.split(key, n)))`.
+    It complains of `vmap(lambda key: lax.scan(f, x, random.split(key, n)))`. Also for a program that
+    is timed, again and again with the same key.
     """
     with jax.debug_key_reuse(False):
         yield

@@ -195,6 +195,7 @@ def test_what_architectures_have_not_is_refused(plan, tmp_path):
 
 
 @pytest.mark.extras
+@pytest.mark.usefixtures("keys_unchecked")
 def test_the_smoke_reproduction_does_nothing_twice(settings, tmp_path):
     place = tmp_path / "run"
     plan = Plan("architectures", "smoke")
