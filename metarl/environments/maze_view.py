@@ -141,7 +141,7 @@ def shade(rays: Rays, width: int, height: int) -> jax.Array:
     ground = ground * _light(0.5 * focal / jnp.abs(down))
     colour = jnp.where((jnp.abs(level) < 0.5)[..., None], colour, ground[:, None])
     level = down * rays.pillar[None] / focal
-    is_pillar = (level < 0.5) & (level > 0.5 - PILLAR_HEIGHT)
+    is_pillar = (rays.pillar < FAR)[None] & (level < 0.5) & (level > 0.5 - PILLAR_HEIGHT)
     pillar = (0.45 + 0.55 * rays.facing) * (0.3 + 0.7 * _light(rays.pillar))  # it glows
     colour = jnp.where(is_pillar[..., None], PILLAR[None, None] * pillar[None, :, None], colour)
     return jnp.round(colour).astype(jnp.uint8)

@@ -338,7 +338,7 @@ def paint(rays, width, height) -> np.ndarray:
         below = row + 0.5 - height / 2
         for column in range(width):
             wall, pillar = float(rays.wall[column]), float(rays.pillar[column])
-            if -0.1 < below * pillar / focal < 0.5:
+            if pillar < 100 and -0.1 < below * pillar / focal < 0.5:
                 shown[row, column] = "pillar"
             elif abs(below) * wall / focal < 0.5:
                 shown[row, column] = "wall"
