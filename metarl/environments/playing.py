@@ -73,7 +73,7 @@ def play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Played:
       InvalidInput: the tasks are not of this family, or hold NaN.
     """
     tasks = _checked(trial, tasks)
-    return _play(agent, trial, key, tasks, jnp.arange(_count(tasks)))
+    return _play(trial, agent, key, tasks, jnp.arange(_count(tasks)))
 
 
 def record(agent: Agent, trial: Trial, key: jax.Array, tasks: Task) -> Recording:
@@ -139,41 +139,49 @@ def play_in_chunks(
     task_key, key = jax.random.split(jax.random.key(seed))
     for first in range(0, count, chunk):
         indices = np.arange(first, min(first + chunk, count))
-        play_drawn = _player(trial, split, len(indices))
-        yield jax.device_get(play_drawn(task_key, key, agent, indices))
+        tasks = _dealt(_tasks, (trial, split), 1, len(indices))(task_key, indices)
+        play_dealt = _dealt(_play, (trial,), 2, len(indices))
+        yield jax.device_get(play_dealt(agent, key, tasks, indices))
 
 
 @functools.lru_cache(maxsize=64)
-def _player(trial: Trial, split: Split, count: int) -> Callable[..., Played]:
-    """Returns the program that draws the tasks of `count` indices and plays in them.
+def _dealt(program: Any, fixed: tuple[Any, ...], whole: int, count: int) -> Callable[..., Any]:
+    """Returns the program on all devices of this process, each with its share of `count` rows.
 
-    If it can, it deals them out to all devices of this process. Each then does its share alone:
-    devices that shared a loop would wait for each other at each of its steps.
+    Each does its share alone: devices that shared a loop would wait for each other at each of its
+    steps. What cannot be dealt out evenly stays on one.
+
+    Args:
+      program: takes what is fixed, then what every device is given whole, then rows.
+      fixed: its first arguments.
+      whole: how many arguments after these every device is given whole.
+      count: of the rows.
     """
-
-    def play_drawn(task_key: jax.Array, key: jax.Array, agent: Agent, indices: jax.Array) -> Played:
-        def draw(index: jax.Array) -> Task:
-            return trial.environment.sample_task(jax.random.fold_in(task_key, index), split)
-
-        return _play(agent, trial, key, jax.vmap(draw)(indices), indices)
-
+    own = functools.partial(program, *fixed)
     devices = jax.local_devices()
-    if count % len(devices) or len(devices) == 1:
-        return jax.jit(play_drawn)
+    if len(devices) == 1 or count % len(devices):
+        return own
     mesh = jax.make_mesh((len(devices),), ("tasks",), axis_types=(AxisType.Auto,), devices=devices)
-    whole, dealt = PartitionSpec(), PartitionSpec("tasks")
-    spread = jax.shard_map(
-        play_drawn,
-        mesh=mesh,
-        in_specs=(whole, whole, whole, dealt),
-        out_specs=dealt,
-        check_vma=False,
-    )
+
+    def spread(*arguments: Any) -> Any:
+        rows = PartitionSpec("tasks")
+        specs = (PartitionSpec(),) * whole + (rows,) * (len(arguments) - whole)
+        run = jax.shard_map(own, mesh=mesh, in_specs=specs, out_specs=rows, check_vma=False)
+        return run(*arguments)
+
     return jax.jit(spread)
 
 
-@functools.partial(jax.jit, static_argnames="trial")
-def _play(agent: Agent, trial: Trial, key: jax.Array, tasks: Task, indices: jax.Array) -> Played:
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _tasks(trial: Trial, split: Split, key: jax.Array, indices: jax.Array) -> Task:
+    def draw(index: jax.Array) -> Task:
+        return trial.environment.sample_task(jax.random.fold_in(key, index), split)
+
+    return jax.vmap(draw)(indices)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _play(trial: Trial, agent: Agent, key: jax.Array, tasks: Task, indices: jax.Array) -> Played:
     def play_one(index: jax.Array, task: Task) -> Played:
         episodes = (trial.max_episodes,)
         nothing = Played(
