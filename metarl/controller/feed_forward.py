@@ -19,7 +19,23 @@ from jax.nn.initializers import orthogonal
 from .cores import Core
 
 
-class Memoryless(hk.RNNCore):
+class Stateless(hk.RNNCore):
+    """A core whose state is empty: what makes its outputs of a step makes those of many."""
+
+    def unroll(
+        self, inputs: jax.Array, state: tuple[()] | None = None
+    ) -> tuple[jax.Array, tuple[()]]:
+        """Does the same at every step [T, B, F]."""
+        del state
+        return self(inputs, ())
+
+    def initial_state(self, batch_size: int | None) -> tuple[()]:
+        """Returns nothing."""
+        del batch_size
+        return ()
+
+
+class Memoryless(Stateless):
     """Layers with tanh, orthogonal at first; the state is empty.
 
     Reference: Schulman et al. (2017), arXiv:1707.06347, section 6.1 (the network).
@@ -43,18 +59,6 @@ class Memoryless(hk.RNNCore):
             self.sizes, w_init=_draw_first, activation=jnp.tanh, activate_final=True
         )
         return network(inputs), prev_state
-
-    def unroll(
-        self, inputs: jax.Array, state: tuple[()] | None = None
-    ) -> tuple[jax.Array, tuple[()]]:
-        """Does the same at every step [T, B, F]."""
-        del state
-        return self(inputs, ())
-
-    def initial_state(self, batch_size: int | None) -> tuple[()]:
-        """Returns nothing."""
-        del batch_size
-        return ()
 
 
 def memoryless(sizes: Sequence[int]) -> Core:

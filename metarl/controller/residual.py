@@ -21,6 +21,7 @@ import haiku as hk
 import jax
 
 from .cores import Core, unroll
+from .feed_forward import Stateless
 
 Advance = Callable[[hk.RNNCore, jax.Array, Any], tuple[jax.Array, Any]]
 
@@ -78,7 +79,7 @@ class ResidualStack(hk.RNNCore):
         return _normalised(hidden), tuple(after)
 
 
-class FeedForward(hk.RNNCore):
+class FeedForward(Stateless):
     """W₂ gelu(W₁ h), of each step alone; the state is empty."""
 
     def __init__(self, widening: int = 4, name: str | None = None):
@@ -91,18 +92,6 @@ class FeedForward(hk.RNNCore):
         width = inputs.shape[-1]
         inner = jax.nn.gelu(hk.Linear(self.widening * width, name="widen")(inputs))
         return hk.Linear(width, name="narrow")(inner), prev_state
-
-    def unroll(
-        self, inputs: jax.Array, state: tuple[()] | None = None
-    ) -> tuple[jax.Array, tuple[()]]:
-        """Does the same at every step [T, B, D]."""
-        del state
-        return self(inputs, ())
-
-    def initial_state(self, batch_size: int | None) -> tuple[()]:
-        """Returns nothing."""
-        del batch_size
-        return ()
 
 
 def _normalised(hidden: jax.Array) -> jax.Array:
