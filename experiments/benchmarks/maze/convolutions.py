@@ -12,8 +12,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import statistics
-import time
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from metarl.controller.images import AT_A_TIME, as_numbers, convolve, convolve_patches
+from metarl.rl_squared.benchmark import median_seconds
 
 FILTERS, IMAGES = 16, 512
 WAYS = {"XLA": convolve, "patches": convolve_patches}
@@ -69,15 +69,8 @@ def main() -> None:
     shape = (IMAGES, given.height, given.width, 3)
     images = jax.random.randint(image_key, shape, 0, 256).astype(jnp.uint8)
     ways = programs(kernels, images)
-    for way in ways.values():
-        jax.block_until_ready(way())
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(given.repeats):
-        for name, way in ways.items():
-            began = time.perf_counter()
-            jax.block_until_ready(way())
-            seconds[name].append(time.perf_counter() - began)
-    medians = {name: 1e6 * statistics.median(found) / IMAGES for name, found in seconds.items()}
+    seconds = median_seconds(ways, given.repeats, lambda text: print(text, file=sys.stderr))
+    medians = {name: 1e6 * found / IMAGES for name, found in seconds.items()}
     document = {
         "height": given.height,
         "width": given.width,

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
+import sys
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from metarl.controller import categorical_head, gru, recurrent_policy
+from metarl.rl_squared.benchmark import median_seconds
 
 FEATURES, ACTIONS = 320, 3
 CUTS: tuple[int | None, ...] = (None, 200, 50, 10)
@@ -50,14 +50,7 @@ def main() -> None:
         name = "whole" if cut is None else str(cut)
         memory[name] = compiled.memory_analysis().temp_size_in_bytes // 2**20
         programs[name] = lambda compiled=compiled, params=params: compiled(params, features)
-        jax.block_until_ready(programs[name]())
-    seconds: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(given.repeats):
-        for name, program in programs.items():
-            began = time.perf_counter()
-            jax.block_until_ready(program())
-            seconds[name].append(time.perf_counter() - began)
-    medians = {name: statistics.median(found) for name, found in seconds.items()}
+    medians = median_seconds(programs, given.repeats, lambda text: print(text, file=sys.stderr))
     whole = medians["whole"]
     ratios = {name: round(value / whole, 2) for name, value in medians.items()}
     document = {**vars(given), "time_over_whole": ratios, "memory_mb": memory}
