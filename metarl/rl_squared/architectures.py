@@ -26,16 +26,9 @@ import jax
 
 from metarl import classical_agents
 from metarl.environments import Agent, Trial, play
-from metarl.errors import unknown_name
 from metarl.reading import read_json_object
 from metarl.reporting import write_json
-from metarl.runs import (
-    Progress,
-    RunDirectory,
-    begin_or_go_on,
-    experiment_folder,
-    saying_how_to_go_on,
-)
+from metarl.runs import Progress, RunDirectory
 from metarl.statistics import mean_interval
 
 from .agent_files import load
@@ -47,8 +40,8 @@ from .experiments import Experiment
 from .scales import changed_settings
 from .train_job import TrainJob
 from .training import make_job, train_in
+from .world_reproduction import SETTINGS, Documents, Written, reproduce_worlds
 
-_SETTINGS = "settings.json"
 YARDSTICKS = ("random", "oracle")  # who knows nothing, and who knows the task
 _LUCK = 0  # seed of test tasks and of what happens in them
 
@@ -131,7 +124,7 @@ class _Work(NamedTuple):
         place = self.run.path / "trainings" / f"{world}-{name}-seed-{seed}"
         label = f"{world}, {name}, seed {seed}, {rate.env_steps:,} steps"
         command = self.run.provenance["command"]
-        train_in(place, config, label, _SETTINGS, command, self.progress)
+        train_in(place, config, label, SETTINGS, command, self.progress)
         return place
 
     def _config(self, world: str, name: str, own: Mapping[str, Any] | None = None) -> TrainConfig:
@@ -143,7 +136,7 @@ class _Work(NamedTuple):
             own or {},
         )
         values = functools.reduce(changed_settings, changes, values)
-        return train_config(values, f"{_SETTINGS}, {world}, {name}")
+        return train_config(values, f"{SETTINGS}, {world}, {name}")
 
 
 def reproduce_architectures(
@@ -153,40 +146,12 @@ def reproduce_architectures(
     command: Sequence[str],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Measures, trains and compares, or goes on with it.
+    """Measures, trains and compares, or goes on with it; see `reproduce_worlds`."""
 
-    Args:
-      experiment: its card.
-      scale: a scale of its `settings.json`.
-      run_dir: where everything is kept; `runs/FOLDER-SCALE` if None.
-      command: the command line to record.
-      progress: where progress is shown.
+    def write(place: Path, documents: Documents) -> Written:
+        return write_architectures(place, experiment.name, documents)
 
-    Returns:
-      "experiment", "scale", "run_dir", "tables" by world, and "files" that were written.
-
-    Raises:
-      InvalidInput: there is no such scale, another reproduction is in that directory, or no checkout.
-      KeyboardInterrupt: a signal came; the same command goes on.
-    """
-    settings = read_json_object(experiment_folder(experiment.folder) / _SETTINGS)
-    if scale not in settings["scales"]:
-        raise unknown_name("scale", scale, settings["scales"])
-    place = run_dir or experiment.run_dir(scale)  # type: ignore[arg-type]
-    run = begin_or_go_on(place, {"architectures": experiment.folder, "scale": scale}, command)
-    with run.lock(), saying_how_to_go_on(progress):
-        work = _Work(settings, settings["scales"][scale], run, progress)
-        documents = {world: work.measure(world) for world in work.scale["worlds"]}
-        tables, files = write_architectures(run.path, experiment.name, documents)
-        whole = {
-            "experiment": experiment.name,
-            "scale": scale,
-            "run_dir": str(run.path),
-            "tables": tables,
-            "files": [str(path) for path in files],
-        }
-        write_json(experiment.document_in(run.path), whole)
-    return whole
+    return reproduce_worlds(experiment, scale, run_dir, command, progress, _Work, write)
 
 
 def measure_rates(

@@ -16,17 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metarl.environments import load as load_environment
-from metarl.errors import unknown_name
 from metarl.reading import read_json_object
 from metarl.reporting import Column, Table, to_markdown, write_csv, write_file, write_json
 from metarl.rl_baselines import fitting
-from metarl.runs import (
-    Progress,
-    RunDirectory,
-    begin_or_go_on,
-    experiment_folder,
-    saying_how_to_go_on,
-)
+from metarl.runs import Progress, RunDirectory
 
 from .config import TrainConfig, WorldConfig, preset, train_config
 from .evaluation import evaluate
@@ -36,6 +29,7 @@ from .tables import read_mean, world_text
 from .training import train_in
 from .within_task import FromScratchPlan
 from .within_task_report import within_task_table, write_within_task
+from .world_reproduction import Documents, Written, reproduce_worlds
 
 _SHOWN = "show_physics"
 
@@ -104,43 +98,11 @@ def reproduce_control(
     command: Sequence[str],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Trains and compares, or goes on with it.
-
-    Args:
-      experiment: its card.
-      scale: a scale of its `settings.json`.
-      run_dir: where everything is kept; `runs/FOLDER-SCALE` if None.
-      command: the command line to record.
-      progress: where progress is shown.
-
-    Returns:
-      "experiment", "scale", "run_dir", "tables" by world, and "files" that were written.
-
-    Raises:
-      InvalidInput: there is no such scale, another reproduction is in that directory, or no checkout.
-      KeyboardInterrupt: a signal came; the same command goes on.
-    """
-    settings = read_json_object(experiment_folder(experiment.folder) / "settings.json")
-    if scale not in settings["scales"]:
-        raise unknown_name("scale", scale, settings["scales"])
-    place = run_dir or experiment.run_dir(scale)  # type: ignore[arg-type]
-    run = begin_or_go_on(place, {"control": experiment.folder, "scale": scale}, command)
-    with run.lock(), saying_how_to_go_on(progress):
-        work = _Work(settings, settings["scales"][scale], run, progress)
-        documents = {world: work.measure(world) for world in work.scale["worlds"]}
-        tables = _tables(documents)
-        whole = {
-            "experiment": experiment.name,
-            "scale": scale,
-            "run_dir": str(run.path),
-            "tables": tables,
-            "files": [str(path) for path in _write(run.path, documents, tables)],
-        }
-        write_json(experiment.document_in(run.path), whole)
-    return whole
+    """Trains and compares, or goes on with it; see `reproduce_worlds`."""
+    return reproduce_worlds(experiment, scale, run_dir, command, progress, _Work, _write)
 
 
-def _tables(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Table]:
+def _tables(documents: Documents) -> dict[str, Table]:
     """Returns for each world who earns what in a trial, and then within a task."""
     tables = {}
     for world, document in documents.items():
@@ -171,17 +133,15 @@ def _trial_table(document: Mapping[str, Any]) -> Table:
     return Table(title, columns, rows, ["Intervals: 95 %, normal, over tasks."])
 
 
-def _write(
-    place: Path, documents: Mapping[str, Mapping[str, Any]], tables: Mapping[str, Table]
-) -> list[Path]:
-    files = []
+def _write(place: Path, documents: Documents) -> Written:
+    tables, files = _tables(documents), []
     for name, table in tables.items():
         files.append(write_csv(place / f"{_slug(name)}.csv", table))
         files.append(write_file(place / f"{_slug(name)}.md", to_markdown(table)))
     for world, document in documents.items():
         if "from_scratch" in document:
             files += write_within_task(place / _slug(world), document)
-    return files
+    return tables, files
 
 
 def _renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
