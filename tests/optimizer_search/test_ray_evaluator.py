@@ -8,7 +8,6 @@ import gc
 import importlib.util
 import os
 import signal
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +64,9 @@ def cluster():
     gc.collect()  # what Ray leaves behind, while the filters above are on
 
 
-SAID: list[str] = []
-
-
 @pytest.fixture(scope="module")
 def workers(cluster):
-    with contextlib.closing(RayWorkers(cluster, 2, SAID.append)) as workers:
+    with contextlib.closing(RayWorkers(cluster, 2)) as workers:
         yield workers
 
 
@@ -196,28 +192,27 @@ def test_a_search_on_workers_finds_what_threads_find(workers, local_search):
 
 
 def test_a_search_whose_workers_are_killed_again_and_again_finds_the_same(
-    workers, local_search, tmp_path
+    cluster, local_search, tmp_path, monkeypatch
 ):
     found, twin = local_search
-    killed, over = [], threading.Event()
+    said, deaths = [], [tmp_path / f"death-{number}" for number in range(3)]
 
-    def kill():
-        while not over.wait(1.0) and len(killed) < 3:
-            for process in actor_processes()[-1:]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-                    killed.append(process)
+    class Mortal(ray_workers.Worker):
+        def judge(self, specified, chunk):
+            for death in deaths:  # each of them is died once, whoever is first
+                with contextlib.suppress(FileExistsError):
+                    death.touch(exist_ok=False)
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return super().judge(specified, chunk)
 
-    killer = threading.Thread(target=kill)
-    with Journal(tmp_path / "journal.jsonl") as journal:
-        killer.start()
-        try:
-            assert whole(journaling(ray_backend(workers), journal), twin) == found
-        finally:
-            over.set()
-            killer.join()
-    assert killed, "nobody was killed"
-    assert any("what it had is given to another" in text for text in SAID)
+    monkeypatch.setattr(ray_workers, "Worker", Mortal)
+    with (
+        contextlib.closing(RayWorkers(cluster, 2, said.append)) as workers,
+        Journal(tmp_path / "journal.jsonl") as journal,
+    ):
+        assert whole(journaling(ray_backend(workers), journal), twin) == found
+    assert all(death.exists() for death in deaths)
+    assert sum("what it had is given to another" in text for text in said) == len(deaths)
     with Journal(tmp_path / "journal.jsonl") as journal:
         assert len(journal) == SEARCH.budget
 
