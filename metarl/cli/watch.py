@@ -28,6 +28,8 @@ class Arguments:
     """Of the task and of luck: another seed, another maze."""
     greedy: bool = False
     """Take the likeliest action instead of sampling."""
+    episodes: int = 2
+    """How many episodes of the trial are shown, from the first."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -44,6 +46,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
         split=arguments.split,
         seed=arguments.seed,
         greedy=arguments.greedy,
+        episodes=arguments.episodes,
     )
 
 

@@ -35,6 +35,10 @@ _MAZE_COSTS: Mapping[ScaleName, str] = MappingProxyType(
     {"smoke": "minutes", "laptop": "an hour", "paper": "days without a GPU"}
 )
 
+_NO_TRAINING: Mapping[ScaleName, str] = MappingProxyType(
+    dict.fromkeys(("smoke", "laptop", "paper"), "some seconds")
+)
+
 _ROWS = (
     Experiment(
         name="rl2-table-1",
@@ -78,14 +82,14 @@ _ROWS = (
             name=f"rl2-{name}",
             folder="rl2_table_3",
             caption=caption,
-            costs=_MAZE_COSTS,
-            evidence=evidence,
+            costs=costs,
+            evidence=f"rl2-{name}{ending}",
         )
-        for name, caption, evidence in (
-            ("table-3", "mazes: episodes 1 and 2 of RL² (Duan et al. 2016)", "rl2-table-3.md"),
-            ("figure-4", "what an agent sees in mazes, and mazes from above", "rl2-figure-4.png"),
-            ("figure-5", "learning curves of RL² in mazes", "rl2-figure-5-curves.csv"),
-            ("figure-6", "ways of episodes 1 and 2 through mazes", "rl2-figure-6.png"),
+        for name, caption, costs, ending in (
+            ("table-3", "mazes: episodes 1 and 2 of RL² (Duan et al. 2016)", _MAZE_COSTS, ".md"),
+            ("figure-4", "what an agent sees in mazes, from above too", _NO_TRAINING, ".png"),
+            ("figure-5", "learning curves of RL² in mazes", _MAZE_COSTS, "-curves.csv"),
+            ("figure-6", "ways of episodes 1 and 2 through mazes", _MAZE_COSTS, ".png"),
         )
     ),
     Experiment(

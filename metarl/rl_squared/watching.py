@@ -31,6 +31,7 @@ def watch(
     split: Split = "test",
     seed: int = 0,
     greedy: bool = False,
+    episodes: int = 2,
 ) -> dict[str, Any]:
     """Writes an animation of a trained agent's trial.
 
@@ -40,6 +41,7 @@ def watch(
       split: of the task.
       seed: of the task and of luck.
       greedy: take the likeliest action instead of sampling.
+      episodes: how many of the trial are shown, from the first.
 
     Returns:
       "animation", the path; "episodes", of each "return", "length" and "terminated".
@@ -54,23 +56,24 @@ def watch(
     _require_views(trial.environment)
     place = _checked_output(output, run_or_name)
     require(0 <= seed < 2**32, f"seed is {seed}; it must be from 0 to 4294967295.")
+    require(episodes >= 1, f"--episodes is {episodes}; it must be at least 1.")
     task_key, key = jax.random.split(jax.random.key(seed))
     task = trial.environment.sample_task(task_key, split)
     followed = jax.device_get(follow(agent.as_agent(greedy=greedy), trial, key, task))
-    write_animation(place, frames(trial, jax.device_get(task), followed))
-    return {"animation": str(place), "episodes": episodes_of(followed)}
+    write_animation(place, frames(trial, jax.device_get(task), followed, episodes))
+    return {"animation": str(place), "episodes": episodes_of(followed)[:episodes]}
 
 
-def frames(trial: Trial, task: Any, followed: Followed) -> list[Frame]:
-    """Returns the frames of a trial that was followed; all arrays on the host."""
+def frames(trial: Trial, task: Any, followed: Followed, episodes: int) -> list[Frame]:
+    """Returns the frames of the first episodes of a trial that was followed; arrays on the host."""
     transitions, shown = followed.transitions, []
     total, views = 0.0, trial.environment.views.values()
-    for episode, steps in enumerate(_steps_of_episodes(followed)):
+    for episode, steps in enumerate(_steps_of_episodes(followed)[:episodes]):
         so_far = 0.0
         for step in steps:
             states = jax.tree.map(lambda x, a=steps[0], b=step + 1: x[a:b], followed.states)
             words = (
-                f"episode {episode + 1} of {trial.max_episodes}, step {step - steps[0] + 1}",
+                f"episode {episode + 1}, step {step - steps[0] + 1}",
                 f"reward of the episode {so_far:.2f}, of the trial {total:.2f}",
             )
             seconds = AT_THE_END if step == steps[-1] else SECONDS

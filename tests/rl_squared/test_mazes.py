@@ -101,11 +101,19 @@ def test_the_animation_has_a_frame_for_every_step_of_both_episodes(tmp_path):
     assert first["return"] == pytest.approx(first["terminated"] - 0.04 * first["length"], abs=0.01)
 
 
-def test_watch_on_the_command_line_tells_the_episodes(tmp_path, capsys):
-    agent = write_agent(tmp_path)
-    assert main(["watch", str(agent), "-o", str(tmp_path / "a.gif"), "--json"]) == 0
+def test_watch_on_the_command_line_tells_the_episodes_it_shows(tmp_path, capsys):
+    words = ["watch", str(write_agent(tmp_path)), "-o", str(tmp_path / "a.gif"), "--json"]
+    assert main([*words, "--episodes", "1"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["animation"] == str(tmp_path / "a.gif") and len(document["episodes"]) == 2
+    assert document["animation"] == str(tmp_path / "a.gif")
+    (episode,) = document["episodes"]
+    with Image.open(document["animation"]) as gif:
+        assert gif.n_frames == episode["length"]  # type: ignore[attr-defined]
+
+
+def test_no_episode_at_all_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="--episodes is 0; it must be at least 1"):
+        watch(write_agent(tmp_path), tmp_path / "trial.gif", episodes=0)
 
 
 @pytest.mark.parametrize(
