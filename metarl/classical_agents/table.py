@@ -6,15 +6,26 @@ from metarl.environments import Environment
 from metarl.errors import InvalidInput, unknown_name
 
 from .bandit_table import BANDIT_ROWS
+from .maze_guide import maze_guide
 from .mdp_table import MDP_ROWS
 from .row import Row, World
 
-ROWS: tuple[Row, ...] = (*BANDIT_ROWS, *MDP_ROWS)
+_MAZE_ROW = Row(
+    name="oracle",
+    world="maze",
+    caption="knows the map, and walks the only way to the goal",
+    formula="turn until the next cell of the way is ahead, then walk",
+    paper="",
+    build=lambda values, trial: maze_guide(trial),
+)
+
+ROWS: tuple[Row, ...] = (*BANDIT_ROWS, *MDP_ROWS, _MAZE_ROW)
 
 _WORLDS: dict[World, str] = {
     "bandit": "bandits with Bernoulli rewards",
     "gaussian-bandit": "bandits with Gaussian rewards",
     "mdp": "MDPs with finitely many states and actions",
+    "maze": "mazes",
     "any": "environments of other kinds",
 }
 
@@ -23,7 +34,8 @@ def rows(world: World | None = None) -> tuple[Row, ...]:
     """Returns the rows, or those of agents that can act in a world.
 
     Args:
-      world: "bandit", "gaussian-bandit", "mdp", "any" (what acts everywhere), or None for all.
+      world: "bandit", "gaussian-bandit", "mdp", "maze", "any" (what acts everywhere), or None
+        for all.
 
     Raises:
       InvalidInput: there is no such world.
@@ -41,12 +53,14 @@ def names(world: World | None = None) -> tuple[str, ...]:
 
 
 def world_of(environment: Environment) -> World:
-    """Returns the world that an environment belongs to, as can be seen from its spaces.
+    """Returns the world that an environment belongs to, as can be seen from its name and spaces.
 
     A bandit shows nothing, and its `metadata["rewards"]` say of what kind its rewards are; one whose
     episodes last one step is taken for a bandit with Bernoulli rewards if they say nothing. Anything
     else with finitely many observations and actions is an MDP.
     """
+    if environment.name == "maze":
+        return "maze"
     observations, actions = (
         getattr(space, "n", 0) if space.shape == () else 0
         for space in (environment.observation_space, environment.action_space)

@@ -23,6 +23,8 @@ from .gymnasium_vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvir
 from .gymnasium_worlds import HostEnvironment as HostEnvironment
 from .gymnasium_worlds import from_gymnasium as from_gymnasium
 from .maze import Maze as Maze
+from .maze import MazeState as MazeState
+from .maze import act_in_maze as act_in_maze
 from .maze_benchmark import measure_mazes as measure_mazes
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
@@ -67,6 +69,7 @@ __all__ = [
     "HostTrials",
     "MDPState",
     "Maze",
+    "MazeState",
     "Pendulum",
     "Plan",
     "Played",
@@ -78,6 +81,7 @@ __all__ = [
     "Transition",
     "Trial",
     "TrialState",
+    "act_in_maze",
     "bayes_optimal_table",
     "bayes_optimal_value",
     "best_arm",

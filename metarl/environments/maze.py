@@ -112,7 +112,7 @@ def maze(
 
     def step(key: jax.Array, state: MazeState, action: jax.Array, task: Maze) -> Step:
         del key
-        position, heading, hit, reached = act(state, action, task, frame_skip)
+        position, heading, hit, reached = act_in_maze(state, action, task, frame_skip)
         state = MazeState(position, heading, state.time + 1)
         reward = rewards["step"] + rewards["goal"] * reached + rewards["wall"] * hit
         truncated = (state.time >= horizon) & ~reached
@@ -155,8 +155,8 @@ def draw_maze(key: jax.Array, size: int, split: Split) -> Maze:
     return Maze(draw_layout(layout_key, size, split), cells[0], quarter * (jnp.pi / 2), cells[1])
 
 
-def act(
-    state: MazeState, action: jax.Array, task: Maze, frames: int
+def act_in_maze(
+    state: MazeState, action: jax.Array, task: Maze, frames: int | jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Repeats an action in several frames.
 

@@ -12,6 +12,7 @@ WORLDS = {
     "bandit": lambda: Trial(load("bandit", arms=3), episodes=4),
     "gaussian-bandit": lambda: Trial(load("bandit", arms=3, rewards="gaussian"), episodes=4),
     "mdp": lambda: Trial(load("mdp", states=3, actions=2, horizon=3), episodes=2),
+    "maze": lambda: Trial(load("maze", size=3, width=13, height=13, horizon=9), episodes=2),
     "any": lambda: Trial(load("pendulum"), steps=3),
 }
 
@@ -65,6 +66,7 @@ def test_the_agents_of_the_bandit_worlds_are_those_promised():
         *("random", "greedy", "epsilon-greedy", "ucb1", "thompson", "optimistic-thompson"),
         "oracle",
     }
+    assert set(names("maze")) == {"random", "oracle"}
     assert names("any") == ("random",)
 
 
