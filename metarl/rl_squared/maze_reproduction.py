@@ -1,7 +1,8 @@
 """Reproduction of table 3 and figures 4 to 6: mazes, learnt by a curriculum over their sizes.
 
     trained     stage after stage, each from the agent of the one before; for each seed
-    measured    the best seed's last agent, and a random one, in the test mazes of each cell
+    measured    the best seed's last agent, one at random and one who knows the map, in the test
+                mazes of each cell
     written     table, curves and pictures, the paper's numbers beside ours
 
 `experiments/rl2_table_3` holds what was published (`settings.json`) and, for each scale, the world, the
@@ -32,7 +33,7 @@ from metarl.runs import (
     saying_how_to_go_on,
 )
 
-from .agent import TrainedAgent, make_trial
+from .agent import make_trial
 from .agent_files import load
 from .config import TrainConfig, WorldConfig, preset, train_config
 from .experiments import Experiment
@@ -44,7 +45,7 @@ from .training import train_in
 TABLE, VIEWS, CURVES, WAYS = MAZES = tuple(
     f"rl2-{what}" for what in ("table-3", "figure-4", "figure-5", "figure-6")
 )
-RANDOM = "random"
+YARDSTICKS = {"Random": "random", "Oracle": "oracle"}
 
 
 def reproduce_mazes(
@@ -129,7 +130,7 @@ class _Work(NamedTuple):
 
     def table(self, cell: str) -> Table:
         """Returns the table of one kind of maze; what is new in it is played."""
-        agents = {"RL²": self.best(), "Random": RANDOM}
+        agents = {"RL²": self.best(), **YARDSTICKS}
         ours = {name: self._measured(cell, name, agent) for name, agent in agents.items()}
         published = self.settings["published"].get(self.scale["cells"][cell].get("paper"), ())
         return maze_table(cell, ours, published)
@@ -176,15 +177,15 @@ class _Work(NamedTuple):
 
     def _measured(self, cell: str, name: str, text: str) -> dict[str, Any]:
         """Returns the measures of an agent in a cell; they are kept in a file."""
-        source = "-committed" if self.committed and text != RANDOM else ""
+        trained = name not in YARDSTICKS
+        source = "-committed" if self.committed and trained else ""
         kept = self.run.path / "measured" / f"{cell}-{name.lower().replace('²', '2')}{source}.json"
         if not kept.is_file():
             trial = self.trial(cell)
-            if text == RANDOM:
-                agent = classical_agents.make(RANDOM, trial)
+            if trained:
+                agent = load(text).as_agent(trial.environment)
             else:
-                trained: TrainedAgent = load(text)
-                agent = trained.as_agent(trial.environment)
+                agent = classical_agents.make(text, trial)
             self.progress.message(f"{cell}, {name}: {self.scale['tasks']} test mazes")
             found = measure(agent, trial, self.scale["tasks"], self.settings["seed"])
             kept.parent.mkdir(exist_ok=True)
