@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metarl import classical_agents
-from metarl.environments import Trial
+from metarl.environments import Agent, Trial
 from metarl.errors import require, unknown_name
 from metarl.reading import read_json_object
 from metarl.reporting import Table, to_markdown, write_csv, write_file, write_json
@@ -177,20 +177,23 @@ class _Work(NamedTuple):
 
     def _measured(self, cell: str, name: str, text: str) -> dict[str, Any]:
         """Returns the measures of an agent in a cell; they are kept in a file."""
-        trained = name not in YARDSTICKS
-        source = "-committed" if self.committed and trained else ""
+        source = "-committed" if self.committed and name not in YARDSTICKS else ""
         kept = self.run.path / "measured" / f"{cell}-{name.lower().replace('²', '2')}{source}.json"
         if not kept.is_file():
             trial = self.trial(cell)
-            if trained:
-                agent = load(text).as_agent(trial.environment)
-            else:
-                agent = classical_agents.make(text, trial)
+            agent = _player(name, text, trial)
             self.progress.message(f"{cell}, {name}: {self.scale['tasks']} test mazes")
             found = measure(agent, trial, self.scale["tasks"], self.settings["seed"])
             kept.parent.mkdir(exist_ok=True)
             write_json(kept, {"agent": text, **found})
         return read_json_object(kept)
+
+
+def _player(name: str, text: str, trial: Trial) -> Agent:
+    """Returns a yardstick by its name among the classical agents, or a trained agent."""
+    if name in YARDSTICKS:
+        return classical_agents.make(text, trial)
+    return load(text).as_agent(trial.environment)
 
 
 def _world(values: Mapping[str, Any]) -> WorldConfig:
