@@ -35,6 +35,7 @@ from faults import (
     file_too_large,
     full_disk,
     killed,
+    killed_later,
     launch,
     read_only,
     second_process,
@@ -202,8 +203,8 @@ def main() -> int:
     share = len(options.jobs)
     for job in options.jobs:
         if options.only in (None, KILLS):
-            for cases in _kills(records, job, options.faults // share):
-                campaign.do(KILLS, killed, cases)
+            for fault, cases in _kills(records, job, options.faults // share):
+                campaign.do(KILLS, fault, cases)
         if options.only in (None, DAMAGE):
             campaign.damage([Case(DAMAGE, job, n) for n in range(options.damages // share)])
     (options.results / TABLE).write_text(table(records.rows), encoding="utf-8")
@@ -211,16 +212,18 @@ def main() -> int:
     return int(any(row["verdict"] not in ("equal", "skipped") for row in records.rows))
 
 
-def _kills(records: Records, job: str, count: int) -> Iterator[list[Case]]:
-    """Yields kills, then some more until enough of them fell between the first and last checkpoint."""
+def _kills(
+    records: Records, job: str, count: int
+) -> Iterator[tuple[Callable[[Bench], Finding], list[Case]]]:
+    """Yields kills, then some later ones until enough fell between the first and last checkpoint."""
     done = count
-    yield [Case(KILLS, job, n) for n in range(done)]
+    yield killed, [Case(KILLS, job, n) for n in range(done)]
     while done < 2 * count:
         rows = [row for row in records.rows if row["fault"] == KILLS and row["job"] == job]
         missing = round(_BETWEEN * count) - sum(row["between"] == "yes" for row in rows)
         if missing <= 0:
             return
-        yield [Case(KILLS, job, n) for n in range(done, done + missing)]
+        yield killed_later, [Case(KILLS, job, n) for n in range(done, done + missing)]
         done += missing
 
 

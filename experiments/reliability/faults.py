@@ -1,7 +1,8 @@
 """The faults: each does its harm to a small run, has it resumed, and tells how that ended.
 
 A fault strikes at a moment drawn uniformly over the measured length of an undisturbed run, from the
-line "driving" on. A run that was done before it struck does not count: another moment is drawn.
+line "driving" on; or over what is left of it when the first checkpoint is there. A run that was done
+before it struck does not count: another moment is drawn.
 """
 
 from __future__ import annotations
@@ -70,13 +71,18 @@ class Bench:
         return process
 
     def strike(
-        self, harm: Callable[[subprocess.Popen[str]], None], *, ends: bool = False
+        self,
+        harm: Callable[[subprocess.Popen[str]], None],
+        *,
+        ends: bool = False,
+        saved: bool = False,
     ) -> tuple[float, str, bool]:
         """Begins the run and does harm to it at a random moment.
 
         Args:
           harm: what is done to the worker.
           ends: whether the run is to come to its end all the same.
+          saved: whether the first checkpoint is waited for.
 
         Returns:
           The moment, what the worker said last, and whether that was between the first and the last
@@ -86,7 +92,11 @@ class Bench:
             self.repair()
             shutil.rmtree(self.run, ignore_errors=True)
             process, began = self.start(), time.monotonic()
-            time.sleep(self.random.uniform(0.0, self.reference.seconds))
+            while saved and process.poll() is None and not has_checkpoint(self.run):
+                time.sleep(0.01)
+            left = self.reference.seconds - (time.monotonic() - began)
+            # On a busy machine a run may take longer than the undisturbed one did.
+            time.sleep(self.random.uniform(0.0, max(left, self.reference.seconds / 4)))
             moment = time.monotonic() - began
             alive = process.poll() is None and not has_ended(self.run)
             between = alive and has_checkpoint(self.run)
@@ -148,6 +158,12 @@ def has_checkpoint(run: Path) -> bool:
 def killed(bench: Bench) -> Finding:
     """SIGKILL; there is nothing to be said."""
     moment, _, between = bench.strike(lambda process: process.kill())
+    return bench.resumed(moment, "", between)
+
+
+def killed_later(bench: Bench) -> Finding:
+    """SIGKILL, once there is a checkpoint."""
+    moment, _, between = bench.strike(lambda process: process.kill(), saved=True)
     return bench.resumed(moment, "", between)
 
 
