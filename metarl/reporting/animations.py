@@ -1,7 +1,8 @@
 """Animations: pictures side by side with words below them, frame after frame, as a GIF.
 
-The pictures of a frame keep their pixels; lower ones are centred. GIF knows 256 colours, chosen for
-each frame. The bytes are the same for the same frames.
+The pictures of a frame keep their pixels; lower ones are centred. GIF knows 256 colours: the same for
+all frames, chosen from some of them, so that what stands still is stored once. The bytes are the same
+for the same frames.
 
 Letters: H x W pixels.
 """
@@ -24,6 +25,7 @@ from .files import write_file
 MARGIN = 8  # pixels around and between pictures
 LINE = 20  # pixels of a line of words
 TEXT_SIZE = 15
+SAMPLES = 16  # frames, about, from which the colours are chosen
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
@@ -58,7 +60,7 @@ def write_animation(path: str | os.PathLike[str], frames: Sequence[Frame]) -> Pa
     """
     require(Path(path).suffix.lower() == ".gif", f"An animation ends in .gif, not {str(path)!r}.")
     require(len(frames) > 0, "An animation needs at least one frame.")
-    drawn = [_draw(frame) for frame in frames]
+    drawn = _with_common_colours([_draw(frame) for frame in frames])
     buffer = io.BytesIO()
     drawn[0].save(
         buffer,
@@ -87,7 +89,7 @@ def compose(frame: Frame) -> np.ndarray:
 
 
 def _draw(frame: Frame) -> Any:
-    """Returns the PIL image of a frame, in 256 colours of its own."""
+    """Returns the PIL image of a frame, in full colour."""
     from PIL import Image, ImageDraw, ImageFont
 
     page = Image.fromarray(compose(frame))
@@ -96,4 +98,16 @@ def _draw(frame: Frame) -> Any:
     for line in frame.words:
         pen.text((MARGIN, top), line, fill=INK, font=font)
         top += LINE
-    return page.quantize(256)
+    return page
+
+
+def _with_common_colours(pages: Sequence[Any]) -> list[Any]:
+    """Returns PIL images of one size in 256 colours that fit all of them."""
+    from PIL import Image
+
+    some = pages[:: -(-len(pages) // SAMPLES)]
+    strip = Image.new("RGB", (pages[0].width, pages[0].height * len(some)))
+    for number, page in enumerate(some):
+        strip.paste(page, (0, number * page.height))
+    colours = strip.quantize(256, method=Image.Quantize.FASTOCTREE)
+    return [page.quantize(palette=colours, dither=Image.Dither.NONE) for page in pages]
