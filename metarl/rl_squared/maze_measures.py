@@ -35,11 +35,14 @@ def measures(played: Played) -> dict[str, Any]:
 
     Returns:
       "tasks"; lists [E] "length", "length_of_successes" (None where there is none), "success" and
-      "return"; "length_error" [E], standard errors; "improved", a share.
+      "return"; "length_error" [E], standard errors; "improved" and "as_long", the shares of second
+      episodes that are shorter than the first, and as long; "shorter_by" and "shorter_by_error", the
+      mean of first minus second, and its standard error.
     """
     lengths = np.asarray(played.lengths, float)  # [N, E]
     reached = np.asarray(played.terminated)
     count = len(lengths)
+    shorter = lengths[:, 0] - lengths[:, 1]
     return {
         "tasks": count,
         "length": lengths.mean(axis=0).tolist(),
@@ -50,7 +53,10 @@ def measures(played: Played) -> dict[str, Any]:
         ],
         "success": reached.mean(axis=0).tolist(),
         "return": np.asarray(played.returns).mean(axis=0).tolist(),
-        "improved": float((lengths[:, 1] < lengths[:, 0]).mean()),
+        "improved": float((shorter > 0).mean()),
+        "as_long": float((shorter == 0).mean()),
+        "shorter_by": float(shorter.mean()),
+        "shorter_by_error": float(shorter.std(ddof=1) / np.sqrt(count)),
     }
 
 

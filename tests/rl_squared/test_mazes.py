@@ -58,6 +58,8 @@ def test_measures_are_means_over_tasks_by_hand():
     assert found["length"] == [18, 15] and found["success"] == [0.5, 0.5]
     assert found["length_of_successes"] == [11, 5]
     assert found["improved"] == 0.5  # 10 to 4 and 25 to 6; 25 to 25 is no improvement
+    assert found["as_long"] == 0.25 and found["shorter_by"] == 3
+    np.testing.assert_allclose(found["shorter_by_error"], np.std([6, 19, -13, 0], ddof=1) / 2)
     np.testing.assert_allclose(found["return"], [-0.325, -0.125])
     deviation = np.std([10, 25, 12, 25], ddof=1)
     np.testing.assert_allclose(found["length_error"][0], deviation / 2)
