@@ -17,15 +17,16 @@ from typing import Any, NamedTuple
 
 from metarl.environments import load as load_environment
 from metarl.reading import read_json_object
-from metarl.reporting import Column, Table, to_markdown, write_csv, write_file, write_json
+from metarl.reporting import Table, to_markdown, write_csv, write_file, write_json
 from metarl.rl_baselines import fitting
 from metarl.runs import Progress, RunDirectory
+from metarl.statistics import mean_interval
 
 from .config import TrainConfig, WorldConfig, preset, train_config
-from .evaluation import evaluate
+from .evaluation import Evaluation, evaluate
 from .experiments import Experiment
 from .scales import changed_settings
-from .tables import read_mean, world_text
+from .tables import evaluation_table
 from .training import train_in
 from .within_task import FromScratchPlan
 from .within_task_report import within_task_table, write_within_task
@@ -43,26 +44,25 @@ class _Work(NamedTuple):
     progress: Progress
 
     def measure(self, world: str) -> dict[str, Any]:
-        """Returns the document of one world: that of an evaluation, and the oracle's."""
+        """Returns the document of one world: that of an evaluation, oracles that see the physics among its agents."""
         kept = self.run.path / f"{_slug(world)}-evaluation.json"
         if not kept.is_file():
-            places = {name: self._train(world, name) for name in self.settings["agents"]}
-            hidden = [name for name in places if not self._is_shown(name)]
+            places = {name: str(self._train(world, name)) for name in self.settings["agents"]}
+            hidden = {places[name]: name for name in places if not self._is_shown(name)}
             learners = [n for n in self.settings["learners"] if n in self._fitting(world)]
             plan = FromScratchPlan(
                 self.scale["episodes_from_scratch"], self.scale["tasks_from_scratch"]
             )
-            found = self._play([str(places[name]) for name in hidden] + learners, plan)
-            texts = {str(places[name]): name for name in hidden}
-            for name in places.keys() - set(hidden):
-                alone = self._play([str(places[name])], None)
-                found["agents"][name] = alone["agents"][str(places[name])]
-            write_json(kept, _renamed(found, texts))
+            found = self._play([*hidden, *learners], plan)
+            shown = {
+                name: self._play([place]) for name, place in places.items() if place not in hidden
+            }
+            write_json(kept, _joined(found, hidden, shown))
         return read_json_object(kept)
 
-    def _play(self, agents: Sequence[str], plan: FromScratchPlan | None) -> dict[str, Any]:
+    def _play(self, agents: Sequence[str], plan: FromScratchPlan | None = None) -> Evaluation:
         say = self.progress.message
-        return evaluate(agents, tasks=self.scale["tasks"], from_scratch=plan, say=say).to_json()
+        return evaluate(agents, tasks=self.scale["tasks"], from_scratch=plan, say=say)
 
     def _train(self, world: str, name: str) -> Path:
         """Returns the run of an agent, trained to the end."""
@@ -106,31 +106,10 @@ def _tables(documents: Documents) -> dict[str, Table]:
     """Returns for each world who earns what in a trial, and then within a task."""
     tables = {}
     for world, document in documents.items():
-        tables[world] = _trial_table(document)
+        tables[world] = evaluation_table(document)
         if "from_scratch" in document:
             tables[f"{world}, within a task"] = within_task_table(document)
     return tables
-
-
-def _trial_table(document: Mapping[str, Any]) -> Table:
-    columns = [
-        Column("agent"),
-        Column("return", "return of a trial"),
-        Column("first_episode", "first episode"),
-        Column("last_episode", "last episode"),
-    ]
-    scores = {**document["agents"], **document["yardsticks"]}
-    rows = [
-        {
-            "agent": name,
-            "return": read_mean(score["return"]),
-            "first_episode": score["per_episode"][0],
-            "last_episode": score["per_episode"][-1],
-        }
-        for name, score in sorted(scores.items(), key=lambda item: -item[1]["return"]["mean"])
-    ]
-    title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"
-    return Table(title, columns, rows, ["Intervals: 95 %, normal, over tasks."])
 
 
 def _write(place: Path, documents: Documents) -> Written:
@@ -144,19 +123,41 @@ def _write(place: Path, documents: Documents) -> Written:
     return tables, files
 
 
+def _joined(
+    found: Evaluation, names: Mapping[str, str], shown: Mapping[str, Evaluation]
+) -> dict[str, Any]:
+    """Returns the document of an evaluation to which agents that see more were added.
+
+    Args:
+      found: of agents that see as much as each other; the first is the one others are compared with.
+      names: of agents, by the texts they were evaluated with.
+      shown: by name, agents that were played alone in the same tasks with the same luck.
+    """
+    document = _renamed(found.to_json(), names)
+    first = next(iter(found.agents.values()))
+    for name, alone in shown.items():
+        (score,) = alone.agents.values()
+        (document["agents"][name],) = alone.to_json()["agents"].values()
+        difference = mean_interval(score.totals - first.totals)
+        document["differences"]["agents"][name] = difference._asdict()
+    return document
+
+
 def _renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Returns an evaluation whose agents have the experiment's names instead of the places of their runs."""
 
     def by_name(scores: Mapping[str, Any]) -> dict[str, Any]:
         return {names.get(text, text): score for text, score in scores.items()}
 
-    document = {**document, "agents": by_name(document["agents"])}
+    def part(whole: Mapping[str, Any], first: str) -> dict[str, Any]:
+        name = names.get(whole[first], whole[first])
+        return {**whole, first: name, "agents": by_name(whole["agents"])}
+
+    renamed = {**document, "agents": by_name(document["agents"])}
+    renamed["differences"] = part(document["differences"], "to")
     if "from_scratch" in document:
-        part = document["from_scratch"]
-        mark = names.get(part["mark_of"], part["mark_of"])
-        part = {**part, "agents": by_name(part["agents"]), "mark_of": mark}
-        document["from_scratch"] = part
-    return document
+        renamed["from_scratch"] = part(document["from_scratch"], "mark_of")
+    return renamed
 
 
 def _slug(text: str) -> str:

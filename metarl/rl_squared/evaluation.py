@@ -51,7 +51,8 @@ class AgentScore:
     """What one agent is worth.
 
     Attributes:
-      returns: of whole trials.
+      totals: the return of a trial in each task [N], for differences of one's own.
+      returns: their mean.
       per_episode: the mean return of each episode of a trial [E]; where trials have a budget of
         steps, over those that came so far.
       normalised: 0 is random, 1 who knows the task; None where nobody can know it.
@@ -61,6 +62,7 @@ class AgentScore:
       teacher: whom it imitated before it was reinforced, if it did.
     """
 
+    totals: np.ndarray = dataclasses.field(repr=False, compare=False)
     returns: Mean
     per_episode: tuple[float, ...]
     normalised: Mean | None = None
@@ -274,6 +276,7 @@ def _score(
     yardsticks: Mapping[str, _Play],
 ) -> AgentScore:
     return AgentScore(
+        totals=played.totals,
         returns=mean_interval(played.totals),
         per_episode=played.per_episode,
         normalised=_normalised(played, yardsticks),

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
+import jax
+import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
 from metarl.reading import read_json_object
-from metarl.rl_squared import Plan, make_trial, reproduce
-from metarl.rl_squared.control import _renamed, _Work
+from metarl.rl_squared import (
+    NetworkConfig,
+    Plan,
+    TrainConfig,
+    TrainedAgent,
+    WorldConfig,
+    evaluate,
+    evaluation_table,
+    make_trial,
+    reproduce,
+    save,
+)
+from metarl.rl_squared.control import _joined, _renamed, _Work
+from metarl.rl_squared.network import POLICY, make_policy
 from metarl.runs import experiment_folder
+from metarl.statistics import mean_interval
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +70,41 @@ def test_learners_are_those_that_can_learn_in_the_world(settings):
 
 
 def test_places_of_runs_become_the_names_of_agents():
-    part = {"agents": {"runs/a": 3}, "mark_of": "runs/a"}
-    document = {"agents": {"runs/a": 1, "dqn": 2}, "from_scratch": part}
-    renamed = _renamed(document, {"runs/a": "RL²"})
-    assert renamed == {
+    document = {
+        "agents": {"runs/a": 1, "dqn": 2},
+        "differences": {"to": "runs/a", "agents": {"dqn": 4, "random": 5}},
+        "from_scratch": {"agents": {"runs/a": 3}, "mark_of": "runs/a"},
+    }
+    assert _renamed(document, {"runs/a": "RL²"}) == {
         "agents": {"RL²": 1, "dqn": 2},
+        "differences": {"to": "RL²", "agents": {"dqn": 4, "random": 5}},
         "from_scratch": {"agents": {"RL²": 3}, "mark_of": "RL²"},
     }
+
+
+def untrained(place: Path, shown: bool) -> str:
+    """Returns the place of an agent whose weights are as they were drawn."""
+    setting = ("physics_range=1", *(["show_physics=true"] if shown else []))
+    world = WorldConfig("pendulum", horizon=5, setting=setting, episodes=2)
+    network = NetworkConfig(core="none", hidden=4)
+    policy = make_policy(make_trial(world).environment, network, acting=True)
+    parameters = policy.init(jax.random.key(0))[POLICY]
+    return str(save(TrainedAgent(parameters, TrainConfig(world=world, network=network)), place))
+
+
+def test_who_sees_the_physics_is_compared_task_by_task(tmp_path):
+    blind, seeing = untrained(tmp_path / "a.npz", False), untrained(tmp_path / "b.npz", True)
+    found, alone = evaluate([blind], tasks=30), evaluate([seeing], tasks=30)
+    document = _joined(found, {blind: "blind"}, {"seeing": alone})
+    assert list(document["agents"]) == ["blind", "seeing"]
+    assert document["differences"]["to"] == "blind"
+    differences = alone.agents[seeing].totals - found.agents[blind].totals
+    assert document["differences"]["agents"]["seeing"] == mean_interval(differences)._asdict()
+    # The same tasks: who does nothing clever in them has the same luck.
+    random = [one.yardsticks["random"].totals for one in (found, alone)]
+    np.testing.assert_allclose(*random)
+    (row,) = (row for row in evaluation_table(document).rows if row["agent"] == "seeing")
+    assert row["difference"].mean == pytest.approx(differences.mean())
 
 
 @pytest.mark.parametrize("plan", [{"cells": ["10"]}, {"committed": True}, {"anew": True}])

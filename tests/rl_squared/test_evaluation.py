@@ -60,6 +60,7 @@ def test_a_score_is_that_of_playing_the_agent_by_hand(kept):
     for text, agent in by_hand.items():
         played = play_split(agent, trial, 3, 60, "test")
         totals[text] = np.asarray(played.totals)
+        np.testing.assert_array_equal(found.agents[text].totals, totals[text])
         assert found.agents[text].returns.mean == pytest.approx(played.totals.mean())
         assert found.agents[text].per_episode == pytest.approx(played.returns.mean(axis=0))
     difference = totals["ucb1:c=0.2"] - totals[kept]
