@@ -73,7 +73,8 @@ def draw_training(place: Path, name: str, runs: Mapping[str, Sequence[RunDirecto
                 continue
             steps = [begun + row["position"] for row in logged]
             returns = [row["return"] for row in logged]
-            curves.append(Curve(f"{stage}, seed {seed}", steps, returns))
+            name_of_curve = stage if len(seeds) == 1 else f"{stage}, seed {seed}"
+            curves.append(Curve(name_of_curve, steps, returns))
             rows += [
                 {"stage": stage, "seed": seed, "env_steps": x, "return": y}
                 for x, y in zip(steps, returns, strict=True)
