@@ -51,7 +51,9 @@ class _Work(NamedTuple):
             hidden = {places[name]: name for name in places if not self._is_shown(name)}
             learners = [n for n in self.settings["learners"] if n in self._fitting(world)]
             plan = FromScratchPlan(
-                self.scale["episodes_from_scratch"], self.scale["tasks_from_scratch"]
+                self.scale["episodes_from_scratch"],
+                self.scale["tasks_from_scratch"],
+                self.scale["tune_from_scratch"],
             )
             found = self._play([*hidden, *learners], plan)
             shown = {
