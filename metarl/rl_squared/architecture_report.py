@@ -28,10 +28,10 @@ from .tables import read_mean, world_text
 _COLUMNS = (
     Column("architecture"),
     Column("return", "return of a trial"),
+    Column("learning_rate", "learning rate"),
     Column("env_steps", "environment steps", digits=4),
     Column("steps_per_second", "steps a second"),
     Column("parameters", "parameters that act", digits=6),
-    Column("seconds", "seconds by the clock", essential=False),
 )
 
 
@@ -51,7 +51,7 @@ def write_architectures(
     Args:
       place: the directory.
       name: files begin with it.
-      documents: by world; "environment", "tasks", "rates", "runs" and "returns".
+      documents: by world; "environment", "tasks", "rates", "tuning", "runs" and "returns".
 
     Returns:
       The tables by world, and the paths of all files.
@@ -60,6 +60,7 @@ def write_architectures(
     files = [write_csv(place / f"{name}-{world}.csv", table) for world, table in tables.items()]
     page = "\n".join(to_markdown(table) for table in tables.values())
     files.append(write_file(place / f"{name}.md", page))
+    files.append(write_csv(place / f"{name}-learning-rates.csv", _tries(documents)))
     learnt = {world: _learnt(document) for world, document in documents.items()}
     files.append(write_csv(place / f"{name}-curves.csv", _points(learnt)))
     for axis, label in (
@@ -82,24 +83,24 @@ def write_architectures(
 
 def architecture_table(document: Mapping[str, Any]) -> Table:
     """Returns the table of one world, the best first, with who knows nothing and who knows the task."""
-    rates, runs = document["rates"], document["runs"]
+    rates, tuning = document["rates"], document["tuning"]
     rows = [
         {
             **dict.fromkeys(column.name for column in _COLUMNS),
             "architecture": name,
             "return": _return(scores),
             **rates.get(name, {}),
-            "seconds": float(np.mean(list(map(_clock, runs[name])))) if name in runs else None,
+            "learning_rate": tuning[name][0]["learning_rate"] if name in tuning else None,
         }
         for name, scores in document["returns"].items()
     ]
     rows.sort(key=lambda row: -row["return"].estimate)
-    seeds = len(next(iter(runs.values())))
+    seeds, tries = (len(next(iter(document[part].values()))) for part in ("runs", "tuning"))
     over = "test tasks, of one training" if seeds == 1 else f"{seeds} trainings each"
     notes = [
         f"Intervals: 95 %, over {over}.",
-        "Steps a second: acting and learning, warm, measured before; by the clock: with compiling and "
-        "trying on validation tasks.",
+        "Steps a second: acting and learning, warm, measured before the trainings.",
+        f"Learning rate: the best of {tries} on validation tasks, with the first seed.",
     ]
     title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"
     return Table(title, _COLUMNS, rows, notes)
@@ -112,8 +113,15 @@ def _return(scores: Sequence[Mapping[str, float]]) -> Any:
     return bootstrap_interval([score["mean"] for score in scores], extended_mean)
 
 
-def _clock(place: str) -> float:
-    return (RunDirectory.open(place).outcome or {})["seconds"]
+def _tries(documents: Mapping[str, Mapping[str, Any]]) -> Table:
+    names = ("world", "architecture", "learning_rate", "validation_return")
+    rows = [
+        {"world": world, "architecture": architecture, **one}
+        for world, document in documents.items()
+        for architecture, tries in document["tuning"].items()
+        for one in sorted(tries, key=lambda one: one["learning_rate"])
+    ]
+    return Table("Learning rates", [Column(name) for name in names], rows)
 
 
 def _learnt(document: Mapping[str, Any]) -> dict[str, Learnt]:

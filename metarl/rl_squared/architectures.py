@@ -1,13 +1,14 @@
 """Architectures at equal wall-clock: what remembers best, given the same seconds of acting and learning?
 
     rates      updates of every architecture, measured in turns within one process, warm: steps a second
-    trained    each for as many environment steps as it makes in the seconds that all are given
+    trained    each for as many environment steps as it makes in the seconds that all are given, at
+               several learning rates; the best on validation tasks is that of its other seeds
     played     all in the same test tasks with the same luck
     written    a table for each world, and the curves against environment steps and against seconds
 
-The rates are measured once and kept, with the budget that follows from them; so a training is one of a
-number of steps, which repeats to the bit wherever it is resumed. Compiling and trying on validation
-tasks are not among the seconds; what the clock showed with them stands in the table too.
+The rates of all worlds are measured first, once, and kept, with the budget that follows from them; so a
+training is one of a number of steps, which repeats to the bit wherever it is resumed, and may share the
+machine. Compiling and trying on validation tasks are not among the seconds.
 
 Whatever has been measured or trained lies in the run's directory and is not done again.
 
@@ -63,14 +64,14 @@ class _Work(NamedTuple):
     progress: Progress
 
     def measure(self, world: str) -> dict[str, Any]:
-        """Returns the document of one world: "environment", "tasks", "rates", "runs", "returns"."""
+        """Returns the document of one world: "environment", "tasks", "rates", "tuning", "runs", "returns"."""
         kept = self.run.path / f"{world}.json"
         if not kept.is_file():
+            for other in self.scale["worlds"]:
+                self._rates(other)
             rates = self._rates(world)
-            runs = {
-                name: [str(self._trained(world, name, seed, rate)) for seed in self._seeds]
-                for name, rate in rates.items()
-            }
+            tuning = {name: self._tuned(world, name, rate) for name, rate in rates.items()}
+            runs = {name: self._runs(world, name, rates[name], tuning[name]) for name in rates}
             agents = {name: [load(place) for place in places] for name, places in runs.items()}
             trial = next(iter(agents.values()))[0].trial
             players = {name: [one.as_agent() for one in ones] for name, ones in agents.items()}
@@ -79,6 +80,7 @@ class _Work(NamedTuple):
                 "environment": describe_trial(trial),
                 "tasks": self.scale["tasks"],
                 "rates": {name: rate._asdict() for name, rate in rates.items()},
+                "tuning": tuning,
                 "runs": runs,
                 "returns": {
                     name: [self._play(world, name, one, trial) for one in ones]
@@ -95,9 +97,22 @@ class _Work(NamedTuple):
         tasks = trial.environment.sample_tasks(task_key, self.scale["tasks"], "test")
         return mean_interval(play(agent, trial, key, tasks).totals)._asdict()
 
-    @property
-    def _seeds(self) -> range:
-        return range(self.scale["seeds"])
+    def _tuned(self, world: str, name: str, rate: Rate) -> list[dict[str, float]]:
+        """Returns the first seed's return in validation tasks at each learning rate, the best first."""
+        tries = []
+        for learning_rate in self.scale["learning_rates"]:
+            agent = load(self._trained(world, name, 0, rate, learning_rate))
+            score = agent.scores["validation_return"]
+            tries.append({"learning_rate": learning_rate, "validation_return": score})
+        return sorted(tries, key=lambda one: -(one["validation_return"] or -math.inf))
+
+    def _runs(
+        self, world: str, name: str, rate: Rate, tuning: Sequence[Mapping[str, float]]
+    ) -> list[str]:
+        """Returns the runs of an architecture's seeds at its best learning rate."""
+        learning_rate = tuning[0]["learning_rate"]
+        seeds = range(self.scale["seeds"])
+        return [str(self._trained(world, name, seed, rate, learning_rate)) for seed in seeds]
 
     def _rates(self, world: str) -> dict[str, Rate]:
         """Returns the rate of each architecture; all are measured if they were not before."""
@@ -113,16 +128,19 @@ class _Work(NamedTuple):
             write_json(kept, {name: rate._asdict() for name, rate in rates.items()})
         return {name: Rate(**rate) for name, rate in read_json_object(kept).items()}
 
-    def _trained(self, world: str, name: str, seed: int, rate: Rate) -> Path:
+    def _trained(self, world: str, name: str, seed: int, rate: Rate, learning_rate: float) -> Path:
         """Returns the run of one agent, trained to the end."""
+        algorithm = self._config(world, name).algorithm
         own = {
             "seed": seed,
+            algorithm: {"learning_rate": learning_rate},
             "env_steps": rate.env_steps,
             "validation_every": math.ceil(rate.env_steps / self.scale["tries"]),
         }
         config = self._config(world, name, own)
-        place = self.run.path / "trainings" / f"{world}-{name}-seed-{seed}"
-        label = f"{world}, {name}, seed {seed}, {rate.env_steps:,} steps"
+        what = f"{name}-rate-{learning_rate:g}-seed-{seed}"
+        place = self.run.path / "trainings" / f"{world}-{what}"
+        label = f"{world}, {what}, {rate.env_steps:,} steps"
         command = self.run.provenance["command"]
         train_in(place, config, label, SETTINGS, command, self.progress)
         return place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -104,6 +105,14 @@ def mean(value: float) -> dict[str, float]:
     return {"mean": value, "standard_error": 0.5, "low": value - 1, "high": value + 1}
 
 
+def tried(*learning_rates: float) -> list[dict[str, float]]:
+    """The best first."""
+    return [
+        {"learning_rate": rate, "validation_return": -float(place)}
+        for place, rate in enumerate(learning_rates)
+    ]
+
+
 @pytest.fixture
 def document(tmp_path):
     """Two architectures with two seeds each, and who acts at random."""
@@ -118,6 +127,7 @@ def document(tmp_path):
             "gru": {"steps_per_second": 20.0, "env_steps": 200, "parameters": 9},
             "lru": {"steps_per_second": 10.0, "env_steps": 100, "parameters": 8},
         },
+        "tuning": {name: tried(0.01, 0.001) for name in runs},
         "runs": runs,
         "returns": {
             "gru": [mean(3.0), mean(5.0)],
@@ -134,8 +144,9 @@ def test_the_table_ranks_means_over_trainings(document):
     assert (lru["return"].estimate, lru["return"].low) == (6.0, 6.0)
     assert gru["return"].estimate == 4.0 and gru["return"].low < 4.0 < gru["return"].high
     assert random["return"].low == 1.0 and random["env_steps"] is None
-    assert (gru["env_steps"], gru["parameters"], gru["seconds"]) == (200, 9, 10.0)
-    assert "2 trainings each" in table.notes[0]
+    assert (gru["env_steps"], gru["parameters"], gru["learning_rate"]) == (200, 9, 0.01)
+    assert random["learning_rate"] is None
+    assert "2 trainings each" in table.notes[0] and "best of 2" in table.notes[2]
 
 
 def test_one_training_has_the_interval_of_its_tasks(document):
@@ -153,38 +164,82 @@ def test_curves_end_at_the_same_second(document, tmp_path):
     assert len(rows) == 8
     ends = {(row["architecture"], row["env_steps"]): row["seconds"] for row in rows}
     assert float(ends["gru", "200.0"]) == float(ends["lru", "100.0"]) == 10.0
+    with (tmp_path / "architectures-learning-rates.csv").open(newline="") as file:
+        found = [(row["architecture"], row["learning_rate"]) for row in csv.DictReader(file)]
+    assert found == [("gru", "0.001"), ("gru", "0.01"), ("lru", "0.001"), ("lru", "0.01")]
     assert all(path.is_file() for path in files)
     assert {path.suffix for path in files} == {".csv", ".md", ".svg", ".png"}
 
 
-def test_what_is_measured_is_kept_and_the_rate_is_the_budget(settings, tmp_path, monkeypatch):
+def test_the_best_learning_rate_of_the_first_seed_is_that_of_the_others(
+    settings, tmp_path, monkeypatch
+):
     """Trainings are left out, and random agents play for those that they would give."""
     trial = make_trial(WorldConfig(arms=2, episodes=3))
-    player = SimpleNamespace(trial=trial, as_agent=lambda: classical_agents.make("random", trial))
-    trained = []
-    monkeypatch.setattr(architectures, "load", lambda place: player)
-    monkeypatch.setattr(architectures, "train_in", lambda *given: trained.append(given[:2]))
+    validation = {"gru-rate-0.01-seed-0": None, "gru-rate-0.1-seed-0": 2.0}  # None: never tried
+
+    def player(place: str) -> Any:
+        score = validation.get(Path(place).name.removeprefix("small-"), 1.0)
+        return SimpleNamespace(
+            trial=trial,
+            as_agent=lambda: classical_agents.make("random", trial),
+            scores={"validation_return": score},
+        )
+
+    trained: dict[str, Any] = {}
+    monkeypatch.setattr(architectures, "load", player)
+    monkeypatch.setattr(
+        architectures, "train_in", lambda place, config, *_: trained.update({place.name: config})
+    )
     (tmp_path / "rates").mkdir()
     rates = {"gru": Rate(10.0, 400, 5)._asdict(), "lru": Rate(5.0, 200, 6)._asdict()}
     (tmp_path / "rates" / "small.json").write_text(json.dumps(rates))
     world = {"world": {"environment": "bandit", "arms": 2, "episodes": 3}}
-    scale = {**settings["scales"]["smoke"], "seeds": 2, "tries": 4, "worlds": {"small": world}}
+    changes = {"seeds": 2, "tries": 4, "learning_rates": [0.01, 0.1], "worlds": {"small": world}}
+    scale = {**settings["scales"]["smoke"], **changes}
     run: Any = SimpleNamespace(path=tmp_path, provenance={"command": ["metarl"]})
     work = _Work(settings, scale, run, SilentProgress())
     document = work.measure("small")
     assert document["rates"] == rates and list(document["runs"]) == ["gru", "lru"]
-    found = [(place.name, c.env_steps, c.validation_every, c.seed) for place, c in trained]
-    assert found == [
-        ("small-gru-seed-0", 400, 100, 0),
-        ("small-gru-seed-1", 400, 100, 1),
-        ("small-lru-seed-0", 200, 50, 0),
-        ("small-lru-seed-1", 200, 50, 1),
-    ]
+    best = {name: tries[0]["learning_rate"] for name, tries in document["tuning"].items()}
+    assert best == {"gru": 0.1, "lru": 0.01}
+    found = {
+        name: (c.env_steps, c.validation_every, c.seed, c.reinforce.learning_rate)
+        for name, c in trained.items()
+    }
+    assert found == {
+        "small-gru-rate-0.01-seed-0": (400, 100, 0, 0.01),
+        "small-gru-rate-0.1-seed-0": (400, 100, 0, 0.1),
+        "small-gru-rate-0.1-seed-1": (400, 100, 1, 0.1),
+        "small-lru-rate-0.01-seed-0": (200, 50, 0, 0.01),
+        "small-lru-rate-0.1-seed-0": (200, 50, 0, 0.1),
+        "small-lru-rate-0.01-seed-1": (200, 50, 1, 0.01),
+    }
+    runs = [Path(place).name for place in document["runs"]["gru"]]
+    assert runs == ["small-gru-rate-0.1-seed-0", "small-gru-rate-0.1-seed-1"]
     returns = document["returns"]
     assert returns["gru"] == 2 * [returns["random"][0]]  # the same tasks with the same luck
     assert returns["oracle"][0]["mean"] > returns["random"][0]["mean"]
     monkeypatch.setattr(architectures, "train_in", None)
     assert work.measure("small") == document
+
+
+def test_all_rates_are_measured_before_anybody_is_trained(settings, tmp_path, monkeypatch):
+    measured = []
+
+    def rates(self: _Work, world: str) -> dict[str, None]:
+        measured.append(world)
+        return {"gru": None}
+
+    def tuned(*_: Any) -> None:
+        raise InterruptedError("the first training")
+
+    monkeypatch.setattr(_Work, "_rates", rates)
+    monkeypatch.setattr(_Work, "_tuned", tuned)
+    scale, run = settings["scales"]["laptop"], SimpleNamespace(path=tmp_path)
+    with pytest.raises(InterruptedError):
+        _Work(settings, scale, run, SilentProgress()).measure("mdp-10")  # type: ignore[arg-type]
+    assert set(measured) == set(scale["worlds"])
 
 
 @pytest.mark.parametrize("plan", [{"cells": ["10"]}, {"committed": True}, {"anew": True}])
@@ -205,7 +260,7 @@ def test_the_smoke_reproduction_does_nothing_twice(settings, tmp_path):
     rates = json.loads((place / "rates" / f"{world}.json").read_text())
     assert set(rates) == set(settings["architectures"])
     for name, rate in rates.items():
-        run = RunDirectory.open(place / "trainings" / f"{world}-{name}-seed-0")
+        run = RunDirectory.open(place / "trainings" / f"{world}-{name}-rate-0.001-seed-0")
         assert run.config["env_steps"] == rate["env_steps"] == run.metrics.rows()[-1]["position"]
     (place / f"{world}.json").unlink()
     written = {path: path.stat().st_mtime_ns for path in place.glob("trainings/*/agent.npz")}
