@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 
 from .cores import Core
+from .linear import linear
 from .residual import FeedForward, ResidualStack
 
 _SLOWEST = 10_000.0  # steps in which the slowest pair turns by one radian, as in the papers
@@ -124,7 +125,7 @@ class CausalAttention(hk.RNNCore):
 
     def _looks(self, inputs: jax.Array, times: jax.Array) -> _Looks:
         query, key, value = (
-            hk.Linear(self.hidden_size, with_bias=False, name=name)(inputs).reshape(
+            linear(inputs, self.hidden_size, with_bias=False, name=name).reshape(
                 *inputs.shape[:-1], self.heads, -1
             )
             for name in _Looks._fields
@@ -140,7 +141,7 @@ class CausalAttention(hk.RNNCore):
     def _output(self, read: jax.Array) -> jax.Array:
         """Returns f [..., D] of what the heads have read [..., H, d]."""
         joined = read.reshape(*read.shape[:-2], self.hidden_size)
-        return hk.Linear(self.hidden_size, with_bias=False, name="output")(joined)
+        return linear(joined, self.hidden_size, with_bias=False, name="output")
 
 
 def turn(x: jax.Array, times: jax.Array) -> jax.Array:

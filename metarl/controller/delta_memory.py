@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 
 from .cores import Core
+from .linear import linear
 from .residual import FeedForward, ResidualStack
 
 _TINY = 1e-6
@@ -94,18 +95,18 @@ class DeltaRuleMemory(hk.RNNCore):
     def _prepare(self, inputs: jax.Array) -> Write:
         """Returns what all that looks at single steps alone makes of inputs [..., D]."""
         key, value, query = (
-            hk.Linear(self.hidden_size, with_bias=False, name=name)(inputs).reshape(
+            linear(inputs, self.hidden_size, with_bias=False, name=name).reshape(
                 *inputs.shape[:-1], self.heads, -1
             )
             for name in ("key", "value", "query")
         )
-        strength = jax.nn.sigmoid(hk.Linear(self.heads, name="strength")(inputs))
+        strength = jax.nn.sigmoid(linear(inputs, self.heads, name="strength"))
         return Write(_of_length_one(key), value, strength, _of_length_one(query))
 
     def _output(self, read: jax.Array) -> jax.Array:
         """Returns f [..., D] of what the heads have read [..., H, V]."""
         joined = read.reshape(*read.shape[:-2], self.hidden_size)
-        return hk.Linear(self.hidden_size, with_bias=False, name="output")(joined)
+        return linear(joined, self.hidden_size, with_bias=False, name="output")
 
 
 def write(memory: jax.Array, step: Write) -> tuple[jax.Array, jax.Array]:

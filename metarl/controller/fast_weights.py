@@ -31,6 +31,7 @@ from jax.nn.initializers import orthogonal
 from .cores import Core
 from .distributions import Categorical
 from .heads import Head, Inputs
+from .linear import linear
 
 
 class ActionLayout(NamedTuple):
@@ -118,8 +119,8 @@ class OuterProductMemory(hk.RNNCore):
         start = self.initial_state(inputs.shape[1]) if state is None else state
         embedding = self._embedding()  # [U, K]
         keys = inputs[..., self.layout.done] @ embedding  # [T, B, K]
-        values = hk.Linear(self.values, w_init=_ORDER_ONE, name="value")(inputs)  # [T, B, V]
-        values *= jax.nn.sigmoid(hk.Linear(self.values, name="gate")(inputs))
+        values = linear(inputs, self.values, w_init=_ORDER_ONE, name="value")  # [T, B, V]
+        values *= jax.nn.sigmoid(linear(inputs, self.values, name="gate"))
         memories = _running_sums(start, keys, values)  # [T, B, K, V]
         # Only the sum looks back: all else is done for all steps at once.
         flat, memory = (x.reshape(-1, *x.shape[2:]) for x in (inputs, memories))  # [T B, ...]

@@ -10,7 +10,8 @@ step alone, in the gate, and between layers. As the recurrence is linear, T step
 
   (a, x) ∘ (b, y) = (a b, b x + y)
 
-of depth log T, and the state is carried step by step only when the network acts.
+of depth log T, and the state is carried step by step only when the network acts. A CPU gains nothing by the
+depth and would take some three times as long for that scan's products; there the T steps are T steps.
 
 Letters: T steps; B batch; D hidden units; N complex units of the state.
 
@@ -31,6 +32,7 @@ import jax
 import jax.numpy as jnp
 
 from .cores import Core
+from .linear import linear
 from .residual import ResidualStack
 
 _Element = tuple[jax.Array, jax.Array]
@@ -113,7 +115,7 @@ class LinearRecurrentUnit(hk.RNNCore):
         """Returns B u [T, B, N]; its real and imaginary parts are matrices of their own."""
         half = hk.initializers.RandomNormal(1 / math.sqrt(2 * inputs.shape[-1]))
         real, imaginary = (
-            hk.Linear(self.state_size, with_bias=False, w_init=half, name=f"{name}_{part}")(inputs)
+            linear(inputs, self.state_size, with_bias=False, w_init=half, name=f"{name}_{part}")
             for part in ("real", "imaginary")
         )
         return jax.lax.complex(real, imaginary)
@@ -122,21 +124,39 @@ class LinearRecurrentUnit(hk.RNNCore):
         """Returns f [T, B, D]."""
         width = inputs.shape[-1]
         initial = hk.initializers.RandomNormal(1 / math.sqrt(self.state_size))
-        read = functools.partial(hk.Linear, width, with_bias=False, w_init=initial)
-        seen = read(name="read_real")(states.real) - read(name="read_imaginary")(states.imag)
+        read = functools.partial(linear, width=width, with_bias=False, w_init=initial)
+        seen = read(states.real, name="read_real") - read(states.imag, name="read_imaginary")
         through = hk.get_parameter("through", (width,), init=hk.initializers.RandomNormal(1.0))
         active = jax.nn.gelu(seen + through[None, None] * inputs)
-        gate = jax.nn.sigmoid(hk.Linear(width, name="gate")(active))
-        return hk.Linear(width, name="output")(active) * gate
+        gate = jax.nn.sigmoid(linear(active, width, name="gate"))
+        return linear(active, width, name="output") * gate
 
 
 def recur(decay: jax.Array, driven: jax.Array) -> jax.Array:
-    """Returns x[t] = λ ∘ x[t-1] + v[t] for all t, x before the first being 0.
+    """Computes x[t] = λ ∘ x[t-1] + v[t] for all t, x before the first being 0.
 
     Args:
       decay: λ [N].
       driven: v [T, B, N].
+
+    Returns:
+      x [T, B, N]; in T steps on a CPU, in log T elsewhere.
     """
+    return jax.lax.platform_dependent(decay, driven, cpu=recur_by_step, default=recur_at_once)
+
+
+def recur_by_step(decay: jax.Array, driven: jax.Array) -> jax.Array:
+    """Does what `recur` does in T steps."""
+
+    def advance(state: jax.Array, drive: jax.Array) -> tuple[jax.Array, jax.Array]:
+        state = decay[None] * state + drive
+        return state, state
+
+    return jax.lax.scan(advance, jnp.zeros_like(driven[0]), driven)[1]
+
+
+def recur_at_once(decay: jax.Array, driven: jax.Array) -> jax.Array:
+    """Does what `recur` does in log T steps."""
 
     def join(first: _Element, second: _Element) -> _Element:
         (a, x), (b, y) = first, second

@@ -22,6 +22,7 @@ import jax
 
 from .cores import Core, unroll
 from .feed_forward import Stateless
+from .linear import linear
 
 Advance = Callable[[hk.RNNCore, jax.Array, Any], tuple[jax.Array, Any]]
 
@@ -71,7 +72,7 @@ class ResidualStack(hk.RNNCore):
     def _climb(
         self, inputs: jax.Array, states: Sequence[Any], advance: Advance
     ) -> tuple[jax.Array, tuple[Any, ...]]:
-        hidden, after = hk.Linear(self.hidden_size, name="embed")(inputs), []
+        hidden, after = linear(inputs, self.hidden_size, name="embed"), []
         for layer, before in zip(self.layers, states, strict=True):
             change, state = advance(layer, _normalised(hidden), before)
             hidden = hidden + change
@@ -90,8 +91,8 @@ class FeedForward(Stateless):
     def __call__(self, inputs: jax.Array, prev_state: tuple[()]) -> tuple[jax.Array, tuple[()]]:
         """Returns the outputs [..., D] of inputs [..., D], and no state."""
         width = inputs.shape[-1]
-        inner = jax.nn.gelu(hk.Linear(self.widening * width, name="widen")(inputs))
-        return hk.Linear(width, name="narrow")(inner), prev_state
+        inner = jax.nn.gelu(linear(inputs, self.widening * width, name="widen"))
+        return linear(inner, width, name="narrow"), prev_state
 
 
 def _normalised(hidden: jax.Array) -> jax.Array:

@@ -13,10 +13,12 @@ import pytest
 from metarl.controller import LinearRecurrentUnit
 from metarl.controller.attention import turn
 from metarl.controller.delta_memory import Write, write
-from metarl.controller.linear_recurrence import recur
+from metarl.controller.linear import linear
+from metarl.controller.linear_recurrence import recur, recur_at_once, recur_by_step
 
 
-def test_a_linear_recurrence_is_its_loop():
+@pytest.mark.parametrize("compute", [recur, recur_by_step, recur_at_once])
+def test_a_linear_recurrence_is_its_loop(compute):
     rng = np.random.default_rng(0)
     decay = 0.9 * np.exp(1j * rng.uniform(0, 3, size=4))
     driven = rng.normal(size=(6, 2, 4)) + 1j * rng.normal(size=(6, 2, 4))
@@ -24,8 +26,37 @@ def test_a_linear_recurrence_is_its_loop():
     for v in driven:
         x = decay * x + v
         expected.append(x)
-    found = jax.jit(recur)(decay.astype(np.complex64), driven.astype(np.complex64))
+    found = jax.jit(compute)(decay.astype(np.complex64), driven.astype(np.complex64))
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_ways_to_compute_a_linear_recurrence_have_the_same_gradients():
+    rng = np.random.default_rng(1)
+    decay = jnp.asarray(0.9 * np.exp(1j * rng.uniform(0, 3, size=4)), jnp.complex64)
+    driven = rng.normal(size=(6, 2, 4)) + 1j * rng.normal(size=(6, 2, 4))
+    driven = jnp.asarray(driven, jnp.complex64)
+
+    def gradients(compute: Any) -> Any:
+        def loss(decay: jax.Array, driven: jax.Array) -> jax.Array:
+            return jnp.sum(jnp.abs(compute(decay, driven)) ** 2)
+
+        return jax.jit(jax.grad(loss, (0, 1)))(decay, driven)
+
+    jax.tree.map(
+        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4),
+        gradients(recur_by_step),
+        gradients(recur_at_once),
+    )
+
+
+@pytest.mark.parametrize("leading", [(), (3,), (2, 3)])
+def test_a_linear_layer_is_the_same_whatever_stands_before_the_features(leading):
+    inputs = np.random.default_rng(2).normal(size=(*leading, 4)).astype(np.float32)
+    layer = hk.without_apply_rng(hk.transform(lambda x: linear(x, 5, name="layer")))
+    params = layer.init(jax.random.key(0), inputs)
+    matrix, bias = (np.asarray(params["layer"][name]) for name in "wb")
+    expected = np.einsum("...f,fd->...d", inputs, matrix) + bias
+    np.testing.assert_allclose(layer.apply(params, inputs), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
