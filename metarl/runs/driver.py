@@ -120,7 +120,9 @@ def drive(
       clock: seconds, from anywhere.
 
     Returns:
-      The last state, and whether the job is "finished" or was "interrupted" and can be resumed.
+      The last state, and whether the job is "finished" or was "interrupted" and can be resumed. A signal that comes
+      while the last generation is computed interrupts too, so that nothing follows which nobody wants any more;
+      the run on disk is finished then.
 
     Raises:
       InvalidInput: no checkpoint is intact, the log cannot be used, the run is in use, or `minutes`
@@ -145,7 +147,7 @@ def drive(
         if end is None:
             run.write_outcome(None)
         elif snapshot.generation == end.generation:
-            return snapshot.state, "finished"
+            return snapshot.state, _wanted(stop)
         session = _Session(job, run, progress, limit, pause, unit, describe, stop, end, clock)
         snapshot, reason = session.advance(snapshot)
         _save(job, run, snapshot)
@@ -153,11 +155,17 @@ def drive(
         outcome: Outcome = "interrupted" if reason == "signal" else "finished"
         if end is None or outcome == "finished":
             run.write_outcome(_described(job, snapshot, outcome, reason))
+        outcome = _wanted(stop)
     if outcome == "interrupted":
         progress.message(
             f"Interrupted. Everything is saved; go on with: {resume_command(owner or run)}"
         )
     return snapshot.state, outcome
+
+
+def _wanted(stop: Interruption) -> Outcome:
+    """Returns what becomes of a session in which all is done that can be."""
+    return "interrupted" if stop.requested else "finished"
 
 
 class _End(NamedTuple):

@@ -89,6 +89,27 @@ def test_interrupted_and_resumed_equals_never_stopped(
     assert_same_run(run, state, expected_run, expected)
 
 
+def test_a_signal_in_the_last_generation_finishes_the_run_and_interrupts_what_follows(
+    ToyJob, new_run, assert_same_run, capsys
+):
+    expected_run, run, interruption = new_run("expected"), new_run(), Interruption()
+    expected, _ = drive(ToyJob(), expected_run, SilentProgress())
+    count = iter(range(1, 1000))
+
+    def interrupt():
+        if next(count) == expected.generation:
+            interruption.request()
+
+    job = ToyJob(on_update=interrupt)
+    state, outcome = drive(job, run, SilentProgress(), interruption=interruption)
+    assert outcome == "interrupted"
+    assert "go on with: metarl resume" in capsys.readouterr().err
+    assert run.outcome["outcome"] == "finished" and run.outcome["reason"] == "complete"
+    assert_same_run(run, state, expected_run, expected)
+    _, outcome = drive(ToyJob(on_update=lambda: pytest.fail("all was done")), run, SilentProgress())
+    assert outcome == "finished"
+
+
 def test_killed_and_resumed_equals_never_stopped(
     ToyJob, new_run, start_toy_job, wait_for_rows, assert_same_run
 ):
@@ -302,7 +323,8 @@ def test_where_the_clock_ended_a_run_is_kept_when_its_end_is_computed_again(
         state, outcome = drive(
             job, run, SilentProgress(), minutes=1.0, clock=slow, interruption=interruption
         )
-    assert sessions == expected.generation - 4 > 1
+    # One for each lost generation, and one that finds everything done.
+    assert sessions == expected.generation - 4 + 1 > 2
     assert_same_run(run, state, expected_run, expected)
 
 
