@@ -25,7 +25,7 @@ from .credit import Credit, assign_credit
 from .losses import masked_mean, mean_kl, surrogate
 from .normalisation import RunningMoments, no_moments
 from .returns import without_padding
-from .steps import backtrack, global_norm, inner_product
+from .steps import backtrack, conjugate_gradients, global_norm, inner_product
 
 Metrics = dict[str, jax.Array]
 
@@ -143,9 +143,7 @@ def fisher_vector_product(
 
 def _natural_step(gradient: Any, fisher: Callable[[Any], Any], config: TRPOConfig) -> Any:
     """Returns the step along F⁻¹ g whose predicted KL is the bound."""
-    direction, _ = jax.scipy.sparse.linalg.cg(
-        fisher, gradient, maxiter=config.conjugate_gradient_steps
-    )
+    direction = conjugate_gradients(fisher, gradient, config.conjugate_gradient_steps)
     curvature = inner_product(direction, fisher(direction))
     # A gradient of 0 has no direction; any finite scale will do.
     scale = jnp.sqrt(2 * config.max_kl / jnp.maximum(curvature, 1e-20))
