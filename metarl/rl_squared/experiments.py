@@ -103,7 +103,7 @@ _ROWS = (
         name=ARCHITECTURES,
         folder="architectures",
         caption="what remembers, at equal wall-clock: GRU, LSTM, fast weights, LRU, transformer",
-        costs={"smoke": "a minute", "laptop": "an hour", "paper": "four days without a GPU"},
+        costs={"smoke": "a minute", "laptop": "two hours and a half", "paper": "four days without a GPU"},
         evidence="architectures.md",
     ),
 )
