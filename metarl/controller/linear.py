@@ -1,7 +1,7 @@
 """A linear layer of sequences that is one product of two matrices.
 
-The gradient of W in y[t, b] = W x[t, b] is a sum over steps and batch. Asked for as a contraction over two
-axes it takes several times as long on a CPU as over the rows of one matrix, so the axes are joined first.
+The gradient of W in y[t, b] = W x[t, b] is a sum over steps and batch. A CPU is slower
+at a contraction over two axes than at one over the rows of a matrix, so the axes are joined first.
 """
 
 from __future__ import annotations

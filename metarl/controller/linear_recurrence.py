@@ -11,7 +11,7 @@ step alone, in the gate, and between layers. As the recurrence is linear, T step
   (a, x) ∘ (b, y) = (a b, b x + y)
 
 of depth log T, and the state is carried step by step only when the network acts. A CPU gains nothing by the
-depth and would take some three times as long for that scan's products; there the T steps are T steps.
+depth and loses by that scan's additional products; there the T steps are T steps.
 
 Letters: T steps; B batch; D hidden units; N complex units of the state.
 

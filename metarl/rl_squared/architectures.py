@@ -67,9 +67,7 @@ class _Work(NamedTuple):
         """Returns the document of one world: "environment", "tasks", "rates", "tuning", "runs", "returns"."""
         kept = self.run.path / f"{world}.json"
         if not kept.is_file():
-            for other in self.scale["worlds"]:
-                self._rates(other)
-            rates = self._rates(world)
+            rates = {each: self._rates(each) for each in self.scale["worlds"]}[world]
             tuning = {name: self._tuned(world, name, rate) for name, rate in rates.items()}
             runs = {name: self._runs(world, name, rates[name], tuning[name]) for name in rates}
             agents = {name: [load(place) for place in places] for name, places in runs.items()}
@@ -104,7 +102,7 @@ class _Work(NamedTuple):
             agent = load(self._trained(world, name, 0, rate, learning_rate))
             score = agent.scores["validation_return"]
             tries.append({"learning_rate": learning_rate, "validation_return": score})
-        return sorted(tries, key=lambda one: -(one["validation_return"] or -math.inf))
+        return sorted(tries, key=_validated, reverse=True)
 
     def _runs(
         self, world: str, name: str, rate: Rate, tuning: Sequence[Mapping[str, float]]
@@ -155,6 +153,12 @@ class _Work(NamedTuple):
         )
         values = functools.reduce(changed_settings, changes, values)
         return train_config(values, f"{SETTINGS}, {world}, {name}")
+
+
+def _validated(tried: Mapping[str, float | None]) -> float:
+    """Returns what was earned in validation tasks; less than anything if it was never tried."""
+    score = tried["validation_return"]
+    return -math.inf if score is None else score
 
 
 def reproduce_architectures(

@@ -96,14 +96,18 @@ _ROWS = (
         name=CONTROL,
         folder="control",
         caption="control with physics per task: RL², no memory, an oracle, learners from scratch",
-        costs={"smoke": "minutes", "laptop": "half an hour", "paper": "a day without a GPU"},
+        costs={"smoke": "minutes", "laptop": "an hour", "paper": "a day without a GPU"},
         evidence="cartpole.csv",
     ),
     Experiment(
         name=ARCHITECTURES,
         folder="architectures",
         caption="what remembers, at equal wall-clock: GRU, LSTM, fast weights, LRU, transformer",
-        costs={"smoke": "a minute", "laptop": "two hours and a half", "paper": "four days without a GPU"},
+        costs={
+            "smoke": "a minute",
+            "laptop": "two hours and a half",
+            "paper": "four days without a GPU",
+        },
         evidence="architectures.md",
     ),
 )

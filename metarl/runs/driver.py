@@ -152,9 +152,9 @@ def drive(
         snapshot, reason = session.advance(snapshot)
         _save(job, run, snapshot)
         run.checkpoints.wait()
-        outcome: Outcome = "interrupted" if reason == "signal" else "finished"
-        if end is None or outcome == "finished":
-            run.write_outcome(_described(job, snapshot, outcome, reason))
+        recorded: Outcome = "interrupted" if reason == "signal" else "finished"
+        if end is None or recorded == "finished":
+            run.write_outcome(_described(job, snapshot, recorded, reason))
         outcome = _wanted(stop)
     if outcome == "interrupted":
         progress.message(
