@@ -6,6 +6,7 @@ Letters: N tasks.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -49,6 +50,12 @@ class TrainedAgent:
     def warm_started(self) -> bool:
         """Whether it, or what it came from, has imitated a classical agent."""
         return bool(self.config.warm_start or self.scores.get("ancestor_warm_started"))
+
+    @property
+    def standing(self) -> float:
+        """What it earned on validation tasks; less than anything if it was never tried there."""
+        score = self.scores.get("validation_return")
+        return -math.inf if score is None else score
 
     def as_agent(self, environment: Environment | None = None, greedy: bool = False) -> Agent:
         """Returns it as an agent that can be played beside any other.

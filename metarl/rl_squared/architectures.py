@@ -97,12 +97,18 @@ class _Work(NamedTuple):
 
     def _tuned(self, world: str, name: str, rate: Rate) -> list[dict[str, float]]:
         """Returns the first seed's return in validation tasks at each learning rate, the best first."""
-        tries = []
-        for learning_rate in self.scale["learning_rates"]:
-            agent = load(self._trained(world, name, 0, rate, learning_rate))
-            score = agent.scores["validation_return"]
-            tries.append({"learning_rate": learning_rate, "validation_return": score})
-        return sorted(tries, key=_validated, reverse=True)
+        agents = {
+            learning_rate: load(self._trained(world, name, 0, rate, learning_rate))
+            for learning_rate in self.scale["learning_rates"]
+        }
+        ranked = sorted(agents, key=lambda learning_rate: -agents[learning_rate].standing)
+        return [
+            {
+                "learning_rate": learning_rate,
+                "validation_return": agents[learning_rate].scores["validation_return"],
+            }
+            for learning_rate in ranked
+        ]
 
     def _runs(
         self, world: str, name: str, rate: Rate, tuning: Sequence[Mapping[str, float]]
@@ -153,12 +159,6 @@ class _Work(NamedTuple):
         )
         values = functools.reduce(changed_settings, changes, values)
         return train_config(values, f"{SETTINGS}, {world}, {name}")
-
-
-def _validated(tried: Mapping[str, float | None]) -> float:
-    """Returns what was earned in validation tasks; less than anything if it was never tried."""
-    score = tried["validation_return"]
-    return -math.inf if score is None else score
 
 
 def reproduce_architectures(

@@ -15,7 +15,6 @@ arXiv:1707.03141, table 3.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -141,7 +140,7 @@ class _Work(NamedTuple):
             require("agent" in self.scale, "No agent of this scale comes with the package; train.")
             return self.scale["agent"]
         places = [self._trained(seed) for seed in range(self.scale["seeds"])]
-        scores = [load(place).scores["validation_return"] or -math.inf for place in places]
+        scores = [load(place).standing for place in places]
         return str(places[scores.index(max(scores))])
 
     def runs(self) -> dict[str, list[RunDirectory]]:

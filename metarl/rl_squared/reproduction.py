@@ -220,7 +220,7 @@ class _Work(NamedTuple):
         for seed in range(column.seeds):
             place = self._place("trainings", heading, cell, seed)
             self._train(column, cell, seed, place)
-            scores[place] = load(place).scores["validation_return"] or -math.inf
+            scores[place] = load(place).standing
         return str(max(scores, key=lambda place: scores[place]))
 
     def _train(self, column: Learnt, cell: str, seed: int, place: Path) -> None:

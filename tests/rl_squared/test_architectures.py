@@ -13,7 +13,15 @@ import pytest
 from metarl import classical_agents
 from metarl.errors import InvalidInput
 from metarl.reading import read_json_object
-from metarl.rl_squared import Plan, WorldConfig, architectures, make_trial, reproduce
+from metarl.rl_squared import (
+    Plan,
+    TrainConfig,
+    TrainedAgent,
+    WorldConfig,
+    architectures,
+    make_trial,
+    reproduce,
+)
 from metarl.rl_squared.architecture_report import architecture_table, write_architectures
 from metarl.rl_squared.architectures import Rate, _Work, measure_rates
 from metarl.rl_squared.config import CORES
@@ -180,10 +188,12 @@ def test_the_best_learning_rate_of_the_first_seed_is_that_of_the_others(
 
     def player(place: str) -> Any:
         score = validation.get(Path(place).name.removeprefix("small-"), 1.0)
+        scores = {"validation_return": score}
         return SimpleNamespace(
             trial=trial,
             as_agent=lambda: classical_agents.make("random", trial),
-            scores={"validation_return": score},
+            scores=scores,
+            standing=TrainedAgent(None, TrainConfig(), scores).standing,
         )
 
     trained: dict[str, Any] = {}
