@@ -105,7 +105,7 @@ _ROWS = (
         caption="what remembers, at equal wall-clock: GRU, LSTM, fast weights, LRU, transformer",
         costs={
             "smoke": "a minute",
-            "laptop": "two hours and a half",
+            "laptop": "two hours",
             "paper": "four days without a GPU",
         },
         evidence="architectures.md",
