@@ -2,9 +2,9 @@
 
 Two CPU devices are simulated, so that code which depends on the number of devices is seen to; an implicit broadcast
 between ranks raises; a random key that is consumed twice raises (a test of "same key, same bits" makes the key anew).
-Warnings are errors, by `filterwarnings` in pyproject.toml. Compiled programs are kept in .pytest_cache: a second run of
-the tests takes half the time. Those in memory are given up when there are many: each has mappings of its own, and Linux
-ends a process that asks for more than 65,530.
+Warnings are errors, by `filterwarnings` in pyproject.toml. jaxlib's faulty loops are off, as under every command.
+Compiled programs are kept in .pytest_cache: a second run of the tests takes half the time. Those in memory are given up
+when there are many: each has mappings of its own, and Linux ends a process that asks for more than 65,530.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 _PROGRAMS = Path(__file__).parents[1] / ".pytest_cache" / "jax"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+from metarl.cli import avoid_faulty_fusions  # noqa: E402
+
+avoid_faulty_fusions()
 
 import jax  # noqa: E402 (it reads the environment when it is imported)
 import pytest  # noqa: E402

@@ -1,4 +1,4 @@
-"""How jax starts: device, threads, precision of matrix products, and the cache of compiled programs.
+"""How jax starts: device, threads, precision of matrix products, the cache of compiled programs, and faults to avoid.
 
 All of it is read once, when jax's backend starts, so `configure` comes first. What was measured on two CPU cores, with
 jax 0.10:
@@ -11,12 +11,17 @@ jax 0.10:
 
 So `threads` is the number of CPU devices and NPROC alike: the pool then has exactly that many threads, and
 `--threads 1` means one. It is part of a run's provenance.
+
+Two releases of jaxlib give wrong sums on a CPU, silently (jax issues 39103 and 39741): their fused loops may take other
+rows than theirs, and race where there are several threads. `configure` turns those loops off by XLA_FLAGS, which are
+part of the provenance too; neither trainings nor searches were slower for it (`metarl bench`, in turns).
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import os
 import platform
 from collections.abc import Callable
@@ -31,6 +36,10 @@ Precision = Literal["default", "high", "highest"]
 
 # The CPU stays reachable beside an accelerator: it holds what is too small to send there.
 DEVICES = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu"}
+
+# The releases at fault. Only they are given the flag: one that does not know it would end the process.
+_FAULTY_FUSIONS = ("0.10.2", "0.11.0")
+_NO_FUSIONS = "--xla_cpu_experimental_ynn_fusion_type="
 
 # Compiling takes seconds; a program that took less than this is not worth a file.
 _CACHED_FROM_SECONDS = 0.2
@@ -92,6 +101,7 @@ def configure(
         jax.config.update("jax_platforms", DEVICES[device])
     with contextlib.suppress(RuntimeError):  # the backend runs already
         jax.config.update("jax_num_cpu_devices", count)
+        avoid_faulty_fusions()
     jax.config.update("jax_default_matmul_precision", matmul_precision)
     cache = _start_cache()
     join()
@@ -102,6 +112,16 @@ def configure(
         matmul_precision=matmul_precision,
         compilation_cache=None if cache is None else str(cache),
     )
+
+
+def avoid_faulty_fusions() -> None:
+    """Turns off, by XLA_FLAGS, the fused loops that give wrong sums in this release of jaxlib, if it is one of those.
+
+    For a process whose backend has not started. XLA_FLAGS that speak of these loops already stay as they are.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _NO_FUSIONS not in flags and importlib.metadata.version("jaxlib") in _FAULTY_FUSIONS:
+        os.environ["XLA_FLAGS"] = f"{flags} {_NO_FUSIONS}".strip()
 
 
 def usable_cores() -> int:

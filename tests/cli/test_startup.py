@@ -10,7 +10,7 @@ import sys
 import jax
 import pytest
 
-from metarl.cli import configure
+from metarl.cli import avoid_faulty_fusions, configure
 from metarl.errors import InvalidInput
 
 _SETTINGS = (
@@ -19,6 +19,8 @@ _SETTINGS = (
     "JAX_COMPILATION_CACHE_DIR",
     "METARL_CACHE",
     "XDG_CACHE_HOME",
+    "XLA_FLAGS",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS",
 )
 
 
@@ -83,12 +85,39 @@ def test_the_users_own_cache_folder_is_kept(tmp_path):
     assert startup["compilation_cache"] == str(tmp_path / "own")
 
 
+def test_every_sum_is_of_its_own_row():
+    """As jax issue 39103 has it: jaxlib 0.10.2 gives the last ones the sums of other rows."""
+    squares = "jax.jit(jax.vmap(lambda row: ((jnp.eye(3) @ row) ** 2).sum()))"
+    rows = "jnp.stack([jnp.arange(40_000.0)] * 3, axis=1)"
+    _, last = started("'cpu'", f"float({squares}({rows})[-1])", METARL_CACHE="off")
+    assert last == pytest.approx(3 * 39_999**2)
+
+
+@pytest.mark.parametrize(
+    ("release", "given", "flags"),
+    [
+        ("0.10.2", "", "--xla_cpu_experimental_ynn_fusion_type="),
+        ("0.10.2", "--own=1", "--own=1 --xla_cpu_experimental_ynn_fusion_type="),
+        ("0.11.0", "--xla_cpu_experimental_ynn_fusion_type=dot", None),
+        ("0.10.1", "--own=1", None),
+        ("0.7.0", "", None),
+    ],
+)
+def test_only_releases_at_fault_are_given_the_flag(release, given, flags, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", {"jaxlib": release}.get)
+    monkeypatch.setenv("XLA_FLAGS", given)
+    avoid_faulty_fusions()
+    assert os.environ["XLA_FLAGS"] == (given if flags is None else flags)
+
+
 def test_a_running_backend_keeps_its_devices(monkeypatch):
     monkeypatch.setenv("METARL_CACHE", "off")
     monkeypatch.setenv("NPROC", "2")
+    monkeypatch.setenv("XLA_FLAGS", "")
     devices = jax.devices()
     try:
         assert configure("cpu", threads=5).threads == len(devices)
+        assert os.environ["XLA_FLAGS"] == ""  # nothing that did not take effect
     finally:
         jax.config.update("jax_enable_compilation_cache", True)
 
