@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Literal
 
 from metarl.errors import InvalidInput, require
+from metarl.runs import usable_cores
 
 Device = Literal["cpu", "gpu", "tpu"]
 Precision = Literal["default", "high", "highest"]
@@ -122,14 +123,6 @@ def avoid_faulty_fusions() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if _NO_FUSIONS not in flags and importlib.metadata.version("jaxlib") in _FAULTY_FUSIONS:
         os.environ["XLA_FLAGS"] = f"{flags} {_NO_FUSIONS}".strip()
-
-
-def usable_cores() -> int:
-    """Returns the number of cores this process may use; a container or `taskset` may leave it fewer than there are."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1
 
 
 def _start_backend(device: Device | None) -> str:

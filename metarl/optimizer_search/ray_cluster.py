@@ -18,6 +18,7 @@ import warnings
 from typing import Any
 
 from metarl.errors import InvalidInput
+from metarl.runs import usable_cores
 
 # Ray's own first address, 127.0.0.1, is rewritten by it to the address of the host, which others may reach.
 _LOOPBACK = "127.0.0.2"
@@ -67,7 +68,7 @@ def _join(ray: Any, address: str | None, cores: int | None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         settings |= {
-            "num_cpus": cores or _usable_cores(),
+            "num_cpus": cores or usable_cores(),
             "include_dashboard": False,
             "object_store_memory": _STORE_BYTES,
             "_node_ip_address": _LOOPBACK,
@@ -89,12 +90,6 @@ def _join(ray: Any, address: str | None, cores: int | None) -> None:
                 f"No Ray cluster {where}: {_first_line(error)} It must run Ray {ray.__version__} "
                 "and know the same token; see docs/cluster.md."
             ) from error
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from .checkpoint_file import save_checkpoint as save_checkpoint
 from .checkpoints import Checkpoints as Checkpoints
 from .checkpoints import NpzCheckpoints as NpzCheckpoints
 from .compilation import without_compilation_cache as without_compilation_cache
+from .cores import usable_cores as usable_cores
 from .differences import run_differences as run_differences
 from .directory import RunDirectory as RunDirectory
 from .driver import Job as Job
@@ -83,6 +84,7 @@ __all__ = [
     "save_checkpoint",
     "saying_how_to_go_on",
     "together",
+    "usable_cores",
     "without_compilation_cache",
     "write_arrays",
     "write_durably",

@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .cores import usable_cores
+
 _DISTRIBUTIONS = ("metarl", "jax", "jaxlib", "optax", "dm-haiku", "numpy")
 # Whether products and sums are fused, and how many numbers are added at once, decides the last bit.
 _FEATURES = re.compile(r"f16c|fma4?|sse4_[12]|avx\w*|amx\w*|asimd\w*|sve\w*|bf16|fphp")
@@ -55,7 +57,7 @@ def collect_provenance(
         "revision": _revision(),
         "devices": _devices(),
         "processor": _processor(),
-        "cores": {"present": os.cpu_count(), "usable": _usable_cores()},
+        "cores": {"present": os.cpu_count(), "usable": usable_cores()},
         "settings": {name: os.environ.get(name) for name in _THREAD_SETTINGS},
         "system": {"name": platform.system(), "release": platform.release()},
     }
@@ -106,12 +108,6 @@ def _processor() -> dict[str, Any]:
         "model": fields.get("model name") or platform.processor() or None,
         "features": sorted(flag for flag in flags if _FEATURES.fullmatch(flag)),
     }
-
-
-def _usable_cores() -> int | None:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 def _revision() -> dict[str, Any] | None:

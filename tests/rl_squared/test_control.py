@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
-import jax
 import numpy as np
 import pytest
 
@@ -17,7 +15,6 @@ from metarl.rl_squared import (
     NetworkConfig,
     Plan,
     TrainConfig,
-    TrainedAgent,
     WorldConfig,
     evaluate,
     evaluation_table,
@@ -26,7 +23,6 @@ from metarl.rl_squared import (
     save,
 )
 from metarl.rl_squared.control import _joined, _renamed, _Work
-from metarl.rl_squared.network import POLICY, make_policy
 from metarl.runs import experiment_folder
 from metarl.statistics import mean_interval
 
@@ -82,18 +78,16 @@ def test_places_of_runs_become_the_names_of_agents():
     }
 
 
-def untrained(place: Path, shown: bool) -> str:
-    """Returns the place of an agent whose weights are as they were drawn."""
-    setting = ("physics_range=1", *(["show_physics=true"] if shown else []))
+def pendulum(*seeing: str) -> TrainConfig:
+    """Returns settings of an agent without memory."""
+    setting = ("physics_range=1", *seeing)
     world = WorldConfig("pendulum", horizon=5, setting=setting, episodes=2)
-    network = NetworkConfig(core="none", hidden=4)
-    policy = make_policy(make_trial(world).environment, network, acting=True)
-    parameters = policy.init(jax.random.key(0))[POLICY]
-    return str(save(TrainedAgent(parameters, TrainConfig(world=world, network=network)), place))
+    return TrainConfig(world=world, network=NetworkConfig(core="none", hidden=4))
 
 
-def test_who_sees_the_physics_is_compared_task_by_task(tmp_path):
-    blind, seeing = untrained(tmp_path / "a.npz", False), untrained(tmp_path / "b.npz", True)
+def test_who_sees_the_physics_is_compared_task_by_task(untrained, tmp_path):
+    blind = str(save(untrained(pendulum()), tmp_path / "blind.npz"))
+    seeing = str(save(untrained(pendulum("show_physics=true")), tmp_path / "seeing.npz"))
     found, alone = evaluate([blind], tasks=30), evaluate([seeing], tasks=30)
     document = _joined(found, {blind: "blind"}, {"seeing": alone})
     assert list(document["agents"]) == ["blind", "seeing"]

@@ -6,7 +6,6 @@ import dataclasses
 import sys
 import textwrap
 
-import jax
 import numpy as np
 import pytest
 
@@ -16,7 +15,6 @@ from metarl.errors import InvalidInput
 from metarl.rl_squared import (
     NetworkConfig,
     TrainConfig,
-    TrainedAgent,
     WorldConfig,
     evaluate,
     evaluation_table,
@@ -24,17 +22,20 @@ from metarl.rl_squared import (
     rivals,
     save,
 )
-from metarl.rl_squared.network import POLICY, make_policy
 
 BANDIT = WorldConfig("bandit", arms=3, episodes=4)
 NETWORK = NetworkConfig(hidden=4)
 
 
-def untrained(world: WorldConfig = BANDIT, **settings) -> TrainedAgent:
-    """Returns an agent whose weights are as they were drawn."""
-    config = dataclasses.replace(TrainConfig(world=world, network=NETWORK), **settings)
-    policy = make_policy(make_trial(world).environment, NETWORK, acting=True)
-    return TrainedAgent(policy.init(jax.random.key(0))[POLICY], config)
+@pytest.fixture
+def make_agent(untrained):
+    """The function from settings to an agent that has learnt nothing."""
+
+    def make(world: WorldConfig = BANDIT, **settings):
+        config = dataclasses.replace(TrainConfig(world=world, network=NETWORK), **settings)
+        return untrained(config)
+
+    return make
 
 
 @pytest.fixture(autouse=True)
@@ -44,16 +45,16 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def kept(elsewhere):
+def kept(elsewhere, make_agent):
     """The text of an agent on disk."""
-    return str(save(untrained(), elsewhere / "kept.npz"))
+    return str(save(make_agent(), elsewhere / "kept.npz"))
 
 
-def test_a_score_is_that_of_playing_the_agent_by_hand(kept):
+def test_a_score_is_that_of_playing_the_agent_by_hand(kept, make_agent):
     found = evaluate([kept, "ucb1:c=0.2"], tasks=60, seed=3)
     trial = make_trial(BANDIT)
     by_hand = {
-        kept: untrained().as_agent(),
+        kept: make_agent().as_agent(),
         "ucb1:c=0.2": classical_agents.make("ucb1:c=0.2", trial),
     }
     totals = {}
@@ -116,17 +117,17 @@ def test_who_is_named_twice_is_played_once():
     assert sum(line.startswith("greedy") for line in said) == 1
 
 
-def test_a_name_comes_before_a_path_of_the_same_letters(elsewhere):
+def test_a_name_comes_before_a_path_of_the_same_letters(elsewhere, make_agent):
     (elsewhere / "greedy").mkdir()
-    save(untrained(), elsewhere / "greedy" / "agent.npz")
+    save(make_agent(), elsewhere / "greedy" / "agent.npz")
     found = evaluate(["greedy", "./greedy"], world={"arms": 3}, tasks=10)
     assert not found.agents["greedy"].learnt
     assert found.agents["./greedy"].learnt
 
 
-def test_greedy_actions_are_the_likeliest_ones(kept):
+def test_greedy_actions_are_the_likeliest_ones(kept, make_agent):
     found = evaluate([kept], tasks=50)
-    greedy = play_split(untrained().as_agent(greedy=True), make_trial(BANDIT), 0, 50, "test")
+    greedy = play_split(make_agent().as_agent(greedy=True), make_trial(BANDIT), 0, 50, "test")
     score = found.agents[kept].greedy
     assert score is not None
     assert score.mean == pytest.approx(greedy.totals.mean())
@@ -138,8 +139,8 @@ def test_a_trained_agent_can_be_tried_in_longer_trials_than_its_own(kept):
     assert len(found.agents[kept].per_episode) == 6
 
 
-def test_the_table_marks_who_was_warm_started():
-    agents = [untrained(warm_start="gittins"), untrained()]
+def test_the_table_marks_who_was_warm_started(make_agent):
+    agents = [make_agent(warm_start="gittins"), make_agent()]
     document = evaluate(agents, tasks=10).to_json()
     table = evaluation_table(document)
     names = [row["agent"] for row in table.rows]
@@ -198,15 +199,15 @@ def test_flags_that_contradict_a_trained_agent_are_refused(kept, given, message)
         evaluate([kept], world=given, tasks=10)
 
 
-def test_trained_agents_of_different_worlds_are_refused():
+def test_trained_agents_of_different_worlds_are_refused(make_agent):
     with pytest.raises(
         InvalidInput, match=r"agent 2 was trained in .*arms=4.* which is not .*arms=3"
     ):
-        evaluate([untrained(), untrained(dataclasses.replace(BANDIT, arms=4))])
-    longer = untrained(dataclasses.replace(BANDIT, episodes=9))
+        evaluate([make_agent(), make_agent(dataclasses.replace(BANDIT, arms=4))])
+    longer = make_agent(dataclasses.replace(BANDIT, episodes=9))
     with pytest.raises(InvalidInput, match="trials of different lengths"):
-        evaluate([untrained(), longer])
-    found = evaluate([untrained(), longer], world={"episodes": 6}, tasks=10)
+        evaluate([make_agent(), longer])
+    found = evaluate([make_agent(), longer], world={"episodes": 6}, tasks=10)
     assert found.environment["episodes"] == 6
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from metarl.rl_squared import (
     NetworkConfig,
     Plan,
     TrainConfig,
-    TrainedAgent,
     WorldConfig,
     maze_reproduction,
     reproduce,
@@ -25,20 +23,21 @@ from metarl.rl_squared import (
     watch,
     watching,
 )
-from metarl.rl_squared.agent import make_trial
 from metarl.rl_squared.maze_measures import maze_table, measures
-from metarl.rl_squared.network import POLICY, make_policy
 from metarl.runs import RunDirectory, SilentProgress
 
 SMALL = WorldConfig("maze", size=3, horizon=6, setting=("width=13", "height=13"), episodes=2)
 
 
-def write_agent(folder, world=SMALL):
+@pytest.fixture
+def write_agent(untrained, tmp_path):
     """Writes an agent that has learnt nothing; returns its path."""
-    config = TrainConfig(world=world, network=NetworkConfig(hidden=4, filters=2, beside=2))
-    policy = make_policy(make_trial(world).environment, config.network, acting=True)
-    params = policy.init(jax.random.key(0))[POLICY]
-    return save(TrainedAgent(params, config), folder / "agent.npz")
+
+    def write(world=SMALL):
+        network = NetworkConfig(hidden=4, filters=2, beside=2)
+        return save(untrained(TrainConfig(world=world, network=network)), tmp_path / "agent.npz")
+
+    return write
 
 
 def played_trials(returns, lengths, terminated) -> Played:
@@ -85,8 +84,8 @@ def test_the_table_has_ours_then_the_published_and_their_marks():
 # Watching ----------------------------------------------------------------------------------------
 
 
-def test_the_animation_has_a_frame_for_every_step_of_both_episodes(tmp_path):
-    document = watch(write_agent(tmp_path), tmp_path / "trial.gif", seed=3)
+def test_the_animation_has_a_frame_for_every_step_of_both_episodes(tmp_path, write_agent):
+    document = watch(write_agent(), tmp_path / "trial.gif", seed=3)
     assert [set(episode) for episode in document["episodes"]] == 2 * [
         {"return", "length", "terminated"}
     ]
@@ -103,8 +102,8 @@ def test_the_animation_has_a_frame_for_every_step_of_both_episodes(tmp_path):
     assert first["return"] == pytest.approx(first["terminated"] - 0.04 * first["length"], abs=0.01)
 
 
-def test_watch_on_the_command_line_tells_the_episodes_it_shows(tmp_path, capsys):
-    words = ["watch", str(write_agent(tmp_path)), "-o", str(tmp_path / "a.gif"), "--json"]
+def test_watch_on_the_command_line_tells_the_episodes_it_shows(tmp_path, capsys, write_agent):
+    words = ["watch", str(write_agent()), "-o", str(tmp_path / "a.gif"), "--json"]
     assert main([*words, "--episodes", "1"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["animation"] == str(tmp_path / "a.gif")
@@ -113,9 +112,9 @@ def test_watch_on_the_command_line_tells_the_episodes_it_shows(tmp_path, capsys)
         assert gif.n_frames == episode["length"]  # type: ignore[attr-defined]
 
 
-def test_no_episode_at_all_is_refused(tmp_path):
+def test_no_episode_at_all_is_refused(tmp_path, write_agent):
     with pytest.raises(InvalidInput, match="--episodes is 0; it must be at least 1"):
-        watch(write_agent(tmp_path), tmp_path / "trial.gif", episodes=0)
+        watch(write_agent(), tmp_path / "trial.gif", episodes=0)
 
 
 @pytest.mark.parametrize(
@@ -127,30 +126,30 @@ def test_no_episode_at_all_is_refused(tmp_path):
     ],
 )
 def test_places_that_cannot_hold_an_animation_are_refused_at_once(
-    tmp_path, monkeypatch, output, message
+    tmp_path, monkeypatch, output, message, write_agent
 ):
-    agent = write_agent(tmp_path)
+    agent = write_agent()
     (tmp_path / "folder.gif").mkdir()
     monkeypatch.setattr(watching, "follow", None)  # nothing is played
     with pytest.raises(InvalidInput, match=message):
         watch(agent, tmp_path / output)
 
 
-def test_a_directory_without_leave_to_write_is_refused(tmp_path, monkeypatch):
-    agent = write_agent(tmp_path)
+def test_a_directory_without_leave_to_write_is_refused(tmp_path, monkeypatch, write_agent):
+    agent = write_agent()
     monkeypatch.setattr(watching.os, "access", lambda path, mode: False)
     with pytest.raises(InvalidInput, match=r"directory '.*' cannot be written to"):
         watch(agent, tmp_path / "trial.gif")
 
 
-def test_an_environment_without_pictures_cannot_be_watched(tmp_path):
-    agent = write_agent(tmp_path, WorldConfig("bandit", episodes=3))
+def test_an_environment_without_pictures_cannot_be_watched(tmp_path, write_agent):
+    agent = write_agent(WorldConfig("bandit", episodes=3))
     with pytest.raises(InvalidInput, match=r"environment 'bandit' has no pictures .* maze"):
         watch(agent)
 
 
-def test_an_agent_of_other_frames_is_told_that_it_does_not_fit(tmp_path, capsys):
-    agent = write_agent(tmp_path)
+def test_an_agent_of_other_frames_is_told_that_it_does_not_fit(tmp_path, capsys, write_agent):
+    agent = write_agent()
     world = ["--environment", "maze", "--size", "3", "--setting", "width=20", "height=15"]
     assert main(["evaluate", str(agent), *world, "--tasks", "4"]) == 2
     said = capsys.readouterr().err

@@ -9,14 +9,11 @@ import json
 import sys
 import tracemalloc
 
-import jax
 import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.rl_squared import NetworkConfig, TrainedAgent, WorldConfig, evaluate, load, preset, save
-from metarl.rl_squared.agent import make_trial
-from metarl.rl_squared.network import POLICY, make_policy
+from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig, evaluate, load, preset, save
 from metarl.runs import RunDirectory
 
 NETWORK = NetworkConfig(hidden=4)
@@ -30,15 +27,13 @@ def make():
 """
 
 
-def untrained(world: WorldConfig) -> TrainedAgent:
-    config = dataclasses.replace(preset("smoke", world), network=NETWORK)
-    policy = make_policy(make_trial(world).environment, NETWORK, acting=True)
-    return TrainedAgent(policy.init(jax.random.key(0))[POLICY], config)
+def settings(world: WorldConfig) -> TrainConfig:
+    return dataclasses.replace(preset("smoke", world), network=NETWORK)
 
 
 @pytest.fixture(scope="module")
-def agent() -> TrainedAgent:
-    return untrained(WorldConfig(arms=2, episodes=2))
+def agent(untrained):
+    return untrained(settings(WorldConfig(arms=2, episodes=2)))
 
 
 def sign_again(path) -> None:
@@ -48,11 +43,11 @@ def sign_again(path) -> None:
     path.with_suffix(".json").write_text(json.dumps(card))
 
 
-def test_an_own_environment_is_imported_only_if_it_is_named(tmp_path, monkeypatch):
+def test_an_own_environment_is_imported_only_if_it_is_named(untrained, tmp_path, monkeypatch):
     (tmp_path / "own_world_to_name.py").write_text(FACTORY)
     monkeypatch.syspath_prepend(tmp_path)
     name = "own_world_to_name:make"
-    path = save(untrained(WorldConfig(name, episodes=2)), tmp_path / "agent.npz")
+    path = save(untrained(settings(WorldConfig(name, episodes=2))), tmp_path / "agent.npz")
     monkeypatch.delitem(sys.modules, "own_world_to_name")
     (tmp_path / "own_world_to_name.py").write_text("raise SystemExit('was imported')")
     message = rf"acts in '{name}', which is code outside metarl.*--environment {name}"

@@ -26,14 +26,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from metarl.cli.startup import usable_cores
+from metarl.cli import configure
 from metarl.environments import Trial, load, play_split
 from metarl.rl_baselines import make, parse
+from metarl.runs import usable_cores
 
 BINS = 30
 SOLVED, EPISODES = 475.0, 100  # CartPole-v1: the mean return of so many successive episodes
@@ -211,7 +211,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--output", type=Path, default=Path("."))
     given = parser.parse_args()
-    jax.config.update("jax_num_cpu_devices", usable_cores())  # before anything is computed
+    configure("cpu")
     all_runs, all_curves, speed = measure(given.steps, given.seeds)
     _write(given.output / "runs.csv", all_runs)
     _write(given.output / "curves.csv", all_curves)

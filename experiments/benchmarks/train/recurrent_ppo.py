@@ -30,10 +30,11 @@ import gymnasium
 import jax
 import numpy as np
 
-from metarl.cli.startup import usable_cores
+from metarl.cli import configure
+from metarl.runs import usable_cores
 
 CORES = usable_cores()
-jax.config.update("jax_num_cpu_devices", CORES)  # before anything is computed
+configure("cpu")  # before anything is computed
 
 import torch  # noqa: E402
 from sb3_contrib import RecurrentPPO  # noqa: E402
