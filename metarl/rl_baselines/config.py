@@ -161,10 +161,16 @@ class PPOAgentConfig(PolicyNetwork):
 
     update: PPOConfig = field(
         default_factory=lambda: PPOConfig(
-            learning_rate=1e-3, epochs=10, minibatches=4, clip=0.2, entropy_weight=0.0
+            learning_rate=1e-3,
+            epochs=10,
+            minibatches=4,
+            clip=0.2,
+            entropy_weight=0.0,
+            normalisation_decay=1.0,
         )
     )
-    """Of the algorithm (epochs and clip: Schulman 17; learning rate: zoo)."""
+    """Of the algorithm (epochs and clip: Schulman 17; learning rate: zoo). In one task no returns are
+    forgotten: the unit of the values would shrink once it is solved."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -180,9 +186,11 @@ class TRPOAgentConfig(PolicyNetwork):
     """N, from one update to the next."""
 
     update: TRPOConfig = field(
-        default_factory=lambda: TRPOConfig(max_kl=0.01, damping=0.1, value_epochs=10)
+        default_factory=lambda: TRPOConfig(
+            max_kl=0.01, damping=0.1, value_epochs=10, normalisation_decay=1.0
+        )
     )
-    """Of the algorithm (bound and damping: Schulman 15)."""
+    """Of the algorithm (bound and damping: Schulman 15); no returns are forgotten, as of PPO."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
