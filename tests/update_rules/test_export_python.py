@@ -19,7 +19,6 @@ from metarl import update_rules
 from metarl.errors import InvalidInput
 from metarl.update_rules import (
     NAMED_RULES,
-    Grammar,
     Provenance,
     parse,
     to_python,
@@ -39,31 +38,6 @@ AWKWARD = (
     "g^20",
     "clip(ld, 0.5)^m",
 )
-
-
-def random_rules(n, space="arxiv"):
-    """Returns n rules of every depth."""
-    rng = np.random.default_rng(0)
-    grammars = [Grammar(space, depth) for depth in (1, 2, 3, 4)]
-    return [
-        grammar.to_rule(tokens) for grammar in grammars for tokens in grammar.sample(rng, n // 4)
-    ]
-
-
-@pytest.fixture
-def load(tmp_path):
-    """Returns a function that writes source to a file, imports it and returns the module."""
-
-    def load(source, name="exported"):
-        path = tmp_path / f"{name}.py"
-        path.write_text(source, encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 def at_random(state, rng):
@@ -97,9 +71,15 @@ def test_a_named_rule_takes_the_compilers_step(name, load):
     assert_same_step(to_optax(name, 0.1, **steps), function(0.1, **steps), np.random.default_rng(0))
 
 
-def test_two_hundred_random_rules_take_the_compilers_step_random_draws_included(load):
+def test_two_hundred_random_rules_take_the_compilers_step_random_draws_included(
+    load, rules_of_every_depth
+):
     rng = np.random.default_rng(1)
-    rules = [*random_rules(160), *random_rules(40, "constants"), *map(parse, AWKWARD)]
+    rules = [
+        *rules_of_every_depth(160),
+        *rules_of_every_depth(40, "constants"),
+        *map(parse, AWKWARD),
+    ]
     for number, rule in enumerate(rules):
         steps = {"total_steps": 100} if "progress" in rule.needs else {}
         module = load(to_python(rule, name="rule"), f"exported_{number}")
@@ -215,8 +195,12 @@ def test_the_formula_is_written_as_a_person_would():
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ruff") is None, reason="ruff is not installed")
-def test_files_are_formatted_and_the_same_every_time(tmp_path):
-    rules = [*random_rules(40), *map(parse, AWKWARD), parse("drop(m, 0.3) * noise + w / cd10")]
+def test_files_are_formatted_and_the_same_every_time(tmp_path, rules_of_every_depth):
+    rules = [
+        *rules_of_every_depth(40),
+        *map(parse, AWKWARD),
+        parse("drop(m, 0.3) * noise + w / cd10"),
+    ]
     for number, rule in enumerate(rules):
         for language, export in (("python", to_python), ("torch", to_torch)):
             (tmp_path / f"{language}_{number}.py").write_text(export(rule), encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import importlib.util
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from metarl import update_rules
-from metarl.update_rules import NAMED_RULES, Grammar, parse, to_torch
+from metarl.update_rules import NAMED_RULES, parse, to_torch
 
 to_optax: Any = update_rules.to_optax  # types of trees are too wide for a checker to follow
 
@@ -30,30 +29,6 @@ AWKWARD = (
     "sign(g^0.5)",
     "clip(ld, 0.5)^m",
 )
-
-
-def random_rules(n, space="arxiv"):
-    rng = np.random.default_rng(0)
-    grammars = [Grammar(space, depth) for depth in (1, 2, 3, 4)]
-    return [
-        grammar.to_rule(tokens) for grammar in grammars for tokens in grammar.sample(rng, n // 4)
-    ]
-
-
-@pytest.fixture
-def load(tmp_path):
-    """Returns a function that writes source to a file, imports it and returns the module."""
-
-    def load(source, name="exported"):
-        path = tmp_path / f"{name}.py"
-        path.write_text(source, encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 def assert_same_step(rule, Optimizer, rng, weight_decay=0.0):
@@ -99,9 +74,9 @@ def test_a_named_rule_takes_the_compilers_step(name, load):
         )
 
 
-def test_two_hundred_random_rules_take_the_compilers_step(load):
+def test_two_hundred_random_rules_take_the_compilers_step(load, rules_of_every_depth):
     rng = np.random.default_rng(1)
-    drawn = [*random_rules(400), *random_rules(80, "constants")]
+    drawn = [*rules_of_every_depth(400), *rules_of_every_depth(80, "constants")]
     rules = [rule for rule in drawn if "random" not in rule.needs]
     assert len(rules) >= 200
     for number, rule in enumerate([*rules, *map(parse, AWKWARD)]):
