@@ -46,7 +46,8 @@ class Arguments:
     seed: int = 0
     """Of tasks and luck."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """Also write the table as CSV; beside it, for learners from scratch, return against episodes (CSV, SVG, PNG)."""
+    """Also write the table as CSV; beside it, for learners from scratch, theirs (CSV) and return against episodes
+    (CSV, SVG, PNG)."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""

@@ -115,11 +115,13 @@ def _tables(documents: Documents) -> dict[str, Table]:
 
 
 def _write(place: Path, documents: Documents) -> Written:
-    tables, files = _tables(documents), []
-    for name, table in tables.items():
-        files.append(write_csv(place / f"{_slug(name)}.csv", table))
-        files.append(write_file(place / f"{_slug(name)}.md", to_markdown(table)))
+    tables = _tables(documents)
+    files = [
+        write_file(place / f"{_slug(name)}.md", to_markdown(table))
+        for name, table in tables.items()
+    ]
     for world, document in documents.items():
+        files.append(write_csv(place / f"{_slug(world)}.csv", tables[world]))
         if "from_scratch" in document:
             files += write_within_task(place / _slug(world), document)
     return tables, files

@@ -85,10 +85,11 @@ def within_task_chart(document: Mapping[str, Any]) -> Drawing:
 
 
 def write_within_task(stem: Path, document: Mapping[str, Any]) -> list[Path]:
-    """Writes curves and chart beside each other.
+    """Writes table, curves and chart beside each other.
 
     Args:
-      stem: path and name without an ending; `-curves.csv`, `-curves.svg` and `-curves.png` follow.
+      stem: path and name without an ending; `-within-a-task.csv`, `-curves.csv`, `-curves.svg` and
+        `-curves.png` follow.
       document: of an evaluation, with a part `from_scratch`.
 
     Returns:
@@ -97,6 +98,7 @@ def write_within_task(stem: Path, document: Mapping[str, Any]) -> list[Path]:
     place = stem.parent
     drawing = within_task_chart(document)
     return [
+        write_csv(place / f"{stem.name}-within-a-task.csv", within_task_table(document)),
         write_csv(place / f"{stem.name}-curves.csv", curve_table(document)),
         drawing.write_svg(place / f"{stem.name}-curves.svg"),
         drawing.write_png(place / f"{stem.name}-curves.png"),

@@ -181,13 +181,15 @@ def test_the_command_refuses_in_one_line(words, message, capsys):
     assert shown.out == ""
 
 
-def test_the_command_writes_curves_beside_the_table(tmp_path, capsys):
+def test_the_command_writes_how_long_learning_takes_beside_the_table(tmp_path, capsys):
     words = ["gittins", "--against", "q-learning", "--environment", "bandit", "--arms", "2"]
     sizes = ["--episodes", "3", "--tasks", "4", "--episodes-from-scratch", "12"]
     path = tmp_path / "found.csv"
     command = ["evaluate", *words, *sizes, "--tasks-from-scratch", "4", "-o", str(path)]
     assert main(command) == 0
     assert "within a task" in capsys.readouterr().out
+    with (tmp_path / "found-within-a-task.csv").open(newline="") as file:
+        assert [row["agent"] for row in csv.DictReader(file)] == ["gittins", "q-learning"]
     with (tmp_path / "found-curves.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["agent"] for row in rows} == {"gittins", "q-learning"}
