@@ -71,7 +71,7 @@ def start_toy_job(start):
 @pytest.fixture
 def wait_for_rows():
     def wait_for_rows(run, count):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(run.metrics.rows()) < count:
             assert time.monotonic() < deadline, "the process logs nothing"
             time.sleep(0.01)

@@ -26,7 +26,7 @@ from metarl.update_rules import (
 from metarl.update_rules.parser import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 from metarl.update_rules.printer import number_text
 
-LIMIT_SECONDS = 1.0
+LIMIT_SECONDS = 1.0  # of computing
 
 
 def error_of(text) -> RuleSyntaxError:
@@ -263,10 +263,10 @@ def test_errors_travel_between_processes():
     ],
     ids=lambda text: f"{text[:4]!a} and {len(text)} characters",
 )
-def test_hostile_text_ends_in_that_error_within_a_second(text):
-    start = time.perf_counter()
+def test_hostile_text_ends_in_that_error_within_a_second_of_computing(text):
+    start = time.thread_time()
     error = error_of(text)
-    assert time.perf_counter() - start < LIMIT_SECONDS
+    assert time.thread_time() - start < LIMIT_SECONDS
     assert len(str(error)) < 700
     str(error).encode()
 
