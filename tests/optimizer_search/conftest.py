@@ -1,4 +1,4 @@
-"""Makes `toy_problem` importable, as a user's module in the working directory is."""
+"""Makes `toy_problem` importable, as a user's module in the working directory is; what evaluators are asked."""
 
 from __future__ import annotations
 
@@ -8,11 +8,34 @@ from pathlib import Path
 import pytest
 
 from metarl import problems
+from metarl.optimizer_search.evaluators import LocalEvaluator
 
 sys.path.append(str(Path(__file__).parent))
+
+import few_rules
 
 
 @pytest.fixture(scope="session")
 def toy() -> problems.Problem:
     """Logistic regression on two inputs."""
     return problems.load("toy_problem:logistic")
+
+
+@pytest.fixture(scope="session")
+def judgements(toy):
+    """Two judges of the rules in `few_rules`."""
+    return few_rules.two_judges(toy)
+
+
+@pytest.fixture(scope="session")
+def asked():
+    """Tokens [K, L] and rates [K, R] of the rules in `few_rules`."""
+    return few_rules.tokens_and_rates()
+
+
+@pytest.fixture(scope="session")
+def verdicts(judgements, asked):
+    """What threads of this process say of them."""
+    evaluator = LocalEvaluator(judgements, few_rules.WIDTH)
+    yield evaluator.evaluate(*asked)
+    evaluator.close()

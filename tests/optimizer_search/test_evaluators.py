@@ -9,33 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from few_rules import RULES, WIDTH
 
-from metarl.optimizer_search.candidates import Judgement, Trial, Verdicts, make_judgement
+from metarl.optimizer_search.candidates import Judgement, Verdicts
 from metarl.optimizer_search.evaluators import LocalEvaluator
-from metarl.update_rules import Grammar, Space
-
-# with draws, so that keys which knew of lane, chunk or device would be seen
-SPACE = Space("few", ("g", "m", "noise", "adam"), ("x", "-x"), ("*", "+"), "quick to compile")
-GRAMMAR = Grammar(SPACE, depth=1)
-TRIAL = Trial(sweep_steps=2, full_steps=3, sweep_replicates=1, full_replicates=2, num_rates=2)
-WIDTH = 3
-RULES = 8  # two full chunks and one padded
-
-
-@pytest.fixture(scope="module")
-def judgements(toy):
-    """The same problem under two names, on other replicates."""
-    return {
-        name: make_judgement(toy, GRAMMAR, TRIAL, "search", seeds)
-        for name, seeds in (("one", [1, 2, 3]), ("two", [4, 5, 6]))
-    }
-
-
-@pytest.fixture(scope="module")
-def asked():
-    """Tokens [K, L], and rates [K, R] that differ by rule."""
-    tokens = GRAMMAR.sample(np.random.default_rng(0), RULES)
-    return tokens, np.array([[0.01 * (i + 1), 0.1] for i in range(RULES)], np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +20,6 @@ def evaluator(judgements):
     evaluator = LocalEvaluator(judgements, WIDTH)
     yield evaluator
     evaluator.close()
-
-
-@pytest.fixture(scope="module")
-def verdicts(evaluator, asked):
-    return evaluator.evaluate(*asked)
 
 
 def with_program(judgement: Judgement, program: Any) -> Judgement:

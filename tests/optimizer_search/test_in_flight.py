@@ -10,6 +10,7 @@ import time
 import jax
 import numpy as np
 import pytest
+from driving import bits, driven
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.config import (
@@ -93,22 +94,6 @@ def search(twin):
     yield make
     for job in jobs:
         job.close()
-
-
-def driven(job, state=None, generations=50):
-    """The state after so many generations, or at the end, and what was logged."""
-    state, rows = job.init() if state is None else state, []
-    while len(rows) < generations and not job.finished(state):
-        state, metrics = job.update(state)
-        rows.append(metrics)
-    return state, rows
-
-
-def bits(job, state):
-    arrays, meta = job.save(state)
-    return {
-        name: (np.asarray(a).dtype, np.asarray(a).tobytes()) for name, a in arrays.items()
-    }, meta
 
 
 def on_one_device(judgements):

@@ -9,14 +9,14 @@ import threading
 
 import numpy as np
 import pytest
+from few_rules import GRAMMAR, RULES, TRIAL, WIDTH
 
 from metarl.errors import InvalidInput
-from metarl.optimizer_search.candidates import Trial, Verdicts, make_judgement
+from metarl.optimizer_search.candidates import Verdicts, make_judgement
 from metarl.optimizer_search.evaluators import LocalEvaluator
 from metarl.optimizer_search.journal import Entry, Journal
 from metarl.optimizer_search.journaled import Journaled
 from metarl.optimizer_search.specification import digest, identity, specification
-from metarl.update_rules import Grammar, Space
 
 SPECIFIED = {"problem": "toy", "seeds": [1, 2]}
 
@@ -217,33 +217,12 @@ def test_many_threads_write_whole_lines(path):
 
 # Evaluators that know a journal -----------------------------------------------------------------
 
-SPACE = Space(
-    "few", ("g", "m", "noise", "adam"), ("x", "-x"), ("*", "+"), "with draws, quick to compile"
-)
-GRAMMAR = Grammar(SPACE, depth=1)
-TRIAL = Trial(sweep_steps=2, full_steps=3, sweep_replicates=1, full_replicates=2, num_rates=2)
-RULES = 8
-
-
-@pytest.fixture(scope="module")
-def judgements(toy):
-    return {
-        name: make_judgement(toy, GRAMMAR, TRIAL, "search", seeds)
-        for name, seeds in (("one", [1, 2, 3]), ("two", [4, 5, 6]))
-    }
-
-
-@pytest.fixture(scope="module")
-def asked():
-    tokens = GRAMMAR.sample(np.random.default_rng(0), RULES)
-    return tokens, np.array([[0.01 * (i + 1), 0.1] for i in range(RULES)], np.float32)
-
 
 class Spy(LocalEvaluator):
     """Counts the candidates that it trains, and dies of the chunk after so many."""
 
     def __init__(self, judgements, dies_after=None):
-        super().__init__(judgements, width=3)
+        super().__init__(judgements, WIDTH)
         self.trained, self.dies_after = [], dies_after
 
     def as_completed(self, tokens, rates, judges=None):
@@ -253,13 +232,6 @@ class Spy(LocalEvaluator):
             rows = range(result.first, result.first + len(result.verdicts.rate))
             self.trained += [(result.judge, float(rates[row, 0])) for row in rows]
             yield result
-
-
-@pytest.fixture(scope="module")
-def verdicts(judgements, asked):
-    evaluator = LocalEvaluator(judgements, width=3)
-    yield evaluator.evaluate(*asked)
-    evaluator.close()
 
 
 def evaluated(judgements, path, *asked, dies_after=None):

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import bits, driven
+from few_rules import GRAMMAR, TRIAL, WIDTH
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search import ray_workers
-from metarl.optimizer_search.candidates import Trial, make_judgement
+from metarl.optimizer_search.candidates import make_judgement
 from metarl.optimizer_search.config import EvolutionConfig, SearchConfig, TrainingConfig
 from metarl.optimizer_search.evaluators import DEFAULT_WIDTH, LocalEvaluator
 from metarl.optimizer_search.journal import Journal
@@ -24,7 +26,6 @@ from metarl.optimizer_search.ray_cluster import RayCluster
 from metarl.optimizer_search.ray_evaluator import RayEvaluator, ray_backend
 from metarl.optimizer_search.ray_workers import RayWorkers, WorkersLost
 from metarl.optimizer_search.search_job import SearchJob
-from metarl.update_rules import Grammar, Space
 
 if importlib.util.find_spec("ray") is None:  # it must not be imported before metarl does it
     pytest.skip("ray is not installed", allow_module_level=True)
@@ -37,11 +38,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
 ]
 
-GRAMMAR = Grammar(
-    Space("few", ("g", "m", "noise", "adam"), ("x", "-x"), ("*", "+"), "with draws"), depth=1
-)
-TRIAL = Trial(sweep_steps=2, full_steps=3, sweep_replicates=1, full_replicates=2, num_rates=2)
-RULES, WIDTH = 8, 3
 SEARCH = SearchConfig(
     problem=("toy_problem:logistic",),
     strategy="evolution",
@@ -68,27 +64,6 @@ def cluster():
 def workers(cluster):
     with contextlib.closing(RayWorkers(cluster, 2)) as workers:
         yield workers
-
-
-@pytest.fixture(scope="module")
-def judgements(toy):
-    return {
-        name: make_judgement(toy, GRAMMAR, TRIAL, "search", seeds)
-        for name, seeds in (("one", [1, 2, 3]), ("two", [4, 5, 6]))
-    }
-
-
-@pytest.fixture(scope="module")
-def asked():
-    tokens = GRAMMAR.sample(np.random.default_rng(0), RULES)
-    return tokens, np.array([[0.01 * (i + 1), 0.1] for i in range(RULES)], np.float32)
-
-
-@pytest.fixture(scope="module")
-def verdicts(judgements, asked):
-    evaluator = LocalEvaluator(judgements, WIDTH)
-    yield evaluator.evaluate(*asked)
-    evaluator.close()
 
 
 def assert_same(found, expected):
@@ -163,18 +138,15 @@ def test_what_fails_on_a_worker_fails_here_and_its_worker_is_none_the_worse(
 
 
 def whole(backend, twin=None):
-    """The archive, the log and the last state of a search, all as bytes."""
+    """The log of a search, and the bits of its last state."""
     job = SearchJob(SEARCH)
     if twin is not None:
         job.share_programs(twin)
     job.evaluate_with(backend)
-    state, rows = job.init(), []
-    while not job.finished(state):
-        state, metrics = job.update(state)
-        rows.append(metrics)
-    arrays, _ = job.save(state)
+    state, rows = driven(job)
+    found = rows, bits(job, state)
     job.close()
-    return rows, {name: np.asarray(array).tobytes() for name, array in arrays.items()}
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import math
 import jax
 import numpy as np
 import pytest
+from driving import bits, driven
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search import strategies
@@ -42,25 +43,9 @@ def with_strategy(name):
     return dataclasses.replace(CONFIG, strategy=name)
 
 
-def driven(job, state, generations):
-    """The state after so many generations, or at the end, and the metrics of each."""
-    rows = []
-    while len(rows) < generations and not job.finished(state):
-        state, metrics = job.update(state)
-        rows.append(metrics)
-    return state, rows
-
-
-def bits(job, state):
-    arrays, meta = job.save(state)
-    return {
-        name: (np.asarray(a).dtype, np.asarray(a).tobytes()) for name, a in arrays.items()
-    }, meta
-
-
 def whole(config):
     job = SearchJob(config)
-    state, rows = driven(job, job.init(), 50)
+    state, rows = driven(job)
     saved = bits(job, state)
     job.close()
     return job, state, rows, saved
