@@ -6,20 +6,31 @@ from metarl.environments import Environment
 from metarl.errors import InvalidInput, unknown_name
 
 from .bandit_table import BANDIT_ROWS
+from .maze_explorer import maze_explorer
 from .maze_guide import maze_guide
 from .mdp_table import MDP_ROWS
 from .row import Row, World
 
-_MAZE_ROW = Row(
-    name="oracle",
-    world="maze",
-    caption="knows the map, and walks the only way to the goal",
-    formula="turn until the next cell of the way is ahead, then walk",
-    paper="",
-    build=lambda values, trial: maze_guide(trial),
+_MAZE_ROWS = (
+    Row(
+        name="oracle",
+        world="maze",
+        caption="knows the map, and walks the only way to the goal",
+        formula="turn until the next cell of the way is ahead, then walk",
+        paper="",
+        build=lambda values, trial: maze_guide(trial),
+    ),
+    Row(
+        name="frontier",
+        world="maze",
+        caption="does not know the map, and forgets nothing that it has seen",
+        formula="to the nearest cell not yet seen; to the goal once it is seen",
+        paper="Yamauchi 1997",
+        build=lambda values, trial: maze_explorer(trial),
+    ),
 )
 
-ROWS: tuple[Row, ...] = (*BANDIT_ROWS, *MDP_ROWS, _MAZE_ROW)
+ROWS: tuple[Row, ...] = (*BANDIT_ROWS, *MDP_ROWS, *_MAZE_ROWS)
 
 _WORLDS: dict[World, str] = {
     "bandit": "bandits with Bernoulli rewards",

@@ -87,7 +87,7 @@ def maze_table(
         [_row(entry) for entry in (*here, *published)],
         [
             "[v] read in the paper. Length: all episodes, those that miss the goal with the horizon.",
-            "Oracle: knows the map, and walks its only way.",
+            "Oracle: knows the map, and walks its only way. Explorer: sees it on the way, and forgets nothing.",
         ],
     )
 

@@ -1,8 +1,8 @@
 """Reproduction of table 3 and figures 4 to 6: mazes, learnt by a curriculum over their sizes.
 
     trained     stage after stage, each from the agent of the one before; for each seed
-    measured    the best seed's last agent, one at random and one who knows the map, in the test
-                mazes of each cell
+    measured    the best seed's last agent, and the yardsticks: one at random, one who explores and
+                forgets nothing, one who knows the map; in the test mazes of each cell
     written     table, curves and pictures, the paper's numbers beside ours
 
 `experiments/rl2_table_3` holds what was published (`settings.json`) and, for each scale, the world, the
@@ -44,7 +44,7 @@ from .training import train_in
 TABLE, VIEWS, CURVES, WAYS = MAZES = tuple(
     f"rl2-{what}" for what in ("table-3", "figure-4", "figure-5", "figure-6")
 )
-YARDSTICKS = {"Random": "random", "Oracle": "oracle"}
+YARDSTICKS = {"Random": "random", "Explorer": "frontier", "Oracle": "oracle"}
 
 
 def reproduce_mazes(

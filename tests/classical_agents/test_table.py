@@ -66,7 +66,7 @@ def test_the_agents_of_the_bandit_worlds_are_those_promised():
         *("random", "greedy", "epsilon-greedy", "ucb1", "thompson", "optimistic-thompson"),
         "oracle",
     }
-    assert set(names("maze")) == {"random", "oracle"}
+    assert set(names("maze")) == {"random", "frontier", "oracle"}
     assert names("any") == ("random",)
 
 
