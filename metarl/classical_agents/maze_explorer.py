@@ -21,8 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from metarl.environments import Agent, Maze, MazeState, Trial, make_agent
-from metarl.environments.maze import TURN, WALK
+from metarl.environments import Agent, Maze, MazeState, Trial, make_agent, reach_in_maze
 
 from .maze_guide import frames_of_an_action
 from .maze_steering import SIDES, cell_of, distances_beyond, goal_cell, reckon, shut_sides, steer
@@ -90,8 +89,9 @@ def _act(frames: jax.Array, key: jax.Array, memory: Memory, observation: Any):
     goal = goal_cell(task)
     found = (goal & seen).any()
     cells = distances_beyond(shut_sides(task), jnp.where(found, goal, ~seen))[:, x, y]
-    walking, turning = (cells + 1) / (WALK * frames), _turns(state) / (TURN * frames)
-    side = jnp.argmin(walking + jnp.where(found, 0.0, turning))
+    walked, turned = reach_in_maze(frames)
+    turning = jnp.where(found, 0.0, _turns(state) / turned)  # in steps
+    side = jnp.argmin((cells + 1) / walked + turning)
     return steer(task, state, side, found & goal[x, y], frames), memory
 
 

@@ -25,6 +25,7 @@ from .gymnasium_worlds import from_gymnasium as from_gymnasium
 from .maze import Maze as Maze
 from .maze import MazeState as MazeState
 from .maze import act_in_maze as act_in_maze
+from .maze import reach_in_maze as reach_in_maze
 from .maze_benchmark import measure_mazes as measure_mazes
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
@@ -104,6 +105,7 @@ __all__ = [
     "play_in_chunks",
     "play_on_host",
     "play_split",
+    "reach_in_maze",
     "record",
     "register_with_gymnasium",
     "setting_names",

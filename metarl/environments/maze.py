@@ -181,6 +181,11 @@ def act_in_maze(
     return position, heading % (2 * jnp.pi), hit, reached
 
 
+def reach_in_maze(frames: int | jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns how far an action of so many frames walks, in cells, and how far it turns, in radians."""
+    return jnp.asarray(WALK * frames), jnp.asarray(TURN * frames)
+
+
 def middle(cell: jax.Array, size: int) -> jax.Array:
     """Returns the middle [2] of a cell."""
     return jnp.stack([cell % size, cell // size]) + 0.5
