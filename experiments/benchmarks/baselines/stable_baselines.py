@@ -20,6 +20,7 @@ import csv
 import itertools
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -37,8 +38,7 @@ from metarl.runs import usable_cores
 
 BINS = 30
 SOLVED, EPISODES = 475.0, 100  # CartPole-v1: the mean return of so many successive episodes
-# The peer's DQN is not double; PPO is as it was measured, before its values were normalised by all returns.
-TEXTS = {"dqn": "dqn:double=false", "ppo": "ppo:normalisation_decay=0.99"}
+TEXTS = {"dqn": "dqn:double=false", "ppo": "ppo"}  # the peer's DQN is not double
 
 
 class Run(NamedTuple):
@@ -156,9 +156,10 @@ def measure(steps: int, seeds: int) -> tuple[list[dict], list[dict], dict[str, A
     for name in TEXTS:
         by_bin = {}
         for maker, learn in makers.items():
-            began = time.perf_counter()
+            what, began = f"{maker}, {name}", time.perf_counter()
             found = learn(name, steps, seeds)
-            seconds[f"{maker}, {name}"] = time.perf_counter() - began
+            seconds[what] = time.perf_counter() - began
+            print(f"{what}: {seconds[what]:.0f} s", file=sys.stderr, flush=True)
             by_bin[maker] = np.stack([curve(run, steps) for run in found])  # [S, BINS]
             runs += [
                 {
@@ -212,6 +213,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--output", type=Path, default=Path("."))
     given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
     configure("cpu")
     all_runs, all_curves, speed = measure(given.steps, given.seeds)
     _write(given.output / "runs.csv", all_runs)
