@@ -71,6 +71,7 @@ def without_clock(run_dir: Path) -> list[dict]:
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
+@pytest.mark.extras
 def test_a_gang_that_lost_a_process_and_was_started_again_ends_as_one_process_that_never_stopped(
     tmp_path, whole
 ):

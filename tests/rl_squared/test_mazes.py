@@ -225,6 +225,7 @@ def test_the_table_and_the_figures_share_a_curriculum_of_trainings(again, tmp_pa
     assert float(rows[-1].split(",")[2]) == 48  # the second stage goes on counting
 
 
+@pytest.mark.extras
 def test_the_layouts_are_drawn_without_any_training(again, tmp_path):
     assert again("rl2-figure-4")["files"] == [f"{tmp_path}/run/rl2-figure-4.png"]
 
