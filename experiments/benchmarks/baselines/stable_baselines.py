@@ -4,7 +4,7 @@
 
 The peer is stable-baselines3, `pip install 'metarl[peers]'`, on gymnasium's CartPole-v1; ours learns on
 metarl's, whose trajectories are the same, all seeds at once. Both get one world, as many environment
-steps, and the same settings wherever both have them (`SETTINGS`). What differs: ours brings the targets
+steps, and the same settings wherever both have them (`TEXTS`). What differs: ours brings the targets
 of PPO's value to mean 0 and deviation 1, and draws initial weights of DQN from a normal distribution.
 
 Written: `runs.csv`, a line for each seed; `curves.csv`, the mean return of episodes that ended within
@@ -19,6 +19,7 @@ import argparse
 import csv
 import itertools
 import json
+import math
 import statistics
 import sys
 import time
@@ -191,9 +192,11 @@ def within_spread(runs: list[dict]) -> dict[str, Any]:
         ]
         means = [statistics.mean(column) for column in columns]
         spread = statistics.stdev(columns[1])
+        error = math.sqrt(sum(statistics.variance(column) / len(column) for column in columns))
         found[name] = {
             "metarl": means[0],
             "stable-baselines3": means[1],
+            "standard error of their difference": error,
             "deviation over the peer's seeds": spread,
             "difference in deviations": (means[0] - means[1]) / spread,
         }
