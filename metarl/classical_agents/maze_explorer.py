@@ -21,12 +21,27 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from metarl.environments import Agent, Maze, MazeState, Trial, make_agent, reach_in_maze
+from metarl.environments import (
+    FIELD_OF_VIEW,
+    Agent,
+    Maze,
+    MazeState,
+    Trial,
+    make_agent,
+    reach_in_maze,
+)
 
-from .maze_guide import frames_of_an_action
-from .maze_steering import SIDES, cell_of, distances_beyond, goal_cell, reckon, shut_sides, steer
-
-_HALF_A_VIEW = jnp.pi / 4
+from .maze_steering import (
+    SIDES,
+    cell_of,
+    distances_beyond,
+    frames_of_an_action,
+    goal_cell,
+    reckon,
+    shut_sides,
+    start_again,
+    steer,
+)
 
 
 class Memory(NamedTuple):
@@ -57,7 +72,7 @@ def cells_in_view(shut: jax.Array, state: MazeState) -> jax.Array:
     """
     size = shut.shape[-1]
     cell, steps, numbers = cell_of(state), jnp.array(SIDES), jnp.arange(len(SIDES))
-    ahead = jnp.cos(_turns(state)) > jnp.cos(_HALF_A_VIEW) - 1e-3  # [4]
+    ahead = _turns(state) <= FIELD_OF_VIEW / 2 + 1e-3  # [4]
     alone = jnp.zeros((size, size), bool).at[cell[0], cell[1]].set(True)
 
     def one_cell_on(_: int, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
@@ -108,6 +123,5 @@ def _look_around(
     del observation, reward, next_observation
     walked = reckon(memory.task, memory.state, action, frames)
     seen = memory.seen | cells_in_view(shut_sides(memory.task), walked)
-    over = terminated | truncated
-    state = jax.tree.map(lambda new, old: jnp.where(over, old, new), walked, memory.start)
+    state = start_again(terminated | truncated, walked, memory.start)
     return memory._replace(seen=seen, state=state)

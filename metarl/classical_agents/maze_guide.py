@@ -12,12 +12,19 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
-from metarl.environments import Agent, Environment, Maze, MazeState, Trial, make_agent
-from metarl.errors import require
+from metarl.environments import Agent, Maze, MazeState, Trial, make_agent
 
-from .maze_steering import cell_of, distances_beyond, goal_cell, reckon, shut_sides, steer
+from .maze_steering import (
+    cell_of,
+    distances_beyond,
+    frames_of_an_action,
+    goal_cell,
+    reckon,
+    shut_sides,
+    start_again,
+    steer,
+)
 
 
 class Memory(NamedTuple):
@@ -37,19 +44,6 @@ def maze_guide(trial: Trial) -> Agent:
     """
     frames = frames_of_an_action("oracle", trial.environment)
     return make_agent(_know, _act, _reckon, frames, sees_task=True)
-
-
-def frames_of_an_action(agent: str, environment: Environment) -> jax.Array:
-    """Returns the number of frames.
-
-    Raises:
-      InvalidInput: the environment is no maze of metarl's.
-    """
-    require(
-        "frame_skip" in environment.settings,
-        f"Agent {agent!r} of mazes acts in metarl's own mazes, not in {environment.name!r}.",
-    )
-    return jnp.int32(environment.settings["frame_skip"])
 
 
 def ways_to_goal(task: Maze) -> jax.Array:
@@ -82,6 +76,4 @@ def _reckon(
 ) -> Memory:
     del observation, reward, next_observation
     walked = reckon(memory.task, memory.state, action, frames)
-    over = terminated | truncated
-    state = jax.tree.map(lambda new, old: jnp.where(over, old, new), walked, memory.start)
-    return memory._replace(state=state)
+    return memory._replace(state=start_again(terminated | truncated, walked, memory.start))

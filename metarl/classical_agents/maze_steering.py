@@ -13,10 +13,24 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from metarl.environments import Maze, MazeState, act_in_maze
+from metarl.environments import Environment, Maze, MazeState, act_in_maze
+from metarl.errors import require
 
 SIDES = ((1, 0), (0, 1), (-1, 0), (0, -1))  # x, y to the neighbours of a cell
 _FORWARD = 2
+
+
+def frames_of_an_action(agent: str, environment: Environment) -> jax.Array:
+    """Returns the number of frames.
+
+    Raises:
+      InvalidInput: the environment is no maze of metarl's.
+    """
+    require(
+        "frame_skip" in environment.settings,
+        f"Agent {agent!r} of mazes acts in metarl's own mazes, not in {environment.name!r}.",
+    )
+    return jnp.int32(environment.settings["frame_skip"])
 
 
 def shut_sides(task: Maze) -> jax.Array:
@@ -48,11 +62,13 @@ def distances_beyond(shut: jax.Array, targets: jax.Array) -> jax.Array:
         beside = [jnp.roll(distances, (-x, -y), (0, 1)) for x, y in SIDES]
         return jnp.where(shut, jnp.inf, jnp.stack(beside))
 
-    def relax(_: int, distances: jax.Array) -> jax.Array:
-        return jnp.minimum(distances, 1 + beyond(distances).min(axis=0))
+    def relax(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        distances, _ = carry
+        shorter = jnp.minimum(distances, 1 + beyond(distances).min(axis=0))
+        return shorter, (shorter < distances).any()
 
-    start = jnp.where(targets, 0.0, jnp.inf)
-    return beyond(jax.lax.fori_loop(0, targets.size, relax, start))
+    start = (jnp.where(targets, 0.0, jnp.inf), jnp.array(True))
+    return beyond(jax.lax.while_loop(lambda carry: carry[1], relax, start)[0])
 
 
 def steer(
@@ -80,3 +96,8 @@ def reckon(task: Maze, state: MazeState, action: jax.Array, frames: jax.Array) -
     """Returns where an action has led within the episode."""
     position, heading, *_ = act_in_maze(state, action, task, frames)
     return MazeState(position, heading, state.time + 1)
+
+
+def start_again(over: jax.Array, state: MazeState, start: MazeState) -> MazeState:
+    """Returns where one stands then: at the start if the episode is over."""
+    return jax.tree.map(lambda new, old: jnp.where(over, old, new), state, start)

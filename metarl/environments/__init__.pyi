@@ -27,6 +27,7 @@ from .maze import MazeState as MazeState
 from .maze import act_in_maze as act_in_maze
 from .maze import reach_in_maze as reach_in_maze
 from .maze_benchmark import measure_mazes as measure_mazes
+from .maze_view import FIELD_OF_VIEW as FIELD_OF_VIEW
 from .mdp import MDPState as MDPState
 from .mdp import TabularMDP as TabularMDP
 from .pendulum import Pendulum as Pendulum
@@ -55,6 +56,7 @@ from .validation import check_environment as check_environment
 from .worlds_together import in_any_world as in_any_world
 
 __all__ = [
+    "FIELD_OF_VIEW",
     "SPLITS",
     "Agent",
     "Bandit",
