@@ -49,8 +49,8 @@ def main(words: list[str]) -> int:
 def drive_search(place: Path) -> None:
     """Searches by PPO on a quadratic; the stages behind the search itself are left out."""
     from metarl.optimizer_search import SearchConfig, to_dict
-    from metarl.optimizer_search.config import TrainingConfig
-    from metarl.optimizer_search.search_job import SearchJob, drive_search
+    from metarl.optimizer_search.searching.search_job import SearchJob, drive_search
+    from metarl.optimizer_search.settings.config import TrainingConfig
     from metarl.runs import SilentProgress
 
     config = SearchConfig(

@@ -4,8 +4,21 @@ A strategy proposes rules of a grammar; cheap filters drop the hopeless; evaluat
 the rest, at several learning rates, through one compiled interpreter; the best are tuned against standard
 optimizers and reported.
 
-Names: config, strategies, filters, inner_training, candidates, evaluators, rewards, archive, search_job, comparison,
-report, in the order of the data's flow.
+Its wings, in the order of the data's flow; each looks only at those above it:
+
+    settings      The settings of a search and of a comparison, as frozen dataclasses; nothing here imports jax.
+    training      One network, one optimizer, a number of steps; and the seeds they are drawn from.
+    screening     Cheap tests that a rule passes before it is trained: what it does to random probes.
+    judging       What a rule is worth: the compiled program, its judges, their rewards, and who runs it.
+    journal       Every verdict on disk, under the hash of all that it depends on.
+    workers       Judging on the workers of a Ray cluster, to the same bits.
+    strategies    Strategies: how rules are proposed, behind one ask / tell contract.
+    searching     One generation after another: ask, sort, train, reward, remember, tell.
+    selecting     From the many rules of a search to the few that are claimed.
+    comparing     Equal tuning for everybody, fresh seeds, and what the differences amount to.
+    reports       Documents, tables, charts and pages of what was run.
+    running       From settings to a result on disk: a search, a comparison; what they will cost.
+    reproduction  The paper's figures and tables, each a function of settings that lie in `experiments/`.
 
 Reference:
   Bello, Zoph, Vasudevan, Le (2017), Neural Optimizer Search with Reinforcement Learning, arXiv:1709.07417.

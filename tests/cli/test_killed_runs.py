@@ -22,8 +22,8 @@ from metarl.runs import RunDirectory, SilentProgress
 job, place, again = sys.argv[1:]
 if job == "search":
     from metarl.optimizer_search import SearchConfig, TrainingConfig, to_dict
-    from metarl.optimizer_search.config import ControllerConfig
-    from metarl.optimizer_search.search_job import SearchJob, drive_search
+    from metarl.optimizer_search.settings.config import ControllerConfig
+    from metarl.optimizer_search.searching.search_job import SearchJob, drive_search
     config = SearchConfig(
         problem=("quadratic",), space="sign", depth=1, budget=24, batch_size=6,
         controller=ControllerConfig(hidden=8, embedding=4, epochs=1),

@@ -17,12 +17,12 @@ import metarl
 from metarl.cli import VERBS, parse_arguments
 from metarl.controller import TokenPolicyConfig, sample_tokens, token_inputs, token_policy
 from metarl.optimizer_search import Archive, SearchConfig
-from metarl.optimizer_search.cache import Cache
-from metarl.optimizer_search.compare_config import PROTOCOL_VERSION
-from metarl.optimizer_search.comparison_document import entry_json
-from metarl.optimizer_search.config import EvolutionConfig
-from metarl.optimizer_search.entries import Entry
-from metarl.optimizer_search.search_job import Counts, SearchJob, SearchState, Sorting
+from metarl.optimizer_search.comparing.comparison_document import entry_json
+from metarl.optimizer_search.comparing.entries import Entry
+from metarl.optimizer_search.searching.cache import Cache
+from metarl.optimizer_search.searching.search_job import Counts, SearchJob, SearchState, Sorting
+from metarl.optimizer_search.settings.compare_config import PROTOCOL_VERSION
+from metarl.optimizer_search.settings.config import EvolutionConfig
 from metarl.optimizer_search.strategies import Feedback, make, names
 from metarl.policy_gradient import Batch, ppo, reinforce, trpo
 from metarl.rl_squared import WorldConfig, preset

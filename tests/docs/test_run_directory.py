@@ -11,7 +11,7 @@ import pytest
 from markdown_blocks import blocks
 
 from metarl.optimizer_search import SearchConfig, TrainingConfig, search
-from metarl.optimizer_search.config import ControllerConfig, FinalistConfig
+from metarl.optimizer_search.settings.config import ControllerConfig, FinalistConfig
 from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig, conclude, train
 from metarl.runs import SilentProgress, run_status
 from metarl.runs.status import RunState

@@ -23,8 +23,8 @@ import numpy as np
 from metarl.errors import InvalidInput
 from metarl.optimizer_search import SearchConfig, preset
 from metarl.optimizer_search import from_dict as search_settings
-from metarl.optimizer_search.compare_config import CompareConfig
-from metarl.optimizer_search.config import to_dict
+from metarl.optimizer_search.settings.compare_config import CompareConfig
+from metarl.optimizer_search.settings.config import to_dict
 from metarl.reading import from_dict, parse_json, read_arrays
 from metarl.rl_squared import WorldConfig, train_config
 from metarl.rl_squared import preset as training
@@ -326,7 +326,7 @@ def runs() -> list[bytes]:
 
 def read_journal(data: bytes) -> None:
     """A journal gives what is intact in it and goes on, whatever else is in it."""
-    from metarl.optimizer_search.journal import Journal
+    from metarl.optimizer_search.journal.journal import Journal
 
     path = place() / "journal.jsonl"
     path.write_bytes(b"".join(map(sealed, data.splitlines(keepends=True))))
@@ -347,7 +347,7 @@ def read_journal(data: bytes) -> None:
 
 def sealed(line: bytes) -> bytes:
     """Returns a line of a journal; behind a tilde it gets a checksum, as a forger would give it."""
-    from metarl.optimizer_search.journal import _SEAL, _checksum
+    from metarl.optimizer_search.journal.journal import _SEAL, _checksum
 
     if not line.startswith(b"~"):
         return line
@@ -357,8 +357,8 @@ def sealed(line: bytes) -> bytes:
 
 def verdict_entry(key: str):
     """Returns an entry of a journal."""
-    from metarl.optimizer_search.candidates import Verdicts
-    from metarl.optimizer_search.journal import Entry
+    from metarl.optimizer_search.journal.journal import Entry
+    from metarl.optimizer_search.judging.candidates import Verdicts
 
     numbers = np.array([0.5, np.inf], np.float32)
     verdict = Verdicts(
@@ -375,7 +375,7 @@ def verdict_entry(key: str):
 @functools.cache
 def journals() -> list[bytes]:
     """Returns a journal as it is, and one whose lines get their checksums anew."""
-    from metarl.optimizer_search.journal import _SEAL, Journal
+    from metarl.optimizer_search.journal.journal import _SEAL, Journal
 
     path = place() / "new-journal.jsonl"
     with Journal(path) as journal:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metarl import problems
-from metarl.optimizer_search.evaluators import LocalEvaluator
+from metarl.optimizer_search.judging.evaluators import LocalEvaluator
 
 sys.path.append(str(Path(__file__).parent))
 

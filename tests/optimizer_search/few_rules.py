@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metarl.optimizer_search.candidates import Judgement, Trial, make_judgement
+from metarl.optimizer_search.judging.candidates import Judgement, Trial, make_judgement
 from metarl.problems import Problem
 from metarl.update_rules import Grammar, Space
 

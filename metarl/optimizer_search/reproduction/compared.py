@@ -17,11 +17,11 @@ import numpy as np
 from metarl.reporting import Column, Curve, Table, interval_chart
 from metarl.statistics import Interval, bootstrap_interval, iqm, paired_difference
 
-from ..compare_config import CompareConfig
-from ..comparison import Comparison, compare
-from ..entrants import Entrant
-from ..figures import Chart
-from ..scores import relative_loss_over
+from ..comparing.comparison import Comparison, compare
+from ..comparing.entrants import Entrant
+from ..comparing.scores import relative_loss_over
+from ..reports.figures import Chart
+from ..settings.compare_config import CompareConfig
 from .work import Work
 
 _PLACE = "comparisons"

@@ -28,9 +28,9 @@ from metarl.controller import (
 from metarl.reporting import Column, Table, WritingRow, WritingStep, number_text, sequence_chart
 from metarl.update_rules import Grammar, Rule, Space
 
-from ..config import ControllerConfig, SearchConfig
-from ..figures import Chart
-from ..search_job import SearchJob, grammar_of
+from ..reports.figures import Chart
+from ..searching.search_job import SearchJob, grammar_of
+from ..settings.config import ControllerConfig, SearchConfig
 from .searches import run_search
 from .work import Findings, Work
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from metarl.reporting import Column, Drawing, Table, curve_panels
 
-from ..config import SearchConfig
-from ..figures import Chart, column
-from ..search_job import SearchJob
+from ..reports.figures import Chart, column
+from ..searching.search_job import SearchJob
+from ..settings.config import SearchConfig
 from .searches import (
     Log,
     mean_curve,

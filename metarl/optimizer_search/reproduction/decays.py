@@ -16,8 +16,8 @@ import numpy as np
 from metarl.reporting import Curve, Drawing, curve_panels
 from metarl.update_rules import OPERANDS, resolve
 
-from ..entrants import rule_entrant
-from ..figures import Chart
+from ..comparing.entrants import rule_entrant
+from ..reports.figures import Chart
 from .compared import (
     Protocol,
     compared,

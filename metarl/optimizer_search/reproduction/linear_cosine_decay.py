@@ -22,9 +22,9 @@ from metarl import optimizers
 from metarl.errors import unknown_name
 from metarl.reporting import Curve, Drawing, curve_chart
 
-from ..entrants import Entrant, entrant
-from ..figures import Chart
-from ..schedules import CONSTANT
+from ..comparing.entrants import Entrant, entrant
+from ..reports.figures import Chart
+from ..training.schedules import CONSTANT
 from .compared import (
     Protocol,
     compared,

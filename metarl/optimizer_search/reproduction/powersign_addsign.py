@@ -18,7 +18,7 @@ import optax
 
 from metarl import optimizers
 
-from ..entrants import BASELINE, Entrant
+from ..comparing.entrants import BASELINE, Entrant
 from .compared import (
     Protocol,
     compared,

@@ -26,8 +26,8 @@ from metarl.runs import (
     saying_how_to_go_on,
 )
 
-from ..config import from_dict, to_dict
-from ..figures import Chart
+from ..reports.figures import Chart
+from ..settings.config import from_dict, to_dict
 from .experiments import EXPERIMENTS, Experiment
 from .work import Findings, Work
 

@@ -27,7 +27,7 @@ from metarl import problems
 from metarl.reporting import Column, Table
 from metarl.update_rules import NAMED_RULES
 
-from ..entrants import BASELINE, Entrant, entrant, rule_entrant
+from ..comparing.entrants import BASELINE, Entrant, entrant, rule_entrant
 from .compared import (
     RATIO,
     Protocol,

@@ -14,9 +14,9 @@ from metarl.reporting import Curve
 from metarl.runs import RunDirectory
 from metarl.statistics import Interval, bootstrap_interval, extended_mean
 
-from ..config import SearchConfig, to_dict
-from ..figures import Rows
-from ..search_job import SearchJob, SearchState, drive_search
+from ..reports.figures import Rows
+from ..searching.search_job import SearchJob, SearchState, drive_search
+from ..settings.config import SearchConfig, to_dict
 from .compared import interval_curve
 from .work import Work
 

@@ -19,9 +19,9 @@ import numpy as np
 from metarl.reporting import Column, Table, curve_chart
 from metarl.statistics import Interval, bootstrap_interval, paired_difference
 
-from ..comparison import Comparison
-from ..entrants import BASELINE, entrant, rule_entrant
-from ..figures import Chart
+from ..comparing.comparison import Comparison
+from ..comparing.entrants import BASELINE, entrant, rule_entrant
+from ..reports.figures import Chart
 from .compared import Protocol, compared, interval_curve
 from .titled_rules import titled_rules
 from .work import Findings, Work

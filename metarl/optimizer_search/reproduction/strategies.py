@@ -19,11 +19,11 @@ import numpy as np
 from metarl.reporting import Column, Drawing, Table, curve_panels
 from metarl.statistics import Interval
 
-from ..choice import choice_panel, rank
-from ..config import SearchConfig
-from ..figures import Chart, column
-from ..panel import Panel
-from ..search_job import SearchJob
+from ..judging.panel import Panel
+from ..reports.figures import Chart, column
+from ..searching.search_job import SearchJob
+from ..selecting.choice import choice_panel, rank
+from ..settings.config import SearchConfig
 from .searches import (
     Log,
     at_positions,

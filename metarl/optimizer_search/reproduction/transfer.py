@@ -17,9 +17,9 @@ from metarl.problems import cards
 from metarl.reporting import Column, Table
 from metarl.statistics import Interval
 
-from ..comparison import Comparison
-from ..entrants import BASELINE, entrant, rule_entrant
-from ..problem_names import suite_names
+from ..comparing.comparison import Comparison
+from ..comparing.entrants import BASELINE, entrant, rule_entrant
+from ..comparing.problem_names import suite_names
 from .compared import (
     RATIO,
     Protocol,

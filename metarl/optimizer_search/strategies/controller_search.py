@@ -35,7 +35,7 @@ from metarl.policy_gradient import (
 )
 from metarl.update_rules import Grammar
 
-from ..config import ControllerConfig, SearchConfig
+from ..settings.config import ControllerConfig, SearchConfig
 from .contract import Feedback, Proposals, Strategy
 
 

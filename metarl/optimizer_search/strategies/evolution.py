@@ -21,7 +21,7 @@ import numpy as np
 
 from metarl.update_rules import Grammar, resolve
 
-from ..config import SearchConfig
+from ..settings.config import SearchConfig
 from .contract import Feedback, Proposals, Strategy
 from .random_search import numpy_generator
 

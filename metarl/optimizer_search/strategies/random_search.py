@@ -11,7 +11,7 @@ import numpy as np
 
 from metarl.update_rules import Grammar
 
-from ..config import SearchConfig
+from ..settings.config import SearchConfig
 from .contract import Feedback, Proposals, State, Strategy
 
 

@@ -8,7 +8,7 @@ from metarl.errors import unknown_name
 from metarl.update_rules import Grammar
 from metarl.user_code import call_own
 
-from ..config import SearchConfig
+from ..settings.config import SearchConfig
 from .contract import Strategy, checked
 
 _FACTORIES = {

@@ -1,0 +1,1 @@
+"""Equal tuning for everybody, fresh seeds, and what the differences amount to."""

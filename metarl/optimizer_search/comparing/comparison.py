@@ -1,0 +1,310 @@
+"""comparison: equal tuning for everybody, then fresh paired seeds.
+
+On every problem, each entrant tries the same learning rates, schedules and weight decays on the same tuning seeds,
+judged on a split that each seed draws for itself; the point of the lowest mean loss is taken. If the best rate of any
+entrant lies on the grid's edge, the grid is widened for all. (On the track `default` nobody is tuned on the problem:
+each runs at one learning rate, found on the search problems.) Then every entrant runs on fresh seeds, the same for all,
+and is judged on test data that neither tuning nor search has seen. Differences to tuned Adam are paired by seed.
+
+What is measured is kept problem by problem (measurements.py); all that it says is computed from that (entries.py,
+scores.py).
+
+Letters: E entrants, R learning rates, S seeds, C points of a curve, H horizons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl import problems as problem_suite
+from metarl.errors import InvalidInput, require, unknown_name
+from metarl.problems import Card, Problem
+
+from ..judging.evaluators import Device
+from ..settings.compare_config import ALL_REFERENCES, CompareConfig
+from ..settings.config import FinalistConfig
+from ..training.seeding import replicate_seeds
+from . import measurements
+from .comparison_document import entry_json, problem_document
+from .contest import Axes, Contest, Crew, Curves, Setting, runs_of
+from .default_rates import default_rates
+from .entrants import BASELINE, Entrant, references
+from .entries import ProblemResult, analyse
+from .measurements import AdamRuns, Measured, Record
+from .problem_names import file_stem, require_different_names, suite_names
+from .tuning import GRID, Tuned, tune
+
+_MANY_SEEDS, _FEW_SEEDS = 60, 10
+_TIMINGS = 5
+
+Say = Callable[[str], None]
+
+
+class Comparison(NamedTuple):
+    """A whole comparison, by problem."""
+
+    problems: dict[str, ProblemResult]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the document of `metarl compare --json`; infinities are for the writer to turn into null."""
+        return {
+            "problems": {
+                name: {label: entry_json(entry) for label, entry in result.entries.items()}
+                for name, result in self.problems.items()
+            }
+        }
+
+    def to_document(self) -> dict[str, Any]:
+        """Returns everything that tables and figures need, as plain values.
+
+        By problem: metric, steps, points [C], learning_rates [R], report_seeds, runs_spent, on_edge, target, target_of,
+        and by label the entry of `to_json` with `curve` (median, low, high: quartiles over seeds, [C]), `final_losses`
+        [S] and `tuning_losses` [R]. Infinities are the texts "inf" and "-inf", so that JSON keeps their sign.
+        """
+        return {name: problem_document(result) for name, result in self.problems.items()}
+
+
+def compare(
+    entrants: Sequence[Entrant],
+    config: CompareConfig,
+    say: Say = lambda text: None,
+    *,
+    refuse_divergence: bool = True,
+    place: Path | None = None,
+    done: Callable[[int, int], None] = lambda finished, of: None,
+) -> Comparison:
+    """Returns how entrants, Adam and the other references of the settings do on each problem.
+
+    Args:
+      entrants: who is compared; a reference named here is not entered twice.
+      config: problems, track, grid, steps, seeds.
+      say: called with a line about what is done next.
+      refuse_divergence: whether an entrant that diverges at every learning rate on some problem is an error; if not, it
+        is reported as diverged.
+      place: a directory that keeps the measurements of each problem; what lies there is not measured again.
+      done: called with the number of problems finished and the number of all.
+
+    Raises:
+      InvalidInput: bad settings, an unknown problem, or a rule whose loss is finite at no learning rate.
+    """
+    field, suite = check_comparison(entrants, config)
+    wanted = {entrant.label for entrant in entrants} if refuse_divergence else set()
+    rates = default_rates(field, config, say, place) if config.track == "default" else None
+    found: dict[str, ProblemResult] = {}
+    for number, problem in enumerate(suite):
+        path = None if place is None else place / f"{file_stem(problem.name)}.measured"
+        if path is not None and path.exists():
+            measured = measurements.load(path)
+        else:
+            measured = _measure(problem, field, rates, wanted, config, say, first=number == 0)
+            if path is not None:
+                measurements.save(path, measured)
+        found[problem.name] = analyse(measured)
+        done(number + 1, len(suite))
+    return Comparison(found)
+
+
+def check_comparison(
+    entrants: Sequence[Entrant], config: CompareConfig
+) -> tuple[list[Entrant], list[Problem]]:
+    """Returns everybody who takes part and the problems, after looking at what can be wrong.
+
+    Raises:
+      InvalidInput: says what is wrong.
+    """
+    config.validate()
+    field = _field(entrants, config.references)
+    suite = [problem_suite.load(name) for name in suite_names(config.problem)]
+    require_different_names(suite)
+    return field, suite
+
+
+def comparison_size(rules: int, settings: FinalistConfig, problem: Card) -> int:
+    """Returns the networks trained on a problem to compare so many rules with all references, grid not widened."""
+    runs = len(GRID) * settings.tuning_seeds + report_seeds(problem, settings.report_seeds)
+    return (rules + len(references())) * runs
+
+
+def report_seeds(problem: Card, wanted: int | None) -> int:
+    """Returns how many fresh seeds a problem is reported on, where nobody wants a number: 60, or 10 if it is costly."""
+    return wanted or (_FEW_SEEDS if problem.is_costly else _MANY_SEEDS)
+
+
+def _field(entrants: Sequence[Entrant], wanted: Sequence[str]) -> list[Entrant]:
+    known = {reference.label: reference for reference in references()}
+    for name in wanted:
+        if name not in (ALL_REFERENCES, *known):
+            raise unknown_name("standard optimizer", name, (ALL_REFERENCES, *known))
+    standard = [
+        r for r in known.values() if {ALL_REFERENCES, r.label} & set(wanted) or r.label == BASELINE
+    ]
+    field = {entrant.label: entrant for entrant in entrants}
+    require(len(field) == len(entrants), "The same optimizer was named twice.")
+    for reference in standard:
+        namesake = field.get(reference.label)
+        if namesake is None:
+            field[reference.label] = reference
+        elif (
+            namesake.rule is not None
+        ):  # a rule whose text is the reference's name, such as `rmsprop`
+            label = f"optax {reference.label}"
+            field[label] = reference._replace(label=label)
+    return list(field.values())
+
+
+def _measure(
+    problem: Problem,
+    field: Sequence[Entrant],
+    rates: Mapping[str, float] | None,
+    wanted: set[str],
+    config: CompareConfig,
+    say: Say,
+    *,
+    first: bool,
+) -> Measured:
+    """Tunes, reports and times all entrants on one problem."""
+    steps = config.steps or problem.steps
+    tuning = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
+    report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
+    axes = Axes(config.schedules, config.weight_decays)
+    contest = Contest(problem, steps, tuning, report, axes=axes)
+    with Crew() as crew:
+        if rates is None:
+            say(f"{problem.name}: tuning {len(field)} optimizers")
+            tuned = tune(contest, field, crew.map)
+            _refuse_hopeless(tuned, wanted)
+        else:
+            tuned = untuned(axes, field)
+        settings = {
+            e.label: tuned.best(e.label) if rates is None else axes.first(rates[e.label])
+            for e in field
+        }
+        say(f"{problem.name}: {len(report)} fresh runs of each")
+        curves = _reported(contest, field, settings, crew)
+        adam = _adam_runs(problem, field, config, curves, crew, say)
+        seconds = _seconds_per_step(contest, field, settings, crew)
+        timed = first and config.time_compilation
+        compiling = _compile_seconds(contest, field, crew, say) if timed else {}
+    records = {
+        e.label: Record(
+            settings[e.label],
+            tuned.losses[e.label],
+            *curves[e.label],
+            seconds[e.label],
+            contest.state_bytes_per_parameter(e),
+            compiling.get(e.label),
+        )
+        for e in field
+    }
+    return Measured(
+        problem=problem.name,
+        family=problem.family,
+        metric=problem.metric,
+        chance=problem.chance or 0.0,
+        steps=steps,
+        points=contest.points,
+        learning_rates=tuned.learning_rates,
+        schedules=axes.schedules,
+        weight_decays=axes.weight_decays,
+        tuning_seeds=np.asarray(tuning),
+        report_seeds=np.asarray(report),
+        on_edge=tuned.on_edge,
+        references=tuple(e.label for e in field if e.rule is None and not e.is_own),
+        records=records,
+        adam=adam,
+    )
+
+
+def untuned(axes: Axes, field: Sequence[Entrant]) -> Tuned:
+    """Returns the form of a tuning that did not take place."""
+    shape = (0, len(axes.schedules), len(axes.weight_decays), 0)
+    return Tuned(np.zeros(0), axes, {entrant.label: np.zeros(shape) for entrant in field})
+
+
+def _refuse_hopeless(tuned: Tuned, wanted: set[str]) -> None:
+    for label in tuned.losses:
+        if label in wanted and tuned.is_hopeless(label):
+            rates = tuned.learning_rates
+            raise InvalidInput(
+                f"The rule {label!r} diverges, or gives updates that are not finite, at every learning rate from "
+                f"{rates[0]:.1e} to {rates[-1]:.1e}; there is nothing to compare."
+            )
+
+
+def _reported(
+    contest: Contest,
+    field: Sequence[Entrant],
+    settings: Mapping[str, Setting],
+    crew: Crew,
+) -> dict[str, Curves]:
+    """Returns the test curves of all entrants on the report's seeds."""
+
+    def measure(entrant: Entrant, device: Device) -> Curves:
+        runs = runs_of(settings[entrant.label], contest.axes, contest.report)
+        return contest.measure(entrant, runs, device)
+
+    return dict(zip(settings, crew.map(measure, field), strict=True))
+
+
+def _adam_runs(
+    problem: Problem,
+    field: Sequence[Entrant],
+    config: CompareConfig,
+    curves: Mapping[str, Curves],
+    crew: Crew,
+    say: Say,
+) -> AdamRuns | None:
+    """Returns tuned Adam's final losses in runs of other lengths, tuned anew for each."""
+    if not config.horizons:
+        return None
+    say(f"{problem.name}: tuned Adam in runs of other lengths")
+    adam = _baseline(field)
+    tuning = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
+    report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
+    axes = Axes(config.schedules, config.weight_decays)
+
+    def final_losses(horizon: float, device: Device) -> np.ndarray:
+        if horizon == 1.0 and config.track == "tuned":
+            return curves[adam.label].losses[:, -1]
+        steps = max(1, round(horizon * (config.steps or problem.steps)))
+        contest = Contest(problem, steps, tuning, report, points=1, axes=axes, devices=(device,))
+        tuned = tune(contest, [adam], lambda work, items: [work(item, device) for item in items])
+        runs = runs_of(tuned.best(adam.label), axes, contest.report)
+        return contest.measure(adam, runs, device).losses[:, -1]
+
+    rising = sorted(config.horizons)
+    longest_first = crew.map(final_losses, rising[::-1])
+    return AdamRuns(np.asarray(rising), np.stack(longest_first[::-1], axis=1))
+
+
+def _baseline(field: Sequence[Entrant]) -> Entrant:
+    return next(entrant for entrant in field if entrant.label == BASELINE)
+
+
+def _seconds_per_step(
+    contest: Contest, field: Sequence[Entrant], settings: Mapping[str, Setting], crew: Crew
+) -> dict[str, float]:
+    """Returns the median over some runs of each entrant, measured in turns with nothing else running."""
+    seconds: dict[str, list[float]] = {entrant.label: [] for entrant in field}
+    for _ in range(_TIMINGS):
+        for place, entrant in enumerate(field):
+            one = runs_of(settings[entrant.label], contest.axes, contest.report[:1])
+            seconds[entrant.label].append(
+                contest.seconds_per_step(entrant, one, crew.device(place))
+            )
+    return {label: float(np.median(values)) for label, values in seconds.items()}
+
+
+def _compile_seconds(
+    contest: Contest, field: Sequence[Entrant], crew: Crew, say: Say
+) -> dict[str, float]:
+    """Returns how long each entrant's training program compiles, one after another."""
+    say(f"{contest.problem.name}: timing compilation")
+    return {
+        entrant.label: contest.compile_seconds(entrant, crew.device(place))
+        for place, entrant in enumerate(field)
+    }

@@ -1,0 +1,309 @@
+"""contest: the programs of a comparison on one problem, and the devices they run on.
+
+Each optimizer is compiled once per problem, with the learning rate as data; the same compiled program serves tuning and
+report. It returns the parameters at C points of every run, and one judging program, common to all optimizers, turns
+them into losses: nobody is measured by other code than his rivals.
+
+Letters: E entrants, J runs, C points of a run, S replicates, W runs a call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from metarl.problems import Problem
+from metarl.runs import without_compilation_cache
+
+from ..judging.evaluators import Device
+from ..training.inner_training import (
+    Fixture,
+    Layout,
+    draw_fixture,
+    judge,
+    optax_learner,
+    start,
+    train,
+)
+from ..training.schedules import CONSTANT, scheduled, with_weight_decay
+from .entrants import Entrant
+
+# Runs a call; the last call of a batch is padded with runs of no steps.
+_WIDTH = 15
+_TIMED_RUNS = 3
+
+
+class Setting(NamedTuple):
+    """What an entrant runs with."""
+
+    learning_rate: float
+    schedule: str = CONSTANT
+    weight_decay: float = 0.0
+
+
+class Axes(NamedTuple):
+    """What everybody may choose beside the learning rate."""
+
+    schedules: tuple[str, ...] = (CONSTANT,)
+    weight_decays: tuple[float, ...] = (0.0,)
+
+    def first(self, learning_rate: float) -> Setting:
+        """Returns the setting of a learning rate where nothing else was chosen."""
+        return Setting(learning_rate, self.schedules[0], self.weight_decays[0])
+
+
+PLAIN = Axes()
+
+
+class Runs(NamedTuple):
+    """Runs of one entrant: its settings and a replicate each."""
+
+    rates: Any  # [J]
+    schedules: Any  # [J], places among the axes' schedules
+    weight_decays: Any  # [J]
+    replicates: Any  # [J]
+
+
+def runs_of(setting: Setting, axes: Axes, replicates: np.ndarray) -> Runs:
+    """Returns runs at one setting, one on each replicate.
+
+    Args:
+      setting: its schedule is one of the axes'.
+      axes: of the contest that will run them.
+      replicates: [J].
+    """
+    schedule = axes.schedules.index(setting.schedule)
+    same = (setting.learning_rate, schedule, setting.weight_decay)
+    rates, schedules, decays = (np.full(len(replicates), value) for value in same)
+    return Runs(rates, schedules, decays, replicates)
+
+
+class Curves(NamedTuple):
+    """Held-out loss and metric at the points of each run; loss +inf once diverged, metric NaN if there is none."""
+
+    losses: np.ndarray  # [J, C]
+    metrics: np.ndarray  # [J, C]
+
+
+class Contest:
+    """All programs for one problem.
+
+    Args:
+      problem: what is trained.
+      steps: N, of every run.
+      tuning_seeds: replicates for choosing learning rates, judged on "search" splits drawn per seed.
+      report_seeds: replicates for the report, judged on "test".
+      points: C, the number of evenly spaced points of a report's curves; at most N.
+      axes: schedules and weight decays that runs choose from.
+      devices: where it may run; all local ones if not given.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        steps: int,
+        tuning_seeds: Sequence[int],
+        report_seeds: Sequence[int],
+        points: int = 20,
+        axes: Axes = PLAIN,
+        devices: Sequence[Device] | None = None,
+    ):
+        """Draws the replicates of both groups and places them on every device."""
+        self.problem, self.steps, self.axes = problem, steps, axes
+        seeds = [*tuning_seeds, *report_seeds]
+        fixture, self._layout = draw_fixture(problem, "search", seeds)
+        self.points = np.unique(np.linspace(0, steps, min(points, steps) + 1).astype(np.int32)[1:])
+        self.tuning = np.arange(len(tuning_seeds))
+        self.report = np.arange(len(tuning_seeds), len(seeds))
+        self._devices = list(devices or jax.local_devices())
+        self._fixtures = {device: jax.device_put(fixture, device) for device in self._devices}
+        self._programs: dict[str, jax.stages.Wrapped] = {}
+        self._judge_search = jax.jit(self._judging(self._layout))
+        test = problem.examples("test")
+        rows = jax.tree.leaves(test)[0].shape[0]
+        self._judge_test = jax.jit(self._judging(self._layout._replace(held=rows, shared=True)))
+        self._tests = {device: jax.device_put(test, device) for device in self._devices}
+
+    def tune(self, entrant: Entrant, runs: Runs, device: Device) -> np.ndarray:
+        """Returns the final loss of each run on its seed's own "search" split, [J]."""
+        fixture = self._fixtures[device]
+        end = np.full_like(self.points, self.steps)
+        return self._run(entrant, runs, end, fixture, self._judge_search, 1, device).losses[:, -1]
+
+    def measure(self, entrant: Entrant, runs: Runs, device: Device) -> Curves:
+        """Returns the curves of each run on "test", [J, C]."""
+        fixture = self._fixtures[device]._replace(held=self._tests[device])
+        count = len(self.points)
+        return self._run(entrant, runs, self.points, fixture, self._judge_test, count, device)
+
+    def losses_at_start(self) -> np.ndarray:
+        """Returns the test loss of each report replicate before the first step, [S]."""
+        device = self._devices[0]
+        fixture = self._fixtures[device]._replace(held=self._tests[device])
+        learner = optax_learner(optax.identity())
+
+        def snapshot(replicate: jax.Array):
+            run = start(learner, fixture, replicate)
+            return jax.tree.map(lambda x: x[None], (run.packed, run.model_state, run.alive))
+
+        replicates = jnp.asarray(self.report, jnp.int32)
+        snapshots = jax.jit(lambda all_of_them: lax.map(snapshot, all_of_them))(replicates)
+        return np.asarray(self._judge_test(fixture, replicates, snapshots)[0][:, 0])
+
+    def seconds_per_step(self, entrant: Entrant, settings: Runs, device: Device) -> float:
+        """Returns the wall-clock seconds of a step in a few warm runs.
+
+        Args:
+          entrant: the optimizer.
+          settings: one run; it is run three times.
+          device: where.
+        """
+        runs = Runs(*(np.repeat(x[:1], _TIMED_RUNS) for x in settings))
+        end = np.full_like(self.points, self.steps)
+        # placed as in `_run`, or the program would be compiled anew for arguments that lie elsewhere
+        placed = jax.device_put(_padded(runs, end), device)
+        program = self._program(entrant)
+        began = time.perf_counter()
+        jax.block_until_ready(program(self._fixtures[device], *placed))
+        return (time.perf_counter() - began) / (_TIMED_RUNS * self.steps)
+
+    def compile_seconds(self, entrant: Entrant, device: Device) -> float:
+        """Returns the seconds that compiling the training program anew takes, traced and optimised."""
+        one = runs_of(self.axes.first(1.0), self.axes, self.tuning[:1])
+        placed = jax.device_put(_padded(one, np.full_like(self.points, self.steps)), device)
+        with without_compilation_cache():
+            began = time.perf_counter()
+            jax.jit(self._training(entrant)).lower(self._fixtures[device], *placed).compile()
+            return time.perf_counter() - began
+
+    def state_bytes_per_parameter(self, entrant: Entrant) -> float:
+        """Returns the optimizer's state that grows with the parameters, in bytes a parameter."""
+        params = jax.tree.map(lambda x: x[0], self._fixtures[self._devices[0]].params)
+        shapes = {leaf.shape for leaf in jax.tree.leaves(params)}
+        state = jax.eval_shape(entrant.make(1e-3, self.steps, jax.random.key(0)).init, params)
+        held = [
+            leaf
+            for leaf in jax.tree.leaves(state)
+            if leaf.shape in shapes and jnp.issubdtype(leaf.dtype, jnp.floating)
+        ]
+        count = sum(leaf.size for leaf in jax.tree.leaves(params))
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in held) / count
+
+    def _run(
+        self,
+        entrant: Entrant,
+        runs: Runs,
+        points: np.ndarray,
+        fixture: Fixture,
+        judging: Callable,
+        last: int,
+        device: Device,
+    ) -> Curves:
+        """Runs in calls of a fixed width and judges the last `last` points of each run."""
+        program, parts = self._program(entrant), []
+        for first in range(0, len(runs.rates), _WIDTH):
+            piece = Runs(*(x[first : first + _WIDTH] for x in runs))
+            padded, stops = jax.device_put(_padded(piece, points), device)
+            snapshots = program(self._fixtures[device], padded, stops)
+            snapshots = jax.tree.map(lambda x: x[:, -last:], snapshots)
+            losses, metrics = judging(fixture, padded.replicates, snapshots)
+            parts.append(Curves(*(np.asarray(x)[: len(piece.rates)] for x in (losses, metrics))))
+        return Curves(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+
+    def _program(self, entrant: Entrant) -> jax.stages.Wrapped:
+        if entrant.label not in self._programs:
+            self._programs[entrant.label] = jax.jit(self._training(entrant))
+        return self._programs[entrant.label]
+
+    def _training(self, entrant: Entrant) -> Callable:
+        """Returns (fixture, runs, leaves [J]; points [J, C]) -> snapshots, leaves [J, C, ...]."""
+
+        def one(fixture: Fixture, run: Runs, points: jax.Array):
+            learner = optax_learner(self._transform(entrant, fixture, run))
+            place = (self.problem, self._layout, learner, fixture, run.replicates)
+
+            def advance(state, until):
+                state = train(*place, state, until)
+                return state, (state.packed, state.model_state, state.alive)
+
+            return lax.scan(advance, start(learner, fixture, run.replicates), points)[1]
+
+        return lambda fixture, runs, points: lax.map(lambda x: one(fixture, *x), (runs, points))
+
+    def _transform(
+        self, entrant: Entrant, fixture: Fixture, run: Runs
+    ) -> optax.GradientTransformation:
+        """Returns the optimizer of one run, its schedule and weight decay around it."""
+        key = jax.random.key(fixture.seeds[run.replicates])
+        rate = scheduled(run.rates, run.schedules, self.axes.schedules, self.steps)
+        transform = entrant.make(rate, self.steps, key)
+        if any(self.axes.weight_decays):
+            transform = with_weight_decay(transform, rate, run.weight_decays)
+        return transform
+
+    def _judging(self, layout: Layout) -> Callable:
+        """Returns (fixture, replicates [J], snapshots [J, C, ...]) -> losses, metrics [J, C]."""
+        learner = optax_learner(optax.identity())
+
+        def one(fixture: Fixture, replicate: jax.Array, snapshot: tuple):
+            params, model_state, alive = snapshot
+            run = start(learner, fixture, replicate)
+            run = run._replace(packed=params, model_state=model_state, alive=alive)
+            return judge(self.problem, layout, learner, fixture, replicate, run)
+
+        def program(fixture: Fixture, replicates: jax.Array, snapshots: tuple):
+            def points(inputs):
+                replicate, points = inputs
+                return lax.map(lambda snapshot: one(fixture, replicate, snapshot), points)
+
+            return lax.map(points, (replicates, snapshots))
+
+        return program
+
+
+class Crew:
+    """One thread per device. The n-th item always goes to the same device, so its program is compiled once."""
+
+    def __init__(self) -> None:
+        """Starts the threads."""
+        self._devices = jax.local_devices()
+        self._threads = [ThreadPoolExecutor(1, thread_name_prefix="contest") for _ in self._devices]
+
+    def __enter__(self) -> Crew:
+        """Returns self."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the threads; work not yet begun is dropped."""
+        for thread in self._threads:
+            thread.shutdown(cancel_futures=True)
+
+    def device(self, place: int) -> Device:
+        """Returns the device of the item at `place`."""
+        return self._devices[place % len(self._devices)]
+
+    def map(self, work: Callable[[Any, Device], Any], items: Sequence[Any]) -> list[Any]:
+        """Returns work(item, device) for each item, in the items' order."""
+        running = [
+            self._threads[place % len(self._threads)].submit(work, item, self.device(place))
+            for place, item in enumerate(items)
+        ]
+        return [one.result() for one in running]
+
+
+def _padded(runs: Runs, points: np.ndarray) -> tuple[Runs, np.ndarray]:
+    """Returns runs with leaves [W] and stops [W, C]; padding stops before its first step."""
+    missing = _WIDTH - len(runs.rates)
+    stops = np.tile(points, (_WIDTH, 1)).astype(np.int32)
+    stops[len(runs.rates) :] = 0
+    padded = (np.pad(x, (0, missing)) for x in runs)
+    types = (np.float32, np.int32, np.float32, np.int32)
+    return Runs(*(x.astype(kind) for x, kind in zip(padded, types, strict=True))), stops

@@ -1,0 +1,101 @@
+"""default_rates: one learning rate for all problems, the track `default`.
+
+It is a fixed multiple of Adam's 1e-3. A rule may bring its own multiple (`Entrant.learning_rate_multiple`); for all
+others it is found here, on the search problems: the learning rate of the lowest mean over problems of
+log(loss / tuned Adam's loss), each clipped to a factor of ten, on tuning seeds. Nothing of the problems that are
+reported enters.
+
+Letters: R learning rates, P problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from metarl import problems as problem_suite
+from metarl.reading import read_json_object
+from metarl.reporting import write_json
+
+from ..settings.compare_config import CompareConfig
+from ..training.seeding import replicate_seeds
+from .contest import Contest, Crew
+from .entrants import BASELINE, Entrant
+from .entries import relative_losses
+from .tuning import GRID, rates_of, tune
+
+ADAMS_RATE = 1e-3
+_FILE = "default_rates.json"
+
+
+def default_rates(
+    field: Sequence[Entrant],
+    config: CompareConfig,
+    say: Callable[[str], None],
+    place: Path | None = None,
+) -> dict[str, float]:
+    """Returns everybody's one learning rate, by label.
+
+    Args:
+      field: the entrants, Adam among them.
+      config: seeds and number of tuning seeds.
+      say: called with a line about what is done next.
+      place: a directory that keeps what was found; what lies there is not found again.
+    """
+    path = None if place is None else place / _FILE
+    if path is not None and path.exists():
+        return read_json_object(path, beneath=place)
+    multiples = {e.label: e.learning_rate_multiple for e in field}
+    seeking = [e for e in field if e.learning_rate_multiple is None]
+    if seeking:
+        names = problem_suite.suite("search")
+        multiples |= found_multiples(seeking, names, config, say)
+    rates = {label: ADAMS_RATE * multiple for label, multiple in multiples.items() if multiple}
+    if path is not None:
+        write_json(path, rates)
+    return rates
+
+
+def found_multiples(
+    entrants: Sequence[Entrant],
+    problems: Sequence[str],
+    config: CompareConfig,
+    say: Callable[[str], None],
+) -> dict[str, float]:
+    """Returns by label the multiple of Adam's 1e-3 that is best over the problems.
+
+    Args:
+      entrants: Adam is added if it is not among them, as the yardstick.
+      problems: names.
+      config: seeds and number of tuning seeds.
+      say: called with a line about what is done next.
+    """
+    from .entrants import entrant
+
+    field = list(entrants)
+    if BASELINE not in {e.label for e in field}:
+        field.append(entrant(BASELINE))
+    seeds = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
+    relative: dict[str, list[np.ndarray]] = {e.label: [] for e in field}
+    with Crew() as crew:
+        for name in problems:
+            say(f"{name}: default learning rates of {len(field)} optimizers")
+            problem = problem_suite.load(name)
+            contest = Contest(problem, problem.steps, seeds, seeds[:1], points=1)
+            tuned = tune(contest, field, crew.map, widen=False)
+            losses = {label: x.mean(axis=-1)[:, 0, 0] for label, x in tuned.losses.items()}
+            for label, row in losses.items():
+                relative[label].append(log_relative(row, losses[BASELINE].min()))
+    rates = rates_of(GRID)
+    return {
+        e.label: float(rates[np.argmin(np.mean(relative[e.label], axis=0))] / ADAMS_RATE)
+        for e in entrants
+    }
+
+
+def log_relative(losses: np.ndarray, adams: ArrayLike) -> np.ndarray:
+    """Returns log(loss / Adam's), clipped to a factor of ten; the worst for a diverged run."""
+    return np.log(relative_losses(losses, adams))

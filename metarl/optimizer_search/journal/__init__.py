@@ -1,0 +1,1 @@
+"""Every verdict on disk, under the hash of all that it depends on."""

@@ -1,0 +1,1 @@
+"""What a rule is worth: the compiled program, its judges, their rewards, and who runs it."""

@@ -1,0 +1,263 @@
+"""candidates: the program that judges rules, many through one compilation.
+
+For one candidate rule, short runs sweep R learning rates on Q replicates each and, if asked, the two
+half-decades beside the best; the best rate, and then the second best as well, is run in full on S further
+replicates. All these runs are lanes of one scan over
+the same inner loop, so the program holds one copy of the interpreter whatever R, Q and S are. W candidates go
+through one call; how many is fixed, missing ones are padding that costs nothing, and a candidate's bits
+depend neither on its neighbours nor on its place.
+
+Letters: W candidates a call, L tokens, R learning rates (R' = R + 2 with the half-decades), Q sweep replicates,
+S full replicates, F full rates (1, or 2 with the half-decades), Z = R' Q + F S lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.flatten_util import ravel_pytree
+
+from metarl.problems import Problem
+from metarl.update_rules import Grammar, Interpreter
+
+from ..training.inner_training import (
+    Fixture,
+    HeldOut,
+    Layout,
+    Learner,
+    draw_fixture,
+    judge,
+    start,
+    train,
+)
+
+Executor = Literal["switch", "select"]
+
+_HALF_DECADES = np.array([10.0**-0.5, 10.0**0.5], np.float32)
+
+
+class Candidates(NamedTuple):
+    """Rules to judge; a NumPy or jax batch."""
+
+    tokens: np.ndarray  # [W, L] int32
+    rates: np.ndarray  # [W, R] float32, learning rates to sweep
+    active: np.ndarray  # [W] bool; False marks padding
+
+
+class Verdicts(NamedTuple):
+    """What training said of each candidate; numpy outside of programs."""
+
+    rates: Any  # [W, R'], learning rates of the short runs
+    sweep: Any  # [W, R'], mean held-out losses of the short runs; +inf where one diverged
+    rate: Any  # [W], the rate of the full runs that are reported
+    losses: Any  # [W, S], held-out losses of these runs; +inf where diverged or not run
+    metrics: Any  # [W, S], the problem's metric of the same runs; NaN where there is none
+    steps: Any  # [W] int32, optimizer steps executed
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How long and how often a candidate is run.
+
+    Attributes:
+      sweep_steps: steps of a short run.
+      full_steps: steps of a full run.
+      sweep_replicates: Q.
+      full_replicates: S.
+      num_rates: R.
+      refine: whether the half-decades beside the best rate are swept too, and the two best rates run in full, the
+        better of them reported. Rules differ in scale, so on whole decades some would by luck meet their best rate
+        and others miss it by a factor of 3; and one short run is a noisy judge.
+      give_up: the full runs are skipped when the best sweep loss exceeds this multiple of the loss before training.
+      early_stopping: whether hopeless and diverged runs stop; off only to measure speed.
+    """
+
+    sweep_steps: int
+    full_steps: int
+    sweep_replicates: int
+    full_replicates: int
+    num_rates: int
+    refine: bool = False
+    give_up: float = 1.0
+    early_stopping: bool = True
+
+    @property
+    def short_lanes(self) -> int:
+        """Short runs of a candidate, R' Q."""
+        return (self.num_rates + 2 * self.refine) * self.sweep_replicates
+
+    @property
+    def full_lanes(self) -> int:
+        """Full runs of a candidate, F S."""
+        return (1 + self.refine) * self.full_replicates
+
+    @property
+    def replicates(self) -> int:
+        """Replicates that a fixture must hold: Q for the sweep and S others for the full runs."""
+        return self.sweep_replicates + self.full_replicates
+
+
+class Recipe(NamedTuple):
+    """What a judgement is made from; the same recipe gives the same program and data in any process."""
+
+    problem: Problem
+    grammar: Grammar
+    trial: Trial
+    held_out: HeldOut
+    seeds: tuple[int, ...]  # one per replicate; the first Q are the sweep's
+    executor: Executor
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A program (fixture, randomness, candidates) -> verdicts and the data it runs on."""
+
+    program: jax.stages.Wrapped
+    data: tuple  # (fixture, random tables)
+    layout: Layout
+    baseline: float  # mean held-out loss before training, over the sweep's replicates
+    recipe: Recipe
+
+
+def make_judgement(
+    problem: Problem,
+    grammar: Grammar,
+    trial: Trial,
+    held_out: HeldOut,
+    seeds: Sequence[int],
+    executor: Executor = "switch",
+) -> Judgement:
+    """Returns the program that judges candidates on one problem.
+
+    Args:
+      problem: what is trained.
+      grammar: of the candidates' tokens.
+      trial: lengths and numbers of runs.
+      held_out: the split that losses are measured on.
+      seeds: one per replicate; the first Q are the sweep's.
+      executor: "switch" takes real branches, one candidate after another (CPU threads); "select" computes all
+        branches for all candidates at once (GPU, TPU).
+    """
+    fixture, layout = draw_fixture(problem, held_out, seeds)
+    learner_of, randomness = interpreted_learner(problem, grammar, fixture)
+    baseline = _untrained(problem, layout, fixture, trial.sweep_replicates)
+
+    def one(data: tuple, tokens: jax.Array, rates: jax.Array, active: jax.Array) -> Verdicts:
+        fixture, tables = data
+        lane = _Lane(problem, layout, trial, fixture, lambda *run: learner_of(tables, tokens, *run))
+        return _judge_one(lane, trial, baseline, rates, active)
+
+    def program(data: tuple, candidates: Candidates) -> Verdicts:
+        if executor == "select":
+            return jax.vmap(lambda c: one(data, *c))(candidates)
+        return lax.map(lambda c: one(data, *c), candidates)
+
+    recipe = Recipe(problem, grammar, trial, held_out, tuple(seeds), executor)
+    return Judgement(jax.jit(program), (fixture, randomness), layout, baseline, recipe)
+
+
+def interpreted_learner(problem: Problem, grammar: Grammar, fixture: Fixture):
+    """Returns how to make a learner from a rule's tokens, and the random tables it reads."""
+    example = jax.tree.map(lambda x: x[0], fixture.params)
+    flat, unravel = ravel_pytree(example)
+    interpreter = Interpreter(grammar)
+
+    def learner_of(tables, tokens, rate, total_steps, seed) -> Learner:
+        def step(moments, w, g, t):
+            moments = interpreter.moments(moments, g)
+            update = interpreter.update(tokens, moments, g, w, t, total_steps, seed, tables)
+            return w - rate * update, moments
+
+        return Learner(_flatten, unravel, lambda w: interpreter.init(w.size), step)
+
+    return learner_of, interpreter.randomness(flat.size)
+
+
+class _Lane(NamedTuple):
+    """What one short or full run of a candidate needs."""
+
+    problem: Problem
+    layout: Layout
+    trial: Trial
+    fixture: Fixture
+    learner_of: object  # (rate, total_steps, seed) -> Learner
+
+    def run(self, rate: jax.Array, replicate: jax.Array, steps: jax.Array):
+        """Returns held-out loss, metric and steps executed; (+inf, NaN, 0) at no cost for 0 steps."""
+        learner = self.learner_of(rate, steps, self.fixture.seeds[replicate])  # type: ignore[operator]
+        place = (self.problem, self.layout, learner, self.fixture, replicate)
+        run = start(learner, self.fixture, replicate)
+        run = train(*place, run, steps, never_stop=not self.trial.early_stopping)
+        loss, metric = lax.cond(
+            steps > 0,
+            lambda: judge(*place, run),
+            lambda: (jnp.float32(jnp.inf), jnp.float32(jnp.nan)),
+        )
+        return loss, metric, run.t
+
+
+def _judge_one(lane: _Lane, trial: Trial, baseline: float, grid: jax.Array, active: jax.Array):
+    """Scans the lanes of one candidate: R' Q short runs, then F S full ones at the best rates."""
+    short_lanes, full, repeats = trial.short_lanes, trial.full_replicates, trial.sweep_replicates
+    decades = trial.num_rates
+    # a problem whose loss starts at or below zero has no scale to give up by
+    limit = trial.give_up * baseline * repeats if baseline > 0 else jnp.inf
+
+    def next_lane(sweep: tuple[jax.Array, jax.Array], index: jax.Array):
+        rates, totals = sweep
+        short, which = index < short_lanes, index // repeats
+        if trial.refine:
+            beside = rates[jnp.argmin(totals[:decades])] * _HALF_DECADES
+            begins = index == decades * repeats
+            rates = rates.at[decades:].set(jnp.where(begins, beside, rates[decades:]))
+        best, second = _two_lowest(totals)
+        hopeless = trial.early_stopping & ~(totals[best] < limit)
+        steps = jnp.where(short, trial.sweep_steps, jnp.where(hopeless, 0, trial.full_steps))
+        chosen = jnp.where(index < short_lanes + full, best, second)
+        rate = rates[jnp.where(short, which, chosen)]
+        replicate = jnp.where(short, index % repeats, repeats + (index - short_lanes) % full)
+        loss, metric, taken = lane.run(rate, replicate, jnp.where(active, steps, 0))
+        totals = totals.at[which].add(jnp.where(short, loss, 0.0), mode="drop")
+        return (rates, totals), (loss, metric, taken)
+
+    extra = 2 * trial.refine
+    begin = jnp.pad(grid, (0, extra)), jnp.zeros(decades + extra)
+    lanes = jnp.arange(short_lanes + trial.full_lanes)
+    (rates, totals), (losses, metrics, taken) = lax.scan(next_lane, begin, lanes)
+    losses = losses[short_lanes:].reshape(-1, full)  # [F, S]
+    better = jnp.argmin(losses.mean(axis=1))
+    return Verdicts(
+        rates,
+        totals / repeats,
+        rates[jnp.stack(_two_lowest(totals))[better]],
+        losses[better],
+        metrics[short_lanes:].reshape(-1, full)[better],
+        taken.sum(),
+    )
+
+
+def _two_lowest(totals: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the places of the lowest and of the second lowest entry."""
+    best = jnp.argmin(totals)
+    return best, jnp.argmin(totals.at[best].set(jnp.inf))
+
+
+def _untrained(problem: Problem, layout: Layout, fixture: Fixture, replicates: int) -> float:
+    """Returns the mean held-out loss of the starting parameters."""
+    learner = Learner(lambda x: x, lambda x: x, lambda x: (), lambda *run: run[:2])
+
+    def one(replicate: jax.Array) -> jax.Array:
+        run = start(learner, fixture, replicate)
+        return judge(problem, layout, learner, fixture, replicate, run)[0]
+
+    return float(jnp.mean(jax.jit(lambda r: lax.map(one, r))(jnp.arange(replicates))))
+
+
+def _flatten(tree) -> jax.Array:
+    return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(tree)])

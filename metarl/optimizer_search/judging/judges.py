@@ -1,0 +1,63 @@
+"""judges: by what a rule is judged: a problem, and for how many steps it is trained there.
+
+A problem at two horizons is two judges, each with its own program, its own sweep of learning rates and its own tuned
+Adam; a reward is the mean over judges. At one times its steps a judge has the name of its problem (`digits-mlp`), at
+other horizons the multiple is part of the name (`digits-mlp x4`). Rewards, references and the columns of archive, cache
+and records go by judge: the problems in the order given, each at its horizons in the order given.
+
+Letters: N steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from metarl.problems import Problem
+
+from ..training.seeding import Stage, replicate_seeds
+
+
+class Judge(NamedTuple):
+    """A problem and a horizon."""
+
+    name: str
+    problem: Problem
+    horizon: float  # multiple of the problem's usual steps
+    steps: int  # N, of a full run
+    draw: int = 0  # which of a stage's draws of seeds is its own
+
+    def seeds(self, root: int, stage: Stage, count: int) -> list[int]:
+        """Returns the judge's own seeds: two horizons of a problem share no start and no split."""
+        return replicate_seeds(root, stage, count * (self.draw + 1))[count * self.draw :]
+
+
+def judges_of(
+    problems: Iterable[Problem], steps: int | None = None, horizons: Sequence[float] = (1.0,)
+) -> list[Judge]:
+    """Returns the judges that problems and horizons make.
+
+    Args:
+      problems: of different names.
+      steps: the usual steps of all; each problem's own if None.
+      horizons: multiples of the usual steps.
+    """
+    return [
+        Judge(
+            problem.name if horizon == 1 else f"{problem.name} x{horizon:g}",
+            problem,
+            horizon,
+            max(1, round(horizon * (steps or problem.steps))),
+            draw,
+        )
+        for problem in problems
+        for draw, horizon in enumerate(horizons)
+    ]
+
+
+def rounds(judges: Sequence[Judge]) -> list[list[Judge]]:
+    """Returns the judges of each horizon, the shortest first: who fails there need not be trained for longer."""
+    return [
+        [judge for judge in judges if judge.horizon == horizon]
+        for horizon in sorted({judge.horizon for judge in judges})
+    ]

@@ -1,0 +1,163 @@
+"""panel: the judges of one stage after the search, with seeds and tuned Adam of their own.
+
+Choice, larger problems, simplification and the look at meta-overfitting all ask the same of a rule: its reward's
+measure on data and seeds that the search has not seen, tuned anew. A panel holds the programs of one such stage,
+compiled once and asked as often as needed; a rule's scores do not depend on what else is asked.
+
+Letters: K rules, L tokens, R learning rates, J judges, S replicates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from metarl.update_rules import Grammar
+
+from ..settings.config import SearchConfig
+from ..training.seeding import Stage
+from .candidates import Judgement, Trial, make_judgement
+from .evaluators import Backend, Evaluator, executor, local_evaluator
+from .judges import Judge
+from .reference import tuned_adam
+from .rewards import loss_rewards, metric_rewards, metric_scores, relative_losses
+
+# Half-decades around the rate of the search, whose grid has whole decades.
+REFINEMENT = 10.0 ** np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+_TUNING_SEEDS = 6
+_SWEEP_SEEDS = 2  # where a rule's rate is not known yet, and seven decades are swept
+
+
+class Scores(NamedTuple):
+    """What K rules are worth; under the reward "loss" relative to tuned Adam, whose score is 0."""
+
+    total: (
+        np.ndarray
+    )  # [K], the mean over judges, each capped if that is asked for; the floor where a run diverged
+    by_judge: dict[str, np.ndarray]  # [K] each, not capped
+    replicates: np.ndarray  # [K, S], the mean over judges run by run; -inf where one diverged
+    rates: dict[str, np.ndarray]  # [K] each, tuned learning rates
+
+
+class Panel:
+    """The judges of one stage.
+
+    Args:
+      judges: by whom rules are judged, each on the "choice" data of its problem.
+      grammar: of the rules' tokens.
+      config: of the search; its reward is the measure, its seed the root.
+      stage: whose seeds are used.
+      trial_of: steps -> how a rule is run.
+      backend: where rules are trained.
+    """
+
+    def __init__(
+        self,
+        judges: Sequence[Judge],
+        grammar: Grammar,
+        config: SearchConfig,
+        stage: Stage,
+        trial_of: Callable[[int], Trial],
+        backend: Backend = local_evaluator,
+    ):
+        """Nothing is compiled before the first question."""
+        self.judges, self.grammar = list(judges), grammar
+        self._config, self._trial_of, self._backend = config, trial_of, backend
+        self._stage: Stage = stage
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the judges."""
+        return [judge.name for judge in self.judges]
+
+    def scores(self, tokens: np.ndarray, rates: np.ndarray | None = None) -> Scores:
+        """Tunes and judges rules.
+
+        Args:
+          tokens: [K, L].
+          rates: [K, J, R] learning rates to try; those of the search's sweep if None.
+        """
+        if rates is None:
+            grid = np.asarray(self._config.training.learning_rates, np.float32)
+            rates = np.tile(grid, (len(tokens), len(self.judges), 1))
+        verdicts = {
+            name: self._evaluator.evaluate(tokens, rates[:, place], [name])[name]
+            for place, name in enumerate(self.names)
+        }
+        if self._config.reward == "accuracy":
+            problems = {judge.name: judge.problem for judge in self.judges}
+            total = metric_rewards(verdicts, problems)
+            alone = {n: metric_rewards({n: v}, problems) for n, v in verdicts.items()}
+            runs = [metric_scores(v, problems[n]) for n, v in verdicts.items()]
+        else:
+            cap = self._config.training.judge_cap
+            total = loss_rewards(verdicts, self._adam, cap)
+            alone = {n: loss_rewards({n: v}, self._adam) for n, v in verdicts.items()}
+            runs = [relative_losses(v, self._adam[n]) for n, v in verdicts.items()]
+            runs = runs if cap is None else np.minimum(runs, cap)
+        tuned = {name: np.asarray(v.rate) for name, v in verdicts.items()}
+        return Scores(total, alone, np.mean(runs, axis=0), tuned)
+
+    def close(self) -> None:
+        """Frees threads and devices."""
+        if "_evaluator" in self.__dict__:
+            self._evaluator.close()
+
+    @cached_property
+    def _judgements(self) -> dict[str, Judgement]:
+        judgements = {}
+        for judge in self.judges:
+            trial = self._trial_of(judge.steps)
+            seeds = judge.seeds(self._config.seed, self._stage, trial.replicates)
+            judgements[judge.name] = make_judgement(
+                judge.problem, self.grammar, trial, "choice", seeds, executor()
+            )
+        return judgements
+
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        return self._backend(self._judgements)
+
+    @cached_property
+    def _adam(self) -> dict[str, np.ndarray]:
+        """Tuned Adam's losses on the same replicates, by judge, [S]."""
+        return {
+            judge.name: tuned_adam(
+                judge.problem, self._judgements[judge.name], self._trial_of(judge.steps)
+            ).losses
+            for judge in self.judges
+        }
+
+
+def refining_trial(steps: int, config: SearchConfig) -> Trial:
+    """Returns how a rule is run whose rate is known to a decade: full length throughout, more seeds, a finer grid."""
+    return Trial(
+        steps,
+        steps,
+        sweep_replicates=_TUNING_SEEDS,
+        full_replicates=config.final.choice_seeds,
+        num_rates=len(REFINEMENT),
+        give_up=config.training.give_up,
+    )
+
+
+def sweeping_trial(steps: int, seeds: int, config: SearchConfig) -> Trial:
+    """Returns how a rule is run whose rate is not known: the search's decades on short runs, then half-decades."""
+    training = config.training
+    return Trial(
+        max(1, round(training.sweep_fraction * steps)),
+        steps,
+        sweep_replicates=_SWEEP_SEEDS,
+        full_replicates=seeds,
+        num_rates=len(training.learning_rates),
+        refine=True,
+        give_up=training.give_up,
+    )
+
+
+def around(rates: np.ndarray) -> np.ndarray:
+    """Returns the half-decades around learning rates, [..., R], for rates [...]."""
+    return np.asarray(rates, np.float32)[..., None] * REFINEMENT.astype(np.float32)

@@ -1,0 +1,62 @@
+"""reference: tuned Adam on the replicates of a search, what every rule's loss is measured against.
+
+optax's own Adam takes the best of fifteen half-decades by its mean loss on the very replicates that it is
+then the yardstick on: a little better than any fair tuning would make it, so that a positive reward means
+something.
+
+Letters: R learning rates, S replicates.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from metarl.errors import require
+from metarl.problems import Problem
+
+from ..training.inner_training import judge, optax_learner, start, train
+from .candidates import Judgement, Trial
+
+HALF_DECADES = 10.0 ** (np.arange(-10, 5) / 2.0)
+
+
+class Reference(NamedTuple):
+    """Tuned Adam."""
+
+    losses: np.ndarray  # [S], of the full replicates
+    learning_rate: float
+
+
+def tuned_adam(problem: Problem, judgement: Judgement, trial: Trial) -> Reference:
+    """Returns Adam at its best learning rate on the full replicates of a judgement.
+
+    Raises:
+      InvalidInput: Adam diverges on this problem at every learning rate.
+    """
+    fixture = judgement.data[0]
+    replicates = jnp.arange(trial.sweep_replicates, trial.replicates)
+
+    def loss(rate: jax.Array, replicate: jax.Array) -> jax.Array:
+        learner = optax_learner(optax.adam(rate))
+        place = (problem, judgement.layout, learner, fixture, replicate)
+        run = start(learner, fixture, replicate)
+        return judge(*place, train(*place, run, jnp.int32(trial.full_steps)))[0]
+
+    @jax.jit
+    def all_losses(rates: jax.Array) -> jax.Array:  # [R] -> [R, S]
+        return lax.map(lambda rate: lax.map(lambda r: loss(rate, r), replicates), rates)
+
+    losses = np.asarray(all_losses(jnp.asarray(HALF_DECADES, jnp.float32)))
+    best = int(np.argmin(losses.mean(axis=1)))
+    require(
+        bool(np.isfinite(losses[best]).all()),
+        f"Problem {problem.name!r}: tuned Adam diverges at every learning rate from 1e-5 to 100, so nothing can be "
+        "measured against it.",
+    )
+    return Reference(losses[best], float(HALF_DECADES[best]))

@@ -1,0 +1,1 @@
+"""Documents, tables, charts and pages of what was run."""

@@ -1,0 +1,71 @@
+"""finished: all that the files of a finished search say, read once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metarl.errors import InvalidInput, require
+from metarl.runs import RunDirectory
+
+from ..settings.config import SearchConfig, from_dict
+from .figures import Chart, problem_charts, search_charts
+from .result import SearchResult
+
+RANDOM_RUN = "random-search"
+
+
+class Finished(NamedTuple):
+    """All that a report is made of."""
+
+    run: RunDirectory
+    config: SearchConfig
+    result: SearchResult
+    rows: list[dict[str, Any]]  # of the metric log
+    random_rows: list[dict[str, Any]]  # of random search; empty if it did not run
+
+    @property
+    def finalists(self) -> list[str]:
+        """The rules by rank."""
+        return [choice.rule for choice in self.result.best]
+
+    @property
+    def searched(self) -> list[str]:
+        """The problems that rules were searched on; a comparison has them before the held-out ones."""
+        return list(self.result.comparison)[: len(set(self.config.problem))]
+
+    def search_charts(self) -> list[Chart]:
+        """The charts of the search."""
+        return search_charts(self.rows, self.config.strategy, self.random_rows)
+
+    def problem_charts(self, name: str) -> list[Chart]:
+        """The charts of one problem."""
+        return problem_charts(name, self.result.comparison[name], self.finalists)
+
+
+def read_finished(run_dir: Path) -> Finished:
+    """Returns all that the files of a finished search say.
+
+    Raises:
+      InvalidInput: this is no search, it is not finished yet, or its files are damaged.
+    """
+    run = RunDirectory.open(run_dir)
+    require(
+        run.job == "search",
+        f"Run {str(run.path)!r} is a {run.job}, not a search; there is no report for it.",
+    )
+    try:
+        result = SearchResult.read(run.path)
+    except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+        raise InvalidInput(
+            f"The result of run {str(run.path)!r} is damaged ({type(error).__name__}: {error}). Remove its "
+            f"result.json and write it again by `metarl resume {run.path}`."
+        ) from error
+    if result is None:
+        raise InvalidInput(
+            f"Run {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`."
+        )
+    config = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
+    beside = run.path / RANDOM_RUN
+    random_rows = RunDirectory.open(beside).metrics.rows() if beside.exists() else []
+    return Finished(run, config, result, run.metrics.rows(), random_rows)

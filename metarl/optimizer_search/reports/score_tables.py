@@ -1,0 +1,216 @@
+"""score_tables: all problems together as tables: who won, where, by how much, and how sure that is.
+
+Losses stand relative to Adam's: below 1 is better than Adam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from metarl.reporting import Column, Table, interval_text
+from metarl.statistics import Interval
+
+from ..comparing.diagnostics import diagnostics_table
+from ..comparing.entrants import BASELINE
+from ..comparing.entries import ProblemResult
+from ..comparing.tables import interval, number
+
+_SHOWN = 3  # optimizers that get a column in the table by problem; a narrow terminal shows one
+_COSTS = (
+    *("state_bytes_per_parameter", "step_time_relative_to_adam"),
+    *("compile_seconds", "rules_trained"),
+)
+_SCORE_COLUMNS = (
+    Column("optimizer"),
+    Column("relative_loss", "loss, Adam = 1", better="lower", neutral=1.0),
+    Column("speed_up", "speed-up over Adam"),
+    Column("wins", "won"),
+    Column("losses", "lost"),
+    Column("unclear"),
+    Column("diverged", "runs diverged, %", essential=False),
+    Column("state_bytes_per_parameter", "state, bytes/parameter", essential=False),
+    Column("step_time_relative_to_adam", "time/step, Adam = 1", essential=False),
+    Column("compile_seconds", "compiles in, s", essential=False),
+    Column("rules_trained", "rules trained to find it", essential=False),
+)
+
+
+def score_table(document: Mapping[str, Any], highlighted: Sequence[str] = ()) -> Table:
+    """Returns one row per optimizer over all problems, best first.
+
+    Args:
+      document: of a comparison, see `compare_job`.
+      highlighted: labels to point out.
+    """
+    protocol, scores = document["protocol"], document["scores"]
+    rows = [
+        {
+            "optimizer": label,
+            "relative_loss": interval(score["relative_loss"]),
+            "speed_up": interval(score["speed_up"], "geometric_mean"),
+            **{name: len(score[name]) for name in ("wins", "losses", "unclear")},
+            "diverged": 100 * score["diverged"],
+            **{name: score[name] for name in _COSTS},
+        }
+        for label, score in scores.items()
+    ]
+    problems, labels = len(document["details"]), list(scores)
+    title = f"{problems} problem{'s' * (problems != 1)}, track {protocol['track']}"
+    return Table(
+        f"{title}, protocol {protocol['version']}",
+        _SCORE_COLUMNS,
+        rows,
+        _notes(protocol),
+        [labels.index(label) for label in highlighted if label in labels],
+    )
+
+
+def by_problem_table(document: Mapping[str, Any], shown: Sequence[str] = ()) -> Table:
+    """Returns one row per problem: the best optimizer there, and how some others did.
+
+    Args:
+      document: of a comparison.
+      shown: labels that get a column, the three with the best scores of them.
+    """
+    best_first = [label for label in document["scores"] if label in shown and label != BASELINE]
+    labels = best_first[:_SHOWN]
+    columns = [
+        Column("problem"),
+        Column("role", essential=False),
+        Column("adam", "Adam's loss", essential=False),
+        Column("best", "lowest loss"),
+        Column(
+            "best_loss", "its loss, Adam = 1", better="lower", neutral=1.0, essential=not labels
+        ),
+        *(
+            Column(
+                f"of {label}",
+                f"{label}, Adam = 1",
+                better="lower",
+                neutral=1.0,
+                essential=label == labels[0],
+            )
+            for label in labels
+        ),
+    ]
+    rows = []
+    for name, compared in document["details"].items():
+        entries = compared["entries"]
+        best = min(entries, key=lambda label: number(entries[label]["final_loss"]["iqm"]))
+        row = {
+            "problem": name,
+            "role": document["roles"][name],
+            "adam": number(entries[BASELINE]["final_loss"]["iqm"]),
+            "best": best,
+            "best_loss": interval(entries[best]["relative_loss"]),
+        }
+        own = {f"of {label}": interval(entries[label]["relative_loss"]) for label in labels}
+        rows.append(row | own)
+    note = "Adam = 1: loss relative to Adam's on the same seed, IQM of logarithms; 95 % bootstrap over seeds."
+    return Table("By problem", columns, rows, [note])
+
+
+def comparison_sentences(document: Mapping[str, Any]) -> list[str]:
+    """Returns what the comparison says of each optimizer that was asked about."""
+    first = next(iter(document["problems"].values()))
+    return [_sentence(label, document["scores"][label]) for label in first]
+
+
+def compared_tables(document: Mapping[str, Any]) -> list[Table]:
+    """Returns the tables over all problems: diagnostics if there are any, problem by problem, scores."""
+    asked = list(next(iter(document["problems"].values())))
+    tables = [by_problem_table(document, asked), score_table(document, asked)]
+    if document["diagnostics"]:
+        tables.insert(0, diagnostics_table(document["diagnostics"], asked))
+    return tables
+
+
+def _sentence(label: str, score: Mapping[str, Any]) -> str:
+    ratio, speed = interval(score["relative_loss"]), interval(score["speed_up"], "geometric_mean")
+    assert ratio is not None
+    verdict = "not clearly different from"
+    if ratio.excludes(1.0):
+        verdict = "better than" if ratio.estimate < 1 else "worse than"
+    won, lost, unclear = (len(score[name]) for name in ("wins", "losses", "unclear"))
+    count = won + lost + unclear
+    worth = "" if speed is None else f"; a step is worth {_in_words(speed)} of tuned Adam's"
+    return (
+        f"{label}: over {count} problem{'s' * (count != 1)} {verdict} Adam; {_in_words(ratio)} times its loss{worth}. "
+        f"Better on {won}, worse on {lost}, unclear on {unclear}."
+    )
+
+
+def _in_words(found: Interval) -> str:
+    return " ".join(interval_text(found))
+
+
+def raw_table(problems: Mapping[str, ProblemResult]) -> Table:
+    """Returns one row per run: optimizer x problem x seed x setting, tuning and report."""
+    names = (
+        *("problem", "optimizer", "stage", "seed", "learning_rate", "schedule", "weight_decay"),
+        *("steps", "loss", "metric"),
+    )
+    rows = [
+        dict(zip(names, row, strict=True))
+        for name, result in problems.items()
+        for label in result.entries
+        for row in _runs(name, label, result)
+    ]
+    return Table("runs", [Column(name) for name in names], rows)
+
+
+def _runs(name: str, label: str, result: ProblemResult) -> list[tuple]:
+    measured = result.measured
+    record = measured.records[label]
+    tuning = [
+        (name, label, "tuning", int(seed), float(rate), schedule, decay, measured.steps, loss, None)
+        for rate, by_rate in zip(measured.learning_rates, record.tuning, strict=True)
+        for schedule, by_schedule in zip(measured.schedules, by_rate, strict=True)
+        for decay, losses in zip(measured.weight_decays, by_schedule, strict=True)
+        for seed, loss in zip(measured.tuning_seeds, losses.tolist(), strict=True)
+    ]
+    metrics = record.metrics[:, -1].tolist()
+    report = [
+        (name, label, "report", int(seed), *record.setting, measured.steps, loss, metric)
+        for seed, loss, metric in zip(
+            measured.report_seeds, record.losses[:, -1].tolist(), metrics, strict=True
+        )
+    ]
+    return [*tuning, *(row if measured.metric else (*row[:-1], None) for row in report)]
+
+
+def _notes(protocol: Mapping[str, Any]) -> list[str]:
+    return [
+        _tuning(protocol),
+        "Adam = 1: loss over Adam's on the same seed, clipped to a factor of ten, ten for a diverged run; IQM of "
+        "logarithms over seeds, then over problems.",
+        *_speed(protocol["horizons"]),
+        "Won, lost: the 95 % interval of the paired difference to Adam excludes zero. Intervals: 95 %, bootstrap over "
+        "seeds within problems.",
+    ]
+
+
+def _tuning(protocol: Mapping[str, Any]) -> str:
+    if protocol["track"] == "default":
+        return (
+            "Nobody is tuned on these problems, Adam neither: each has one learning rate for all, a multiple of 1e-3 "
+            "found on the search problems."
+        )
+    axes = ["learning rates"]
+    if len(protocol["schedules"]) > 1:
+        axes.append(f"schedules ({', '.join(protocol['schedules'])})")
+    if len(protocol["weight_decays"]) > 1:
+        axes.append(f"weight decays ({', '.join(f'{x:g}' for x in protocol['weight_decays'])})")
+    seeds = protocol["tuning_seeds"]
+    return f"Everybody is tuned on each problem: the same {' x '.join(axes)}, {seeds} seeds each."
+
+
+def _speed(horizons: Sequence[float]) -> list[str]:
+    if not horizons:
+        return []
+    return [
+        "Speed-up: the least steps in which tuned Adam, tuned anew for them, ends as low, over the steps taken; "
+        f"geometric mean over problems, each between {min(horizons):g} and {max(horizons):g}. Adam's own is below 1 "
+        "where fewer of its steps end as low."
+    ]

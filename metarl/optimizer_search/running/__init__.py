@@ -1,0 +1,1 @@
+"""From settings to a result on disk: a search, a comparison; what they will cost."""

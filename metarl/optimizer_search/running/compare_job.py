@@ -1,0 +1,233 @@
+"""compare_job: a comparison as a run on disk, resumed problem by problem.
+
+    config.json               who is compared, and the protocol
+    measurements/             what was measured, a file a problem
+    runs.csv                  a row a run: optimizer x problem x seed x learning rate
+    problems.csv              a row per problem and optimizer
+    scores.csv                a row per optimizer, all problems together
+    curves.npz                test losses [S, C] by "problem|optimizer", their steps by "problem|steps"
+    result.json, report.html  the document of `metarl compare --json`, and a page
+
+A user's own optimizer or problem is stored by its name, and imported on resume only when that name is given again: a
+directory that somebody sent must not run code by being resumed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from metarl import problems as problem_suite
+from metarl.errors import InvalidInput, require
+from metarl.reading import read_json_object
+from metarl.reporting import write_csv, write_json
+from metarl.runs import Progress, RunDirectory, progress_on_stderr, write_arrays
+from metarl.update_rules import parse
+
+from ..comparing.comparison import Comparison, check_comparison, compare
+from ..comparing.comparison_document import spelled
+from ..comparing.diagnostics import diagnose
+from ..comparing.entrants import Entrant, entrant, is_own, rule_entrant
+from ..comparing.scores import score
+from ..comparing.tables import finalists_table
+from ..reports.comparison_report import RESULT, write_comparison_report
+from ..reports.result import finalists_document
+from ..reports.score_tables import raw_table, score_table
+from ..settings.compare_config import PROTOCOL_VERSION, CompareConfig
+from ..settings.config import from_dict, to_dict
+
+JOB = "compare"
+_MEASUREMENTS = "measurements"
+
+
+def begin_comparison(
+    entrants: Sequence[Entrant],
+    config: CompareConfig,
+    run_dir: str | Path | None = None,
+    *,
+    diagnostics: bool = False,
+    command: Sequence[str] = (),
+) -> RunDirectory:
+    """Makes the directory of a comparison after looking at everything that can be wrong with it.
+
+    Args:
+      entrants: who is compared with the references.
+      config: the protocol.
+      run_dir: a new directory; `runs/compare-...` if not given.
+      diagnostics: whether to try everybody on the diagnostic problems too.
+      command: the command line to record; that of the process if empty.
+
+    Raises:
+      InvalidInput: the settings cannot be used; nothing has been written then.
+      OSError: the directory could not be written.
+    """
+    check_comparison(entrants, config)
+    stored = {
+        "protocol": PROTOCOL_VERSION,
+        "optimizers": [
+            {
+                "label": e.label,
+                "rule": None if e.rule is None else str(e.rule),
+                "learning_rate_multiple": e.learning_rate_multiple,
+                "rules_trained": e.rules_trained,
+            }
+            for e in entrants
+        ],
+        "compare": to_dict(config),
+        "diagnostics": diagnostics,
+        "seed": config.seed,
+    }
+    run = RunDirectory.create(run_dir, JOB, stored, command or sys.argv)
+    (run.path / _MEASUREMENTS).mkdir()
+    return run
+
+
+def resume_comparison(
+    run_dir: str | Path, *, own: Sequence[str] = (), progress: Progress | None = None
+) -> dict[str, Any]:
+    """Goes on with a comparison where it stopped; the result of a finished one is read.
+
+    Args:
+      run_dir: of `begin_comparison`.
+      own: names my_module:factory, of the user's optimizers and problems, that may be imported.
+      progress: where progress is shown; standard error if None.
+
+    Returns:
+      The document of `metarl compare --json`.
+
+    Raises:
+      InvalidInput: there is no comparison, it is damaged or in use, or it needs code that `own` does not name.
+      KeyboardInterrupt: a signal came; what is measured is kept, and it has been said how to go on.
+    """
+    run = RunDirectory.open(run_dir)
+    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a comparison.")
+    if (run.path / RESULT).exists():
+        return read_json_object(run.path / RESULT, beneath=run.path)
+    progress = progress or progress_on_stderr()
+    entrants, config = _stored(run, own)
+    with run.lock(), _saying_how_to_resume(run, entrants, config, progress):
+        comparison = _compare(run, entrants, config, progress)
+        findings = None
+        if run.config["diagnostics"]:
+            findings = diagnose(entrants, config, progress.message)
+        document = _document(run, entrants, config, comparison, findings)
+        _write(run.path, comparison, document)
+    return document
+
+
+def _stored(run: RunDirectory, own: Sequence[str]) -> tuple[list[Entrant], CompareConfig]:
+    """Returns who is compared and how, from the configuration of a run."""
+    where = str(run.path / "config.json")
+    require(
+        run.config.get("protocol") == PROTOCOL_VERSION,
+        f"{where}: it follows version {run.config.get('protocol')} of the protocol, this metarl {PROTOCOL_VERSION}; "
+        "their numbers do not stand in one table. Begin a new comparison.",
+    )
+    try:
+        rows, values = run.config["optimizers"], run.config["compare"]
+        needed = [r["label"] for r in rows if r["rule"] is None and is_own(r["label"])]
+        config = from_dict(CompareConfig, values, where)
+        _require_named(needed, [name for name in config.problem if is_own(name)], own, run)
+        return [_restored(row) for row in rows], config.validate()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"{where} is damaged ({type(error).__name__}: {error}).") from error
+
+
+def _restored(row: dict[str, Any]) -> Entrant:
+    label = row["label"]
+    restored = entrant(label) if row["rule"] is None else rule_entrant(label, parse(row["rule"]))
+    return restored._replace(
+        learning_rate_multiple=row["learning_rate_multiple"], rules_trained=row["rules_trained"]
+    )
+
+
+def _require_named(
+    optimizers: Sequence[str], problems: Sequence[str], own: Sequence[str], run: RunDirectory
+) -> None:
+    missing = [name for name in (*optimizers, *problems) if name not in own]
+    require(
+        not missing,
+        f"Run {str(run.path)!r} compares {', '.join(missing)}, which is code outside metarl. To have it imported: "
+        f"metarl resume {run.path}{_flags(optimizers, problems)}",
+    )
+
+
+def _flags(optimizers: Sequence[str], problems: Sequence[str]) -> str:
+    flags = (("--optimizer", optimizers), ("--problem", problems))
+    return "".join(f" {flag} {' '.join(names)}" for flag, names in flags if names)
+
+
+def _compare(
+    run: RunDirectory, entrants: Sequence[Entrant], config: CompareConfig, progress: Progress
+) -> Comparison:
+    progress.begin("compare", "problems")
+    try:
+        return compare(
+            entrants,
+            config,
+            progress.message,
+            place=run.path / _MEASUREMENTS,
+            done=progress.report,
+        )
+    finally:
+        progress.end()
+
+
+def _document(
+    run: RunDirectory,
+    entrants: Sequence[Entrant],
+    config: CompareConfig,
+    comparison: Comparison,
+    findings: dict[str, Any] | None,
+) -> dict[str, Any]:
+    labels = [entrant.label for entrant in entrants]
+    trained = {entrant.label: entrant.rules_trained for entrant in entrants}
+    roles = {card.name: card.role for card in problem_suite.cards()}
+    return {
+        "run_dir": str(run.path),
+        "protocol": {"version": PROTOCOL_VERSION, **to_dict(config)},
+        "scores": spelled(
+            {
+                label: {**one.to_json(), "rules_trained": trained.get(label)}
+                for label, one in score(comparison.problems).items()
+            }
+        ),
+        "roles": {name: roles.get(name, "own") for name in comparison.problems},
+        **finalists_document(comparison, labels),
+        "diagnostics": findings,
+        "details": comparison.to_document(),
+    }
+
+
+def _write(place: Path, comparison: Comparison, document: dict[str, Any]) -> None:
+    """Writes all files; `result.json` last, for its presence means that the run is complete."""
+    write_csv(place / "runs.csv", raw_table(comparison.problems))
+    write_csv(place / "problems.csv", finalists_table(document["details"]))
+    write_csv(place / "scores.csv", score_table(document))
+    _write_curves(place / "curves.npz", comparison)
+    write_comparison_report(place, document)
+    write_json(place / RESULT, document)
+
+
+def _write_curves(path: Path, comparison: Comparison) -> None:
+    arrays = {}
+    for name, result in comparison.problems.items():
+        arrays[f"{name}|steps"] = result.points
+        arrays |= {f"{name}|{label}": entry.curves for label, entry in result.entries.items()}
+    write_arrays(path, arrays)
+
+
+@contextlib.contextmanager
+def _saying_how_to_resume(
+    run: RunDirectory, entrants: Sequence[Entrant], config: CompareConfig, progress: Progress
+) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        optimizers = [entrant.label for entrant in entrants if entrant.is_own]
+        again = _flags(optimizers, [name for name in config.problem if is_own(name)])
+        progress.message(f"Interrupted. Go on with: metarl resume {run.path}{again}")
+        raise

@@ -1,0 +1,293 @@
+"""pipeline: from settings to a result; search, random search beside it, choice, comparison, report.
+
+`search` starts a run and `resume` goes on with one, and both do the same: whatever stage is complete on disk
+is not done again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from metarl import problems as problem_suite
+from metarl.errors import InvalidInput, require
+from metarl.problems import Problem
+from metarl.runs import (
+    Progress,
+    RunDirectory,
+    collect_provenance,
+    differing_bits,
+    progress_on_stderr,
+)
+from metarl.update_rules import parse
+
+from .. import strategies
+from ..comparing.comparison import Comparison, compare
+from ..comparing.entrants import BASELINE, Entrant, rule_entrant
+from ..comparing.problem_names import require_different_names
+from ..journal.journal import FILE, Journal
+from ..journal.journaled import journaling
+from ..judging.evaluators import Backend, local_evaluator
+from ..reports.result import RANDOM_PREFIX, SearchResult, finalists_document
+from ..searching.search_job import SearchJob, drive_search, grammar_of
+from ..selecting.choice import Choice
+from ..selecting.funnel import Funnel, stage
+from ..selecting.meta_overfitting import write_points
+from ..settings.compare_config import CompareConfig
+from ..settings.config import SearchConfig, from_dict, to_dict
+from ..training.inner_training import check_start
+
+JOB = "search"
+_RANDOM_RUN = "random-search"
+# Six in seven random rules are filtered out; this many leave enough to keep all threads busy.
+_RANDOM_BATCH = 512
+
+
+def search(
+    config: SearchConfig,
+    run_dir: str | Path | None = None,
+    *,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+    backend: Backend = local_evaluator,
+    tensorboard: bool = False,
+) -> SearchResult:
+    """Searches for update rules and compares the best with tuned standard optimizers.
+
+    Args:
+      config: what to search, and how.
+      run_dir: a new directory; `runs/search-...` if not given.
+      command: the command line to record; that of the process if empty.
+      progress: where progress is shown; standard error if None.
+      backend: where candidates are trained; this process if not given. The numbers are the same.
+      tensorboard: also write TensorBoard's event files into the run.
+
+    Returns:
+      The result, which is also on disk.
+
+    Raises:
+      InvalidInput: the settings cannot be used; nothing has been written then.
+      OSError: the run could not be written.
+      KeyboardInterrupt: a signal came; everything is kept, and `resume` goes on.
+    """
+    check(config)
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+    run = RunDirectory.create(
+        run_dir,
+        JOB,
+        to_dict(config),
+        command or sys.argv,
+        matmul_precision=precision,
+        tensorboard=tensorboard,
+    )
+    return _conduct(run, config, progress or progress_on_stderr(), backend)
+
+
+def resume(
+    run_dir: str | Path,
+    *,
+    progress: Progress | None = None,
+    backend: Backend = local_evaluator,
+) -> SearchResult:
+    """Goes on with a run where it stopped; the result of a finished one is read.
+
+    Candidates may be trained elsewhere than before: any backend goes on with any run.
+
+    Raises:
+      InvalidInput: there is no search to resume, it is in use, or its checkpoint is damaged.
+    """
+    run = RunDirectory.open(run_dir)
+    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a search.")
+    finished = SearchResult.read(run.path)
+    progress = progress or progress_on_stderr()
+    if finished is not None:
+        if not (run.path / "report.html").exists():  # killed between the two
+            _write_report(run.path, progress)
+        return finished
+    config = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
+    changed = differing_bits(run.provenance, collect_provenance(sys.argv))
+    if changed:
+        progress.message(
+            f"Since the run began these have changed: {', '.join(changed)}. Its last bits may "
+            "differ from those of an uninterrupted run."
+        )
+    return _conduct(run, config, progress, backend)
+
+
+def check(config: SearchConfig) -> list[Problem]:
+    """Returns the problems of a search after looking at everything that can be wrong with its settings.
+
+    Raises:
+      InvalidInput: says what is wrong.
+    """
+    config.validate()
+    strategies.make(config.strategy, grammar_of(config), config)
+    suite = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
+    final = config.final
+    judging = [problem_suite.load(name) for name in (*final.funnel, *final.meta_overfitting)]
+    held_out = [problem_suite.load(name) for name in dict.fromkeys(final.held_out)]
+    everything = {id(problem): problem for problem in (*suite, *judging, *held_out)}.values()
+    require_different_names(everything)
+    for problem in everything:
+        check_start(problem)
+    for problem in (*suite, *judging):
+        require(
+            config.reward == "loss" or problem.metric is not None,
+            f"Problem {problem.name!r} has no metric, so `--reward accuracy` cannot judge on it. Use `--reward loss`.",
+        )
+    if config.init_from is not None:
+        _earlier(config)
+    return suite
+
+
+def _conduct(
+    run: RunDirectory, config: SearchConfig, progress: Progress, backend: Backend
+) -> SearchResult:
+    with run.lock(), _saying_how_to_resume(run, progress):
+        job = _job(run, config)
+        with Journal(run.path / FILE, progress.message) as journal:
+            backend = journaling(backend, journal)
+            state = drive_search(job, run, progress, minutes=config.minutes, backend=backend)
+            progress.message(f"Searched: {state.counts.trained:,} distinct rules trained.")
+            with contextlib.closing(Funnel(job.grammar, job.problems, config, backend)) as funnel:
+                rivals = _random_winner(run, job, state.counts.trained, funnel, progress, backend)
+                best, selection = funnel.select(state, config.finalists, progress.message)
+                selection["meta_overfitting"] = funnel.look_again(state, progress.message)
+        comparison = compare(
+            _entrants(best, rivals),
+            comparison_config(config),
+            progress.message,
+            refuse_divergence=False,
+        )
+        selection["stages"].append(_comparison_stage(best, comparison))
+        result = SearchResult(
+            run_dir=str(run.path),
+            rules_sampled=state.counts.sampled,
+            rules_trained=state.counts.trained,
+            duplicates=state.counts.repeated,
+            filtered=sum(state.counts.filtered.values()),
+            failed=state.counts.failed,
+            seconds=(run.outcome or {}).get("seconds", 0.0),
+            best=best,
+            random_best=rivals,
+            finalists=finalists_document(comparison, [choice.rule for choice in best]),
+            comparison=comparison.to_document(),
+            selection=selection,
+        )
+        write_points(selection["meta_overfitting"], run.path)
+        result.write()
+        _write_report(run.path, progress)
+        return result
+
+
+def _comparison_stage(best: list[Choice], comparison: Comparison) -> dict[str, Any]:
+    seeds = min((found.report_seeds for found in comparison.problems.values()), default=0)
+    return stage("comparison", len(best), list(comparison.problems), seeds, "test")
+
+
+def comparison_config(config: SearchConfig) -> CompareConfig:
+    """Returns the settings under which the finalists of a search are compared."""
+    return CompareConfig(
+        problem=tuple(dict.fromkeys((*config.problem, *config.final.held_out))),
+        steps=config.training.steps,
+        seeds=config.final.report_seeds,
+        tuning_seeds=config.final.tuning_seeds,
+        horizons=(),
+        time_compilation=False,
+        seed=config.seed,
+    )
+
+
+def _job(run: RunDirectory, config: SearchConfig) -> SearchJob:
+    """Returns the job; the run that it starts from is read only while it has no checkpoint of its own."""
+    begins = config.init_from is not None and run.checkpoints.newest() is None
+    return SearchJob(config, _earlier(config) if begins else None)
+
+
+def _random_winner(
+    run: RunDirectory,
+    searched: SearchJob,
+    budget: int,
+    funnel: Funnel,
+    progress: Progress,
+    backend: Backend,
+) -> Choice | None:
+    """Returns the choice of random search at the same number of trained rules, by the same procedure."""
+    config = searched.config
+    if not config.final.random_baseline or config.strategy == "random" or budget == 0:
+        return None
+    settings = dataclasses.replace(
+        config,
+        strategy="random",
+        budget=budget,
+        minutes=None,
+        init_from=None,
+        batch_size=_RANDOM_BATCH,
+    )
+    place = run.path / _RANDOM_RUN
+    beside = (
+        RunDirectory.open(place)
+        if place.exists()
+        else RunDirectory.create(place, JOB, to_dict(settings), run.provenance["command"])
+    )
+    progress.message(f"Random search beside it, {budget:,} rules.")
+    job = SearchJob(settings)
+    job.share_programs(searched)
+    state = drive_search(job, beside, progress, owner=run, backend=backend)
+    return next(iter(funnel.select(state, 1).best), None)
+
+
+def _entrants(best: list[Choice], rival: Choice | None) -> list[Entrant]:
+    # Adam found again is the baseline that stands in the comparison anyway
+    entrants = [
+        rule_entrant(choice.rule, parse(choice.rule)) for choice in best if choice.rule != BASELINE
+    ]
+    if rival is not None:
+        entrants.append(rule_entrant(RANDOM_PREFIX + rival.rule, parse(rival.rule)))
+    return entrants
+
+
+def _earlier(config: SearchConfig) -> tuple[SearchConfig, dict[str, Any]]:
+    """Returns the settings and the last checkpoint of the run that a search starts from.
+
+    Raises:
+      InvalidInput: there is no such run, it has no checkpoint, or its controller does not fit.
+    """
+    assert config.init_from is not None
+    run = RunDirectory.open(config.init_from)
+    before = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
+    for name in ("strategy", "space", "depth", "controller"):
+        ours, theirs = getattr(config, name), getattr(before, name)
+        require(
+            ours == theirs,
+            f"--init-from {config.init_from}: that run has {name} {theirs!r}, not {ours!r}; "
+            f"its controller does not fit. Take the same {name}, for example with "
+            f"--config {config.init_from}/config.json.",
+        )
+    saved = run.checkpoints.load_newest()
+    if saved is None:
+        raise InvalidInput(f"--init-from {config.init_from}: that run has no checkpoint yet.")
+    return before, saved[0]
+
+
+def _write_report(place: Path, progress: Progress) -> None:
+    from ..reports.report import write_report
+
+    progress.message(f"Report: {write_report(place)}")
+
+
+@contextlib.contextmanager
+def _saying_how_to_resume(run: RunDirectory, progress: Progress) -> Iterator[None]:
+    """Tells how to go on when a signal ends a stage after the search itself."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (run.outcome or {}).get("outcome") == "finished":
+            progress.message(f"Interrupted. Go on with: metarl resume {run.path}")
+        raise

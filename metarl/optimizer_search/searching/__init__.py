@@ -1,0 +1,1 @@
+"""One generation after another: ask, sort, train, reward, remember, tell."""

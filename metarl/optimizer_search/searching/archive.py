@@ -1,0 +1,141 @@
+"""Archive: the best distinct rules of a search, and the cache of all that were trained.
+
+Good searches find the same idea in many spellings: without grouping, the five best rules are one
+rule with five harmless factors. Two rules are near-duplicates if their updates on the probes have a
+mean cosine above 0.99 and grow and shrink alike over the run; the best of a group speaks for it.
+
+Letters: N rules kept; K rules added; L tokens; J judges; n probe numbers in B blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import chex
+import numpy as np
+
+from metarl.errors import require
+from metarl.update_rules import Grammar
+
+from ..screening.probes import Profile, profiles
+
+NEAR = 0.99
+SIZES_NEAR = 0.2  # in log: a fifth
+_KEPT_OF_A_GROUP = 8
+
+
+class Entry(NamedTuple):
+    """A rule of the archive, or several in rows, then with a leading axis."""
+
+    tokens: np.ndarray  # [L] int32
+    reward: np.ndarray  # [] float32
+    learning_rates: np.ndarray  # [J] float32, the best of each judge's sweep
+    losses: np.ndarray  # [J] float32, of each judge's full runs
+    directions: np.ndarray  # [n] float16, see `probes.Profile`
+    log_sizes: np.ndarray  # [B] float32
+
+
+class Archive:
+    """The best N rules, at most eight of any group of near-duplicates."""
+
+    def __init__(self, capacity: int = 256):
+        """Starts empty.
+
+        Args:
+          capacity: N.
+        """
+        require(capacity >= 1, f"An archive holds at least 1 rule, not {capacity}.")
+        self._capacity = capacity
+        self._rows: Entry | None = None  # best first
+        self._groups = np.zeros(0, np.int64)  # [N], the row of the group's best
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def add(
+        self,
+        tokens: np.ndarray,
+        rewards: np.ndarray,
+        learning_rates: np.ndarray,
+        losses: np.ndarray,
+        outputs: np.ndarray,
+    ) -> None:
+        """Adds trained rules that were not added before; the worst beyond the capacity leave.
+
+        Args:
+          tokens: [K, L].
+          rewards: [K], finite.
+          learning_rates: [K, J].
+          losses: [K, J].
+          outputs: [K, n], updates on the probes, finite.
+        """
+        chex.assert_rank([tokens, rewards, learning_rates, losses, outputs], [2, 1, 2, 2, 2])
+        profile = profiles(outputs)
+        new = Entry(
+            np.asarray(tokens, np.int32),
+            np.asarray(rewards, np.float32),
+            np.asarray(learning_rates, np.float32),
+            np.asarray(losses, np.float32),
+            profile.directions.astype(np.float16),
+            profile.log_sizes.astype(np.float32),
+        )
+        self._settle(new if self._rows is None else _joined(self._rows, new))
+
+    def best(self, count: int) -> list[Entry]:
+        """Returns the best rules of the best groups, one a group, best first."""
+        if self._rows is None:
+            return []
+        leaders = np.flatnonzero(self._groups == np.arange(len(self)))[:count]
+        return [Entry(*(column[row] for column in self._rows)) for row in leaders]
+
+    def texts(self, grammar: Grammar, count: int) -> list[str]:
+        """Returns `best(count)` as texts of rules, in canonical form."""
+        return [str(grammar.to_rule(entry.tokens).canonical()) for entry in self.best(count)]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Returns all that `from_arrays` needs, for a checkpoint."""
+        capacity = {"capacity": np.asarray(self._capacity)}
+        return capacity | ({} if self._rows is None else self._rows._asdict())
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Archive:
+        """Returns the archive that `to_arrays` was asked for."""
+        archive = cls(int(arrays["capacity"]))
+        if "tokens" in arrays:
+            archive._settle(Entry(**{name: np.asarray(arrays[name]) for name in Entry._fields}))
+        return archive
+
+    def _settle(self, rows: Entry) -> None:
+        """Sorts, groups and cuts."""
+        # Stable, so that of equal rewards the rule found first stays first.
+        rows = _rows(rows, np.argsort(-rows.reward, kind="stable"))
+        groups = _groups(Profile(rows.directions.astype(np.float32), rows.log_sizes))
+        crowd = np.array([np.sum(groups[:row] == group) for row, group in enumerate(groups)], int)
+        kept = np.flatnonzero(crowd < _KEPT_OF_A_GROUP)[: self._capacity]
+        self._rows = _rows(rows, kept)
+        self._groups = np.searchsorted(kept, groups[kept])  # leaders are kept: their crowd is 0
+
+
+def _groups(profile: Profile) -> np.ndarray:
+    """Returns for each row, best first, the first row that leads a group and is near it, [N]."""
+    cosines = profile.directions @ profile.directions.T
+    gaps = np.abs(profile.log_sizes[:, None] - profile.log_sizes[None]).max(axis=2)
+    near = (cosines > NEAR) & (gaps < SIZES_NEAR)
+    leaders: list[int] = []
+    groups = np.arange(len(cosines))
+    for row in range(len(groups)):
+        match = next((leader for leader in leaders if near[row, leader]), None)
+        if match is None:
+            leaders.append(row)
+        else:
+            groups[row] = match
+    return groups
+
+
+def _rows(entries: Entry, rows: np.ndarray) -> Entry:
+    return Entry(*(column[rows] for column in entries))
+
+
+def _joined(first: Entry, second: Entry) -> Entry:
+    return Entry(*(np.concatenate(columns) for columns in zip(first, second, strict=True)))

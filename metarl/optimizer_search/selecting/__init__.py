@@ -1,0 +1,1 @@
+"""From the many rules of a search to the few that are claimed."""

@@ -1,0 +1,210 @@
+"""funnel: from the rules of a search to the few that are compared, and how many were ranked on the way.
+
+    search           all rules trained, on search data
+    choice           the archive's best, on choice data and fresh seeds
+    larger problems  the best of these, on problems that cost more (if any are named)
+    simplification   what the finalists do not need is dropped (if a tolerance is given)
+    comparison       the finalists, on test data and held-out problems, beside tuned standard optimizers
+
+Every stage has seeds of its own, and ranks by one measure: the reward's. How far the order of a stage agrees with that
+of the stage before is said as a rank correlation. Apart from the stages stands the look at meta-overfitting: the rules
+that led during the search, judged again elsewhere; nothing is chosen by it.
+
+Letters: K rules, J judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl import problems as problem_suite
+from metarl.problems import Problem
+from metarl.statistics import rank_correlation
+from metarl.update_rules import Grammar
+
+from ..judging.evaluators import Backend, local_evaluator
+from ..judging.judges import judges_of
+from ..judging.panel import Panel, sweeping_trial
+from ..searching.search_job import SearchState
+from ..settings.config import SearchConfig
+from .choice import Choice, Ranked, choice_panel, rank
+from .meta_overfitting import MOMENTS, look_again
+from .simplification import simplify
+
+Say = Callable[[str], None]
+
+
+class Selection(NamedTuple):
+    """The finalists, and how they were selected as a plain document.
+
+    The document has "stages", a list of {name, rules, judged_by, seeds, data} with "ranking" (of the rules ranked
+    after the search) and "rank_correlation" (with the stage before) where there is one; "simplification", one entry a
+    finalist; and "meta_overfitting", see `meta_overfitting.look_again`.
+    """
+
+    best: list[Choice]
+    document: dict[str, Any]
+
+
+class Funnel:
+    """The stages between a search and its comparison, for one or several searches with the same settings.
+
+    Args:
+      grammar: of the rules.
+      problems: of the search.
+      config: its settings.
+      backend: where rules are trained.
+    """
+
+    def __init__(
+        self,
+        grammar: Grammar,
+        problems: Sequence[Problem],
+        config: SearchConfig,
+        backend: Backend = local_evaluator,
+    ):
+        """Nothing is compiled before the first rule is judged."""
+        self._grammar, self._problems, self._config = grammar, list(problems), config
+        self._backend = backend
+
+    def select(self, state: SearchState, finalists: int, say: Say = lambda text: None) -> Selection:
+        """Returns at most `finalists` rules of a search, best first, and how they were selected.
+
+        Two finalists that are one rule once they are simplified are one finalist.
+        """
+        stages = [self._search_stage(state)]
+        say("Choosing: re-tuning the best rules on fresh seeds and choice data.")
+        ranked = rank(state.archive.best(self._config.final.candidates), self._choice)
+        stages.append(self._choice_stage(ranked))
+        if self._larger is not None and ranked:
+            ranked = ranked[: self._config.final.funnel_rules]
+            say(f"Ranking {len(ranked)} rules on {', '.join(self._larger.names)}.")
+            ranked = _ranked_again(ranked, self._larger)
+            stages.append(self._larger_stage(ranked, self._larger))
+        best, simplification = self._simplified(ranked[:finalists], say)
+        if simplification:
+            tried = sum(entry["tried"] for entry in simplification)
+            seeds = self._config.final.choice_seeds
+            stages.append(stage("simplification", tried, self._choice.names, seeds, "choice"))
+        return Selection(best, {"stages": stages, "simplification": simplification})
+
+    def look_again(self, state: SearchState, say: Say = lambda text: None) -> dict[str, Any]:
+        """Returns the scores elsewhere of the rules that led during a search."""
+        records = state.records.spaced(MOMENTS)
+        say(f"Judging {len(records)} rules that led during the search again.")
+        names = dict.fromkeys(self._config.final.meta_overfitting)
+        others = [problem_suite.load(name) for name in names]
+        return look_again(records, self._choice, others, self._grammar, self._config, self._backend)
+
+    def close(self) -> None:
+        """Frees threads and devices."""
+        for name in ("_choice", "_larger"):
+            panel = self.__dict__.get(name)
+            if panel is not None:
+                panel.close()
+
+    @cached_property
+    def _choice(self) -> Panel:
+        return choice_panel(self._problems, self._grammar, self._config, self._backend)
+
+    @cached_property
+    def _larger(self) -> Panel | None:
+        final = self._config.final
+        if not final.funnel:
+            return None
+        problems = [problem_suite.load(name) for name in dict.fromkeys(final.funnel)]
+        judges = judges_of(problems, horizons=final.funnel_horizons)
+        seeds = final.funnel_seeds
+        return Panel(
+            judges,
+            self._grammar,
+            self._config,
+            "funnel",
+            lambda steps: sweeping_trial(steps, seeds, self._config),
+            self._backend,
+        )
+
+    def _search_stage(self, state: SearchState) -> dict[str, Any]:
+        training = self._config.training
+        return stage("search", state.counts.trained, self._choice.names, training.seeds, "search")
+
+    def _choice_stage(self, ranked: Sequence[Ranked]) -> dict[str, Any]:
+        rows = [
+            _row(rule.choice, rule.choice.reward, rule.choice.choice_score, rule.choice.scores)
+            for rule in ranked
+        ]
+        seeds = self._config.final.choice_seeds
+        return stage("choice", len(rows), self._choice.names, seeds, "choice", **_ranking(rows))
+
+    def _larger_stage(self, ranked: Sequence[Ranked], panel: Panel) -> dict[str, Any]:
+        rows = [
+            _row(c, c.choice_score, c.larger_score or 0.0, c.larger_scores)
+            for c in (rule.choice for rule in ranked)
+        ]
+        seeds = self._config.final.funnel_seeds
+        return stage("larger problems", len(rows), panel.names, seeds, "choice", **_ranking(rows))
+
+    def _simplified(
+        self, ranked: Sequence[Ranked], say: Say
+    ) -> tuple[list[Choice], list[dict[str, Any]]]:
+        """Returns the finalists, simplified if that is asked for, and what became of each."""
+        tolerance = self._config.final.simplify
+        if tolerance is None:
+            return [rule.choice for rule in ranked], []
+        rules = [self._grammar.to_rule(rule.tokens) for rule in ranked]
+        judges = self._choice.judges
+        found = simplify(rules, self._grammar, judges, self._config, tolerance, say, self._backend)
+        best: dict[str, Choice] = {}
+        for (_, choice), new in zip(ranked, found, strict=True):
+            text = str(new.rule.canonical())
+            if text != choice.rule:
+                choice = choice._replace(
+                    rule=text, learning_rate=new.learning_rate, simplified_from=choice.rule
+                )
+            best.setdefault(text, choice)
+        return list(best.values()), [new.document() for new in found]
+
+
+def _ranked_again(ranked: Sequence[Ranked], panel: Panel) -> list[Ranked]:
+    """Returns rules in the order of their score by larger problems."""
+    scores = panel.scores(np.stack([rule.tokens for rule in ranked]))
+    again = [
+        rule._replace(
+            choice=rule.choice._replace(
+                larger_score=float(scores.total[place]),
+                larger_scores={name: float(one[place]) for name, one in scores.by_judge.items()},
+            )
+        )
+        for place, rule in enumerate(ranked)
+    ]
+    return [again[place] for place in np.argsort(-scores.total, kind="stable")]
+
+
+def _row(choice: Choice, before: float, score: float, by_judge: dict[str, float]) -> dict[str, Any]:
+    return {"rule": choice.rule, "score_before": before, "score": score, "by_judge": by_judge}
+
+
+def _ranking(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the ranking of a stage and how it agrees with the scores of the stage before."""
+    if not rows:
+        return {"ranking": rows}
+    agreement = rank_correlation([r["score_before"] for r in rows], [r["score"] for r in rows])
+    return {"ranking": rows, "rank_correlation": agreement._asdict()}
+
+
+def stage(
+    name: str, rules: int, judges: Sequence[str], seeds: int, data: str, **more: Any
+) -> dict[str, Any]:
+    """Returns the plain form of a stage: how many rules were ranked, by whom, on how many seeds of which data."""
+    return {
+        "name": name,
+        "rules": rules,
+        "judged_by": list(judges),
+        "seeds": seeds,
+        "data": data,
+        **more,
+    }

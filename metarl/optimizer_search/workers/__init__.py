@@ -1,0 +1,1 @@
+"""Judging on the workers of a Ray cluster, to the same bits."""

@@ -1,0 +1,131 @@
+"""What measurements say: targets, ratios and Adam-equivalent steps against naive loops."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_measurements import HORIZONS, SEEDS, measured
+
+from metarl.errors import InvalidInput
+from metarl.optimizer_search.comparing.entries import (
+    analyse,
+    best_reference,
+    equivalent_horizon,
+    geometric_iqm,
+    relative_losses,
+    speed_ups,
+)
+from metarl.optimizer_search.comparing.measurements import Measured, load, save
+from metarl.statistics import iqm
+
+INF = math.inf
+
+
+def naive_equivalent(loss: float, adam: np.ndarray) -> float:
+    """Walks along Adam's horizons until one is as low, and interpolates there."""
+    best = [min(adam[: place + 1]) for place in range(len(adam))]
+    if loss >= best[0]:
+        return HORIZONS[0]
+    for place in range(1, len(best)):
+        if loss >= best[place]:
+            if math.isinf(best[place - 1]):
+                return HORIZONS[place]
+            share = math.log(best[place - 1] / loss) / math.log(best[place - 1] / best[place])
+            low, high = math.log(HORIZONS[place - 1]), math.log(HORIZONS[place])
+            return math.exp(low + share * (high - low))
+    return HORIZONS[-1]
+
+
+ADAMS = {
+    "falling": [2.0, 1.5, 1.0, 0.8, 0.7],
+    "flat in the middle": [2.0, 1.0, 1.0, 1.0, 0.7],
+    "rising again": [2.0, 0.9, 1.0, 1.4, 1.5],
+    "diverging when short": [INF, INF, 1.0, 0.8, 0.7],
+}
+
+
+@pytest.mark.parametrize("name", ADAMS)
+@pytest.mark.parametrize("loss", [INF, 3.0, 2.0, 1.2, 1.0, 0.95, 0.75, 0.7, 0.1])
+def test_adam_equivalent_steps_are_those_of_a_walk(name, loss):
+    adam = np.array(ADAMS[name])
+    found = float(equivalent_horizon(np.float64(loss), adam, HORIZONS))
+    assert found == pytest.approx(naive_equivalent(loss, adam), rel=1e-12)
+
+
+def test_many_are_found_as_one():
+    losses = np.array([3.0, 1.2, 0.75])
+    adam = np.tile(ADAMS["falling"], (3, 1))
+    together = equivalent_horizon(losses, adam, HORIZONS)
+    alone = [equivalent_horizon(x, y, HORIZONS) for x, y in zip(losses, adam, strict=True)]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_a_speed_up_is_that_of_the_iqms():
+    rng = np.random.default_rng(1)
+    rows = rng.uniform(0.5, 2.0, (SEEDS, 1 + len(HORIZONS)))
+    losses = [float(iqm(column)) for column in rows.T]
+    expected = naive_equivalent(losses[0], np.array(losses[1:]))
+    assert float(speed_ups(rows, HORIZONS, 0)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_half_of_adams_loss_is_worth_four_times_its_steps_where_its_loss_falls_with_the_root():
+    entries: dict[str, Any] = analyse(measured()).entries
+    assert entries["adam"].speed_up.estimate == pytest.approx(1.0, rel=1e-6)
+    rule = entries["rule"].speed_up
+    assert rule.estimate == pytest.approx(4.0, rel=0.1) and rule.low > 3.0
+
+
+def test_without_adams_lengths_there_is_no_speed_up():
+    assert analyse(measured(adam=None)).entries["rule"].speed_up is None
+
+
+def test_the_target_is_the_median_of_the_reference_that_tuned_best():
+    whole = measured()
+    result = analyse(whole)
+    assert best_reference(whole) == result.target_of == "momentum"
+    assert result.target == np.median(whole.records["momentum"].losses[:20, -1])
+    entries: dict[str, Any] = result.entries
+    rule, adam = entries["rule"], entries["adam"]
+    assert rule.steps_to_target.estimate == 30.0
+    assert rule.seconds_to_target == pytest.approx(30.0 * whole.records["rule"].seconds_per_step)
+    assert adam.reached_target == np.mean(whole.records["adam"].losses[:, -1] <= result.target)
+
+
+def test_ratios_are_clipped_and_divergence_is_the_worst():
+    ours, adams = (
+        np.array([1.0, INF, 1.0, INF, 0.0, 50.0]),
+        np.array([2.0, 1.0, INF, INF, 0.0, 1.0]),
+    )
+    np.testing.assert_allclose(relative_losses(ours, adams), [0.5, 10.0, 0.1, 1.0, 1.0, 10.0])
+
+
+def test_halving_and_doubling_cancel():
+    assert float(geometric_iqm(np.array([0.5, 2.0]))) == pytest.approx(1.0)
+    assert float(geometric_iqm(np.array([0.1, 0.5, 2.0, 10.0]))) == pytest.approx(1.0)
+
+
+def test_measurements_survive_their_file(tmp_path):
+    whole = measured()
+    save(tmp_path / "one", whole)
+    again: Any = load(tmp_path / "one")
+    for name in Measured._fields:
+        if name not in ("records", "adam"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(whole, name), name)
+    assert list(again.records) == list(whole.records)
+    for label, record in whole.records.items():
+        for mine, theirs in zip(again.records[label], record, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        assert again.records[label].setting == record.setting
+    np.testing.assert_array_equal(again.adam.losses, whole.adam.losses)
+    assert load(tmp_path / "one")._replace(adam=None).adam is None
+
+
+def test_a_damaged_file_of_measurements_is_refused(tmp_path):
+    save(tmp_path / "one", measured())
+    content = (tmp_path / "one").read_bytes()
+    (tmp_path / "one").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InvalidInput):
+        load(tmp_path / "one")

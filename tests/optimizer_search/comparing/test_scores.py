@@ -1,0 +1,88 @@
+"""All problems together: scores, profiles and tables against naive loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_measurements import HORIZONS, measured
+
+from metarl.optimizer_search.comparing.comparison import Comparison
+from metarl.optimizer_search.comparing.entries import analyse
+from metarl.optimizer_search.comparing.measurements import AdamRuns
+from metarl.optimizer_search.comparing.scores import profiles, score
+from metarl.statistics import iqm
+
+INF = float("inf")
+
+
+@pytest.fixture(scope="module")
+def problems():
+    """Returns three problems; on the last the rule diverges in every run."""
+    first, second, third = measured(), measured(), measured()
+    rule = third.records["rule"]
+    third.records["rule"] = rule._replace(losses=np.full_like(rule.losses, INF))
+    weaker = second.records["rule"]
+    second.records["rule"] = weaker._replace(losses=weaker.losses * 1.9)
+    return {name: analyse(x) for name, x in (("a", first), ("b", second), ("c", third))}
+
+
+def test_a_relative_loss_is_the_iqm_of_logarithms_twice(problems):
+    found = score(problems)
+    for label in ("adam", "momentum", "rule"):
+        logs = []
+        for result in problems.values():
+            ours, adams = (result.entries[x].curves[:, -1] for x in (label, "adam"))
+            ratios = [
+                10.0 if np.isinf(x) else min(max(x / y, 0.1), 10)
+                for x, y in zip(ours, adams, strict=True)
+            ]
+            logs.append(float(iqm(np.log(ratios))))
+        assert found[label].relative_loss.estimate == pytest.approx(np.exp(iqm(logs)), rel=1e-9)
+    assert list(found) == sorted(found, key=lambda x: found[x].relative_loss.estimate)
+
+
+def test_wins_and_losses_are_those_of_the_paired_intervals(problems):
+    found: Any = score(problems)["rule"]
+    assert found.wins == ("a", "b") and found.losses == ("c",) and found.unclear == ()
+    assert found.diverged == pytest.approx(1 / 3)
+    adam = score(problems)["adam"]
+    assert adam.unclear == ("a", "b", "c") and adam.relative_loss == (1.0, 1.0, 1.0)
+
+
+def test_a_speed_up_over_problems_is_the_geometric_mean(problems):
+    found: dict[str, Any] = score(problems)
+    for label in ("momentum", "rule"):
+        own = [result.entries[label].speed_up.estimate for result in problems.values()]
+        assert found[label].speed_up.estimate == pytest.approx(np.prod(own) ** (1 / 3), rel=1e-9)
+        assert found[label].speed_up.low <= found[label].speed_up.estimate
+    assert (
+        found["rule"].speed_up.estimate < 4.0
+    )  # it diverged once, which counts as the least horizon
+
+
+def test_a_problem_without_adams_lengths_leaves_no_speed_up(problems):
+    part = {**problems, "c": analyse(measured(adam=None))}
+    assert score(part)["rule"].speed_up is None
+
+
+def test_profiles_are_shares_of_problems(problems):
+    details = Comparison(problems).to_document()
+    shares = profiles(details, ["rule", "momentum", "adam"], [1.0, 1.5, 3.0])
+    assert list(shares) == ["rule", "momentum", "adam"]
+    assert shares["rule"].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3], abs=0.34)
+    for label, row in shares.items():
+        costs = {
+            n: {x: float(iqm(r.entries[x].curves[:, -1])) for x in r.entries}
+            for n, r in problems.items()
+        }
+        for factor, share in zip([1.0, 1.5, 3.0], row, strict=True):
+            within = [costs[n][label] <= factor * min(costs[n].values()) for n in costs]
+            assert share == pytest.approx(np.mean(within))
+
+
+def test_the_horizons_bound_every_speed_up():
+    one = measured()
+    best = one._replace(adam=AdamRuns(HORIZONS, np.full_like(one.adam.losses, 1e3)))
+    assert score({"a": analyse(best)})["rule"].speed_up == (HORIZONS[-1],) * 3

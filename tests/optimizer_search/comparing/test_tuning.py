@@ -1,0 +1,117 @@
+"""Tuning: the grid's points are the runs they say they are, and one learning rate for all problems."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from metarl import problems as suite
+from metarl.optimizer_search.comparing.contest import Axes, Contest, Crew, Setting, runs_of
+from metarl.optimizer_search.comparing.default_rates import (
+    default_rates,
+    found_multiples,
+    log_relative,
+)
+from metarl.optimizer_search.comparing.entrants import entrant
+from metarl.optimizer_search.comparing.tuning import GRID, rates_of, tune
+from metarl.optimizer_search.settings.compare_config import CompareConfig
+from metarl.optimizer_search.training.inner_training import (
+    draw_fixture,
+    judge,
+    optax_learner,
+    start,
+    train,
+)
+
+STEPS, SEEDS = 12, [3, 4]
+AXES = Axes(("constant", "cosine"), (0.0, 0.1))
+
+
+@pytest.fixture(scope="module")
+def tuned(toy):
+    contest = Contest(toy, STEPS, SEEDS, [9], axes=AXES)
+    with Crew() as crew:
+        return tune(contest, [entrant("adam"), entrant("sgd")], crew.map, widen=False)
+
+
+def test_the_grid_is_the_product_of_its_axes(tuned):
+    assert {x.shape for x in tuned.losses.values()} == {(len(GRID), 2, 2, len(SEEDS))}
+    np.testing.assert_allclose(tuned.learning_rates, rates_of(GRID))
+    assert tuned.runs_spent == 2 * len(GRID) * 2 * 2 * len(SEEDS)
+
+
+@pytest.mark.parametrize(("schedule", "decay"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_a_point_is_the_run_that_it_says(toy, tuned, schedule, decay):
+    """Adam with optax's own cosine schedule and adamw's decay, on one seed, outside of any contest."""
+    place, seed = 8, 1
+    rate = float(tuned.learning_rates[place])
+    given = optax.cosine_decay_schedule(rate, STEPS) if schedule else rate
+    transform = optax.adamw(given, weight_decay=AXES.weight_decays[decay])
+    fixture, layout = draw_fixture(toy, "search", SEEDS)
+
+    @jax.jit
+    def final(replicate):
+        learner = optax_learner(transform)
+        run = (toy, layout, learner, fixture, replicate)
+        return judge(*run, train(*run, start(learner, fixture, replicate), jnp.int32(STEPS)))[0]
+
+    found = tuned.losses["adam"][place, schedule, decay, seed]
+    assert found == pytest.approx(float(final(jnp.int32(seed))), rel=1e-4)
+
+
+def test_the_best_point_is_that_of_the_lowest_mean(tuned):
+    for label, losses in tuned.losses.items():
+        lowest = (np.inf, None)
+        for rate, by_rate in zip(tuned.learning_rates, losses.mean(axis=-1), strict=True):
+            for schedule, by_schedule in zip(AXES.schedules, by_rate, strict=True):
+                for decay, mean in zip(AXES.weight_decays, by_schedule, strict=True):
+                    lowest = min(lowest, (mean, Setting(rate, schedule, decay)))
+        assert tuned.best(label) == lowest[1]
+
+
+def test_a_setting_gives_a_run_on_each_replicate():
+    runs = runs_of(Setting(0.3, AXES.schedules[1], 0.25), AXES, np.array([4, 7, 5]))
+    assert list(zip(*runs, strict=True)) == [
+        (0.3, 1, 0.25, 4),
+        (0.3, 1, 0.25, 7),
+        (0.3, 1, 0.25, 5),
+    ]
+    first = Setting(0.3, AXES.schedules[0], AXES.weight_decays[0])
+    assert AXES.first(0.3) == first
+
+
+def test_losses_relative_to_adams_are_clipped_and_divergence_is_the_worst():
+    found = log_relative(np.array([1.0, 2.0, 1e9, np.inf, 0.0]), 2.0)
+    np.testing.assert_allclose(found, np.log([0.5, 1.0, 10.0, 10.0, 0.1]), atol=1e-12)
+
+
+def test_a_default_rate_is_the_best_over_the_problems(toy, monkeypatch):
+    """The toy's twin with losses times a hundred has equal ratios, so one rate serves both."""
+    config = CompareConfig(tuning_seeds=2, seed=3)
+    names = ["toy_problem:logistic", "toy_problem:gentle"]
+    said: list[str] = []
+    found = found_multiples([entrant("sgd"), entrant("adam")], names, config, said.append)
+    assert set(found) == {"sgd", "adam"} and len(said) == 2
+    for label, multiple in found.items():
+        assert np.isclose(rates_of(GRID) / 1e-3, multiple).any(), label
+    alone = [
+        found_multiples([entrant("sgd")], [name], config, said.append)["sgd"] for name in names
+    ]
+    assert min(alone) <= found["sgd"] <= max(alone)
+
+
+def test_a_multiple_that_a_rule_brings_is_taken_and_kept(tmp_path):
+    config = CompareConfig(tuning_seeds=1)
+    field = [entrant("adam")._replace(learning_rate_multiple=3.0)]
+    found = default_rates(field, config, lambda text: None, tmp_path)
+    assert found == {"adam": pytest.approx(3e-3)}
+    changed = [entrant("adam")._replace(learning_rate_multiple=5.0)]
+    assert default_rates(changed, config, lambda text: None, tmp_path) == found
+
+
+def test_the_search_problems_are_where_default_rates_are_found():
+    searched = suite.suite("search")
+    assert "digits-mlp" in searched and "wine-mlp" not in searched

@@ -1,0 +1,102 @@
+"""Where candidates are trained: order, chunks and devices change nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from few_rules import RULES, WIDTH
+
+from metarl.optimizer_search.judging.candidates import Judgement, Verdicts
+from metarl.optimizer_search.judging.evaluators import LocalEvaluator
+
+
+@pytest.fixture(scope="module")
+def evaluator(judgements):
+    evaluator = LocalEvaluator(judgements, WIDTH)
+    yield evaluator
+    evaluator.close()
+
+
+def with_program(judgement: Judgement, program: Any) -> Judgement:
+    return dataclasses.replace(judgement, program=program)
+
+
+def assert_same(one: Verdicts, other: Verdicts, rows=slice(None)):
+    for ours, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(ours, theirs[rows])
+
+
+def test_all_candidates_are_judged_by_all_judges_in_their_order(evaluator, verdicts, asked):
+    assert evaluator.judges == ("one", "two") == tuple(verdicts)
+    for name, found in verdicts.items():
+        assert found.sweep.shape == (RULES, 2) and found.losses.shape == (RULES, 2), name
+        assert found.rate.shape == found.steps.shape == (RULES,)
+        chosen = asked[1][np.arange(RULES), np.argmin(found.sweep, axis=1)]
+        np.testing.assert_array_equal(found.rate, chosen)
+    assert (verdicts["one"].sweep != verdicts["two"].sweep).any()
+
+
+def test_a_rule_has_the_same_bits_alone_and_among_others(evaluator, verdicts, asked):
+    tokens, rates = asked
+    for rows in (slice(4, 5), slice(2, 7), slice(None, None, -1)):
+        found = evaluator.evaluate(tokens[rows], rates[rows])
+        for name in verdicts:
+            assert_same(found[name], verdicts[name], rows)
+
+
+def test_one_device_gives_the_bits_of_two(judgements, verdicts, asked):
+    for device in jax.local_devices():
+        alone = LocalEvaluator(judgements, WIDTH, [device])
+        found = alone.evaluate(*asked)
+        alone.close()
+        for name in verdicts:
+            assert_same(found[name], verdicts[name])
+
+
+def test_results_come_as_completed_and_each_rule_once(evaluator, verdicts, asked):
+    seen = {name: [] for name in verdicts}
+    for result in evaluator.as_completed(*asked):
+        rows = slice(result.first, result.first + len(result.verdicts.rate))
+        assert_same(result.verdicts, verdicts[result.judge], rows)
+        seen[result.judge] += list(range(rows.start, rows.stop))
+    assert {name: sorted(places) for name, places in seen.items()} == {
+        name: list(range(RULES)) for name in verdicts
+    }
+
+
+def test_both_devices_work(judgements, asked):
+    used = set()
+    together = threading.Barrier(2)
+    judge = judgements["one"].program
+
+    def spy(data, chunk):
+        used.add(next(iter(chunk.tokens.devices())))
+        together.wait(timeout=60)  # nobody goes on before both are at work
+        return judge(data, chunk)
+
+    evaluator = LocalEvaluator({"spy": with_program(judgements["one"], spy)}, width=RULES // 2)
+    evaluator.evaluate(*asked)
+    evaluator.close()
+    assert used == set(jax.local_devices())
+
+
+def test_a_failure_in_a_thread_reaches_the_caller_and_leaves_the_devices_free(judgements, asked):
+    broken = True
+    judge = judgements["one"].program
+
+    def program(data, chunk):
+        if broken:
+            raise RuntimeError("out of memory")
+        return judge(data, chunk)
+
+    evaluator = LocalEvaluator({"one": with_program(judgements["one"], program)}, WIDTH)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        evaluator.evaluate(*asked)
+    broken = False
+    assert evaluator.evaluate(*asked)["one"].rate.shape == (RULES,)
+    evaluator.close()

@@ -1,0 +1,35 @@
+"""Measurements with made-up losses: Adam, a reference that tunes better, and a rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metarl.optimizer_search.comparing.contest import Setting
+from metarl.optimizer_search.comparing.measurements import AdamRuns, Measured, Record
+
+HORIZONS = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
+SEEDS, POINTS, RATES = 24, np.array([10, 20, 30]), np.array([0.1, 1.0])
+
+
+def measured(**changes) -> Any:
+    """Returns Adam, a reference that tunes better, and a rule, with made-up losses."""
+    rng = np.random.default_rng(0)
+    adam = rng.uniform(0.9, 1.1, SEEDS)
+
+    def record(level: float, tuning: float) -> Record:
+        final = level * adam * rng.uniform(0.95, 1.05, SEEDS)
+        losses = final[:, None] * np.array([4.0, 2.0, 1.0])
+        grid = np.array([[tuning], [2.0]])[:, None, None, :]  # [R, D, W, Q]
+        return Record(Setting(0.1), grid, losses, 1 - losses / 10, 1e-5 * level, 8.0)
+
+    records = {"adam": record(1.0, 1.0), "momentum": record(0.8, 0.7), "rule": record(0.5, 0.4)}
+    at_horizons = records["adam"].losses[:, -1:] / HORIZONS**0.5
+    whole = Measured(
+        problem="made up", family="own", metric="accuracy", chance=0.1, steps=30, points=POINTS,
+        learning_rates=RATES, schedules=("constant",), weight_decays=(0.0,),
+        tuning_seeds=np.arange(1), report_seeds=np.arange(SEEDS), on_edge=("momentum",),
+        references=("adam", "momentum"), records=records, adam=AdamRuns(HORIZONS, at_horizons),
+    )  # fmt: skip
+    return whole._replace(**changes)

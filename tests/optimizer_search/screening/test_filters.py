@@ -1,0 +1,179 @@
+"""Probes, filters and fingerprints, on rules whose verdict is known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from metarl.optimizer_search.screening.filters import Verdict, counts, judge
+from metarl.optimizer_search.screening.probes import (
+    BLOCKS,
+    COORDINATES,
+    ProbeOutputs,
+    Probes,
+    fingerprints,
+    profiles,
+)
+from metarl.optimizer_search.settings.config import FilterConfig
+from metarl.update_rules import Grammar, Interpreter, parse
+
+GRAMMAR = Grammar("arxiv", depth=2)
+
+
+@pytest.fixture(scope="module")
+def probes():
+    return Probes(Interpreter(GRAMMAR))
+
+
+def tokens_of(*texts):
+    return np.stack([GRAMMAR.to_tokens(parse(text)) for text in texts])
+
+
+def fingerprint(probes, text):
+    return fingerprints(probes.outputs(tokens_of(text)).update)[0]
+
+
+VERDICTS = {
+    "passes": (
+        "g",
+        "m",
+        "adam",
+        "rmsprop",
+        "sign(m)",
+        "g^3",
+        "clip(g, 1e-4)",
+        "drop(g, 0.5)",
+        "ld * g",
+        "g + noise",
+        "exp(sign(g) * sign(m)) * g",
+        "exp(g) - exp(m)",
+    ),
+    "not finite": ("exp(exp(g^3))", "exp(g / v)", "g^g", "log(g - g) * g"),
+    "constant": ("1", "ld", "noise", "exp(annealed_noise)", "sign(v) * noise", "g - g"),
+    "one sign": ("v", "g^2", "exp(g)", "-v"),
+    "uphill": ("-g", "m - g", "g * m", "sign(g) * noise", "1e-1 * w"),
+    "not odd": ("g + 1", "g + 2", "rmsprop + 1"),
+}
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_rules_get_the_verdict_they_deserve(probes, verdict):
+    texts = VERDICTS[verdict]
+    verdicts = judge(probes.outputs(tokens_of(*texts)), probes, FilterConfig())
+    assert dict(zip(texts, verdicts, strict=True)) == dict.fromkeys(texts, verdict)
+
+
+def test_a_hurdle_that_is_turned_off_stops_nothing(probes):
+    off = FilterConfig(min_cosine=-1.0, min_oddness=-1.0, both_signs=False)
+    outputs = probes.outputs(tokens_of("v", "-g", "g + 1", "1", "g^g"))
+    passes = Verdict.PASSES
+    expected = [passes, passes, passes, Verdict.CONSTANT, Verdict.NOT_FINITE]
+    assert judge(outputs, probes, off) == expected
+
+
+def test_bounds_move_the_verdict(probes):
+    outputs = probes.outputs(tokens_of("m"))
+    for bound, verdict in ((0.6, Verdict.PASSES), (0.9, Verdict.UPHILL)):
+        config = dataclasses.replace(FilterConfig(), min_cosine=bound)
+        assert judge(outputs, probes, config) == [verdict]
+
+
+def test_the_cosine_counts_every_block_alike(probes):
+    uphill_late = np.ones((BLOCKS, 1))
+    uphill_late[1:] = -1.0  # the first block holds nearly all of the gradient's length
+    update = (uphill_late * probes.gradients).reshape(1, -1)
+    outputs = ProbeOutputs(update, -update, np.roll(update, 1))
+    assert judge(outputs, probes, FilterConfig()) == [Verdict.UPHILL]
+
+
+def test_counts_name_every_verdict_in_order():
+    found = counts([Verdict.PASSES, Verdict.UPHILL, Verdict.PASSES])
+    assert list(found) == ["not finite", "constant", "one sign", "uphill", "not odd", "passes"]
+    assert found["passes"] == 2 and found["uphill"] == 1 and found["constant"] == 0
+
+
+def test_probes_are_states_that_training_could_reach(probes):
+    """The averages are those of a loop over gradients, so Adam's update is of size 1, not 1000."""
+    adam, sign, g = probes.outputs(tokens_of("adam", "sign(g)", "g")).update
+    assert np.all(np.sign(g) == sign)
+    assert np.abs(adam).max() < 5.0
+    np.testing.assert_array_equal(g.reshape(BLOCKS, COORDINATES), probes.gradients)
+    scales = np.abs(probes.gradients).mean(axis=1)
+    assert np.all(scales[:-1] / scales[1:] > 3)
+
+
+def test_a_rule_has_the_same_bits_whatever_stands_beside_it(probes):
+    tokens = GRAMMAR.sample(np.random.default_rng(0), 70)
+    together = probes.outputs(tokens)
+    for row in (0, 63, 64, 69):
+        alone = probes.outputs(tokens[row : row + 1])
+        for one, many in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(one[0], many[row])
+
+
+def test_no_rules_give_no_outputs(probes):
+    outputs = probes.outputs(np.zeros((0, GRAMMAR.length), np.int32))
+    assert outputs.update.shape == (0, BLOCKS * COORDINATES)
+    assert judge(outputs, probes, FilterConfig()) == [] and fingerprints(outputs.update) == []
+
+
+EQUAL = (
+    ("g", "2 * g"),
+    ("g", "g + g"),
+    ("g * m", "m * g"),
+    ("rmsprop", "g / sqrt(v)"),
+    ("m", "--m"),
+    ("exp(g)", "exp(1) * exp(g)"),
+    ("exp(g + m)", "exp(g) * exp(m)"),
+)
+DIFFERENT = (
+    ("adam", "rmsprop"),
+    ("g", "-g"),
+    ("g", "ld * g"),
+    ("g", "g + 1e-4 * w"),
+    ("g", "sign(g)"),
+    ("cd * g", "ld * g"),
+    ("clip(g, 1e-4)", "clip(g, 1e-3)"),
+    ("noise * g", "g"),
+    ("1", "2 + ld"),
+    ("g + noise", "g - noise"),
+)
+
+
+@pytest.mark.parametrize("pair", EQUAL, ids=" = ".join)
+def test_rules_that_are_equal_up_to_a_factor_have_one_fingerprint(probes, pair):
+    assert fingerprint(probes, pair[0]) == fingerprint(probes, pair[1])
+
+
+@pytest.mark.parametrize("pair", DIFFERENT, ids=" and ".join)
+def test_different_rules_have_different_fingerprints(probes, pair):
+    assert fingerprint(probes, pair[0]) != fingerprint(probes, pair[1])
+
+
+def test_rounding_of_the_last_bits_seldom_changes_a_fingerprint():
+    generator = np.random.default_rng(0)
+    exact = generator.standard_normal((400, BLOCKS * COORDINATES)).astype(np.float32)
+    rounded = exact * (1 + 1e-7 * generator.uniform(-1, 1, exact.shape)).astype(np.float32)
+    pairs = zip(fingerprints(exact), fingerprints(rounded), strict=True)
+    assert np.mean([one != other for one, other in pairs]) < 0.02
+
+
+def test_a_profile_is_the_same_for_any_factor_even_at_the_edges_of_float32():
+    row = np.random.default_rng(0).standard_normal((1, BLOCKS * COORDINATES)).astype(np.float32)
+    expected = profiles(row)
+    for factor in (1e-30, 1e30):
+        got = profiles(row * np.float32(factor))
+        np.testing.assert_allclose(got.directions, expected.directions, rtol=1e-5)
+        np.testing.assert_allclose(got.log_sizes, expected.log_sizes, atol=1e-4)
+
+
+def test_a_profile_of_zeros_is_zero_and_of_nan_is_nan():
+    row = np.ones((1, BLOCKS, COORDINATES))
+    row[0, 0] = 0.0
+    got = profiles(row.reshape(1, -1))
+    assert np.all(got.directions[0, :COORDINATES] == 0) and np.all(got.log_sizes == 0)
+    row[0, 1, 5] = np.nan
+    assert np.isnan(profiles(row.reshape(1, -1)).directions[0, COORDINATES + 5])
+    assert len(fingerprints(row.reshape(1, -1))[0]) == 16

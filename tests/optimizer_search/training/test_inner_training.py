@@ -1,0 +1,196 @@
+"""Inner training against a loop in plain Python, and what its replicates hold."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from metarl.errors import InvalidInput
+from metarl.optimizer_search.training.inner_training import (
+    check_start,
+    draw_fixture,
+    judge,
+    optax_learner,
+    start,
+    train,
+)
+
+SEEDS = [11, 222, 3333]
+SIZES = {"train": 40, "search": 24, "choice": 24, "test": 32}
+BATCH = 8
+
+
+@pytest.fixture(scope="module")
+def drawn(toy):
+    return draw_fixture(toy, "search", SEEDS)
+
+
+@pytest.fixture(scope="module")
+def trained(toy, drawn):
+    """(rate, replicate, steps) -> the run, its held-out loss and metric; Adam, compiled once."""
+    fixture, layout = drawn
+
+    @jax.jit
+    def program(rate, replicate, steps):
+        learner = optax_learner(optax.adam(rate))
+        place = (toy, layout, learner, fixture, replicate)
+        run = train(*place, start(learner, fixture, replicate), steps)
+        return run, *judge(*place, run)
+
+    return lambda rate, replicate, steps: program(*map(np.asarray, (rate, replicate, steps)))
+
+
+def by_hand(toy, fixture, layout, replicate, transform, steps):
+    """The run that `train` should make: batches in order, round and round the training examples."""
+    key = jax.random.key(SEEDS[replicate])
+    params, state = toy.init(jax.random.key(SEEDS[replicate]))
+    rows = layout.train + layout.batch
+    order = np.asarray(fixture.order)[replicate * rows :][: layout.train]
+    stream = jax.tree.map(lambda x: np.asarray(x)[order], fixture.pool)
+    memory, losses = transform.init(params), []
+    for t in range(steps):
+        places = (t * layout.batch + np.arange(layout.batch)) % layout.train
+        batch = jax.tree.map(lambda x, places=places: jnp.asarray(x[places]), stream)
+        (loss, state), grads = jax.value_and_grad(toy.loss, has_aux=True)(
+            params, state, batch, jax.random.fold_in(key, t)
+        )
+        updates, memory = transform.update(grads, memory, params)
+        params = optax.apply_updates(params, updates)
+        losses.append(float(loss))
+    places = np.asarray(fixture.held)[replicate * layout.held :][: layout.held]
+    held = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[places]), fixture.pool)
+    return params, state, toy.evaluate(params, state, held), losses
+
+
+@pytest.mark.parametrize("replicate", [0, 2])
+def test_training_equals_a_plain_loop(toy, drawn, trained, replicate):
+    fixture, layout = drawn
+    params, state, result, _ = by_hand(toy, fixture, layout, replicate, optax.adam(0.05), steps=7)
+    run, loss, metric = trained(0.05, replicate, 7)
+    assert int(run.t) == 7 and bool(run.alive)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6), run.packed, params
+    )
+    np.testing.assert_allclose(run.model_state["mean"], state["mean"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(loss, result["loss"], rtol=1e-5)
+    np.testing.assert_allclose(metric, result["accuracy"])
+
+
+def test_a_run_in_two_parts_is_the_run_in_one(toy, drawn):
+    fixture, layout = drawn
+    learner = optax_learner(optax.adam(0.05))
+
+    @jax.jit
+    def program(stops):
+        run = start(learner, fixture, jnp.int32(1))
+        for stop in stops:
+            run = train(toy, layout, learner, fixture, jnp.int32(1), run, stop)
+        return run
+
+    parts, whole = program(jnp.array([3, 9])), program(jnp.array([9, 9]))
+    assert int(parts.t) == int(whole.t) == 9
+    jax.tree.map(np.testing.assert_array_equal, parts.packed, whole.packed)
+
+
+def numbers(x):
+    return np.asarray(x["number"])
+
+
+def test_every_replicate_splits_the_pool_for_itself(drawn):
+    """Its training and held-out examples are disjoint and make up the pool, which holds no choice or test example."""
+    fixture, layout = drawn
+    assert (layout.train, layout.held, layout.batch) == (SIZES["train"], SIZES["search"], BATCH)
+    assert not layout.shared
+    pool_numbers = numbers(fixture.pool)
+    streams = pool_numbers[fixture.order].reshape(len(SEEDS), layout.train + layout.batch)
+    held = pool_numbers[fixture.held].reshape(len(SEEDS), layout.held)
+    pool = set(range(SIZES["train"] + SIZES["search"]))
+    for stream, rest in zip(streams, held, strict=True):
+        seen = stream[: layout.train]
+        assert len(set(seen)) == layout.train and not set(seen) & set(rest)
+        assert set(seen) | set(rest) == pool
+        np.testing.assert_array_equal(stream[layout.train :], stream[: layout.batch])
+    assert len({tuple(sorted(row)) for row in held}) == len(SEEDS)
+
+
+def test_choice_and_test_examples_are_in_no_pool_and_shared_by_all(toy):
+    first = SIZES["train"] + SIZES["search"]
+    for split in ("choice", "test"):
+        fixture, layout = draw_fixture(toy, split, SEEDS)
+        assert layout.shared and layout.held == SIZES[split]
+        np.testing.assert_array_equal(numbers(fixture.held), np.arange(first, first + SIZES[split]))
+        assert numbers(fixture.pool).max() < SIZES["train"] + SIZES["search"]
+        first += SIZES[split]
+
+
+def test_a_replicate_depends_on_its_own_seed_alone(toy, drawn):
+    fixture, layout = drawn
+    alone, _ = draw_fixture(toy, "search", [SEEDS[1]])
+    rows = layout.train + layout.batch
+    for name in ("params", "model_state"):
+        many, one = getattr(fixture, name), getattr(alone, name)
+        jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[1], b[0]), many, one)
+    np.testing.assert_array_equal(fixture.order[rows : 2 * rows], alone.order)
+    np.testing.assert_array_equal(fixture.held[layout.held : 2 * layout.held], alone.held)
+    jax.tree.map(np.testing.assert_array_equal, fixture.pool, alone.pool)
+    starts = np.asarray(fixture.params["w"])
+    assert len({tuple(row) for row in starts.tolist()}) == len(SEEDS)
+
+
+def test_a_small_training_set_makes_small_batches(toy):
+    greedy = dataclasses.replace(toy, batch_size=1000)
+    assert draw_fixture(greedy, "search", SEEDS)[1].batch == SIZES["train"]
+
+
+def test_a_run_that_diverges_stops_early_with_an_infinite_loss(trained):
+    run, loss, _ = trained(1e4, 0, 100)
+    assert np.isposinf(loss) and not bool(run.alive)
+    assert 1 <= int(run.t) < 100
+
+
+def test_a_run_that_meets_nan_stops_at_once(toy, drawn):
+    fixture, layout = drawn
+    poison = optax.stateless(lambda updates, _: jax.tree.map(lambda g: g * jnp.nan, updates))
+    learner = optax_learner(poison)
+
+    @jax.jit
+    def program(steps):
+        run = start(learner, fixture, jnp.int32(0))
+        run = train(toy, layout, learner, fixture, jnp.int32(0), run, steps)
+        return run.t, judge(toy, layout, learner, fixture, jnp.int32(0), run)[0]
+
+    steps, loss = program(jnp.int32(1))  # the last update was never looked at by the loop
+    assert int(steps) == 1 and np.isposinf(loss)
+    steps, loss = program(jnp.int32(50))
+    assert int(steps) == 2 and np.isposinf(loss)
+
+
+def test_no_steps_leave_the_start_as_it_is(drawn, trained):
+    fixture, _ = drawn
+    run, loss, _ = trained(0.1, 2, 0)
+    assert int(run.t) == 0 and np.isfinite(loss)
+    np.testing.assert_array_equal(run.packed["w"], fixture.params["w"][2])
+
+
+def test_a_problem_without_metric_has_nan_for_it(toy, drawn):
+    plain = dataclasses.replace(toy, metric=None)
+    fixture, layout = drawn
+    learner = optax_learner(optax.identity())
+    run = start(learner, fixture, jnp.int32(0))
+    loss, metric = judge(plain, layout, learner, fixture, jnp.int32(0), run)
+    assert np.isfinite(loss) and np.isnan(metric)
+
+
+def test_a_problem_that_starts_at_nan_is_refused(toy):
+    import toy_problem
+
+    check_start(toy)
+    with pytest.raises(
+        InvalidInput, match=r"Problem 'broken': the loss is nan before the first step"
+    ):
+        check_start(toy_problem.broken())
