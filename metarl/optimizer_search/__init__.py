@@ -12,7 +12,7 @@ Its wings, in the order of the data's flow; each looks only at those above it:
     judging       What a rule is worth: the compiled program, its judges, their rewards, and who runs it.
     journal       Every verdict on disk, under the hash of all that it depends on.
     workers       Judging on the workers of a Ray cluster, to the same bits.
-    strategies    Strategies: how rules are proposed, behind one ask / tell contract.
+    strategies    How rules are proposed, behind one ask / tell contract.
     searching     One generation after another: ask, sort, train, reward, remember, tell.
     selecting     From the many rules of a search to the few that are claimed.
     comparing     Equal tuning for everybody, fresh seeds, and what the differences amount to.

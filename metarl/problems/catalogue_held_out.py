@@ -235,7 +235,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
         ),
     ),
     (
-        "metarl.optimizer_search.cartpole_policy:cartpole_policy",
+        "metarl.problems.cartpole_policy:cartpole_policy",
         Card(
             name="cartpole-policy",
             family="reinforcement",

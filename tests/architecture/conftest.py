@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,10 @@ class Source:
         return [*self.module.split("."), ""][1]
 
     def imports(self) -> list[tuple[int, str, str | None]]:
-        """Returns (line, module, name) of every import, at any depth; name is None for `import x`."""
+        """Returns (line, module, name) of every import, at any depth; name is None for `import x`.
+
+        A text "metarl.module:name", by which a table names what it imports later, is one too.
+        """
         found = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -35,6 +39,10 @@ class Source:
             elif isinstance(node, ast.ImportFrom):
                 target = self._absolute(node)
                 found += [(node.lineno, target, alias.name) for alias in node.names]
+            elif isinstance(node, ast.Constant) and (
+                named := re.fullmatch(r"(metarl(?:\.\w+)+):(\w+)", str(node.value))
+            ):
+                found.append((node.lineno, named[1], named[2]))
         return found
 
     def _absolute(self, node: ast.ImportFrom) -> str:

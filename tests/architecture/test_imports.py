@@ -13,10 +13,10 @@ FLOORS = (
     ("errors",),
     ("user_code", "reading"),
     (
-        *("controller", "policy_gradient", "problems", "update_rules"),
+        *("controller", "policy_gradient", "update_rules"),
         *("statistics", "runs", "reporting", "environments"),
     ),
-    ("optimizers", "classical_agents", "rl_baselines"),
+    ("problems", "optimizers", "classical_agents", "rl_baselines"),
     ("optimizer_search", "rl_squared"),
     ("cli",),
     ("__main__",),
@@ -112,11 +112,12 @@ def test_a_heavy_package_has_one_importer(sources, third_party):
 @pytest.mark.parametrize(
     ("module", "text"),
     [
-        ("metarl.problems.digits", "from metarl.runs import drive"),
+        ("metarl.controller.policy", "from metarl.runs import drive"),
         ("metarl.problems.digits", "from metarl import cli"),
         ("metarl.problems.digits", "def f():\n    import metarl.optimizers"),
         ("metarl.runs.driver", "from ..cli import main"),
         ("metarl.optimizer_search.search", "from metarl import rl_squared"),
+        ("metarl.problems.catalogue", "FACTORY = 'metarl.optimizer_search.candidates:make'"),
     ],
 )
 def test_an_import_that_goes_up_or_sideways_is_seen(source_of, module, text):

@@ -41,7 +41,11 @@ def test_the_help_of_a_verb_needs_no_jax(verb):
 
 
 def test_configurations_need_no_jax(sources):
-    modules = [source.module for source in sources if source.path.name == "config.py"]
+    modules = [
+        source.module
+        for source in sources
+        if source.path.name == "config.py" or ".settings." in source.module
+    ]
     assert modules, "no configuration found: has config.py been renamed?"
     assert not loaded_by("import " + ", ".join(modules)) & {"jax", "haiku", "optax", "sklearn"}
 

@@ -1,4 +1,4 @@
-"""Strategies: how rules are proposed, behind one ask / tell contract.
+"""How rules are proposed, behind one ask / tell contract.
 
 A `Strategy` is three functions. `ask` gives K rules as tokens of a grammar, the search judges them,
 `tell` hands the rewards back. Random search, evolution and the controller with REINFORCE, PPO or

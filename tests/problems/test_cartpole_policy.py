@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from metarl import problems
-from metarl.optimizer_search import cartpole_policy as cartpole
-from metarl.optimizer_search.cartpole_policy import HORIZON, Episodes, policy_surrogate
+from metarl.problems import cartpole_policy as cartpole
+from metarl.problems.cartpole_policy import HORIZON, Episodes, policy_surrogate
 
 
 @pytest.fixture(scope="module")

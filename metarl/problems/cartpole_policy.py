@@ -29,9 +29,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from metarl import environments, problems
+from metarl import environments
 from metarl.environments import Environment
-from metarl.problems import Problem, Split, mlp
+
+from .catalogue import CARDS
+from .networks import mlp
+from .problem import Problem, Split
 
 HORIZON = 200  # H
 PHYSICS_RANGE = 2.0  # constants between 1 / (1 + r) times and 1 + r times the usual ones
@@ -56,9 +59,8 @@ def cartpole_policy() -> Problem:
     episodes to draw.
     """
     world = environments.load("cartpole", horizon=HORIZON, physics_range=PHYSICS_RANGE)
-    card = next(card for card in problems.cards() if card.name == "cartpole-policy")
     return Problem.from_card(
-        card,
+        CARDS["cartpole-policy"],
         init=_POLICY.init,
         loss=functools.partial(loss, world),
         evaluate=functools.partial(evaluate, world),
