@@ -9,6 +9,10 @@ from .correlation import rank_correlation as rank_correlation
 from .means import Mean as Mean
 from .means import mean_interval as mean_interval
 from .means import ratio_interval as ratio_interval
+from .plain_values import infinities_to_json as infinities_to_json
+from .plain_values import interval_from_json as interval_from_json
+from .plain_values import interval_to_json as interval_to_json
+from .plain_values import number_from_json as number_from_json
 from .profiles import performance_profile as performance_profile
 
 __all__ = [
@@ -17,8 +21,12 @@ __all__ = [
     "bootstrap_interval",
     "extended_mean",
     "geometric_mean",
+    "infinities_to_json",
+    "interval_from_json",
+    "interval_to_json",
     "iqm",
     "mean_interval",
+    "number_from_json",
     "paired_difference",
     "performance_profile",
     "rank_correlation",

@@ -6,30 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from metarl.statistics import Interval
+from metarl.statistics import infinities_to_json, interval_to_json
 
 from .entries import Entry, ProblemResult
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
     """Returns one optimizer on one problem, without its curves."""
-    difference = entry.difference_to_adam
     return {
         "learning_rate": entry.learning_rate,
         "schedule": entry.schedule,
         "weight_decay": entry.weight_decay,
-        "final_loss": interval_json(entry.final_loss),
-        "metric": interval_json(entry.metric),
-        "steps_to_target": interval_json(entry.steps_to_target),
+        "final_loss": interval_to_json(entry.final_loss),
+        "metric": interval_to_json(entry.metric),
+        "steps_to_target": interval_to_json(entry.steps_to_target),
         "seconds_to_target": entry.seconds_to_target,
         "reached_target": entry.reached_target,
-        "difference_to_adam": {
-            "mean": difference.estimate,
-            "low": difference.low,
-            "high": difference.high,
-        },
-        "relative_loss": interval_json(entry.relative_loss),
-        "speed_up": interval_json(entry.speed_up),
+        "difference_to_adam": interval_to_json(entry.difference_to_adam, "mean"),
+        "relative_loss": interval_to_json(entry.relative_loss),
+        "speed_up": interval_to_json(entry.speed_up),
         "state_bytes_per_parameter": entry.state_bytes_per_parameter,
         "step_time_relative_to_adam": entry.step_time_relative_to_adam,
         "compile_seconds": entry.compile_seconds,
@@ -50,7 +45,7 @@ def problem_document(result: ProblemResult) -> dict[str, Any]:
             "final_losses": entry.curves[:, -1].tolist(),
             "tuning_losses": entry.tuning_losses.tolist(),
         }
-    return spelled(
+    return infinities_to_json(
         {
             "metric": result.metric,
             "steps": result.steps,
@@ -64,19 +59,3 @@ def problem_document(result: ProblemResult) -> dict[str, Any]:
             "entries": entries,
         }
     )
-
-
-def interval_json(interval: Interval | None, estimate: str = "iqm") -> dict[str, float] | None:
-    """Returns an interval as plain values, the estimate called by its kind."""
-    if interval is None:
-        return None
-    return {estimate: interval.estimate, "low": interval.low, "high": interval.high}
-
-
-def spelled(value: Any) -> Any:
-    """Returns nested plain values with infinities spelled out."""
-    if isinstance(value, dict):
-        return {key: spelled(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [spelled(item) for item in value]
-    return str(value) if isinstance(value, float) and np.isinf(value) else value

@@ -24,14 +24,14 @@ from numpy.typing import ArrayLike
 from metarl.statistics import (
     Interval,
     geometric_mean,
+    interval_to_json,
+    number_from_json,
     performance_profile,
     stratified_bootstrap,
 )
 
-from .comparison_document import interval_json
 from .entrants import BASELINE
 from .entries import ProblemResult, adam_rows, geometric_iqm, relative_losses, speed_ups
-from .tables import number
 
 _TINY = 1e-12
 
@@ -53,8 +53,8 @@ class Score(NamedTuple):
         """Returns plain values."""
         return {
             **self._asdict(),
-            "relative_loss": interval_json(self.relative_loss),
-            "speed_up": interval_json(self.speed_up, "geometric_mean"),
+            "relative_loss": interval_to_json(self.relative_loss),
+            "speed_up": interval_to_json(self.speed_up, "geometric_mean"),
             **{name: list(getattr(self, name)) for name in ("wins", "losses", "unclear")},
         }
 
@@ -76,7 +76,10 @@ def profiles(
       factors: at least 1, [F].
     """
     costs = [
-        [max(number(one["entries"][label]["final_loss"]["iqm"]), _TINY) for one in details.values()]
+        [
+            max(number_from_json(one["entries"][label]["final_loss"]["iqm"]), _TINY)
+            for one in details.values()
+        ]
         for label in labels
     ]
     return dict(zip(labels, performance_profile(costs, factors), strict=True))

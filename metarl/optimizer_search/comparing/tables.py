@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf, nan
+from math import nan
 from typing import Any
 
 from metarl.reporting import Column, Table, number_text
-from metarl.statistics import Interval
+from metarl.statistics import interval_from_json, number_from_json
 
 _COLUMNS = (
     Column("optimizer"),
@@ -64,7 +64,12 @@ def sensitivity_table(document: Mapping[str, Any]) -> Table:
     """Returns one row per problem, optimizer and learning rate: the mean tuning loss."""
     columns = [Column(name) for name in ("problem", "optimizer", "learning_rate", "tuning_loss")]
     rows = [
-        {"problem": problem, "optimizer": label, "learning_rate": rate, "tuning_loss": number(loss)}
+        {
+            "problem": problem,
+            "optimizer": label,
+            "learning_rate": rate,
+            "tuning_loss": number_from_json(loss),
+        }
         for problem, result in document.items()
         for label, entry in result["entries"].items()
         for rate, loss in zip(result["learning_rates"], entry["tuning_losses"], strict=True)
@@ -72,26 +77,14 @@ def sensitivity_table(document: Mapping[str, Any]) -> Table:
     return Table("learning rates", columns, rows)
 
 
-def interval(value: Mapping[str, Any] | None, estimate: str = "iqm") -> Interval | None:
-    """Returns an interval from its plain form, see `Comparison.to_document`."""
-    if value is None:
-        return None
-    return Interval(number(value[estimate]), number(value["low"]), number(value["high"]))
-
-
-def number(value: float | str | None) -> float:
-    """Returns a number from its plain form: infinities are texts; null, where JSON lost one, is a diverged loss."""
-    return inf if value is None else float(value)
-
-
 def _row(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "optimizer": label,
         "learning_rate": entry["learning_rate"],
-        "final_loss": interval(entry["final_loss"]),
-        "difference_to_adam": interval(entry["difference_to_adam"], "mean"),
-        "metric": interval(entry["metric"]),
-        "steps_to_target": interval(entry["steps_to_target"]),
+        "final_loss": interval_from_json(entry["final_loss"]),
+        "difference_to_adam": interval_from_json(entry["difference_to_adam"], "mean"),
+        "metric": interval_from_json(entry["metric"]),
+        "steps_to_target": interval_from_json(entry["steps_to_target"]),
         "state_bytes_per_parameter": entry["state_bytes_per_parameter"],
         "step_time_relative_to_adam": entry["step_time_relative_to_adam"],
         "diverged": entry["diverged"],
@@ -99,7 +92,7 @@ def _row(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _order(entry: Mapping[str, Any]) -> tuple[float, float]:
-    loss = interval(entry["final_loss"])
+    loss = interval_from_json(entry["final_loss"])
     return (nan, nan) if loss is None else (loss.estimate, loss.high)
 
 
@@ -116,7 +109,7 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
         "Intervals: 95 %, bootstrap over seeds. Difference: mean of pairs by seed; below zero is better than Adam.",
     ]
     if "target_of" in result:  # in protocol 1 it was Adam
-        target = number_text(number(result["target"]))
+        target = number_text(number_from_json(result["target"]))
         notes.append(f"Target: the median final loss of {result['target_of']}, {target}.")
     if result["on_edge"]:
         notes.append(f"Best rate on the widened grid's edge: {', '.join(result['on_edge'])}.")

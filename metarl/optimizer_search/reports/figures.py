@@ -20,11 +20,10 @@ from metarl.reporting import (
     learning_rate_sensitivity,
     search_curve,
 )
-from metarl.statistics import Interval
+from metarl.statistics import Interval, interval_from_json, number_from_json
 
 from ..comparing.entrants import BASELINE
 from ..comparing.problem_names import file_stem
-from ..comparing.tables import interval, number
 from .result import RANDOM_PREFIX
 
 _FOREGROUND = 3  # finalists that get a hue
@@ -118,7 +117,7 @@ def _differences(
     if not rivals:
         return None
     found = [
-        interval(compared["entries"][label]["difference_to_adam"], "mean")
+        interval_from_json(compared["entries"][label]["difference_to_adam"], "mean")
         or Interval(inf, inf, inf)
         for label in rivals
     ]
@@ -219,7 +218,7 @@ def _best_reference(entries: Mapping[str, Any], finalists: Sequence[str]) -> lis
 
 
 def _loss(entry: Mapping[str, Any]) -> float:
-    return number(entry["final_loss"]["iqm"])
+    return number_from_json(entry["final_loss"]["iqm"])
 
 
 def _is_random(label: str) -> bool:
@@ -249,4 +248,4 @@ def column(rows: Rows, name: str) -> np.ndarray:
 
 
 def _numbers(values: Sequence[float | None]) -> np.ndarray:
-    return np.array([number(value) for value in values])
+    return np.array([number_from_json(value) for value in values])

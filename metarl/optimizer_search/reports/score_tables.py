@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metarl.reporting import Column, Table, interval_text
-from metarl.statistics import Interval
+from metarl.statistics import Interval, interval_from_json, number_from_json
 
 from ..comparing.diagnostics import diagnostics_table
 from ..comparing.entrants import BASELINE
 from ..comparing.entries import ProblemResult
-from ..comparing.tables import interval, number
 
 _SHOWN = 3  # optimizers that get a column in the table by problem; a narrow terminal shows one
 _COSTS = (
@@ -47,8 +46,8 @@ def score_table(document: Mapping[str, Any], highlighted: Sequence[str] = ()) ->
     rows = [
         {
             "optimizer": label,
-            "relative_loss": interval(score["relative_loss"]),
-            "speed_up": interval(score["speed_up"], "geometric_mean"),
+            "relative_loss": interval_from_json(score["relative_loss"]),
+            "speed_up": interval_from_json(score["speed_up"], "geometric_mean"),
             **{name: len(score[name]) for name in ("wins", "losses", "unclear")},
             "diverged": 100 * score["diverged"],
             **{name: score[name] for name in _COSTS},
@@ -97,15 +96,17 @@ def by_problem_table(document: Mapping[str, Any], shown: Sequence[str] = ()) -> 
     rows = []
     for name, compared in document["details"].items():
         entries = compared["entries"]
-        best = min(entries, key=lambda label: number(entries[label]["final_loss"]["iqm"]))
+        best = min(entries, key=lambda label: number_from_json(entries[label]["final_loss"]["iqm"]))
         row = {
             "problem": name,
             "role": document["roles"][name],
-            "adam": number(entries[BASELINE]["final_loss"]["iqm"]),
+            "adam": number_from_json(entries[BASELINE]["final_loss"]["iqm"]),
             "best": best,
-            "best_loss": interval(entries[best]["relative_loss"]),
+            "best_loss": interval_from_json(entries[best]["relative_loss"]),
         }
-        own = {f"of {label}": interval(entries[label]["relative_loss"]) for label in labels}
+        own = {
+            f"of {label}": interval_from_json(entries[label]["relative_loss"]) for label in labels
+        }
         rows.append(row | own)
     note = "Adam = 1: loss relative to Adam's on the same seed, IQM of logarithms; 95 % bootstrap over seeds."
     return Table("By problem", columns, rows, [note])
@@ -127,7 +128,10 @@ def compared_tables(document: Mapping[str, Any]) -> list[Table]:
 
 
 def _sentence(label: str, score: Mapping[str, Any]) -> str:
-    ratio, speed = interval(score["relative_loss"]), interval(score["speed_up"], "geometric_mean")
+    ratio, speed = (
+        interval_from_json(score["relative_loss"]),
+        interval_from_json(score["speed_up"], "geometric_mean"),
+    )
     assert ratio is not None
     verdict = "not clearly different from"
     if ratio.excludes(1.0):

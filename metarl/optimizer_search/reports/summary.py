@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..comparing.tables import interval
+from metarl.statistics import interval_from_json
+
 from .result import SearchResult
 
 
@@ -22,9 +23,9 @@ def verdicts(result: SearchResult) -> list[str]:
 
 
 def _sentence(name: str, entry: dict[str, Any], compared: dict[str, Any]) -> str:
-    difference = interval(entry["difference_to_adam"], "mean")
-    loss = interval(entry["final_loss"])
-    adam = interval(compared["entries"]["adam"]["final_loss"])
+    difference = interval_from_json(entry["difference_to_adam"], "mean")
+    loss = interval_from_json(entry["final_loss"])
+    adam = interval_from_json(compared["entries"]["adam"]["final_loss"])
     assert difference is not None and loss is not None and adam is not None
     if not difference.excludes(0.0):
         verdict = "no clear difference to tuned Adam"

@@ -25,10 +25,10 @@ from metarl.errors import InvalidInput, require
 from metarl.reading import read_json_object
 from metarl.reporting import write_csv, write_json
 from metarl.runs import Progress, RunDirectory, progress_on_stderr, write_arrays
+from metarl.statistics import infinities_to_json
 from metarl.update_rules import parse
 
 from ..comparing.comparison import Comparison, check_comparison, compare
-from ..comparing.comparison_document import spelled
 from ..comparing.diagnostics import diagnose
 from ..comparing.entrants import Entrant, entrant, is_own, rule_entrant
 from ..comparing.scores import score
@@ -189,7 +189,7 @@ def _document(
     return {
         "run_dir": str(run.path),
         "protocol": {"version": PROTOCOL_VERSION, **to_dict(config)},
-        "scores": spelled(
+        "scores": infinities_to_json(
             {
                 label: {**one.to_json(), "rules_trained": trained.get(label)}
                 for label, one in score(comparison.problems).items()

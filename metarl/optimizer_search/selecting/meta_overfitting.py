@@ -19,7 +19,13 @@ import numpy as np
 
 from metarl.problems import Problem
 from metarl.reporting import Column, Table, write_csv
-from metarl.statistics import Interval, bootstrap_interval, extended_mean, rank_correlation
+from metarl.statistics import (
+    Interval,
+    bootstrap_interval,
+    extended_mean,
+    interval_to_json,
+    rank_correlation,
+)
 from metarl.update_rules import Grammar
 
 from ..judging.evaluators import Backend, local_evaluator
@@ -66,12 +72,12 @@ def look_again(
             "rules_trained": int(record.trained),
             "rule": str(grammar.to_rule(record.tokens).canonical()),
             "search_score": score,
-            **{name: _plain(row[place], "mean") for name, row in intervals.items()},
+            **{name: interval_to_json(row[place], "mean") for name, row in intervals.items()},
         }
         for place, (record, score) in enumerate(zip(records, search, strict=True))
     ]
     correlations = {
-        name: _plain(rank_correlation(search, [i.estimate for i in row]), "estimate")
+        name: interval_to_json(rank_correlation(search, [i.estimate for i in row]), "estimate")
         for name, row in intervals.items()
     }
     names = [problem.name for problem in others]
@@ -119,7 +125,3 @@ def _intervals(scores: Scores) -> list[Interval]:
     """Returns the mean score of each rule with its interval over seeds; a run that diverged counts as the floor."""
     runs = np.where(np.isfinite(scores.replicates), scores.replicates, FLOOR)  # [N, S]
     return [bootstrap_interval(row, extended_mean) for row in runs]
-
-
-def _plain(interval: Interval, estimate: str) -> dict[str, float]:
-    return {estimate: interval.estimate, "low": interval.low, "high": interval.high}

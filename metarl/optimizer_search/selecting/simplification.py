@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl.errors import InvalidInput
-from metarl.statistics import Interval, paired_difference
+from metarl.statistics import Interval, interval_to_json, paired_difference
 from metarl.update_rules import Grammar, Rule, complexity, simpler, unscaled, with_parts
 
 from ..judging.evaluators import Backend, local_evaluator
@@ -52,13 +52,12 @@ class Simplified(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """Returns it as plain values."""
-        mean, low, high = self.worse_by
         return {
             "rule": str(self.original.canonical()),
             "simplified": str(self.rule.canonical()),
             "score": self.original_score,
             "simplified_score": self.score,
-            "worse_by": {"mean": mean, "low": low, "high": high},
+            "worse_by": interval_to_json(self.worse_by, "mean"),
             "tried": self.tried,
         }
 
