@@ -20,7 +20,7 @@ from metarl.errors import InvalidInput, require
 from .expression import Expression, Operand, evaluate, needs, walk
 from .leaf_scope import LeafScope
 from .named_rules import resolve
-from .primitives import OPERANDS
+from .primitives import MOST_STEPS, OPERANDS
 from .rule import Rule
 
 
@@ -153,12 +153,11 @@ def scale_by_rule(
         nu, v = _average(updates, state.nu, b2, 2, count)
         xi, y = _average(updates, state.xi, b3, 3, count)
         draw = None if state.key is None else _draw_key(state.key, state.count, seed)
-        t = jnp.asarray(state.count, jnp.float32)
-        progress = None if total_steps is None else jnp.minimum(t, total_steps) / total_steps
+        t = jnp.asarray(state.count, jnp.int32)
 
         def update_leaf(g: Any, m: Any, v: Any, y: Any, w: Any, key: Any) -> jax.Array:
             # A weakly typed array: eps adapts to the leaf's type, and a number divided by zero is infinite.
-            scope = LeafScope(g, m, v, y, w, t, progress, jnp.asarray(eps), key)
+            scope = LeafScope(g, m, v, y, w, t, total_steps, jnp.asarray(eps), key)
             return jnp.broadcast_to(evaluate(expression, scope), g.shape).astype(g.dtype)
 
         leaves, structure = jax.tree.flatten(updates)
@@ -242,6 +241,6 @@ def _check_total_steps(expression: Expression, total_steps: Any) -> None:
     elif isinstance(total_steps, int | float):
         whole = isinstance(total_steps, int) and not isinstance(total_steps, bool)
         require(
-            whole and total_steps > 0,
-            f"total_steps is a positive number of steps; received {total_steps}.",
+            whole and 0 < total_steps <= MOST_STEPS,
+            f"total_steps is a positive number of steps, at most {MOST_STEPS:,}; received {total_steps}.",
         )

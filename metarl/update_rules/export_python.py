@@ -136,7 +136,7 @@ def _arguments(writer: SourceWriter) -> list[tuple[str, str]]:
     ]
     if "eps" in writer.used:
         rows.append(("eps: float = 1e-8", "keeps divisors away from zero."))
-    if "progress" in writer.used:
+    if "total_steps" in writer.used:
         rows.insert(0, ("total_steps: int", "number of steps of the whole run."))
     rows.append(
         ("weight_decay: float | None = None", "strength of decoupled weight decay, as in AdamW.")
@@ -207,10 +207,8 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
         )
         lines.append(f"{moment} = optax.tree.bias_correction({field}, {rate}, count)")
         lines.append(f"{field} = optax.tree.cast_like({field}, state.{field})")
-    if writer.used & {"t", "progress"}:
-        lines.append("t = state.count.astype(jnp.float32)")
-    if "progress" in writer.used:
-        lines.append("progress = jnp.minimum(t, total_steps) / total_steps")
+    if "t" in writer.used:
+        lines.append("t = state.count")
     if "key" in writer.used:
         lines += [
             "key = jax.random.wrap_key_data(state.key)",
@@ -252,7 +250,7 @@ def _leaf_function(writer: SourceWriter, value: Code) -> list[str]:
 
 
 def _usage(name: str, writer: SourceWriter, learning_rate: float | None) -> list[str]:
-    steps = ", total_steps=1000" if "progress" in writer.used else ""
+    steps = ", total_steps=1000" if "total_steps" in writer.used else ""
     rate = f"{1e-3 if learning_rate is None else learning_rate:g}"
     return [
         f"optimizer = {name}(learning_rate={rate}{steps})",

@@ -125,7 +125,7 @@ def _moments(writer: SourceWriter) -> list[tuple[str, str, str, str, str]]:
 def _arguments(writer: SourceWriter) -> list[tuple[str, str, str, str]]:
     """Returns (name, declaration, accepted values, meaning) of every keyword argument but maximize and generator."""
     rows = [("lr", ": float = 1e-3", "0.0 <= lr", "learning rate.")]
-    if "progress" in writer.used:
+    if "total_steps" in writer.used:
         rows.append(
             ("total_steps", ": int", "0 < total_steps", "number of steps of the whole run.")
         )
@@ -219,10 +219,8 @@ def _step_of_one(writer: SourceWriter) -> list[str]:
         '    state["step"] = torch.tensor(0.0)',
         *(f'    state["{entry}"] = torch.zeros_like(p)' for _, entry, *_ in moments),
     ]
-    if writer.used & {"t", "progress"}:
+    if "t" in writer.used:
         lines.append('t = state["step"].clone()')
-    if "progress" in writer.used:
-        lines.append('progress = torch.clamp(t, max=group["total_steps"]) / group["total_steps"]')
     lines.append('state["step"] += 1')
     for moment, entry, rate, _, power in moments:
         lines += [
@@ -230,7 +228,12 @@ def _step_of_one(writer: SourceWriter) -> list[str]:
             f'state["{entry}"].mul_({rate}).add_({power}, alpha=1 - {rate})',
             f'{moment} = state["{entry}"] / (1 - {rate} ** state["step"])',
         ]
-    given = {"w": "p", "eps": 'group["eps"]', "generator": "self.generator"}
+    given = {
+        "w": "p",
+        "total_steps": 'group["total_steps"]',
+        "eps": 'group["eps"]',
+        "generator": "self.generator",
+    }
     call = f"_rule({', '.join(given.get(name, name) for name in _formula_arguments(writer))})"
     lines += [
         f"update = {call}",
@@ -242,7 +245,7 @@ def _step_of_one(writer: SourceWriter) -> list[str]:
 
 
 def _formula_arguments(writer: SourceWriter) -> list[str]:
-    names = ("m", "v", "y", "w", "t", "progress", "eps", "generator")
+    names = ("m", "v", "y", "w", "t", "total_steps", "eps", "generator")
     return ["g", *(name for name in names if name in writer.used)]
 
 
@@ -256,7 +259,7 @@ def _formula(writer: SourceWriter, value: Code) -> list[str]:
 
 
 def _usage(name: str, writer: SourceWriter, learning_rate: float | None) -> list[str]:
-    steps = ", total_steps=1000" if "progress" in writer.used else ""
+    steps = ", total_steps=1000" if "total_steps" in writer.used else ""
     rate = f"{1e-3 if learning_rate is None else learning_rate:g}"
     return [
         f"optimizer = {name}(model.parameters(), lr={rate}{steps})",

@@ -25,7 +25,7 @@ from jax import lax
 
 from .expression import Expression, evaluate
 from .grammar import Grammar
-from .primitives import BINARY, UNARY
+from .primitives import BINARY, UNARY, share_of_run
 from .spaces import SCALE
 
 _TABLE_ROWS = 1 << 16
@@ -107,8 +107,8 @@ class Interpreter:
           moments: moving averages, g included.
           g: gradient, [P].
           w: parameters, [P].
-          t: steps taken before this one, [].
-          total_steps: T, steps of the whole run, [].
+          t: steps taken before this one, a whole number [].
+          total_steps: T, steps of the whole run, a whole number [].
           seed: of the random primitives, int32 [].
           randomness: the tables they read.
 
@@ -183,7 +183,6 @@ def _scope(
     total_steps: jax.Array,
 ) -> Callable[[_Draw], SimpleNamespace]:
     """Returns a maker of scopes that differ only in where random primitives draw."""
-    step = jnp.asarray(t, jnp.float32)
     corrections = 1.0 / (1.0 - moments.decay)
 
     class Scope(SimpleNamespace):
@@ -191,13 +190,14 @@ def _scope(
         m = property(lambda self: moments.m * corrections[0])
         v = property(lambda self: moments.v * corrections[1])
         y = property(lambda self: moments.y * corrections[2])
-        progress = property(lambda self: jnp.minimum(step / total_steps, 1.0))
+        progress = property(share_of_run)
+
+    steps = {"t": jnp.asarray(t, jnp.int32), "total_steps": jnp.asarray(total_steps, jnp.int32)}
+    library = {"xp": jnp, "scalar": jnp, "power": power}
 
     def make(draw: _Draw) -> SimpleNamespace:
-        return Scope(
-            g=g, w=w, t=step, epsilon=interpreter.epsilon, xp=jnp, scalar=jnp, power=power,
-            normal=draw.normal, keep=draw.keep,
-        )  # fmt: skip
+        drawn = {"normal": draw.normal, "keep": draw.keep}
+        return Scope(g=g, w=w, epsilon=interpreter.epsilon, **steps, **library, **drawn)
 
     return make
 

@@ -11,6 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .primitives import share_of_run
+
 _LARGEST_MULTIPLIED_EXPONENT = 16
 
 
@@ -23,14 +25,18 @@ class LeafScope:
     v: jax.Array
     y: jax.Array
     w: jax.Array
-    t: jax.Array  # []
-    progress: jax.Array | None  # []; None if the run's length is not known
+    t: jax.Array  # [], int32
+    total_steps: Any  # [], a whole number; None if the run's length is not known
     epsilon: jax.Array  # []
     key: jax.Array  # consumed by folding in the number of each draw
     draws: int = field(default=0, init=False)
 
     xp = jnp
     scalar = jnp
+
+    @property
+    def progress(self) -> Any:
+        return share_of_run(self)
 
     def normal(self) -> jax.Array:
         return jax.random.normal(self._next_key(), self.g.shape, self.g.dtype)

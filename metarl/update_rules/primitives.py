@@ -7,7 +7,8 @@ evaluates a rule supplies the scope: jax arrays give numbers, text fragments giv
 the exporters cannot disagree with the compiler about what a primitive means.
 
 Letters: g gradient; w parameter; m, v, y bias-corrected moving averages of g, g^2, g^3; t steps
-taken so far; T steps of the whole run; p = min(t, T) / T progress in [0, 1]; P parameters.
+taken so far; T steps of the whole run; p = min(t, T) / T progress in [0, 1]; q, in [0, 1), the
+share of a cycle; P parameters.
 
 References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcement Learning", ICML
 2017 (the space `icml`) and arXiv:1709.07417 (the space `arxiv`, which adds the decays and annealed
@@ -51,11 +52,15 @@ class Scope(Protocol):
 
     @property
     def t(self) -> Any:
-        """The steps taken before this one, a scalar."""
+        """The steps taken before this one, a whole number."""
+
+    @property
+    def total_steps(self) -> Any:
+        """T, the steps of the whole run, a whole number."""
 
     @property
     def progress(self) -> Any:
-        """min(t, T) / T, a scalar in [0, 1]."""
+        """What `share_of_run` returns, a scalar in [0, 1]."""
 
     @property
     def epsilon(self) -> Any:
@@ -144,12 +149,33 @@ def _operand(
     )
 
 
+def share_of_run(s: Scope) -> Any:
+    """Returns the progress p = min(t, T) / T, 0 at the start and 1 from step T on, to the bit.
+
+    A compiler may turn the division by T into a product with 1 / T, and T (1 / T) is not always 1.
+    """
+    return s.scalar.where(s.t < s.total_steps, 1.0 * s.t / s.total_steps, 1.0)
+
+
+def share_of_cycle(s: Scope, cycles: int) -> Any:
+    """Returns ((cycles · min(t, T)) mod T) / T in [0, 1), 0 to the bit where a cycle begins.
+
+    The remainder is one of whole numbers: (cycles · p) mod 1 would miss the beginning by the
+    rounding of p, and be nearly 1 there.
+    """
+    return s.scalar.where(s.t < s.total_steps, cycles * s.t % s.total_steps, 0.0) / s.total_steps
+
+
+# Most steps of a run of which 20 cycles are counted in 32 bits.
+MOST_STEPS = (2**31 - 1) // 20
+
+
 def _cosine(cycles: float) -> Callable[[Scope], Any]:
     return lambda s: 0.5 * (1.0 + s.scalar.cos(2.0 * math.pi * cycles * s.progress))
 
 
 def _restarts(cycles: int) -> Callable[[Scope], Any]:
-    return lambda s: 0.5 * (1.0 + s.scalar.cos(math.pi * ((cycles * s.progress) % 1.0)))
+    return lambda s: 0.5 * (1.0 + s.scalar.cos(math.pi * share_of_cycle(s, cycles)))
 
 
 # The standard deviation of annealed noise is the root of its variance (1 + t)^-0.55.
@@ -221,7 +247,7 @@ PRIMITIVES = (
     ),
     _operand(
         "rd10",
-        "restarted cosine decay, (1 + cos(pi ((10 p) mod 1))) / 2",
+        "restarted cosine decay, (1 + cos(pi q)) / 2, q = (10 min(t, T) mod T) / T",
         r"\mathrm{rd}_{10}",
         _restarts(10),
         "progress",
@@ -230,7 +256,7 @@ PRIMITIVES = (
     ),
     _operand(
         "rd20",
-        "restarted cosine decay, (1 + cos(pi ((20 p) mod 1))) / 2",
+        "restarted cosine decay, (1 + cos(pi q)) / 2, q = (20 min(t, T) mod T) / T",
         r"\mathrm{rd}_{20}",
         _restarts(20),
         "progress",

@@ -19,7 +19,10 @@ import numpy as np
 
 from metarl.errors import require
 
+from .primitives import share_of_run
 from .rule import Rule
+
+_ARGUMENTS = {"random": "rng", "progress": "total_steps"}  # of what a rule needs
 
 
 def reference_update(
@@ -31,7 +34,7 @@ def reference_update(
     y: np.ndarray | None = None,
     w: np.ndarray | None = None,
     t: int = 0,
-    progress: float | None = None,
+    total_steps: int | None = None,
     epsilon: float = 1e-8,
     rng: np.random.Generator | None = None,
 ) -> np.ndarray:
@@ -45,7 +48,7 @@ def reference_update(
       y: bias-corrected moving average of g^3, [P].
       w: parameters, [P].
       t: steps taken before this one.
-      progress: min(t, T) / T.
+      total_steps: T, steps of the whole run.
       epsilon: see `Scope.epsilon`.
       rng: draws `noise` and `drop`.
 
@@ -56,14 +59,14 @@ def reference_update(
       InvalidInput: if the rule needs something that was not given.
     """
     rule = Rule.parse(rule) if isinstance(rule, str) else rule
-    given = {"m": m, "v": v, "y": y, "w": w, "progress": progress, "random": rng, "count": t}
+    given = {"m": m, "v": v, "y": y, "w": w, "progress": total_steps, "random": rng, "count": t}
     missing = sorted(need for need in rule.needs if given[need] is None)
-    names = ", ".join("rng" if need == "random" else need for need in missing)
+    names = ", ".join(_ARGUMENTS.get(need, need) for need in missing)
     require(not missing, f"The rule {str(rule)!r} needs {names} too.")
     g = np.asarray(g)
     require(np.issubdtype(g.dtype, np.floating), f"g holds {g.dtype}; give floating numbers.")
-    arrays = {name: _cast(given[name], g.dtype) for name in ("m", "v", "y", "w", "progress")}
-    scope = NumpyScope(g=g, t=t, epsilon=epsilon, rng=rng, **arrays)
+    arrays = {name: _cast(given[name], g.dtype) for name in ("m", "v", "y", "w")}
+    scope = NumpyScope(g=g, t=t, total_steps=total_steps, epsilon=epsilon, rng=rng, **arrays)
     with np.errstate(all="ignore"):  # overflow and 0 / 0 are how a rule fails
         return np.broadcast_to(np.asarray(rule.evaluate(scope), g.dtype), g.shape)
 
@@ -78,7 +81,7 @@ class NumpyScope:
     y: Any
     w: Any
     t: int
-    progress: Any
+    total_steps: int | None
     epsilon: float
     rng: np.random.Generator | None
 
@@ -91,6 +94,11 @@ class NumpyScope:
     def scalar(self) -> _Library:
         """The same functions: numpy has one library for arrays and scalars."""
         return self.xp
+
+    @property
+    def progress(self) -> Any:
+        """The share of the run that is done."""
+        return share_of_run(self)
 
     def normal(self) -> np.ndarray:
         """Returns fresh standard normal noise, [P]."""

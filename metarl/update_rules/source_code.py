@@ -15,13 +15,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .expression import Expression, Operand, evaluate, walk
-from .primitives import OPERANDS
+from .primitives import OPERANDS, share_of_run
 from .printer import number_text
 
 CONSTANT, SCALAR, ARRAY = range(3)  # a Python number, an array [], an array [P]
 
 _WIDTH = 66  # of a formula, so that a line of the program stays within 88 columns
-_SUM, _PRODUCT, _NEGATION, _POWER, _ATOM = range(1, 6)  # how tightly Python's operators bind
+_COMPARISON, _SUM, _PRODUCT, _NEGATION, _POWER, _ATOM = range(
+    6
+)  # how tightly Python's operators bind
 _LARGEST_PI_MULTIPLE = 100
 _SIMPLE = re.compile(r"-?[\w.]+(e-\d+)?")  # names and numbers, which formatters let hug `**`
 _LARGEST_MULTIPLIED_EXPONENT = 16  # as in the compiler
@@ -69,6 +71,9 @@ class Code:
 
     def __mod__(self, other: Any) -> Code:
         return self.writer.infix(self, " % ", other, _PRODUCT)
+
+    def __lt__(self, other: Any) -> Code:
+        return self.writer.infix(self, " < ", other, _COMPARISON)
 
     def __neg__(self) -> Code:
         inner = self.writer.enclosed(self, _ATOM if " ** " in self.text else _POWER)
@@ -128,8 +133,13 @@ class SourceWriter:
         return self._value("t", SCALAR)
 
     @property
+    def total_steps(self) -> Code:
+        return self._value("total_steps", CONSTANT)
+
+    @property
     def progress(self) -> Code:
-        return self._value("progress", SCALAR)
+        value = self.code(share_of_run(self))
+        return value if value.text == "progress" else self._assign("progress", value)
 
     @property
     def epsilon(self) -> Code:

@@ -21,7 +21,7 @@ def state(seed: int, dtype: type = np.float32) -> dict:
         for name in names
     }
     arrays["v"] = np.abs(arrays["v"])
-    return {**arrays, "t": 7, "progress": float(rng.choice([0.0, 0.3, 1.0]))}
+    return {**arrays, "t": int(rng.choice([0, 3, 10])), "total_steps": 10}
 
 
 def bits(rule: Rule, seed: int, dtype: type = np.float32) -> np.ndarray:

@@ -110,7 +110,7 @@ def test_a_random_rule_does_in_one_step_what_its_formula_says(depth):
             "v": (0.999 * nu + 0.001 * g**2) / (1 - np.float32(0.999) ** (count + 1)),
             "y": (0.999 * xi + 0.001 * g**3) / (1 - np.float32(0.999) ** (count + 1)),
         }
-        arguments: dict[str, Any] = moments | {"w": w, "t": count, "progress": count / 100}
+        arguments: dict[str, Any] = moments | {"w": w, "t": count, "total_steps": 100}
         single = reference_update(rule, g, **arguments)
         double = reference_update(rule, g.astype(np.float64), **arguments)
         # Where single and double precision disagree, rounding decides, and there is nothing to compare.
@@ -340,8 +340,8 @@ def test_every_named_rule_compiles_and_moves(name):
     ("rule", "arguments", "message"),
     [
         ("g * ld + cd10", {}, r"\(ld, cd10\): pass total_steps"),
-        ("ld", {"total_steps": 0}, "positive number of steps; received 0"),
-        ("ld", {"total_steps": 2.5}, "positive number of steps; received 2.5"),
+        ("ld", {"total_steps": 0}, "positive number of steps, at most 107,374,182; received 0"),
+        ("ld", {"total_steps": 2.5}, "positive number of steps, at most 107,374,182; received 2.5"),
         ("m", {"b1": 1.0}, "0 <= b1 < 1; received 1.0"),
         ("adam", {"eps": -1.0}, "eps must not be negative; received -1.0"),
         ("powersgin", {}, "Did you mean 'powersign'"),

@@ -189,7 +189,9 @@ def test_a_named_rule_brings_its_own_name_and_source():
 def test_the_formula_is_written_as_a_person_would():
     assert "update = jnp.exp(jnp.sign(g) * jnp.sign(m)) * g\n" in to_python("powersign")
     source = to_python("adam * exp(g^2) - ld")
-    assert "adam = m / (jnp.sqrt(v) + eps)\n            ld = 1.0 - progress\n" in source
+    assert "adam = m / (jnp.sqrt(v) + eps)\n" in source
+    progress = "progress = jnp.where(t < total_steps, 1.0 * t / total_steps, 1.0)\n"
+    assert progress + "            ld = 1.0 - progress\n" in source
     assert "update = adam * jnp.exp(g**2) - ld\n" in source
     assert "cd10 = 0.5 * (1.0 + jnp.cos(20.0 * jnp.pi * progress))" in to_python("cd10 * g")
 

@@ -100,7 +100,7 @@ def in_double_precision(rule, gradients, w):
             average = rate * average + (1 - rate) * g.astype(float) ** order
         corrected[name] = average / (1 - rate ** len(gradients))
     return reference_update(
-        rule, gradients[-1].astype(float), w=w.astype(float), t=STEP, progress=STEP / T, **corrected
+        rule, gradients[-1].astype(float), w=w.astype(float), t=STEP, total_steps=T, **corrected
     )
 
 

@@ -19,7 +19,6 @@ V = np.array([1.0, 0.04, 0.0, 0.25, 9.0])
 Y = np.array([-1.0, 0.5, 0.0, 0.125, 8.0])
 W = np.array([1.0, -2.0, 3.0, -4.0, 0.5])
 STEP, STEPS = 30, 80
-P = STEP / STEPS
 
 OPERAND_FORMULAS = {
     "g": lambda i: G[i],
@@ -57,7 +56,7 @@ OPERATOR_FORMULAS = {
 
 def update(text, dtype=np.float64, **more):
     arrays = {name: np.asarray(x, dtype) for name, x in dict(g=G, m=M, v=V, y=Y, w=W).items()}
-    arguments = {**arrays, "t": STEP, "progress": P, "epsilon": EPSILON, **more}
+    arguments = {**arrays, "t": STEP, "total_steps": STEPS, "epsilon": EPSILON, **more}
     return reference_update(text, **arguments)
 
 
@@ -148,7 +147,7 @@ def test_constants_divide_as_arrays_do():
 
 @pytest.mark.parametrize(
     ("text", "missing"),
-    [("m * g", "m"), ("adam", "m, v"), ("ld * w", "progress, w"), ("noise", "rng")],
+    [("m * g", "m"), ("adam", "m, v"), ("ld * w", "total_steps, w"), ("noise", "rng")],
 )
 def test_what_a_rule_needs_must_be_given(text, missing):
     with pytest.raises(InvalidInput, match=f"needs {missing} too"):
