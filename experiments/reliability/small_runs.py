@@ -67,7 +67,7 @@ def drive_search(place: Path) -> None:
 
 def drive_training(place: Path) -> None:
     """Trains an agent of a two-armed bandit, in small chunks."""
-    import metarl.rl_squared.train_job as train_job
+    import metarl.rl_squared.learning.train_job as train_job
     from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig, resume_training
     from metarl.runs import SilentProgress
 

@@ -5,6 +5,18 @@ argument; a `Trial` is several episodes in one task; an `Agent` is whatever acts
 them together in one compiled program, vmapped over tasks. gymnasium stands at the edges: its spaces
 describe observations and actions, `gymnasium.make("metarl/...")` gives any family as a gymnasium
 environment, and `from_gymnasium` makes a family of any gymnasium environment.
+
+Its wings; each looks only at those above it:
+
+    contract   Environment, trial, agent, how they see each other, and what is checked.
+    mdps       MDPs by table, gridworlds, and their solution by dynamic programming.
+    bandits    Bernoulli and Gaussian arms, and what is best where their means are unknown.
+    mazes      Layouts, walls and body, view and map: mazes seen through the agent's eyes.
+    control    Cart-pole and pendulum, with physics drawn for each task.
+    registry   Environments by name: the built-in families, and a user's own as "my_module:factory".
+    gymnasium  Both ways: families as gymnasium environments, and gymnasium worlds in trials.
+    playing    An agent in trials: compiled over many tasks, or on the host.
+    measuring  What a step in a maze costs beside VizDoom's.
 """
 
 import lazy_loader as _lazy

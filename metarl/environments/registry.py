@@ -14,18 +14,18 @@ from gymnasium import spaces
 from metarl.errors import InvalidInput, nearest_name, require, unknown_name
 from metarl.user_code import find_own
 
-from .environment import Environment
-from .gymnasium_worlds import HostEnvironment
-from .signatures import check_signatures
+from .contract.environment import Environment
+from .contract.host_environment import HostEnvironment
+from .contract.signatures import check_signatures
 
 # name -> module and factory
 FAMILIES = {
-    "bandit": "metarl.environments.bandit:bandit",
-    "mdp": "metarl.environments.mdp:mdp",
-    "gridworld": "metarl.environments.gridworld:gridworld",
-    "maze": "metarl.environments.maze:maze",
-    "cartpole": "metarl.environments.cartpole:cartpole",
-    "pendulum": "metarl.environments.pendulum:pendulum",
+    "bandit": "metarl.environments.bandits.bandit:bandit",
+    "mdp": "metarl.environments.mdps.mdp:mdp",
+    "gridworld": "metarl.environments.mdps.gridworld:gridworld",
+    "maze": "metarl.environments.mazes.maze:maze",
+    "cartpole": "metarl.environments.control.cartpole:cartpole",
+    "pendulum": "metarl.environments.control.pendulum:pendulum",
 }
 
 _loaded: dict[tuple[str, str], Environment] = {}

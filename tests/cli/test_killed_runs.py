@@ -34,7 +34,7 @@ if job == "search":
         RunDirectory.create(place, "search", to_dict(config), [])
     drive_search(job, RunDirectory.open(place), SilentProgress())
 else:
-    import metarl.rl_squared.train_job as train_job
+    import metarl.rl_squared.learning.train_job as train_job
     from metarl.rl_squared import (
         NetworkConfig, TrainConfig, WorldConfig, resume_training, train,
     )

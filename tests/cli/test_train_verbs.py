@@ -34,7 +34,7 @@ def trained(tmp_path_factory):
     place = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        patch.setattr("metarl.rl_squared.train_job.CHUNK_STEPS", 200)
+        patch.setattr("metarl.rl_squared.learning.train_job.CHUNK_STEPS", 200)
         document = printed(["train", *TINY, "--run-dir", "run"])
     return place, document
 
@@ -118,14 +118,14 @@ def test_a_training_holds_no_rule(beside_it, capsys):
 def test_an_interrupted_training_says_how_to_go_on_and_ends_as_if_it_never_was(
     beside_it, elsewhere, capsys, monkeypatch
 ):
-    monkeypatch.setattr("metarl.rl_squared.train_job.CHUNK_STEPS", 200)
+    monkeypatch.setattr("metarl.rl_squared.learning.train_job.CHUNK_STEPS", 200)
     words = ["train", *TINY, "--run-dir", "cut"]
 
     def interrupted(*arguments, **settings):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("metarl.rl_squared.train_job.TrainJob.update", interrupted)
+        patch.setattr("metarl.rl_squared.learning.train_job.TrainJob.update", interrupted)
         assert main(words) == 130
     assert "metarl resume cut" in capsys.readouterr().err
     resumed = printed(["resume", "cut"])
@@ -138,8 +138,8 @@ def test_an_interrupted_evaluation_is_gone_on_with_by_resume(elsewhere, capsys, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("metarl.rl_squared.result.evaluate", interrupted)
-        patch.setattr("metarl.rl_squared.result.rivals", lambda trial, say: [])
+        patch.setattr("metarl.rl_squared.evaluating.result.evaluate", interrupted)
+        patch.setattr("metarl.rl_squared.evaluating.result.rivals", lambda trial, say: [])
         assert main(["train", *TINY, "--run-dir", "cut"]) == 130
     assert "Interrupted. Go on with: metarl resume cut" in capsys.readouterr().err
     assert not (elsewhere / "cut/result.json").exists()

@@ -26,8 +26,8 @@ from metarl.optimizer_search.settings.config import EvolutionConfig
 from metarl.optimizer_search.strategies import Feedback, make, names
 from metarl.policy_gradient import Batch, ppo, reinforce, trpo
 from metarl.rl_squared import WorldConfig, preset
-from metarl.rl_squared.config import ALGORITHMS
-from metarl.rl_squared.train_job import TrainJob
+from metarl.rl_squared.learning.train_job import TrainJob
+from metarl.rl_squared.settings.config import ALGORITHMS
 from metarl.runs.driver import ADDED_METRICS
 from metarl.statistics import Interval
 from metarl.update_rules import Grammar

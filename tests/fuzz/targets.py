@@ -214,7 +214,7 @@ def forget_programs() -> None:
         import jax
 
         from metarl.environments import registry
-        from metarl.rl_squared import agent, network
+        from metarl.rl_squared.agent import agent, network
 
         agent.make_trial.cache_clear()
         network.make_policy.cache_clear()
@@ -230,8 +230,8 @@ def agents() -> list[bytes]:
     import jax
 
     from metarl.rl_squared import NetworkConfig, TrainedAgent, save
-    from metarl.rl_squared.agent import make_trial
-    from metarl.rl_squared.network import POLICY, make_policy
+    from metarl.rl_squared.agent.agent import make_trial
+    from metarl.rl_squared.agent.network import POLICY, make_policy
 
     written = []
     for world, core in ((WorldConfig(arms=2, episodes=2), "gru"), (WorldConfig("mdp"), "lstm")):

@@ -6,8 +6,8 @@ import jax
 import pytest
 
 from metarl.rl_squared import TrainConfig, TrainedAgent
-from metarl.rl_squared.agent import make_trial
-from metarl.rl_squared.network import POLICY, make_policy
+from metarl.rl_squared.agent.agent import make_trial
+from metarl.rl_squared.agent.network import POLICY, make_policy
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from metarl.controller.images import AT_A_TIME, as_numbers, convolve, convolve_patches
-from metarl.rl_squared.benchmark import median_seconds
+from metarl.rl_squared.measuring.benchmark import median_seconds
 
 FILTERS, IMAGES = 16, 512
 WAYS = {"XLA": convolve, "patches": convolve_patches}

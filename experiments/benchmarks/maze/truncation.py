@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from metarl.controller import categorical_head, gru, recurrent_policy
-from metarl.rl_squared.benchmark import median_seconds
+from metarl.rl_squared.measuring.benchmark import median_seconds
 
 FEATURES, ACTIONS = 320, 3
 CUTS: tuple[int | None, ...] = (None, 200, 50, 10)

@@ -42,7 +42,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv  # noqa: E402
 
 import metarl  # noqa: E402, F401 (registers the environments)
 from metarl.rl_squared import TrainConfig, WorldConfig  # noqa: E402
-from metarl.rl_squared.train_job import TrainJob  # noqa: E402
+from metarl.rl_squared.learning.train_job import TrainJob  # noqa: E402
 
 WORLDS = 64  # of DummyVecEnv
 

@@ -1,0 +1,225 @@
+"""Multi-armed bandits: nothing is to be seen but rewards.
+
+Four kinds of `rewards`:
+
+  bernoulli    means U(0, 1); a reward is 1 with that probability, else 0
+  gaussian     means N(mean, deviation²), rewards N(its mean, noise²)
+  correlated   two Bernoulli arms of means p and 1 - p, p ~ U(0, 1): one arm tells of the other
+  restless     Bernoulli arms whose means walk at random, mean += drift N(0, 1), reflected at 0 and 1
+
+A pull is an episode of one step. A restless bandit would forget its walk with each episode, so there
+the whole sequence of pulls is one episode; its task is where the walk begins.
+
+Letters: K arms.
+
+References: Duan et al. (2016), arXiv:1611.02779, section 3.1 (bernoulli); Wang et al. (2016),
+arXiv:1611.05763, section 3.1 (correlated, restless).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from gymnasium import spaces
+
+from metarl.errors import require
+
+from ..contract.environment import Environment, Split, Step
+from ..contract.setting_checks import one_of, real_number, refuse_huge, whole_number
+from ..mdps.planning import best_arm
+
+# kind -> its settings and their defaults
+KINDS: dict[str, dict[str, Any]] = {
+    "bernoulli": {"arms": 5},
+    "gaussian": {"arms": 5, "mean": 0.0, "deviation": 1.0, "noise": 1.0},
+    "correlated": {"arms": 2},
+    "restless": {"arms": 5, "pulls": 100, "drift": 0.1},
+}
+
+
+class Bandit(NamedTuple):
+    """A task."""
+
+    means: jax.Array  # [K] mean reward of each arm; of a restless bandit at the first pull
+
+
+class RestlessState(NamedTuple):
+    """Where the walk of a restless bandit stands."""
+
+    means: jax.Array  # [K]
+    pulls: jax.Array  # [] int32, so far
+
+
+def bandit(
+    arms: int | None = None,
+    rewards: str = "bernoulli",
+    mean: float | None = None,
+    deviation: float | None = None,
+    noise: float | None = None,
+    pulls: int | None = None,
+    drift: float | None = None,
+) -> Environment:
+    """Returns a family of bandits; the module's docstring tells its kinds.
+
+    Args:
+      arms: K; 5, or 2 if correlated.
+      rewards: "bernoulli", "gaussian", "correlated" or "restless".
+      mean: of the arms' means; gaussian only, 0.
+      deviation: of the arms' means, in units of reward; gaussian only, 1.
+      noise: deviation of a reward from its arm's mean; gaussian only, 1.
+      pulls: steps of an episode; restless only, 100.
+      drift: deviation of a mean's step from one pull to the next; restless only, 0.1.
+
+    Raises:
+      InvalidInput: a setting is not accepted, or is not one of this kind.
+    """
+    rewards = one_of("rewards", rewards, KINDS)
+    given = {"arms": arms, "mean": mean, "deviation": deviation}
+    given |= {"noise": noise, "pulls": pulls, "drift": drift}
+    settings = _checked(rewards, {k: v for k, v in given.items() if v is not None})
+    if rewards == "gaussian":
+        return _gaussian(settings)
+    if rewards == "restless":
+        return _restless(settings)
+    return _bernoulli(settings, rewards)
+
+
+def _checked(rewards: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Returns every setting of a kind, checked, in the kind's order."""
+    for name in given:
+        require(
+            name in KINDS[rewards],
+            f"A bandit of {rewards} rewards has no setting {name!r}; it takes "
+            f"{', '.join(KINDS[rewards])}.",
+        )
+    settings = KINDS[rewards] | given
+    for name, value in settings.items():
+        if name in ("arms", "pulls"):
+            settings[name] = whole_number(name, value)
+        else:
+            settings[name] = real_number(name, value, -jnp.inf if name == "mean" else 0.0)
+    refuse_huge("bandit", settings["arms"])
+    require(
+        rewards != "correlated" or settings["arms"] == 2,
+        f"arms is {settings['arms']}; a correlated bandit has 2, of means p and 1 - p.",
+    )
+    return settings
+
+
+def _bernoulli(settings: dict[str, Any], rewards: str) -> Environment:
+    """One mean for each arm, or one for both."""
+    correlated = rewards == "correlated"
+
+    def draw_task(key: jax.Array, split: Split) -> Bandit:
+        del split
+        if correlated:
+            first = jax.random.uniform(key)
+            return Bandit(jnp.stack([first, 1 - first]))
+        return Bandit(jax.random.uniform(key, (settings["arms"],)))
+
+    return _stationary(
+        settings,
+        rewards,
+        draw_task,
+        draw_reward=_draw_bernoulli,
+        task_features=lambda task: 2 * task.means - 1,
+        description="two Bernoulli arms, means p and 1 - p, p ~ U(0, 1)"
+        if correlated
+        else "Bernoulli arms, means U(0, 1)",
+    )
+
+
+def _gaussian(settings: dict[str, Any]) -> Environment:
+    mean, deviation, noise = (settings[name] for name in ("mean", "deviation", "noise"))
+
+    def draw_task(key: jax.Array, split: Split) -> Bandit:
+        del split
+        return Bandit(mean + deviation * jax.random.normal(key, (settings["arms"],)))
+
+    return _stationary(
+        settings,
+        "gaussian",
+        draw_task,
+        draw_reward=lambda key, mean: mean + noise * jax.random.normal(key),
+        task_features=lambda task: (task.means - mean) / (deviation or 1.0),
+        description=f"Gaussian arms, means N({mean:g}, {deviation:g}²), noise N(0, {noise:g}²)",
+    )
+
+
+def _stationary(
+    settings: dict[str, Any], rewards: str, draw_task: Any, draw_reward: Any, **about: Any
+) -> Environment:
+    """A bandit whose arms stay as they are: each pull is an episode."""
+
+    def reset(key: jax.Array, task: Bandit) -> tuple[jax.Array, tuple[()]]:
+        del key, task
+        return jnp.zeros((), jnp.int32), ()
+
+    def step(key: jax.Array, state: tuple[()], action: jax.Array, task: Bandit) -> Step:
+        reward = draw_reward(key, task.means[action])
+        ends = jnp.ones((), bool)
+        return Step(jnp.zeros((), jnp.int32), state, reward, ends, ~ends, {})
+
+    return Environment(
+        name="bandit",
+        settings={"rewards": rewards, **settings},
+        observation_space=spaces.Discrete(1),
+        action_space=spaces.Discrete(settings["arms"]),
+        horizon=1,
+        draw_task=draw_task,
+        reset=reset,
+        step=step,
+        fixed_length=True,
+        optimal_return=lambda task: best_arm(task.means)[1],
+        metadata={"rewards": rewards},
+        **about,
+    )
+
+
+def _restless(settings: dict[str, Any]) -> Environment:
+    arms, pulls, drift = (settings[name] for name in ("arms", "pulls", "drift"))
+
+    def draw_task(key: jax.Array, split: Split) -> Bandit:
+        del split
+        return Bandit(jax.random.uniform(key, (arms,)))
+
+    def reset(key: jax.Array, task: Bandit) -> tuple[jax.Array, RestlessState]:
+        del key
+        start = jnp.zeros((), jnp.int32)
+        return start, RestlessState(task.means, start)
+
+    def step(key: jax.Array, state: RestlessState, action: jax.Array, task: Bandit) -> Step:
+        del task
+        reward_key, walk_key = jax.random.split(key)
+        reward = _draw_bernoulli(reward_key, state.means[action])
+        means = reflect(state.means + drift * jax.random.normal(walk_key, (arms,)))
+        state = RestlessState(means, state.pulls + 1)
+        return Step(
+            jnp.zeros((), jnp.int32), state, reward, state.pulls >= pulls, jnp.zeros((), bool), {}
+        )
+
+    return Environment(
+        name="bandit",
+        settings={"rewards": "restless", **settings},
+        observation_space=spaces.Discrete(1),
+        action_space=spaces.Discrete(arms),
+        horizon=pulls,
+        draw_task=draw_task,
+        reset=reset,
+        step=step,
+        fixed_length=True,
+        task_features=lambda task: 2 * task.means - 1,
+        description=f"Bernoulli arms, means drift by {drift:g} a pull, {pulls} pulls an episode",
+        metadata={"rewards": "restless"},
+    )
+
+
+def reflect(numbers: jax.Array) -> jax.Array:
+    """Folds numbers into [0, 1], as a mirror at 0 and one at 1 do."""
+    return 1 - jnp.abs(1 - jnp.mod(numbers, 2))
+
+
+def _draw_bernoulli(key: jax.Array, mean: jax.Array) -> jax.Array:
+    return (jax.random.uniform(key) < mean).astype(jnp.float32)

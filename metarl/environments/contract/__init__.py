@@ -1,0 +1,1 @@
+"""Environment, trial, agent, how they see each other, and what is checked."""

@@ -1,0 +1,1 @@
+"""Cart-pole and pendulum, with physics drawn for each task."""

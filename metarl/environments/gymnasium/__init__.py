@@ -1,0 +1,1 @@
+"""Both ways: families as gymnasium environments, and gymnasium worlds in trials."""

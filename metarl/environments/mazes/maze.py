@@ -1,0 +1,215 @@
+"""First-person mazes: find the goal, remember the way, and walk it at once the next time.
+
+A maze of size n has n x n cells joined by Prim's algorithm; walls are thin. A task is a layout, a cell
+to start in, a heading, and another cell where the goal stands; all stay the same in all episodes of
+a trial. One sees W x H pixels, numbers from -1 to 1, and has three actions: turn left, turn right,
+walk. Each is repeated in 4 frames; walls are slid along. An action costs 0.04, one that meets a wall
+0.001 more; reaching the goal brings 1 and ends the episode.
+
+The paper says neither whether "5 x 5" counts cells or blocks of wall too, nor how far an action
+leads. Here n counts cells; an action turns by 15° or walks 0.32 of a cell.
+
+Letters: n cells along one side; H horizon; W x H pixels.
+
+Reference: Duan et al. (2016), arXiv:1611.02779, section 3.3.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from gymnasium import spaces
+
+from metarl.errors import require
+
+from ..contract.environment import Environment, Split, Step
+from ..contract.setting_checks import real_number, whole_number
+from .body import walk
+from .layouts import draw_layout, inner_walls
+from .map import draw_map
+from .view import look
+
+LEFT, RIGHT, FORWARD = range(3)
+TURN = math.radians(3.75)  # of a frame
+WALK = 0.08  # of a frame, in cells
+REACH = 0.4  # of the goal, from its middle
+LARGEST_SMALL, SMALL_HORIZON, LARGE_HORIZON = 5, 250, 1000
+MOST_CELLS_ALONG = 31  # a line of walls is read as one number of 32 bits
+MOST_PIXELS_ALONG = 512
+VIEW_PIXELS = (320, 240)  # of pictures for people
+
+
+class Maze(NamedTuple):
+    """A task."""
+
+    walls: jax.Array  # [2, n + 1, n] bool, see `maze_layouts`
+    start: jax.Array  # [] int32, a cell
+    heading: jax.Array  # [] float32, at the start, in radians; 0 along x, growing to the left
+    goal: jax.Array  # [] int32, a cell
+
+
+class MazeState(NamedTuple):
+    """Where an episode stands."""
+
+    position: jax.Array  # [2] float32, in cells
+    heading: jax.Array  # [] float32, in radians
+    time: jax.Array  # [] int32
+
+
+def maze(
+    size: int = 5,
+    horizon: int | None = None,
+    width: int = 40,
+    height: int = 30,
+    frame_skip: int = 4,
+    train_layouts: int | None = None,
+    goal_reward: float = 1.0,
+    step_reward: float = -0.04,
+    wall_reward: float = -0.001,
+) -> Environment:
+    """Returns mazes.
+
+    Args:
+      size: n, from 3 to 31.
+      horizon: H; then an episode is truncated. None: 250 up to size 5, 1000 above.
+      width: W.
+      height: H.
+      frame_skip: frames of an action.
+      train_layouts: of how many tasks the train split consists; None: all there are. The paper
+        has 1000.
+      goal_reward: at the goal.
+      step_reward: of every action, the last one too.
+      wall_reward: of an action that met a wall.
+
+    Raises:
+      InvalidInput: a setting is not accepted.
+    """
+    size = _within("size", size, 3, MOST_CELLS_ALONG)
+    if horizon is None:
+        horizon = SMALL_HORIZON if size <= LARGEST_SMALL else LARGE_HORIZON
+    horizon, frame_skip = whole_number("horizon", horizon), whole_number("frame_skip", frame_skip)
+    width = _within("width", width, 1, MOST_PIXELS_ALONG)
+    height = _within("height", height, 1, MOST_PIXELS_ALONG)
+    if train_layouts is not None:
+        train_layouts = whole_number("train_layouts", train_layouts)
+    rewards = {"goal": goal_reward, "step": step_reward, "wall": wall_reward}
+    rewards = {name: real_number(f"{name}_reward", value) for name, value in rewards.items()}
+
+    def draw_task(key: jax.Array, split: Split) -> Maze:
+        if split == "train" and train_layouts is not None:
+            number = jax.random.randint(key, (), 0, train_layouts)
+            key = jax.random.fold_in(jax.random.key(0), number)
+        return draw_maze(key, size, split)
+
+    def reset(key: jax.Array, task: Maze) -> tuple[jax.Array, MazeState]:
+        del key
+        state = MazeState(middle(task.start, size), task.heading, jnp.zeros((), jnp.int32))
+        return observe(state, task), state
+
+    def step(key: jax.Array, state: MazeState, action: jax.Array, task: Maze) -> Step:
+        del key
+        position, heading, hit, reached = act_in_maze(state, action, task, frame_skip)
+        state = MazeState(position, heading, state.time + 1)
+        reward = rewards["step"] + rewards["goal"] * reached + rewards["wall"] * hit
+        truncated = (state.time >= horizon) & ~reached
+        return Step(observe(state, task), state, reward, reached, truncated, {})
+
+    def observe(state: MazeState, task: Maze) -> jax.Array:
+        goal = middle(task.goal, size)
+        pixels = look(task.walls, state.position, state.heading, goal, width, height)
+        return pixels.astype(jnp.float32) / 127.5 - 1
+
+    return Environment(
+        name="maze",
+        settings={
+            "size": size,
+            "horizon": horizon,
+            "width": width,
+            "height": height,
+            "frame_skip": frame_skip,
+            **({} if train_layouts is None else {"train_layouts": train_layouts}),
+            **{f"{name}_reward": value for name, value in rewards.items()},
+        },
+        observation_space=spaces.Box(-1.0, 1.0, (height, width, 3), np.float32),
+        action_space=spaces.Discrete(3),
+        horizon=horizon,
+        draw_task=draw_task,
+        reset=reset,
+        step=step,
+        observe=observe,
+        views={"first-person": see, "top": draw_map},
+        task_features=task_features,
+        description=f"first-person mazes of {size} x {size} cells; the goal stands where it stood",
+    )
+
+
+def draw_maze(key: jax.Array, size: int, split: Split) -> Maze:
+    """Draws a task of a split."""
+    layout_key, cells_key, heading_key = jax.random.split(key, 3)
+    cells = jax.random.choice(cells_key, size * size, (2,), replace=False)
+    quarter = jax.random.randint(heading_key, (), 0, 4)
+    return Maze(draw_layout(layout_key, size, split), cells[0], quarter * (jnp.pi / 2), cells[1])
+
+
+def act_in_maze(
+    state: MazeState, action: jax.Array, task: Maze, frames: int | jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Repeats an action in several frames.
+
+    Returns:
+      Position [2] and heading [], and whether a wall was met and the goal was reached.
+    """
+    turn = TURN * ((action == LEFT).astype(jnp.float32) - (action == RIGHT))
+    pace = jnp.where(action == FORWARD, WALK, 0.0)
+    goal = middle(task.goal, task.walls.shape[-1])
+
+    def one_frame(_: int, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        position, heading, hit, reached = carry
+        heading = heading + turn
+        move = pace * jnp.stack([jnp.cos(heading), jnp.sin(heading)])
+        position, hit_now = walk(task.walls, position, move)
+        reached |= jnp.sum((position - goal) ** 2) < REACH**2
+        return position, heading, hit | hit_now, reached
+
+    nothing = jnp.zeros((), bool)
+    start = (state.position, state.heading, nothing, nothing)
+    position, heading, hit, reached = jax.lax.fori_loop(0, frames, one_frame, start)
+    return position, heading % (2 * jnp.pi), hit, reached
+
+
+def reach_in_maze(frames: int | jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns how far an action of so many frames walks, in cells, and how far it turns, in radians."""
+    return jnp.asarray(WALK * frames), jnp.asarray(TURN * frames)
+
+
+def middle(cell: jax.Array, size: int) -> jax.Array:
+    """Returns the middle [2] of a cell."""
+    return jnp.stack([cell % size, cell // size]) + 0.5
+
+
+def see(task: Maze, states: MazeState) -> np.ndarray:
+    """Returns the first-person view from the last of the states [T, ...], sharper than an agent's."""
+    goal = middle(task.goal, task.walls.shape[-1])
+    position, heading = states.position[-1], states.heading[-1]
+    return np.asarray(_look(task.walls, position, heading, goal, *VIEW_PIXELS))
+
+
+_look = jax.jit(look, static_argnames=("width", "height"))
+
+
+def task_features(task: Maze) -> jax.Array:
+    """Returns inner walls, start, heading and goal [2 n (n - 1) + 2 n² + 2], for a value network."""
+    cells = task.walls.shape[-1] ** 2
+    places = jax.nn.one_hot(jnp.stack([task.start, task.goal]), cells).ravel()
+    direction = jnp.stack([jnp.cos(task.heading), jnp.sin(task.heading)])
+    return jnp.concatenate([inner_walls(task.walls).astype(jnp.float32), places, direction])
+
+
+def _within(name: str, value: int, least: int, most: int) -> int:
+    value = whole_number(name, value, least)
+    require(value <= most, f"{name} is {value}; at most {most} is accepted.")
+    return value

@@ -1,0 +1,1 @@
+"""MDPs by table, gridworlds, and their solution by dynamic programming."""

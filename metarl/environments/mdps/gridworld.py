@@ -1,0 +1,137 @@
+"""Grids with a goal that is not shown: where it is must be found out, and then remembered.
+
+Five actions: up, right, down, left, stay; a wall holds one back. A step costs 0.1, a step that ends
+on the goal brings 1 instead. Reaching the goal does not end the episode, so one who knows it walks
+there and stays. The observation is the cell; cells are numbered row by row from the bottom left.
+
+There are finitely many tasks, so they are dealt out, once and for all:
+
+  start="random"   a task is a start and a goal; the pairs are dealt 70 : 15 : 15 to train, validation
+                   and test, so a test task was never trained on
+  start="corner"   as in VariBAD: start at the bottom left, any goal but in the four cells around it;
+                   21 goals on a 5 x 5 grid, shared by all splits
+
+Letters: D cells along one side; H horizon.
+
+Reference: Zintgraf et al. (2020), arXiv:1910.08348, section 5.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from gymnasium import spaces
+
+from metarl.errors import require
+
+from ..contract.environment import SPLITS, Environment, Split, Step
+from ..contract.setting_checks import one_of, whole_number
+
+STARTS = {
+    "random": "random starts and goals, disjoint splits",
+    "corner": "starts in a corner, all splits share the goals",
+}
+MOVES = np.array([[0, 1], [1, 0], [0, -1], [-1, 0], [0, 0]])  # up, right, down, left, stay
+STEP_REWARD, GOAL_REWARD = -0.1, 1.0
+MOST_CELLS_ALONG = 32  # a million starts and goals
+
+
+class GridTask(NamedTuple):
+    """A task."""
+
+    start: jax.Array  # [] int32, a cell
+    goal: jax.Array  # [] int32, a cell
+
+
+class GridState(NamedTuple):
+    """Where an episode stands."""
+
+    place: jax.Array  # [] int32, a cell
+    time: jax.Array  # [] int32
+
+
+def gridworld(size: int = 5, horizon: int = 15, start: str = "random") -> Environment:
+    """Returns grids of unknown goal.
+
+    Args:
+      size: D.
+      horizon: H; then an episode is truncated.
+      start: "random" or "corner"; see the module's docstring.
+
+    Raises:
+      InvalidInput: a setting is not accepted.
+    """
+    start = one_of("start", start, STARTS)
+    size = whole_number("size", size, 3 if start == "corner" else 2)
+    horizon = whole_number("horizon", horizon)
+    require(
+        size <= MOST_CELLS_ALONG,
+        f"size is {size}; at most {MOST_CELLS_ALONG} are accepted, since the tasks are dealt out.",
+    )
+    tasks = deal(size, start)
+
+    def draw_task(key: jax.Array, split: Split) -> GridTask:
+        pairs = jnp.asarray(tasks[split])  # [N, 2]
+        pair = pairs[jax.random.randint(key, (), 0, len(pairs))]
+        return GridTask(pair[0], pair[1])
+
+    def reset(key: jax.Array, task: GridTask) -> tuple[jax.Array, GridState]:
+        del key
+        return task.start, GridState(task.start, jnp.zeros((), jnp.int32))
+
+    def step(key: jax.Array, state: GridState, action: jax.Array, task: GridTask) -> Step:
+        del key
+        moved = _coordinates(state.place, size) + jnp.asarray(MOVES, jnp.int32)[action]
+        column, row = jnp.clip(moved, 0, size - 1)
+        place, time = row * size + column, state.time + 1
+        reward = jnp.where(place == task.goal, GOAL_REWARD, STEP_REWARD)
+        return Step(place, GridState(place, time), reward, jnp.zeros((), bool), time >= horizon, {})
+
+    def optimal_return(task: GridTask) -> jax.Array:
+        between = _coordinates(task.goal, size) - _coordinates(task.start, size)
+        away = jnp.maximum(jnp.sum(jnp.abs(between)), 1)  # who starts on the goal stays
+        on_goal = jnp.maximum(horizon - away + 1, 0)
+        return GOAL_REWARD * on_goal + STEP_REWARD * (horizon - on_goal)
+
+    def task_features(task: GridTask) -> jax.Array:
+        return jax.nn.one_hot(jnp.stack([task.start, task.goal]), size * size).ravel()
+
+    return Environment(
+        name="gridworld",
+        settings={"size": size, "horizon": horizon, "start": start},
+        observation_space=spaces.Discrete(size * size),
+        action_space=spaces.Discrete(len(MOVES)),
+        horizon=horizon,
+        draw_task=draw_task,
+        reset=reset,
+        step=step,
+        fixed_length=True,
+        optimal_return=optimal_return,
+        task_features=task_features,
+        description=f"{size} x {size} grids, the goal not shown; {STARTS[start]}",
+    )
+
+
+def deal(size: int, start: str) -> dict[Split, Any]:
+    """Returns the tasks of each split: rows of start and goal [N, 2] int32."""
+    cells = np.arange(size * size)
+    if start == "corner":
+        column, row = _coordinates(cells, size)
+        goals = cells[(column > 1) | (row > 1)]
+        pairs = np.stack([np.zeros_like(goals), goals], axis=-1).astype(np.int32)
+        return dict.fromkeys(SPLITS, pairs)
+    pairs = np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 2)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]].astype(np.int32)
+    # numpy promises RandomState's numbers for all versions: who holds which task never changes.
+    pairs = np.random.RandomState(0).permutation(pairs)
+    held_out = max(1, len(pairs) * 15 // 100)
+    validation, test, train = np.split(pairs, [held_out, 2 * held_out])
+    return {"train": train, "validation": validation, "test": test}
+
+
+def _coordinates(cell: Any, size: int) -> Any:
+    """Returns column and row [2, ...]."""
+    return (np if isinstance(cell, np.ndarray) else jnp).stack([cell % size, cell // size])

@@ -1,0 +1,1 @@
+"""What a step in a maze costs beside VizDoom's."""

@@ -1,0 +1,1 @@
+"""An agent in trials: compiled over many tasks, or on the host."""

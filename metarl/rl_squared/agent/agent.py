@@ -1,0 +1,158 @@
+"""A trained agent: the weights that act, and everything needed to act with them again.
+
+Letters: N tasks.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from metarl.controller import Policy
+from metarl.environments import Agent, Environment, Trial, load, make_agent
+from metarl.errors import require
+
+from ..settings.config import NetworkConfig, TrainConfig, WorldConfig
+from .inputs import Inputs, Previous, make_encoder, repeat
+from .network import POLICY, fit_to, make_policy
+
+DEFAULT_EPISODES = 10
+
+
+@dataclass(frozen=True)
+class TrainedAgent:
+    """What a training gives.
+
+    Attributes:
+      params: of the acting policy, without the value.
+      config: of the training.
+      scores: what it reached, and after how many environment steps, on validation tasks.
+      provenance: versions, command and seed of the training.
+    """
+
+    params: Any
+    config: TrainConfig
+    scores: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def trial(self) -> Trial:
+        """The trials it was trained in."""
+        return make_trial(self.config.world)
+
+    @property
+    def warm_started(self) -> bool:
+        """Whether it, or what it came from, has imitated a classical agent."""
+        return bool(self.config.warm_start or self.scores.get("ancestor_warm_started"))
+
+    @property
+    def standing(self) -> float:
+        """What it earned on validation tasks; less than anything if it was never tried there."""
+        score = self.scores.get("validation_return")
+        return -math.inf if score is None else score
+
+    def as_agent(self, environment: Environment | None = None, greedy: bool = False) -> Agent:
+        """Returns it as an agent that can be played beside any other.
+
+        Args:
+          environment: to act in; that of the training if None.
+          greedy: take the likeliest action instead of sampling.
+
+        Raises:
+          InvalidInput: it does not fit the environment.
+        """
+        environment = environment or self.trial.environment
+        self.require_fits(environment)
+        network = fit_to(self.trial, self.config.network)
+        return acting_agent(environment, network, self.params, greedy)
+
+    def require_fits(self, environment: Environment) -> None:
+        """Raises unless observations and actions are those it was trained with."""
+        own = self.trial.environment
+        for what in ("observation_space", "action_space"):
+            trained, received = getattr(own, what), getattr(environment, what)
+            require(
+                trained == received,
+                f"The agent was trained in {_described(own)}, whose {what} is {trained}; "
+                f"{_described(environment)} has {received}. Evaluate it in the environment it was "
+                "trained in, or train one for this.",
+            )
+
+
+@functools.cache
+def make_trial(world: WorldConfig) -> Trial:
+    """Returns the trials that a configuration describes; the same object for the same one.
+
+    Raises:
+      InvalidInput: the environment is unknown, or a setting cannot be used.
+    """
+    environment = load(world.environment, **world.settings())
+    episodes = world.episodes
+    if episodes is None and world.trial_steps is None:
+        episodes = DEFAULT_EPISODES
+    return Trial(environment, episodes, world.trial_steps)
+
+
+def acting_agent(
+    environment: Environment, network: NetworkConfig, params: Any, greedy: bool = False
+) -> Agent:
+    """Returns the agent that acts with `params`; agents of one network share one program."""
+    return make_agent(*_functions(environment, network, greedy), params)
+
+
+class Memory(NamedTuple):
+    """What an acting network remembers of a trial."""
+
+    recurrent: Any
+    previous: Previous
+
+
+@functools.cache
+def _functions(environment: Environment, network: NetworkConfig, greedy: bool) -> tuple[Any, ...]:
+    """Returns `init`, `act` and `observe` for one world, with the weights as first argument."""
+    policy = make_policy(environment, network, acting=True)
+    encoder = make_encoder(environment, network.pairs)
+
+    def init(params: Any, key: jax.Array, trial: Trial, task: Any) -> Memory:
+        del params, key, trial, task
+        return Memory(policy.initial_state(1), encoder.first())
+
+    def act(params: Any, key: jax.Array, memory: Memory, observation: Any):
+        inputs = repeat(Inputs(encoder(observation, memory.previous), jnp.zeros(0)), 1)
+        recurrent, parameters, _ = policy.step({POLICY: params}, memory.recurrent, inputs)
+        parameters = jax.tree.map(lambda x: x[0], parameters)
+        choose = policy.distribution.mode if greedy else functools.partial(_sample, policy, key)
+        action = choose(parameters)
+        return action, memory._replace(recurrent=recurrent)
+
+    def observe(
+        params: Any,
+        memory: Memory,
+        observation: Any,
+        action: jax.Array,
+        reward: jax.Array,
+        terminated: jax.Array,
+        truncated: jax.Array,
+        next_observation: Any,
+    ) -> Memory:
+        del params, next_observation
+        begun = jnp.ones((), bool)
+        return memory._replace(
+            previous=Previous(observation, action, reward, terminated | truncated, begun)
+        )
+
+    return init, act, observe
+
+
+def _sample(policy: Policy, key: jax.Array, parameters: Any) -> jax.Array:
+    return policy.distribution.sample(key, parameters)
+
+
+def _described(environment: Environment) -> str:
+    settings = ", ".join(f"{name}={value}" for name, value in environment.settings.items())
+    return f"{environment.name}({settings})"

@@ -1,0 +1,155 @@
+"""What the network is shown at each step: observation, previous action, previous reward, flag.
+
+  x[t] = [φ(o[t]), φ(a[t-1]), r[t-1], d[t-1]]
+
+φ is the one-hot vector of a discrete space and the numbers of any other; the reward is raw; the
+flag d is 1 where an inner episode has just ended, and at the first step of a trial, where action
+and reward are 0. Nothing says where a trial begins but that.
+
+With `pairs` the previous observation and action come once more as one pair, alone and times the
+reward, which an agent could compute from what it saw:
+
+  [φ(o[t-1], a[t-1]), r[t-1] φ(o[t-1], a[t-1])]
+
+Images stay images: a `Box` of three axes, the last of at most four channels, with sides of at least 13,
+is shown as a `Sight`, whose pixels are 256 levels where they have bounds, a quarter of the memory; the
+rest of the inputs is told beside them.
+
+Reference: Duan et al. (2016), arXiv:1611.02779, section 2.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metarl.controller import LEAST_PIXELS, ActionLayout, Sight
+from metarl.environments import Environment, draw_member, feature_size, features
+from metarl.errors import require
+
+
+class Inputs(NamedTuple):
+    """The inputs of the policy; the part that only a privileged value network reads is apart."""
+
+    seen: Any  # [..., F], or a `Sight` [...]
+    task: jax.Array  # [..., F'] features of the task; F' = 0 unless the value is privileged
+
+
+class Previous(NamedTuple):
+    """What the last step left behind."""
+
+    observation: Any
+    action: jax.Array
+    reward: jax.Array  # [] float32
+    ended: jax.Array  # [] bool, the flag
+    begun: jax.Array  # [] bool, False before the first step, when there was no action
+
+
+class Encoder(NamedTuple):
+    """How an environment's observations and actions are written for the network.
+
+    Attributes:
+      environment: whose spaces these are.
+      pairs: whether the pair of previous observation and action is shown too.
+    """
+
+    environment: Environment
+    pairs: bool = False
+
+    @property
+    def size(self) -> int:
+        """F."""
+        observation = feature_size(self.environment.observation_space)
+        action = feature_size(self.environment.action_space)
+        return observation + action + 2 + (2 * observation * action if self.pairs else 0)
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether observations are images, for convolutions."""
+        shape = tuple(getattr(self.environment.observation_space, "shape", None) or ())
+        return len(shape) == 3 and min(shape[:2]) >= LEAST_PIXELS and shape[2] <= 4
+
+    def example(self) -> Any:
+        """Returns shapes and types of the inputs of one step of one world."""
+        key = jax.eval_shape(lambda: jax.random.key(0))
+
+        def draw(key: jax.Array) -> Any:
+            return self(draw_member(key, self.environment.observation_space), self.first())
+
+        return jax.eval_shape(draw, key)
+
+    @property
+    def layout(self) -> ActionLayout:
+        """Where the inputs say what was done: the pair if it is shown, else the action."""
+        observation = feature_size(self.environment.observation_space)
+        actions = feature_size(self.environment.action_space)
+        if not self.pairs:
+            return ActionLayout(slice(observation, observation + actions), None, actions)
+        first = observation + actions + 2
+        pair = slice(first, first + observation * actions)
+        return ActionLayout(pair, slice(0, observation), actions)
+
+    def first(self) -> Previous:
+        """Returns what there is before the first step of a trial."""
+        space = self.environment.action_space
+        return Previous(
+            observation=_zeros(self.environment.observation_space),
+            action=_zeros(space),
+            reward=jnp.zeros(()),
+            ended=jnp.ones((), bool),
+            begun=jnp.zeros((), bool),
+        )
+
+    def __call__(self, observation: Any, previous: Previous) -> Any:
+        """Returns the inputs of one step of one world: [F], or a `Sight`."""
+        space = self.environment.observation_space
+        action = features(self.environment.action_space, previous.action) * previous.begun
+        flag = previous.ended.astype(jnp.float32)
+        told = [action, previous.reward[None], flag[None]]
+        if self.sees_images:
+            return Sight(_levels(space, observation), jnp.concatenate(told))
+        parts = [features(space, observation), *told]
+        if self.pairs:
+            before = features(space, previous.observation)
+            pair = jnp.outer(before, action).ravel()
+            parts += [pair, previous.reward * pair]
+        return jnp.concatenate(parts)
+
+
+def make_encoder(environment: Environment, pairs: bool) -> Encoder:
+    """Returns the encoder of an environment.
+
+    Raises:
+      InvalidInput: a space is not supported, or pairs are asked for where it is not discrete.
+    """
+    encoder = Encoder(environment, pairs)
+    spaces = (environment.observation_space, environment.action_space)
+    require(
+        not pairs or all(hasattr(space, "n") for space in spaces),
+        f"--network.pairs needs discrete observations and actions, which {environment.name!r} "
+        "has not.",
+    )
+    assert encoder.size > 0
+    return encoder
+
+
+def _levels(space: Any, image: jax.Array) -> jax.Array:
+    """Returns an image with bounds as levels 0 to 255, another as it is."""
+    low, high = np.min(space.low), np.max(space.high)
+    if space.dtype == np.uint8 or not (np.isfinite(low) and np.isfinite(high)):
+        return image
+    share = (image.astype(jnp.float32) - low) / max(high - low, 1e-9)
+    return jnp.round(255 * share).astype(jnp.uint8)
+
+
+def _zeros(space: Any) -> jax.Array:
+    start = int(getattr(space, "start", 0))
+    return jnp.full(space.shape, start, jax.dtypes.canonicalize_dtype(space.dtype))
+
+
+def repeat(tree: Any, count: int) -> Any:
+    """Returns the tree with a leading axis on which it is repeated."""
+    return jax.tree.map(lambda x: jnp.broadcast_to(x[None], (count, *x.shape)), tree)

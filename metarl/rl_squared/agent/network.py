@@ -1,0 +1,165 @@
+"""The network of an agent: the controller, built for an environment's inputs and actions."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from metarl.controller import (
+    Core,
+    Head,
+    Policy,
+    categorical_head,
+    delta_rule,
+    gaussian_head,
+    gru,
+    image_front,
+    lru,
+    lstm,
+    memoryless,
+    outer_product_memory,
+    recurrent_policy,
+    scored_head,
+    transformer,
+)
+from metarl.environments import Environment, Trial, feature_size
+from metarl.errors import InvalidInput, require
+
+from ..settings.config import NetworkConfig
+from .inputs import Encoder, Inputs, make_encoder
+
+POLICY = "policy"  # the branch of the parameters that acts
+_ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+@functools.cache
+def make_policy(environment: Environment, config: NetworkConfig, acting: bool = False) -> Policy:
+    """Returns the recurrent policy for an environment; the same object for the same arguments.
+
+    Args:
+      environment: gives the sizes of inputs and actions.
+      config: the network; a transformer's context is given, see `fit_to`.
+      acting: without the value, which only learning needs.
+
+    Raises:
+      InvalidInput: a space is not supported.
+    """
+    encoder = make_encoder(environment, config.pairs)
+    task: Any = jax.ShapeDtypeStruct((task_size(environment, config),), jnp.float32)
+    look = _front(encoder, config)
+
+    def everything(inputs: Inputs) -> jax.Array:
+        return jnp.concatenate([look(inputs), inputs.task], axis=-1)
+
+    return recurrent_policy(
+        Inputs(encoder.example(), task),
+        look,
+        make_core(encoder, config),
+        make_head(environment, config),
+        value="none" if acting else config.value,
+        value_encoder=everything if is_privileged(environment, config) else None,
+        value_core=make_core(encoder, config, scored=False),
+        truncate=config.truncate,
+    )
+
+
+def fit_to(trial: Trial, config: NetworkConfig) -> NetworkConfig:
+    """Returns the network for some trials: a transformer looks back over the whole of one."""
+    if config.core != "transformer" or config.context is not None:
+        return config
+    return dataclasses.replace(config, context=trial.length)
+
+
+def is_privileged(environment: Environment, config: NetworkConfig) -> bool:
+    """Tells whether the value network sees the task in training."""
+    return (
+        config.privileged_value
+        and config.value == "separate"
+        and environment.task_features is not None
+    )
+
+
+def task_size(environment: Environment, config: NetworkConfig) -> int:
+    """Returns how many numbers about the task the inputs hold."""
+    if not is_privileged(environment, config):
+        return 0
+    assert environment.task_features is not None
+
+    def features_of(key: jax.Array) -> Any:
+        return environment.task_features(environment.sample_task(key))  # type: ignore[misc]
+
+    return jax.eval_shape(features_of, jax.random.key(0)).shape[0]
+
+
+def make_core(encoder: Encoder, config: NetworkConfig, scored: bool = True) -> Core:
+    """Returns the recurrent core, that of a policy or, not `scored`, that of a value.
+
+    Raises:
+      InvalidInput: the outer-product memory is asked for where images are seen.
+    """
+    match config.core:
+        case "lstm":
+            return lstm(config.hidden)
+        case "outer-product":
+            return _outer_product_memory(encoder, config, scored)
+        case "lru":
+            return lru(config.hidden, config.layers)
+        case "delta-rule":
+            return delta_rule(config.hidden, config.layers, config.heads)
+        case "transformer":
+            assert config.context is not None, "given by `fit_to`"
+            return transformer(config.hidden, config.layers, config.heads, config.context)
+        case "none":
+            return memoryless([config.hidden, config.hidden])
+    return gru(
+        config.hidden,
+        _ACTIVATIONS[config.activation],
+        config.normalise_weights,
+        None if encoder.sees_images else config.input_deviation,
+    )
+
+
+def make_head(environment: Environment, config: NetworkConfig) -> Head:
+    """Returns the head for an environment's actions.
+
+    Raises:
+      InvalidInput: the actions are neither one of a finite set nor a vector.
+    """
+    space = environment.action_space
+    kind = type(space).__name__
+    scored = config.core == "outer-product"
+    if kind == "Discrete":
+        return (scored_head if scored else categorical_head)(feature_size(space))
+    require(
+        not scored,
+        f"--network.core outer-product needs discrete actions; {environment.name!r} has {kind}.",
+    )
+    if kind == "Box":
+        return gaussian_head(feature_size(space))
+    raise InvalidInput(
+        f"Actions of {environment.name!r} are {kind}; an agent here acts in Discrete or Box."
+    )
+
+
+def _outer_product_memory(encoder: Encoder, config: NetworkConfig, scored: bool) -> Core:
+    require(
+        not encoder.sees_images,
+        f"--network.core outer-product sees no images, which {encoder.environment.name!r} shows; "
+        "choose another core.",
+    )
+    return outer_product_memory(
+        config.hidden, encoder.layout, config.memory_keys, config.memory_values, scored
+    )
+
+
+def _front(encoder: Encoder, config: NetworkConfig) -> Callable[[Inputs], jax.Array]:
+    """Returns what comes before the core: nothing, or convolutions where images are seen."""
+    if not encoder.sees_images:
+        return lambda inputs: inputs.seen
+    front = image_front(config.filters, config.beside)
+    return lambda inputs: front(inputs.seen)

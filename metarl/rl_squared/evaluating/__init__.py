@@ -1,0 +1,1 @@
+"""Agents beside their rivals on the same tasks with the same luck."""

@@ -1,0 +1,70 @@
+"""The result of a training: its agent beside classical ones on test tasks, kept in its run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from metarl.errors import require
+from metarl.reading import read_json_object
+from metarl.reporting import write_json
+from metarl.runs import RunDirectory
+
+from ..agent.agent_files import AGENT_FILE, load
+from ..settings.config import train_config
+from .evaluation import DEFAULT_TASKS, evaluate
+from .rival_agents import rivals
+
+RESULT_FILE = "result.json"  # in a run directory
+
+
+def conclude(
+    run_dir: str | Path,
+    *,
+    tasks: int = DEFAULT_TASKS,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Evaluates the agent of a training that has ended, and writes the result into its run.
+
+    Args:
+      run_dir: of the training. A result that is there already is read.
+      tasks: how many of the test split.
+      say: called with a line about what is played next.
+
+    Returns:
+      "run_dir"; "agent", the path of its file; "warm_start", whom it imitated, or None;
+      "env_steps", "seconds", "steps_per_second" of the training; "validation_return"; and
+      "evaluation", as `metarl evaluate --json` has it.
+
+    Raises:
+      InvalidInput: it is no run of a training, or the training has not ended.
+    """
+    run = RunDirectory.open(run_dir)
+    require(run.job == "train", f"Run {str(run_dir)!r} is a {run.job}, not a training.")
+    outcome = run.outcome or {}
+    require(
+        outcome.get("outcome") == "finished",
+        f"The training {str(run_dir)!r} has not ended; go on with it by `metarl resume {run_dir}`.",
+    )
+    path = run.path / RESULT_FILE
+    if path.is_file():
+        return {**read_json_object(path, beneath=run.path), "run_dir": str(run_dir)}
+    config = train_config(run.config, str(run.path / "config.json"))
+    world = {"environment": config.world.environment}
+    agent = load(run.path, own=world.values())
+    beside = rivals(agent.trial, say)
+    result = {
+        "run_dir": str(run_dir),
+        "agent": str(run.path / AGENT_FILE),
+        "warm_start": agent.config.warm_start,
+        "env_steps": outcome["position"],
+        "seconds": outcome["seconds"],
+        "steps_per_second": outcome["position"] / max(outcome["seconds"], 1e-9),
+        "validation_return": agent.scores.get("validation_return"),
+        "evaluation": evaluate(
+            [str(run_dir), *beside], world=world, tasks=tasks, say=say
+        ).to_json(),
+    }
+    write_json(path, result)
+    return result

@@ -1,0 +1,1 @@
+"""Whole trials, imitation and reinforcement, over devices, as a job that resumes."""

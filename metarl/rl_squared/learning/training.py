@@ -1,0 +1,255 @@
+"""Training: from settings to an agent on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from metarl.environments import check_environment
+from metarl.errors import require
+from metarl.runs import (
+    Gang,
+    Outcome,
+    Progress,
+    RunDirectory,
+    collect_provenance,
+    differing_bits,
+    follow,
+    lead,
+    progress_on_stderr,
+)
+
+from ..agent.agent import TrainedAgent
+from ..agent.agent_files import AGENT_FILE, load, save
+from ..settings.config import STACKED, NetworkConfig, TrainConfig, train_config
+from .train_job import TrainJob, TrainState, describe
+
+JOB = "train"
+
+
+def train(
+    config: TrainConfig,
+    run_dir: str | Path | None = None,
+    *,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> TrainedAgent:
+    """Trains an agent.
+
+    Args:
+      config: what to learn, and how.
+      run_dir: a new directory; `runs/train-...` if None.
+      command: the command line to record; that of the process if empty.
+      progress: where progress is shown; standard error if None.
+
+    Returns:
+      The agent that was best on validation tasks; it is also on disk, as `agent.npz` in the run.
+
+    Raises:
+      InvalidInput: the settings cannot be used; nothing has been written then.
+      OSError: the run could not be written.
+      KeyboardInterrupt: a signal came; everything is kept, and `resume_training` goes on.
+    """
+    require(
+        jax.process_count() == 1,
+        "train is for one process; of several, the first calls begin_training and resume_training, "
+        "and the others follow_training.",
+    )
+    run = begin_training(config, run_dir, command=command)
+    return _conduct(run, make_job(config), progress or progress_on_stderr(), Gang())
+
+
+def begin_training(
+    config: TrainConfig,
+    run_dir: str | Path | None = None,
+    *,
+    command: Sequence[str] = (),
+    tensorboard: bool = False,
+) -> RunDirectory:
+    """Checks the settings and makes the run's directory; `resume_training` does the rest.
+
+    Args:
+      config: of the training.
+      run_dir: a new directory; `runs/train-...` if not given.
+      command: the command line to record; that of the process if empty.
+      tensorboard: also write TensorBoard's event files into the run.
+
+    Raises:
+      InvalidInput: the settings cannot be used; nothing has been written then.
+      OSError: the run could not be written.
+    """
+    job = make_job(config)
+    if ":" in config.world.environment and not job.on_host:
+        check_environment(job.trial.environment)
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+    return RunDirectory.create(
+        run_dir,
+        JOB,
+        config.to_json(),
+        command or sys.argv,
+        matmul_precision=precision,
+        tensorboard=tensorboard,
+    )
+
+
+def resume_training(
+    run_dir: str | Path, *, progress: Progress | None = None, gang: Gang | None = None
+) -> TrainedAgent:
+    """Goes on with a training where it stopped; the agent of a finished one is read.
+
+    Args:
+      run_dir: of the training.
+      progress: where progress is shown; standard error if None.
+      gang: of which this process is the first, while the others are in `follow_training`; None is a
+        process on its own. It has parted when this returns.
+
+    Raises:
+      InvalidInput: there is no training to resume, it is in use, or its checkpoint is damaged.
+      GangBroken: another process of the gang is gone.
+    """
+    gang = gang or Gang()
+    run = RunDirectory.open(run_dir)
+    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a training.")
+    config = train_config(run.config, str(run.path / "config.json"))
+    finished = (run.outcome or {}).get("outcome") == "finished"
+    if finished and (run.path / AGENT_FILE).is_file():
+        gang.share_json(None)
+        return load(run.path, own=[config.world.environment])
+    gang.share_json({"run": str(run_dir), "config": run.config})
+    progress = progress or progress_on_stderr()
+    changed = differing_bits(run.provenance, collect_provenance(sys.argv))
+    if changed:
+        progress.message(
+            f"Since the run began these have changed: {', '.join(changed)}. Its last bits may "
+            "differ from those of an uninterrupted run."
+        )
+    return _conduct(run, make_job(config), progress, gang)
+
+
+def train_in(
+    place: Path,
+    config: TrainConfig,
+    label: str,
+    settings: str,
+    command: Sequence[str],
+    progress: Progress,
+) -> None:
+    """Trains to the end in a directory of a larger undertaking, or goes on there.
+
+    Args:
+      place: the run; its parent is made if needed.
+      config: of the training.
+      label: what is trained, in words.
+      settings: the name of what holds the settings.
+      command: the command line to record.
+      progress: where progress is shown.
+
+    Raises:
+      InvalidInput: it was begun there with other settings.
+      KeyboardInterrupt: a signal came; the same call goes on.
+    """
+    if place.exists():
+        require(
+            train_config(RunDirectory.open(place).config, str(place)) == config,
+            f"{str(place)!r} was begun with other settings than {settings} has now; choose another "
+            "--run-dir, or remove that directory.",
+        )
+    else:
+        place.parent.mkdir(exist_ok=True)
+        begin_training(config, place, command=command)
+    progress.message(f"{label}: training in {place}")
+    resume_training(place, progress=progress)
+
+
+def follow_training(gang: Gang) -> Outcome:
+    """Does its share of the training that the first process of a gang resumes or has just begun.
+
+    Settings and state come from there; nothing is read from the run's directory or written to it.
+
+    Args:
+      gang: this process is not its first. It has parted when this returns.
+
+    Returns:
+      The outcome of the session.
+
+    Raises:
+      GangBroken: another process of the gang is gone.
+    """
+    shared = gang.share_json()
+    if shared is None:
+        return "finished"
+    return follow(make_job(train_config(shared["config"])), shared["run"], gang)
+
+
+def make_job(config: TrainConfig) -> TrainJob:
+    """Returns the job of a configuration, and so checks it.
+
+    Raises:
+      InvalidInput: says what is wrong.
+    """
+    if config.init_from is None:
+        return TrainJob(config)
+    ancestor = load(config.init_from, own=[config.world.environment])
+    job = TrainJob(config, ancestor.params)
+    ancestor.require_fits(job.trial.environment)
+    own, asked = _acting_network(ancestor.config), _acting_network(config)
+    require(
+        own == asked,
+        f"Agent {config.init_from!r} has another network than asked for: {own}, not {asked}. "
+        "Give the same --network settings.",
+    )
+    return job
+
+
+def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -> TrainedAgent:
+    state, outcome = lead(
+        job,
+        run,
+        progress,
+        gang,
+        minutes=job.config.minutes,
+        unit="environment steps",
+        describe=describe,
+    )
+    agent = _agent(run, job, state)
+    save(agent, run.path / AGENT_FILE)
+    if outcome == "interrupted":
+        raise KeyboardInterrupt
+    return agent
+
+
+def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
+    """Returns the best agent so far."""
+    progress = state.progress
+    scores: dict[str, Any] = {
+        "validation_return": progress.best_score if progress.tried_at >= 0 else None,
+        "validation_tasks": job.config.validation_tasks,
+        "env_steps": progress.env_steps,
+        "best_at": progress.best_at,
+    }
+    if job.config.init_from is not None:
+        ancestor = load(job.config.init_from, own=[job.config.world.environment])
+        scores["ancestor_warm_started"] = ancestor.warm_started
+        scores["ancestor_env_steps"] = ancestor.scores.get("env_steps")
+    return TrainedAgent(state.best, dataclasses.replace(job.config), scores, run.provenance)
+
+
+def _acting_network(config: TrainConfig) -> str:
+    """Returns the settings of the network on which shape and meaning of the acting weights depend."""
+    network, usual = config.network, NetworkConfig()
+    memory = f" of {network.memory_keys} x {network.memory_values}"
+    return (
+        f"{network.core}-{network.hidden}"
+        + (memory if network.core == "outer-product" else "")
+        + (f" of {network.layers} layers" if network.core in STACKED else "")
+        + (f" with {network.heads} heads" if network.core in STACKED[1:] else "")
+        + (" with normalised weights" if network.normalise_weights else "")
+        + (" with pairs" if network.pairs else "")
+        + (f" with {network.filters} filters" if network.filters != usual.filters else "")
+        + (f" with {network.beside} units beside" if network.beside != usual.beside else "")
+    )

@@ -1,0 +1,1 @@
+"""What a step of training costs, and how it scales with devices."""

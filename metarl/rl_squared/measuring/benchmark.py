@@ -1,0 +1,243 @@
+"""The cost of training, beside the network passes that no implementation can do without.
+
+    environment  the trials alone, with actions that are given
+    rollout      the policy acts in them
+    training     rollout, returns and the update: what `metarl train` does
+    floor        the network passes of training and nothing else: every step of the rollout forward,
+                 then each epoch's minibatches forward and backward, policy and value alike; without
+                 environment, random numbers, returns, loss terms or optimizer
+
+All are compiled programs of several updates, on the same devices with the same trials dealt out to
+them, measured in turns within one process, warm, and reported as medians.
+
+Letters: B trials of an update; T steps of a trial; M minibatches; U updates of a program.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from metarl.errors import require
+from metarl.runs import peak_memory_mb, without_compilation_cache
+
+from ..agent.inputs import Inputs
+from ..agent.network import is_privileged, task_size
+from ..learning.parallel import spread, spread_policy
+from ..learning.rollout import collect
+from ..learning.train_job import CHUNK_STEPS, TrainJob
+from ..settings.config import TrainConfig
+
+Program = Callable[[], Any]
+Name = TypeVar("Name", bound=Hashable)
+_NUDGE = 1e-12  # of the gradient that the floor takes, so that no pass is found to be superfluous
+
+
+def measure_training(
+    config: TrainConfig | None = None,
+    repeats: int = 5,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Returns the figures of `metarl bench train`.
+
+    Args:
+      config: what would be trained, by PPO with one seed and without a warm start; the five-armed
+        bandit if None.
+      repeats: rounds; each round measures all four programs once.
+      say: called with a line about what is measured next.
+
+    Returns:
+      "environment_steps_per_second", "rollout_steps_per_second", "training_steps_per_second",
+      "floor_steps_per_second"; "ratio_to_floor", training over floor; "compile_seconds" of the
+      training program; "peak_memory_mb"; and what was measured: "environment", "network",
+      "batch_steps", "devices", "seconds" (medians of one program).
+
+    Raises:
+      InvalidInput: another algorithm or several seeds are asked for, or nothing is to be repeated.
+    """
+    config = config or TrainConfig()
+    require(repeats >= 1, f"repeats is {repeats}; it must be at least 1.")
+    require(
+        config.algorithm == "ppo" and config.seeds == 1 and config.warm_start is None,
+        "The benchmark measures PPO with one seed and without a warm start.",
+    )
+    job = TrainJob(config)
+    updates = max(1, CHUNK_STEPS // (job.trials * job.trial.length))
+    train, compile_seconds = _training_program(job, updates)
+    programs = {
+        "environment": _environment_program(job, updates),
+        "rollout": _rollout_program(job, updates),
+        "training": train,
+        "floor": ready(*floor_program(job, updates)),
+    }
+    seconds = median_seconds(programs, repeats, say)
+    steps = updates * job.trials * job.trial.length
+    rates = {f"{name}_steps_per_second": steps / seconds[name] for name in programs}
+    return {
+        **rates,
+        "ratio_to_floor": seconds["floor"] / seconds["training"],
+        "compile_seconds": compile_seconds,
+        "peak_memory_mb": peak_memory_mb(),
+        "environment": {
+            "name": job.trial.environment.name,
+            **job.trial.environment.settings,
+            "trial_steps": job.trial.length,
+        },
+        "network": f"{config.network.core}-{config.network.hidden}, {config.network.value} value",
+        "batch_steps": job.trials * job.trial.length,
+        "devices": job.mesh.size,
+        "seconds": seconds,
+    }
+
+
+def median_seconds(
+    programs: dict[Name, Program], repeats: int, say: Callable[[str], None]
+) -> dict[Name, float]:
+    """Returns the median seconds of each program, all of them warm, measured in turns.
+
+    Args:
+      programs: each starts its computation and returns what it will give.
+      repeats: how often each is measured.
+      say: called with a line about each program that is made warm, and each round.
+    """
+    for name, program in programs.items():
+        say(f"compiling {_in_words(name)}")
+        jax.block_until_ready(program())
+    found: dict[Name, list[float]] = {name: [] for name in programs}
+    for number in range(repeats):
+        for name, program in programs.items():
+            began = time.perf_counter()
+            jax.block_until_ready(program())
+            found[name].append(time.perf_counter() - began)
+        say(f"round {number + 1} of {repeats}")
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _environment_program(job: TrainJob, updates: int) -> Program:
+    """Tasks are drawn and acted in, always by the action that is all zeros."""
+    trial = job.trial
+    space = trial.environment.action_space
+    action = jnp.zeros(space.shape, jax.dtypes.canonicalize_dtype(space.dtype))
+
+    def act_in_one(key: jax.Array) -> jax.Array:
+        task_key, world_key = jax.random.split(key)
+        task = trial.environment.sample_task(task_key)
+
+        def advance(state: Any, time: jax.Array) -> tuple[Any, jax.Array]:
+            state, transition = trial.step(jax.random.fold_in(world_key, time), state, action, task)
+            return state, transition.reward
+
+        start = trial.reset(jax.random.fold_in(world_key, 0), task)
+        return jnp.sum(jax.lax.scan(advance, start, jnp.arange(1, trial.length + 1))[1])
+
+    act = spread(jax.vmap(act_in_one), job.mesh, replicated=0)
+
+    def program(seed: jax.Array) -> jax.Array:
+        return jax.lax.map(
+            lambda key: jnp.mean(act(jax.random.split(key, job.trials))), _keys(seed, updates)
+        )
+
+    return ready(program, (0,))
+
+
+def _rollout_program(job: TrainJob, updates: int) -> Program:
+    """Trials are acted and recorded, as training records them."""
+    params = job.init().learner.params
+    privileged = is_privileged(job.trial.environment, job.config.network)
+    act = spread(
+        lambda params, keys: collect(
+            job.policy, params, job.encoder, job.trial, keys, job.config.discount, privileged
+        ),
+        job.mesh,
+        replicated=1,
+    )
+
+    def program(params: Any, seed: jax.Array) -> Any:
+        def one(key: jax.Array) -> Any:
+            batch, _ = act(params, jax.random.split(key, job.trials))
+            return jax.tree.map(lambda x: jnp.mean(x.astype(jnp.float32)), batch)
+
+        return jax.lax.map(one, _keys(seed, updates))
+
+    return ready(program, (params, 0))
+
+
+def _training_program(job: TrainJob, updates: int) -> tuple[Program, float]:
+    """Returns the program of a chunk of updates, and the seconds it took to compile."""
+    learner = job.init().learner
+    arguments = (learner, *job.reinforcement_rows(0, updates))
+    with without_compilation_cache():
+        began = time.perf_counter()
+        compiled = job.reinforcement_chunk.lower(*arguments).compile()
+        seconds = time.perf_counter() - began
+    return lambda: compiled(*arguments), seconds
+
+
+def floor_program(job: TrainJob, updates: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Returns the network passes of training, over inputs that are given, as function and arguments."""
+    policy, spread_over = job.policy, spread_policy(job.policy, job.mesh)
+    ppo = job.config.ppo
+    minibatch = job.trials // ppo.minibatches
+    params = job.init().learner.params
+    sizes = (job.encoder.size, task_size(job.trial.environment, job.config.network))
+    keys = jax.random.split(jax.random.key(0))
+    seen, task = (
+        jax.random.normal(key, (job.trials, job.trial.length, size))
+        for key, size in zip(keys, sizes, strict=True)
+    )
+
+    def act(params: Any, inputs: Inputs) -> jax.Array:
+        def advance(memory: Any, inputs: Inputs) -> tuple[Any, Any]:
+            memory, parameters, values = policy.step(params, memory, inputs)
+            return memory, (parameters, values)
+
+        start = policy.initial_state(inputs.seen.shape[0])
+        in_time = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), inputs)
+        return _total(jax.lax.scan(advance, start, in_time)[1])[None]
+
+    rollout = spread(act, job.mesh, replicated=1)
+
+    def descend(params: Any, inputs: Inputs) -> tuple[Any, jax.Array]:
+        value, gradient = jax.value_and_grad(lambda p: _total(spread_over.apply(p, inputs)))(params)
+        return jax.tree.map(lambda p, g: p - _NUDGE * g, params, gradient), value
+
+    def update(params: Any, inputs: Inputs) -> tuple[Any, Any]:
+        acted = rollout(params, inputs)
+        parts = jax.tree.map(lambda x: x.reshape(ppo.minibatches, minibatch, *x.shape[1:]), inputs)
+
+        def epoch(params: Any, _: None) -> tuple[Any, Any]:
+            return jax.lax.scan(descend, params, parts)
+
+        return jax.lax.scan(epoch, params, None, length=ppo.epochs)[0], jnp.sum(acted)
+
+    def program(params: Any, inputs: Inputs) -> Any:
+        def again(params: Any, _: None) -> tuple[Any, Any]:
+            return update(params, inputs)
+
+        return jax.lax.scan(again, params, None, length=updates)
+
+    return program, (params, Inputs(seen, task))
+
+
+def _keys(seed: jax.Array, updates: int) -> jax.Array:
+    """Returns a key for each update [U]; made of a number, so that a program can be run again."""
+    return jax.random.split(jax.random.key(seed), updates)
+
+
+def _total(tree: Any) -> jax.Array:
+    return sum((jnp.sum(leaf) for leaf in jax.tree.leaves(tree)), start=jnp.zeros(()))
+
+
+def _in_words(name: Hashable) -> str:
+    return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def ready(program: Callable[..., Any], arguments: tuple[Any, ...]) -> Program:
+    """Returns the program, compiled at its first call, with its arguments."""
+    jitted = jax.jit(program)
+    return lambda: jitted(*arguments)

@@ -1,0 +1,1 @@
+"""Pages, tables, learning curves, and pictures of what an agent does."""

@@ -1,0 +1,168 @@
+"""Control with physics drawn per task: what is memory worth, and what would knowing the physics be?
+
+In each world three agents are trained alike: RL²; one without memory, which has to do for all physics
+(domain randomisation); and one without memory that is shown the constants of the task, an oracle. All
+are played in the same test tasks with the same luck; beside them learners from scratch have many
+episodes in each task.
+
+Whatever has been trained or measured lies in the run's directory and is not done again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metarl.environments import load as load_environment
+from metarl.reading import read_json_object
+from metarl.reporting import Table, to_markdown, write_csv, write_file, write_json
+from metarl.rl_baselines import fitting
+from metarl.runs import Progress, RunDirectory
+from metarl.statistics import mean_interval
+
+from ..evaluating.evaluation import Evaluation, evaluate
+from ..evaluating.within_task import FromScratchPlan
+from ..learning.training import train_in
+from ..reports.tables import evaluation_table
+from ..reports.within_task_report import within_task_table, write_within_task
+from ..settings.config import TrainConfig, WorldConfig, preset, train_config
+from .experiments import Experiment
+from .scales import changed_settings
+from .worlds import Documents, Written, reproduce_worlds
+
+_SHOWN = "show_physics"
+
+
+class _Work(NamedTuple):
+    """One command at work."""
+
+    settings: Mapping[str, Any]  # of the experiment
+    scale: Mapping[str, Any]
+    run: RunDirectory
+    progress: Progress
+
+    def measure(self, world: str) -> dict[str, Any]:
+        """Returns the document of one world: that of an evaluation, oracles that see the physics among its agents."""
+        kept = self.run.path / f"{_slug(world)}-evaluation.json"
+        if not kept.is_file():
+            places = {name: str(self._train(world, name)) for name in self.settings["agents"]}
+            hidden = {places[name]: name for name in places if not self._is_shown(name)}
+            learners = [n for n in self.settings["learners"] if n in self._fitting(world)]
+            plan = FromScratchPlan(
+                self.scale["episodes_from_scratch"],
+                self.scale["tasks_from_scratch"],
+                self.scale["tune_from_scratch"],
+            )
+            found = self._play([*hidden, *learners], plan)
+            shown = {
+                name: self._play([place]) for name, place in places.items() if place not in hidden
+            }
+            write_json(kept, _joined(found, hidden, shown))
+        return read_json_object(kept)
+
+    def _play(self, agents: Sequence[str], plan: FromScratchPlan | None = None) -> Evaluation:
+        say = self.progress.message
+        return evaluate(agents, tasks=self.scale["tasks"], from_scratch=plan, say=say)
+
+    def _train(self, world: str, name: str) -> Path:
+        """Returns the run of an agent, trained to the end."""
+        config = self._config(world, name)
+        place = self.run.path / "trainings" / f"{_slug(world)}-{_slug(name)}"
+        command = self.run.provenance["command"]
+        train_in(place, config, f"{world}, {name}", "experiments/", command, self.progress)
+        return place
+
+    def _config(self, world: str, name: str) -> TrainConfig:
+        values = preset(self.scale["preset"]).to_json()
+        own = dict(self.settings["agents"][name])
+        where = dict(self.scale["worlds"][world])
+        if own.pop(_SHOWN, False):
+            where["setting"] = [*where.get("setting", ()), f"{_SHOWN}=true"]
+        for change in (self.scale["every"], own, {"world": where}):
+            values = changed_settings(values, change)
+        return train_config(values, f"settings.json, world {world}")
+
+    def _is_shown(self, name: str) -> bool:
+        return bool(self.settings["agents"][name].get(_SHOWN))
+
+    def _fitting(self, world: str) -> tuple[str, ...]:
+        given = dict(self.scale["worlds"][world])
+        config = WorldConfig(**{**given, "setting": tuple(given.get("setting", ()))})
+        return fitting(load_environment(config.environment, **config.settings()))
+
+
+def reproduce_control(
+    experiment: Experiment,
+    scale: str,
+    run_dir: str | Path | None,
+    command: Sequence[str],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Trains and compares, or goes on with it; see `reproduce_worlds`."""
+    return reproduce_worlds(experiment, scale, run_dir, command, progress, _Work, _write)
+
+
+def _tables(documents: Documents) -> dict[str, Table]:
+    """Returns for each world who earns what in a trial, and then within a task."""
+    tables = {}
+    for world, document in documents.items():
+        tables[world] = evaluation_table(document)
+        if "from_scratch" in document:
+            tables[f"{world}, within a task"] = within_task_table(document)
+    return tables
+
+
+def _write(place: Path, documents: Documents) -> Written:
+    tables = _tables(documents)
+    files = [
+        write_file(place / f"{_slug(name)}.md", to_markdown(table))
+        for name, table in tables.items()
+    ]
+    for world, document in documents.items():
+        files.append(write_csv(place / f"{_slug(world)}.csv", tables[world]))
+        if "from_scratch" in document:
+            files += write_within_task(place / _slug(world), document)
+    return tables, files
+
+
+def _joined(
+    found: Evaluation, names: Mapping[str, str], shown: Mapping[str, Evaluation]
+) -> dict[str, Any]:
+    """Returns the document of an evaluation to which agents that see more were added.
+
+    Args:
+      found: of agents that see as much as each other; the first is the one others are compared with.
+      names: of agents, by the texts they were evaluated with.
+      shown: by name, agents that were played alone in the same tasks with the same luck.
+    """
+    document = _renamed(found.to_json(), names)
+    first = next(iter(found.agents.values()))
+    for name, alone in shown.items():
+        (score,) = alone.agents.values()
+        (document["agents"][name],) = alone.to_json()["agents"].values()
+        difference = mean_interval(score.totals - first.totals)
+        document["differences"]["agents"][name] = difference._asdict()
+    return document
+
+
+def _renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Returns an evaluation whose agents have the experiment's names instead of the places of their runs."""
+
+    def by_name(scores: Mapping[str, Any]) -> dict[str, Any]:
+        return {names.get(text, text): score for text, score in scores.items()}
+
+    def part(whole: Mapping[str, Any], first: str) -> dict[str, Any]:
+        name = names.get(whole[first], whole[first])
+        return {**whole, first: name, "agents": by_name(whole["agents"])}
+
+    renamed = {**document, "agents": by_name(document["agents"])}
+    renamed["differences"] = part(document["differences"], "to")
+    if "from_scratch" in document:
+        renamed["from_scratch"] = part(document["from_scratch"], "mark_of")
+    return renamed
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower().replace("²", "2")).strip("-")

@@ -1,0 +1,206 @@
+"""Reproduction of table 3 and figures 4 to 6: mazes, learnt by a curriculum over their sizes.
+
+    trained     stage after stage, each from the agent of the one before; for each seed
+    measured    the best seed's last agent, and the yardsticks: one at random, one who explores and
+                forgets nothing, one who knows the map; in the test mazes of each cell
+    written     table, curves and pictures, the paper's numbers beside ours
+
+`experiments/rl2_table_3` holds what was published (`settings.json`) and, for each scale, the world, the
+stages and the cells (`training.json`). Whatever has been trained or measured lies in the run's
+directory and is not done again; the table and the figures share it.
+
+Reference: Duan et al. (2016), arXiv:1611.02779, table 3, figures 4 to 6; Mishra et al. (2018),
+arXiv:1707.03141, table 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metarl import classical_agents
+from metarl.environments import Agent, Trial
+from metarl.errors import require, unknown_name
+from metarl.reading import read_json_object
+from metarl.reporting import Table, to_markdown, write_csv, write_file, write_json
+from metarl.runs import (
+    Progress,
+    RunDirectory,
+    begin_or_go_on,
+    experiment_folder,
+    saying_how_to_go_on,
+)
+
+from ..agent.agent import make_trial
+from ..agent.agent_files import load
+from ..learning.training import train_in
+from ..settings.config import TrainConfig, WorldConfig, preset, train_config
+from .experiments import Experiment
+from .maze_figures import draw_observations, draw_training, draw_ways
+from .maze_measures import maze_table, measure
+from .scales import FILE, changed_settings
+
+TABLE, VIEWS, CURVES, WAYS = MAZES = tuple(
+    f"rl2-{what}" for what in ("table-3", "figure-4", "figure-5", "figure-6")
+)
+YARDSTICKS = {"Random": "random", "Explorer": "frontier", "Oracle": "oracle"}
+
+
+def reproduce_mazes(
+    experiment: Experiment,
+    scale: str,
+    run_dir: str | Path | None,
+    command: Sequence[str],
+    progress: Progress,
+    cells: Sequence[str] = (),
+    committed: bool = False,
+) -> dict[str, Any]:
+    """Trains, measures and draws, or goes on with it.
+
+    Args:
+      experiment: its card; one of `MAZES`.
+      scale: "smoke", "laptop" or "paper".
+      run_dir: where everything is kept; `runs/FOLDER-SCALE` if None.
+      command: the command line to record.
+      progress: where progress is shown.
+      cells: kinds of mazes to measure; none for all.
+      committed: take the agent that comes with the package instead of training.
+
+    Returns:
+      "experiment", "scale", "run_dir", "tables" by cell, and "files" that were written.
+
+    Raises:
+      InvalidInput: there is no such scale or cell, another reproduction is in that directory, or no
+        checkout.
+      KeyboardInterrupt: a signal came; the same command goes on.
+    """
+    folder = experiment_folder(experiment.folder)
+    settings, scales = (read_json_object(folder / name) for name in ("settings.json", FILE))
+    if scale not in scales:
+        raise unknown_name("scale", scale, scales)
+    for cell in cells:
+        if cell not in scales[scale]["cells"]:
+            raise unknown_name("cell", cell, scales[scale]["cells"])
+    place = run_dir or experiment.run_dir(scale)  # type: ignore[arg-type]
+    run = begin_or_go_on(place, {"mazes": experiment.folder, "scale": scale}, command)
+    with run.lock(), saying_how_to_go_on(progress):
+        work = _Work(settings, scales[scale], run, progress, committed)
+        tables: dict[str, Table] = {}
+        name = experiment.name
+        if name == VIEWS:
+            files = draw_observations(run.path, name, work.trials())
+        elif name == CURVES:
+            require(not committed, f"{name} shows trainings: leave --agents committed out.")
+            work.best()
+            files = draw_training(run.path, name, work.runs())
+        elif name == WAYS:
+            cell = next(iter(cells), work.scale["drawn"])
+            files = draw_ways(run.path, name, load(work.best()), work.trial(cell))
+        else:
+            tables = {cell: work.table(cell) for cell in (cells or work.scale["cells"])}
+            files = _write_tables(run.path, name, tables)
+        whole = {
+            "experiment": name,
+            "scale": scale,
+            "run_dir": str(run.path),
+            "tables": tables,
+            "files": [str(path) for path in files],
+        }
+        if not cells:
+            write_json(experiment.document_in(run.path), whole)
+    return whole
+
+
+class _Work(NamedTuple):
+    """One command at work."""
+
+    settings: Mapping[str, Any]  # what was published
+    scale: Mapping[str, Any]
+    run: RunDirectory
+    progress: Progress
+    committed: bool
+
+    def trials(self) -> dict[str, Trial]:
+        return {cell: self.trial(cell) for cell in self.scale["cells"]}
+
+    def trial(self, cell: str) -> Trial:
+        return make_trial(_world({**self.scale["world"], **self.scale["cells"][cell]["world"]}))
+
+    def table(self, cell: str) -> Table:
+        """Returns the table of one kind of maze; what is new in it is played."""
+        agents = {"RL²": self.best(), **YARDSTICKS}
+        ours = {name: self._measured(cell, name, agent) for name, agent in agents.items()}
+        published = self.settings["published"].get(self.scale["cells"][cell].get("paper"), ())
+        return maze_table(cell, ours, published)
+
+    def best(self) -> str:
+        """Returns the last agent of the best seed, all seeds trained to the end; or the committed."""
+        if self.committed:
+            require("agent" in self.scale, "No agent of this scale comes with the package; train.")
+            return self.scale["agent"]
+        places = [self._trained(seed) for seed in range(self.scale["seeds"])]
+        scores = [load(place).standing for place in places]
+        return str(places[scores.index(max(scores))])
+
+    def runs(self) -> dict[str, list[RunDirectory]]:
+        """Returns the runs of each stage, one for each seed."""
+        return {
+            stage: [
+                RunDirectory.open(self._place(stage, seed)) for seed in range(self.scale["seeds"])
+            ]
+            for stage in self.scale["stages"]
+        }
+
+    def _trained(self, seed: int) -> Path:
+        """Returns the run of the last stage of a seed."""
+        before: Path | None = None
+        for stage in self.scale["stages"]:
+            config, place = self._config(stage, seed, before), self._place(stage, seed)
+            command = self.run.provenance["command"]
+            train_in(place, config, f"{stage}, seed {seed}", FILE, command, self.progress)
+            before = place
+        assert before is not None
+        return before
+
+    def _config(self, stage: str, seed: int, before: Path | None) -> TrainConfig:
+        values = preset(self.scale["preset"]).to_json()
+        own = {"seed": seed, "init_from": None if before is None else str(before)}
+        world = {"world": self.scale["world"]}
+        for change in (self.scale["every"], world, self.scale["stages"][stage], own):
+            values = changed_settings(values, change)
+        return train_config(values, f"{FILE}, stage {stage}")
+
+    def _place(self, stage: str, seed: int) -> Path:
+        return self.run.path / "trainings" / f"{stage}-seed-{seed}"
+
+    def _measured(self, cell: str, name: str, text: str) -> dict[str, Any]:
+        """Returns the measures of an agent in a cell; they are kept in a file."""
+        source = "-committed" if self.committed and name not in YARDSTICKS else ""
+        kept = self.run.path / "measured" / f"{cell}-{name.lower().replace('²', '2')}{source}.json"
+        if not kept.is_file():
+            trial = self.trial(cell)
+            agent = _player(name, text, trial)
+            self.progress.message(f"{cell}, {name}: {self.scale['tasks']} test mazes")
+            found = measure(agent, trial, self.scale["tasks"], self.settings["seed"])
+            kept.parent.mkdir(exist_ok=True)
+            write_json(kept, {"agent": text, **found})
+        return read_json_object(kept)
+
+
+def _player(name: str, text: str, trial: Trial) -> Agent:
+    """Returns a yardstick by its name among the classical agents, or a trained agent."""
+    if name in YARDSTICKS:
+        return classical_agents.make(text, trial)
+    return load(text).as_agent(trial.environment)
+
+
+def _world(values: Mapping[str, Any]) -> WorldConfig:
+    return WorldConfig(**{**values, "setting": tuple(values.get("setting", ()))})
+
+
+def _write_tables(place: Path, name: str, tables: Mapping[str, Table]) -> list[Path]:
+    """Writes each cell as CSV, and all of them as one page."""
+    files = [write_csv(place / f"{name}-{cell}.csv", table) for cell, table in tables.items()]
+    page = "\n".join(to_markdown(table) for table in tables.values())
+    return [*files, write_file(place / f"{name}.md", page)]

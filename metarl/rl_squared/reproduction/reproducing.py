@@ -1,0 +1,338 @@
+"""Reproduction of the paper's tables and figures: theirs, ours, and the difference, cell by cell.
+
+    classical   every agent of the table, its settings chosen on validation tasks
+    trained     in each cell: train, or go on where it stopped; the best seed on validation tasks
+    evaluated   on the test tasks of the classical agents
+    written     table.csv, table.md, and the learning curves as a figure
+
+An experiment is a row of `EXPERIMENTS` and data in `experiments/`. Whatever has been measured or trained lies in
+the run's directory and is not done again, so the same command goes on where it stopped; a figure
+and the table of the same cells share their trainings.
+
+Reference: Duan et al. (2016), arXiv:1611.02779, tables 1 and 2, figures 2 and 3; Mishra et al. (2018),
+arXiv:1707.03141, table 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metarl.classical_agents import PaperCell, PaperTable, read_table, reproduce_table
+from metarl.errors import require, unknown_name
+from metarl.reading import read_json_object
+from metarl.reporting import write_json
+from metarl.runs import (
+    Progress,
+    RunDirectory,
+    ScaleName,
+    begin_or_go_on,
+    experiment_folder,
+    progress_on_stderr,
+    saying_how_to_go_on,
+)
+
+from ..agent.agent_files import agent_names, load
+from ..evaluating.evaluation import evaluate
+from ..learning.training import train_in
+from ..reports.learning_curves import write_curves
+from .architectures import reproduce_architectures
+from .control import reproduce_control
+from .experiments import ARCHITECTURES, CONTROL, EXPERIMENTS, Experiment
+from .mazes import MAZES, reproduce_mazes
+from .result_tables import write_tables
+from .scales import FILE, Learnt, Scale, read_scale
+
+_WHOLE = {CONTROL: reproduce_control, ARCHITECTURES: reproduce_architectures}  # without cells
+ROUNDING = 0.05  # the paper prints one decimal
+WARM_START = "warm start"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one command reproduces.
+
+    Attributes:
+      experiment: a name of `EXPERIMENTS`.
+      scale: "smoke", "laptop" or "paper".
+      cells: names of the table's cells; none for all.
+      committed: take the agents that come with the package instead of training; cells for which
+        there is none have the classical agents alone.
+      anew: measure the classical agents again, though their means lie in `experiments/`.
+    """
+
+    experiment: str
+    scale: ScaleName = "laptop"
+    cells: Sequence[str] = ()
+    committed: bool = False
+    anew: bool = False
+
+
+def reproduce(
+    plan: Plan,
+    run_dir: str | Path | None = None,
+    *,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Reproduces a table or a figure, or goes on with it.
+
+    Args:
+      plan: what.
+      run_dir: `runs/FOLDER-SCALE` if None.
+      command: the command line to record.
+      progress: where progress is shown; standard error if None.
+
+    Returns:
+      "experiment", "scale", "run_dir"; "cells", by cell and column "paper", "ours", "difference",
+      "allowed", "within" and "agent", all but the first None for what is only quoted; "files" that
+      were written.
+
+    Raises:
+      InvalidInput: an unknown name, another reproduction in that directory, or no checkout.
+      KeyboardInterrupt: a signal came; the same command goes on.
+    """
+    if plan.experiment not in EXPERIMENTS:
+        raise unknown_name("experiment", plan.experiment, EXPERIMENTS)
+    experiment = EXPERIMENTS[plan.experiment]
+    if plan.experiment in _WHOLE:
+        require(
+            not (plan.cells or plan.committed or plan.anew),
+            f"{plan.experiment} has no cells and no classical agents; leave --cells, --agents and "
+            "--anew out.",
+        )
+        progress = progress or progress_on_stderr()
+        return _WHOLE[plan.experiment](experiment, plan.scale, run_dir, command, progress)
+    if plan.experiment in MAZES:
+        require(not plan.anew, f"{plan.experiment} has no classical agents; leave --anew out.")
+        progress = progress or progress_on_stderr()
+        place = (run_dir, command, progress)
+        return reproduce_mazes(experiment, plan.scale, *place, plan.cells, plan.committed)
+    folder = experiment_folder(experiment.folder)
+    scale = read_scale(folder, plan.scale)
+    table = _table(folder, scale, experiment.reference)
+    for cell in plan.cells:
+        if cell not in table.cells:
+            raise unknown_name("cell", cell, table.cells)
+    progress = progress or progress_on_stderr()
+    place = run_dir or experiment.run_dir(plan.scale)
+    run = begin_or_go_on(place, {"table": experiment.folder, "scale": plan.scale}, command)
+    with run.lock(), saying_how_to_go_on(progress):
+        if not plan.anew:
+            _take_known(folder, run.path)
+        return _Work(plan, experiment, table, scale, run, progress).do()
+
+
+class _Work(NamedTuple):
+    """One command at work."""
+
+    plan: Plan
+    experiment: Experiment
+    table: PaperTable
+    scale: Scale
+    run: RunDirectory
+    progress: Progress
+
+    def do(self) -> dict[str, Any]:
+        cells = list(self.plan.cells) or list(self.table.cells)
+        self.progress.message(f"Classical agents in {', '.join(cells)}.")
+        classical = reproduce_table(self.table, self.run.path, cells, self._tell)
+        learnt = []
+        for cell in cells:
+            for heading, column in self.scale.learnt.items():
+                if self._is_learnt(column, cell):
+                    learnt.append(self._learnt(heading, column, cell))
+                    self._tell(learnt[-1])
+        lines = [line for cell in cells for line in (*classical, *learnt) if line.cell == cell]
+        document = _by_cell(lines)
+        for cell in cells:
+            document[cell] |= self._quoted(cell, document[cell])
+        files = write_tables(self.run.path, self.plan.experiment, document)
+        if self.experiment.reference is not None:
+            files += self._curves(cells, lines)
+        whole = {
+            "experiment": self.plan.experiment,
+            "scale": self.plan.scale,
+            "run_dir": str(self.run.path),
+            "cells": document,
+            "files": [str(path) for path in files],
+        }
+        if not self.plan.cells:
+            write_json(self.experiment.document_in(self.run.path), whole)
+        return whole
+
+    def _quoted(self, cell: str, measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Returns the paper's numbers of a cell for learners of which none is measured here."""
+        shown = {
+            self.scale.learnt[heading].paper for heading in self.scale.learnt.keys() & measured
+        }
+        nothing = dict.fromkeys(("ours", "difference", "allowed", "within", "agent"))
+        return {
+            f"{heading} (published)": {"paper": numbers[cell], **nothing}
+            for heading, numbers in self.table.others.items()
+            if heading not in shown and cell in numbers
+        }
+
+    def _tell(self, line: PaperCell) -> None:
+        theirs = "" if line.paper is None else f", the paper's {line.paper:g}"
+        self.progress.message(f"{line.cell}, {line.column}: {line.ours:.2f}{theirs}")
+
+    def _is_learnt(self, column: Learnt, cell: str) -> bool:
+        """Tells whether a cell has an agent in a column: one to be trained, or a committed one.
+
+        A figure shows learning from nothing, so it has no warm starts.
+        """
+        if self.experiment.reference is not None and column.is_taught(cell):
+            return False
+        if self.plan.committed:
+            return column.agents.get(cell) in agent_names()
+        return not column.only or cell in column.only
+
+    def _learnt(self, heading: str, column: Learnt, cell: str) -> PaperCell:
+        """Trains a cell's agents, and returns the line of the best."""
+        kept = self._place("learnt", heading, cell).with_suffix(".json")
+        if not kept.is_file():
+            committed = self.plan.committed
+            agent = column.agents[cell] if committed else self._trained(heading, column, cell)
+            evaluation = evaluate(
+                [agent],
+                world=self.table.cells[cell],  # an agent may stand in for longer trials
+                tasks=self.table.tasks,
+                seed=self.table.seed,
+                say=self.progress.message,
+            )
+            kept.parent.mkdir(exist_ok=True)
+            write_json(kept, {"agent": agent, "evaluation": evaluation.to_json()})
+        document = read_json_object(kept)
+        score = document["evaluation"]["agents"][document["agent"]]["return"]
+        paper = self.table.others.get(column.paper or "", {}).get(cell)
+        return _line(cell, heading, paper, score, document, self.table)
+
+    def _trained(self, heading: str, column: Learnt, cell: str) -> str:
+        """Returns the run of the best of a cell's agents, all of them trained to the end."""
+        scores = {}
+        for seed in range(column.seeds):
+            place = self._place("trainings", heading, cell, seed)
+            self._train(column, cell, seed, place)
+            scores[place] = load(place).standing
+        return str(max(scores, key=lambda place: scores[place]))
+
+    def _train(self, column: Learnt, cell: str, seed: int, place: Path) -> None:
+        config = column.config(self.table, cell, self.plan.scale, seed)
+        command = self.run.provenance["command"]
+        train_in(place, config, f"{cell}, seed {seed}", FILE, command, self.progress)
+
+    def _curves(self, cells: Sequence[str], lines: Sequence[PaperCell]) -> list[Path]:
+        runs = {
+            (heading, cell): [
+                RunDirectory.open(self._place("trainings", heading, cell, seed))
+                for seed in range(column.seeds)
+            ]
+            for heading, column in self.scale.learnt.items()
+            for cell in cells
+            if self._is_learnt(column, cell) and not self.plan.committed
+        }
+        assert self.experiment.reference is not None
+        ones = {line.cell: line.ours for line in lines if line.column == self.experiment.reference}
+        return write_curves(
+            self.run.path, self.plan.experiment, self.table, runs, ones, self.experiment.reference
+        )
+
+    def _place(self, kind: str, heading: str, cell: str, seed: int | None = None) -> Path:
+        slug = re.sub(r"[^a-z0-9]+", "-", heading.lower().replace("²", "2")).strip("-")
+        name = f"{slug}-{cell}" + ("" if seed is None else f"-seed-{seed}")
+        return self.run.path / kind / (name + ("-committed" if self._other(kind) else ""))
+
+    def _other(self, kind: str) -> bool:
+        return kind == "learnt" and self.plan.committed
+
+
+def _table(folder: Path, scale: Scale, reference: str | None) -> PaperTable:
+    """Returns the table of a folder at a scale."""
+    table = read_table(folder / "settings.json")
+    wanted = list(scale.classical) or list(table.columns)
+    for heading in wanted:
+        if heading not in table.columns:
+            raise unknown_name("column", heading, table.columns)
+    columns = {
+        heading: column
+        for heading, column in table.columns.items()
+        if heading in wanted or heading == reference
+    }
+    tasks = scale.tasks or table.tasks
+    validation_tasks = scale.validation_tasks or table.validation_tasks
+    if scale.validation_tasks:
+        columns = {
+            heading: dataclasses.replace(column, validation_tasks=None)
+            for heading, column in columns.items()
+        }
+    return dataclasses.replace(
+        table, columns=columns, tasks=tasks, validation_tasks=validation_tasks
+    )
+
+
+def _take_known(folder: Path, place: Path) -> None:
+    """Begins with the means of classical agents that lie beside the settings."""
+    known, own = folder / "measured.csv", place / "measured.csv"
+    if known.is_file() and not own.exists():
+        shutil.copyfile(known, own)
+
+
+def _line(
+    cell: str,
+    heading: str,
+    paper: float | None,
+    score: Mapping[str, float],
+    document: Mapping[str, Any],
+    table: PaperTable,
+) -> PaperCell:
+    """Returns the line of a trained agent; it is within the paper's reach as a classical one is."""
+    error = score["standard_error"]
+    difference = allowed = within = None
+    if paper is not None:
+        tasks = document["evaluation"]["tasks"]
+        difference = score["mean"] - paper
+        allowed = 3 * error * math.sqrt(1 + tasks / table.paper_tasks) + ROUNDING
+        within = abs(difference) <= allowed
+    teacher = document["evaluation"]["warm_started"].get(document["agent"])
+    return PaperCell(
+        cell=cell,
+        column=_marked(heading, teacher),
+        paper=paper,
+        ours=score["mean"],
+        standard_error=error,
+        low=score["low"],
+        high=score["high"],
+        difference=difference,
+        allowed=allowed,
+        within=within,
+        agent=document["agent"],
+    )
+
+
+def _marked(heading: str, teacher: str | None) -> str:
+    """Returns the heading of a column, which tells whom its agents imitated first."""
+    if teacher is None:
+        return heading
+    told = f"{WARM_START}: {teacher}"
+    return heading.replace(WARM_START, told) if WARM_START in heading else f"{heading}, {told}"
+
+
+def _by_cell(lines: Sequence[PaperCell]) -> dict[str, dict[str, Any]]:
+    cells: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        ours = {
+            "mean": line.ours,
+            "standard_error": line.standard_error,
+            "low": line.low,
+            "high": line.high,
+        }
+        rest = {name: getattr(line, name) for name in ("difference", "allowed", "within", "agent")}
+        cells.setdefault(line.cell, {})[line.column] = {"paper": line.paper, "ours": ours, **rest}
+    return cells

@@ -1,0 +1,1 @@
+"""Settings of a training, as frozen dataclasses; nothing here imports jax."""

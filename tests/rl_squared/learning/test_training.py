@@ -1,0 +1,253 @@
+"""Training: it learns, it repeats, it resumes, and it never gives back less than it began with."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from metarl.environments import play_split
+from metarl.errors import InvalidInput
+from metarl.rl_squared import (
+    ImitationConfig,
+    NetworkConfig,
+    TrainConfig,
+    WorldConfig,
+    load,
+    make_job,
+    preset,
+    resume_training,
+    save,
+    train,
+    train_config,
+)
+from metarl.runs import Interruption, RunDirectory, SilentProgress, drive
+
+TINY = TrainConfig(
+    world=WorldConfig(arms=2, episodes=5),
+    network=NetworkConfig(hidden=8),
+    ppo=dataclasses.replace(TrainConfig().ppo, learning_rate=1e-2),
+    batch_steps=400,
+    env_steps=1_600,
+    imitation=ImitationConfig(env_steps=800, batch_steps=400),
+    validation_tasks=20,
+    validation_every=800,
+    value_warm_up=1,
+)
+
+
+def one_chunk_at_a_time(monkeypatch):
+    monkeypatch.setattr("metarl.rl_squared.learning.train_job.CHUNK_STEPS", 400)
+
+
+def leaves(tree):
+    return [np.asarray(x) for x in jax.tree.leaves(tree)]
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    ["ppo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("trpo", "reinforce"))],
+)
+def test_every_algorithm_trains_and_logs(tmp_path, algorithm):
+    config = dataclasses.replace(TINY, algorithm=algorithm)
+    agent = train(config, tmp_path / "run", progress=SilentProgress())
+    rows = RunDirectory.open(tmp_path / "run").metrics.rows()
+    assert rows[-1]["position"] == agent.scores["env_steps"] == 1_600
+    for name in ("return", "episode_returns", "kl", "entropy", "explained_variance"):
+        assert np.all(np.isfinite(rows[-1][name])), name
+    assert len(rows[-1]["episode_returns"]) == 5
+
+
+def test_the_same_seed_gives_the_same_agent_and_another_does_not(tmp_path):
+    first = train(TINY, tmp_path / "a", progress=SilentProgress())
+    again = train(TINY, tmp_path / "b", progress=SilentProgress())
+    other = train(dataclasses.replace(TINY, seed=1), tmp_path / "c", progress=SilentProgress())
+    for a, b in zip(leaves(first.params), leaves(again.params), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(
+        np.any(a != b) for a, b in zip(leaves(first.params), leaves(other.params), strict=True)
+    )
+
+
+@pytest.mark.parametrize("stop_after", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
+    tmp_path, monkeypatch, stop_after
+):
+    """With a teacher, so that it is stopped once in each phase."""
+    one_chunk_at_a_time(monkeypatch)
+    config = dataclasses.replace(TINY, warm_start="thompson")
+    whole = train(config, tmp_path / "whole", progress=SilentProgress())
+    run = RunDirectory.create(tmp_path / "parts", "train", config.to_json(), ["metarl"])
+    with Interruption() as interruption:
+        job = make_job(config)
+        update, updates = job.update, []
+
+        def stopping(state):
+            updates.append(None)
+            interruption.requested = len(updates) >= stop_after
+            return update(state)
+
+        monkeypatch.setattr(job, "update", stopping)
+        _, outcome = drive(job, run, SilentProgress(), interruption=interruption)
+    assert outcome == "interrupted"
+    resumed = resume_training(tmp_path / "parts", progress=SilentProgress())
+    for a, b in zip(leaves(whole.params), leaves(resumed.params), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert resumed.scores == whole.scores
+
+
+def test_imitation_comes_first_and_the_value_then_learns_alone(tmp_path, monkeypatch):
+    one_chunk_at_a_time(monkeypatch)
+    job = make_job(dataclasses.replace(TINY, warm_start="thompson"))
+    state = job.init()
+    phases, policies = [], []
+    while not job.finished(state):
+        state, metrics = job.update(state)
+        phases.append(metrics["phase"])
+        policies.append(leaves(state.learner.params["policy"]))
+    assert phases == ["imitation"] * 2 + ["ppo"] * 4
+    for before, after in zip(policies[1], policies[2], strict=True):  # the warm-up of one update
+        np.testing.assert_array_equal(before, after)
+    assert any(np.any(a != b) for a, b in zip(policies[2], policies[3], strict=True))
+
+
+def test_what_is_kept_is_the_best_on_validation_tasks(monkeypatch):
+    """The scores are given, so that the best is neither the first nor the last."""
+    one_chunk_at_a_time(monkeypatch)
+    config = dataclasses.replace(TINY, validation_every=400)
+    job, scores = make_job(config), iter([1.0, 3.0, 2.0, 0.0])
+    monkeypatch.setattr(job, "validate", lambda params: next(scores))
+    state, policies = job.init(), []
+    while not job.finished(state):
+        state, _ = job.update(state)
+        policies.append(leaves(state.learner.params["policy"]))
+    assert state.progress.best_score == 3.0
+    for kept, second in zip(leaves(state.best), policies[1], strict=True):
+        np.testing.assert_array_equal(kept, second)
+
+
+def test_patience_ends_a_training(monkeypatch):
+    one_chunk_at_a_time(monkeypatch)
+    job = make_job(dataclasses.replace(TINY, validation_every=400, patience=2))
+    scores = iter([3.0, 2.0, 1.0, 9.0])
+    monkeypatch.setattr(job, "validate", lambda params: next(scores))
+    state = job.init()
+    while not job.finished(state):
+        state, _ = job.update(state)
+    assert state.progress.reinforcement == 3
+
+
+@pytest.mark.slow
+def test_seeds_side_by_side_differ_and_the_best_is_kept(tmp_path):
+    # The check of keys takes the batched program of several devices for one that reuses keys.
+    with jax.debug_key_reuse(False):
+        config = dataclasses.replace(TINY, seeds=2)
+        agent = train(config, tmp_path / "run", progress=SilentProgress())
+    rows = list(RunDirectory.open(tmp_path / "run").metrics.rows())
+    both = rows[-1]["validation_returns"]
+    assert len(set(both)) == 2
+    assert max(both) == rows[-1]["validation_return"] <= agent.scores["validation_return"]
+    assert agent.params["head"]["logits"]["w"].shape == (8, 2)
+
+
+def test_an_agent_goes_on_from_another(tmp_path):
+    first = train(TINY, tmp_path / "a", progress=SilentProgress())
+    config = dataclasses.replace(TINY, init_from=str(tmp_path / "a"))
+    job = make_job(config)
+    for a, b in zip(leaves(job.init().best), leaves(first.params), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_agent_of_other_worlds_or_networks_is_no_start(tmp_path):
+    train(TINY, tmp_path / "a", progress=SilentProgress())
+    start = dataclasses.replace(TINY, init_from=str(tmp_path / "a"))
+    with pytest.raises(
+        InvalidInput, match=r"trained in bandit\(.*arms=2.*action_space is Discrete\(2\)"
+    ):
+        make_job(dataclasses.replace(start, world=WorldConfig(arms=3, episodes=5)))
+    with pytest.raises(InvalidInput, match="another network than asked for: gru-8, not gru-16"):
+        make_job(dataclasses.replace(start, network=NetworkConfig(hidden=16)))
+
+
+def test_a_saved_agent_acts_as_before(tmp_path):
+    agent = train(TINY, tmp_path / "run", progress=SilentProgress())
+    save(agent, tmp_path / "kept.npz")
+    kept = load(tmp_path / "kept.npz")
+    assert kept.config == agent.config and kept.scores == agent.scores
+    before, after = (play_split(a.as_agent(), a.trial, 0, 50, "test") for a in (agent, kept))
+    np.testing.assert_array_equal(before.returns, after.returns)
+
+
+def test_half_precision_halves_the_file_and_nearly_keeps_the_weights(tmp_path):
+    agent = train(TINY, tmp_path / "run", progress=SilentProgress())
+    save(agent, tmp_path / "half.npz", precision="float16")
+    for a, b in zip(leaves(agent.params), leaves(load(tmp_path / "half.npz").params), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+
+
+def test_a_damaged_agent_is_refused(tmp_path):
+    agent = train(TINY, tmp_path / "run", progress=SilentProgress())
+    path = save(agent, tmp_path / "agent.npz")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InvalidInput, match="is damaged or was cut short"):
+        load(path)
+    path.write_bytes(whole)
+    card = path.with_suffix(".json")
+    card.write_text('{"format": "something"}')
+    with pytest.raises(InvalidInput, match="does not describe an agent of metarl"):
+        load(path)
+    card.unlink()
+    with pytest.raises(InvalidInput, match=r"lacks agent.json beside it"):
+        load(path)
+    with pytest.raises(InvalidInput, match="There is no agent"):
+        load(tmp_path / "none.npz")
+    with pytest.raises(InvalidInput, match="Unknown agent 'nothing'"):
+        load("nothing")
+
+
+@pytest.mark.parametrize("name", ["laptop", "paper", "smoke"])
+def test_presets_survive_json(name):
+    config = preset(name)
+    assert train_config(config.to_json()) == config
+
+
+def test_settings_of_a_file_are_checked_by_name():
+    with pytest.raises(
+        InvalidInput, match=r"run.json: Unknown setting 'sed'. Did you mean 'seed'\?"
+    ):
+        train_config({"sed": 1}, "run.json")
+    with pytest.raises(InvalidInput, match="env_steps is 0; it must be above 0"):
+        train_config({"env_steps": 0}, "run.json")
+
+
+def test_bad_worlds_are_refused_before_anything_is_written(tmp_path):
+    for world, message in {
+        WorldConfig(environment="bandid"): "Did you mean 'bandit'",
+        WorldConfig(arms=0): "arms is 0",
+        WorldConfig(states=3): "has no setting 'states'",
+        WorldConfig(episodes=0): "episodes is 0; it must be a whole number",
+        WorldConfig(episodes=1, trial_steps=5): "either of episodes or of steps",
+        WorldConfig(setting=("rewards",)): "not of the form name=value",
+    }.items():
+        with pytest.raises(InvalidInput, match=message):
+            train(dataclasses.replace(TINY, world=world), tmp_path / "run")
+    with pytest.raises(InvalidInput, match=r"Unknown agent 'gitins'\. Did you mean 'gittins'"):
+        train(dataclasses.replace(TINY, warm_start="gitins"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_reinforcement_alone_learns_to_explore(tmp_path):
+    """Two arms, ten pulls: random earns 5, the Bayes optimum 6.02; a standard error here is 0.06."""
+    config = TrainConfig(
+        world=WorldConfig(arms=2, episodes=10),
+        network=NetworkConfig(hidden=16),
+        env_steps=1_000_000,
+        batch_steps=10_000,
+        ppo=dataclasses.replace(TrainConfig().ppo, learning_rate=3e-3),
+    )
+    agent = train(config, tmp_path / "run", progress=SilentProgress())
+    assert play_split(agent.as_agent(), agent.trial, 1, 2_000, "test").totals.mean() > 5.7

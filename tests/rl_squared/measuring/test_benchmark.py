@@ -1,0 +1,73 @@
+"""The benchmark: what it returns, that its floor makes the passes of training, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import pytest
+
+from metarl.errors import InvalidInput
+from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig, measure_training
+from metarl.rl_squared.learning.train_job import TrainJob
+from metarl.rl_squared.measuring.benchmark import floor_program
+
+TINY = TrainConfig(
+    world=WorldConfig(arms=2, episodes=4), network=NetworkConfig(hidden=4), batch_steps=160
+)
+
+
+def test_the_figures_are_those_promised_and_agree_with_each_other(monkeypatch):
+    monkeypatch.setattr("metarl.rl_squared.measuring.benchmark.CHUNK_STEPS", 320)
+    said = []
+    found = measure_training(TINY, repeats=3, say=said.append)
+    rates = [f"{name}_steps_per_second" for name in ("environment", "rollout", "training", "floor")]
+    assert all(found[name] > 0 for name in rates)
+    ratio = found["training_steps_per_second"] / found["floor_steps_per_second"]
+    assert found["ratio_to_floor"] == pytest.approx(ratio)
+    assert found["compile_seconds"] > 0 and found["peak_memory_mb"] > 0
+    assert found["devices"] == 2 and found["batch_steps"] % 160 == 0
+    assert said[-1] == "round 3 of 3"
+
+
+def matrix_products(program, *arguments) -> int:
+    """Returns how many floating-point operations a program makes in matrix products, loops unrolled."""
+    return _count(jax.make_jaxpr(program)(*arguments).jaxpr)
+
+
+def _count(jaxpr) -> int:
+    total = 0
+    for equation in jaxpr.eqns:
+        times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
+        for value in equation.params.values():
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                total += times * _count(inner)
+        if equation.primitive.name == "dot_general":
+            (contracting, _), _ = equation.params["dimension_numbers"]
+            left, result = equation.invars[0].aval, equation.outvars[0].aval
+            total += result.size * left.shape[contracting[0]]
+    return total
+
+
+def test_the_floor_makes_the_matrix_products_of_training_and_no_others():
+    job = TrainJob(TINY)
+    learner = job.init().learner
+    training = matrix_products(job.reinforcement_chunk, learner, *job.reinforcement_rows(0, 2))
+    program, arguments = floor_program(job, updates=2)
+    floor = matrix_products(program, *arguments)
+    assert 0.95 * training <= floor <= training  # the norm of a gradient is a product too
+
+
+@pytest.mark.parametrize(
+    ("config", "repeats", "message"),
+    [
+        (dataclasses.replace(TINY, algorithm="trpo"), 1, "measures PPO"),
+        (dataclasses.replace(TINY, seeds=2), 1, "with one seed"),
+        (dataclasses.replace(TINY, warm_start="gittins"), 1, "without a warm start"),
+        (TINY, 0, "repeats is 0"),
+    ],
+)
+def test_what_is_not_measured_is_refused(config, repeats, message):
+    with pytest.raises(InvalidInput, match=message):
+        measure_training(config, repeats)

@@ -1,0 +1,244 @@
+"""Agents in mazes: measured, watched, and reproduced."""
+
+from __future__ import annotations
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from metarl.cli import main
+from metarl.environments import Played
+from metarl.errors import InvalidInput
+from metarl.rl_squared import (
+    NetworkConfig,
+    Plan,
+    TrainConfig,
+    WorldConfig,
+    reproduce,
+    save,
+    watch,
+)
+from metarl.rl_squared.reports import watching
+from metarl.rl_squared.reproduction import mazes
+from metarl.rl_squared.reproduction.maze_measures import maze_table, measures
+from metarl.runs import RunDirectory, SilentProgress
+
+SMALL = WorldConfig("maze", size=3, horizon=6, setting=("width=13", "height=13"), episodes=2)
+
+
+@pytest.fixture
+def write_agent(untrained, tmp_path):
+    """Writes an agent that has learnt nothing; returns its path."""
+
+    def write(world=SMALL):
+        network = NetworkConfig(hidden=4, filters=2, beside=2)
+        return save(untrained(TrainConfig(world=world, network=network)), tmp_path / "agent.npz")
+
+    return write
+
+
+def played_trials(returns, lengths, terminated) -> Played:
+    return Played(*map(jnp.asarray, (returns, lengths, terminated)))
+
+
+# Measures ----------------------------------------------------------------------------------------
+
+
+def test_measures_are_means_over_tasks_by_hand():
+    played = played_trials(
+        returns=np.array([[0.5, 0.7], [-1.0, 0.8], [0.2, -1.0], [-1.0, -1.0]]),
+        lengths=np.array([[10, 4], [25, 6], [12, 25], [25, 25]]),
+        terminated=np.array([[1, 1], [0, 1], [1, 0], [0, 0]], bool),
+    )
+    found = measures(played)
+    assert found["length"] == [18, 15] and found["success"] == [0.5, 0.5]
+    assert found["length_of_successes"] == [11, 5]
+    assert found["improved"] == 0.5  # 10 to 4 and 25 to 6; 25 to 25 is no improvement
+    assert found["as_long"] == 0.25 and found["shorter_by"] == 3
+    np.testing.assert_allclose(found["shorter_by_error"], np.std([6, 19, -13, 0], ddof=1) / 2)
+    np.testing.assert_allclose(found["return"], [-0.325, -0.125])
+    deviation = np.std([10, 25, 12, 25], ddof=1)
+    np.testing.assert_allclose(found["length_error"][0], deviation / 2)
+
+
+def test_where_nothing_is_reached_there_is_no_length_of_successes():
+    nowhere = played_trials(np.zeros((2, 2)), np.full((2, 2), 9), np.zeros((2, 2), bool))
+    assert measures(nowhere)["length_of_successes"] == [None, None]
+
+
+def test_the_table_has_ours_then_the_published_and_their_marks():
+    ours = {"length": [20.0, 15.0, 14.0], "success": [1.0, 0.9, 0.8], "improved": 0.7}
+    published = [{"agent": "SNAIL", "source": "Mishra et al. 2018 [v]", "length": [50.3, 34.8]}]
+    table = maze_table("small", {"RL²": ours}, published)
+    first, second = table.rows
+    assert (first["agent"], first["source"], first["length_2"], first["success_1"]) == (
+        *("RL²", "here", 15.0, 1.0),
+    )
+    assert second["source"].endswith("[v]") and second["length_1"] == 50.3
+    assert second["success_1"] is None and second["improved"] is None
+
+
+# Watching ----------------------------------------------------------------------------------------
+
+
+def test_the_animation_has_a_frame_for_every_step_of_both_episodes(tmp_path, write_agent):
+    document = watch(write_agent(), tmp_path / "trial.gif", seed=3)
+    assert [set(episode) for episode in document["episodes"]] == 2 * [
+        {"return", "length", "terminated"}
+    ]
+    steps = sum(episode["length"] for episode in document["episodes"])
+    with Image.open(document["animation"]) as gif:
+        durations = []
+        for number in range(gif.n_frames):  # type: ignore[attr-defined]
+            gif.seek(number)
+            durations.append(gif.info["duration"])
+            assert gif.size[0] > 320 + 240  # both views
+    assert len(durations) == steps and durations.count(1500) == 2
+    first = document["episodes"][0]
+    assert first["terminated"] or first["length"] == 6
+    assert first["return"] == pytest.approx(first["terminated"] - 0.04 * first["length"], abs=0.01)
+
+
+def test_watch_on_the_command_line_tells_the_episodes_it_shows(tmp_path, capsys, write_agent):
+    words = ["watch", str(write_agent()), "-o", str(tmp_path / "a.gif"), "--json"]
+    assert main([*words, "--episodes", "1"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["animation"] == str(tmp_path / "a.gif")
+    (episode,) = document["episodes"]
+    with Image.open(document["animation"]) as gif:
+        assert gif.n_frames == episode["length"]  # type: ignore[attr-defined]
+
+
+def test_no_episode_at_all_is_refused(tmp_path, write_agent):
+    with pytest.raises(InvalidInput, match="--episodes is 0; it must be at least 1"):
+        watch(write_agent(), tmp_path / "trial.gif", episodes=0)
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("trial.mp4", "must be a file that ends in .gif"),
+        ("folder.gif", "must be a file that ends in .gif"),
+        ("nowhere/trial.gif", "there is no directory '.*nowhere'; make it first"),
+    ],
+)
+def test_places_that_cannot_hold_an_animation_are_refused_at_once(
+    tmp_path, monkeypatch, output, message, write_agent
+):
+    agent = write_agent()
+    (tmp_path / "folder.gif").mkdir()
+    monkeypatch.setattr(watching, "follow", None)  # nothing is played
+    with pytest.raises(InvalidInput, match=message):
+        watch(agent, tmp_path / output)
+
+
+def test_a_directory_without_leave_to_write_is_refused(tmp_path, monkeypatch, write_agent):
+    agent = write_agent()
+    monkeypatch.setattr(watching.os, "access", lambda path, mode: False)
+    with pytest.raises(InvalidInput, match=r"directory '.*' cannot be written to"):
+        watch(agent, tmp_path / "trial.gif")
+
+
+def test_an_environment_without_pictures_cannot_be_watched(tmp_path, write_agent):
+    agent = write_agent(WorldConfig("bandit", episodes=3))
+    with pytest.raises(InvalidInput, match=r"environment 'bandit' has no pictures .* maze"):
+        watch(agent)
+
+
+def test_an_agent_of_other_frames_is_told_that_it_does_not_fit(tmp_path, capsys, write_agent):
+    agent = write_agent()
+    world = ["--environment", "maze", "--size", "3", "--setting", "width=20", "height=15"]
+    assert main(["evaluate", str(agent), *world, "--tasks", "4"]) == 2
+    said = capsys.readouterr().err
+    assert "was trained in maze(size=3" in said and "width=13" in said
+    assert "width=20" in said and "Evaluate it in its own environment" in said
+
+
+# Reproduction ------------------------------------------------------------------------------------
+
+SETTINGS = {
+    "seed": 0,
+    "published": {"small": [{"agent": "RL²", "source": "paper [v]", "length": [52.4, 39.1]}]},
+}
+SMOKE = {
+    "preset": "smoke",
+    "tasks": 6,
+    "seeds": 2,
+    "drawn": "3x3",
+    "world": {"environment": "maze", "setting": ["width=13", "height=13"]},
+    "every": {
+        "network": {"value": "shared", "hidden": 4, "filters": 2, "beside": 2},
+        "ppo": {"minibatches": 1},
+        "batch_steps": 24,
+        "env_steps": 24,
+        "validation_tasks": 4,
+    },
+    "stages": {
+        "3x3": {"world": {"size": 3, "horizon": 4, "trial_steps": 6}},
+        "4x4": {"world": {"size": 4, "horizon": 4, "trial_steps": 6}},
+    },
+    "cells": {
+        "3x3": {"world": {"size": 3, "horizon": 5, "episodes": 2}},
+        "5x5": {"world": {"size": 5, "horizon": 5, "episodes": 2}, "paper": "small"},
+    },
+}
+
+
+@pytest.fixture
+def again(tmp_path, monkeypatch):
+    """Returns a function that reproduces an experiment by its name, in one directory."""
+    place = tmp_path / "experiments"
+    place.mkdir()
+    (place / "settings.json").write_text(json.dumps(SETTINGS))
+    (place / "training.json").write_text(json.dumps({"smoke": SMOKE}))
+    monkeypatch.setattr(mazes, "experiment_folder", lambda name: place)
+
+    def run(name, *cells, **changes):
+        plan = Plan(name, "smoke", cells, **changes)
+        return reproduce(plan, tmp_path / "run", progress=SilentProgress())
+
+    return run
+
+
+@pytest.mark.extras
+def test_the_table_and_the_figures_share_a_curriculum_of_trainings(again, tmp_path, monkeypatch):
+    document = again("rl2-table-3")
+    assert list(document["tables"]) == ["3x3", "5x5"]
+    rows = document["tables"]["5x5"].rows
+    assert [row["agent"] for row in rows] == ["RL²", "Random", "Explorer", "Oracle", "RL²"]
+    assert rows[-1]["length_1"] == 52.4 and 1 <= rows[0]["length_1"] <= 5
+    first, last = (
+        RunDirectory.open(tmp_path / f"run/trainings/{stage}-seed-1") for stage in ("3x3", "4x4")
+    )
+    assert last.config["init_from"] == str(first.path) and last.config["seed"] == 1
+    monkeypatch.setattr("metarl.rl_squared.learning.training.begin_training", None)
+    monkeypatch.setattr(mazes, "measure", None)
+    assert again("rl2-table-3")["tables"] == document["tables"]
+    for name in ("rl2-figure-4", "rl2-figure-5", "rl2-figure-6"):
+        files = again(name)["files"]
+        assert f"{tmp_path}/run/{name}.png" in files
+    rows = (tmp_path / "run/rl2-figure-5-curves.csv").read_text().splitlines()[1:]
+    assert {row.split(",")[0] for row in rows} == {"3x3", "4x4"}
+    assert float(rows[-1].split(",")[2]) == 48  # the second stage goes on counting
+
+
+@pytest.mark.extras
+def test_the_layouts_are_drawn_without_any_training(again, tmp_path):
+    assert again("rl2-figure-4")["files"] == [f"{tmp_path}/run/rl2-figure-4.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "message"),
+    [
+        (["rl2-table-3", "7x7"], {}, "Unknown cell '7x7'"),
+        (["rl2-table-3"], {"anew": True}, "has no classical agents; leave --anew out"),
+        (["rl2-figure-5"], {"committed": True}, "shows trainings: leave --agents committed out"),
+        (["rl2-table-3"], {"committed": True}, "No agent of this scale comes with the package"),
+    ],
+)
+def test_what_cannot_be_reproduced_is_refused(again, arguments, changes, message):
+    with pytest.raises(InvalidInput, match=message):
+        again(*arguments, **changes)
