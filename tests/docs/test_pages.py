@@ -18,7 +18,7 @@ from metarl.cli import VERBS, parse_arguments
 from metarl.controller import TokenPolicyConfig, sample_tokens, token_inputs, token_policy
 from metarl.optimizer_search import Archive, SearchConfig
 from metarl.optimizer_search.comparing.comparison_document import entry_json
-from metarl.optimizer_search.comparing.entries import Entry
+from metarl.optimizer_search.comparing.problem_results import EntrantResult
 from metarl.optimizer_search.searching.cache import Cache
 from metarl.optimizer_search.searching.search_job import Counts, SearchJob, SearchState, Sorting
 from metarl.optimizer_search.settings.compare_config import PROTOCOL_VERSION
@@ -235,7 +235,7 @@ def test_every_field_that_a_training_logs_is_explained(docs):
 
 
 def test_everything_that_a_comparison_measures_is_explained(docs):
-    entry = Entry(*[Interval(1.0, 0.5, 2.0)] * len(Entry._fields))  # type: ignore[arg-type]
+    entry = EntrantResult(*[Interval(1.0, 0.5, 2.0)] * len(EntrantResult._fields))  # type: ignore[arg-type]
     explained = table_below(docs / "methods" / "comparison.md", "What is measured on one problem")
     assert set(explained) == set(entry_json(entry))
 

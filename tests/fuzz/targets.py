@@ -357,7 +357,7 @@ def sealed(line: bytes) -> bytes:
 
 def verdict_entry(key: str):
     """Returns an entry of a journal."""
-    from metarl.optimizer_search.journal.journal import Entry
+    from metarl.optimizer_search.journal.journal import JournalEntry
     from metarl.optimizer_search.judging.candidates import Verdicts
 
     numbers = np.array([0.5, np.inf], np.float32)
@@ -369,7 +369,7 @@ def verdict_entry(key: str):
         metrics=numbers,
         steps=np.int32(7),
     )
-    return Entry(key, "0123456789abcdef", np.arange(5), numbers[:1], verdict)
+    return JournalEntry(key, "0123456789abcdef", np.arange(5), numbers[:1], verdict)
 
 
 @functools.cache

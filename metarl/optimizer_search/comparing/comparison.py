@@ -6,8 +6,8 @@ entrant lies on the grid's edge, the grid is widened for all. (On the track `def
 each runs at one learning rate, found on the search problems.) Then every entrant runs on fresh seeds, the same for all,
 and is judged on test data that neither tuning nor search has seen. Differences to tuned Adam are paired by seed.
 
-What is measured is kept problem by problem (measurements.py); all that it says is computed from that (entries.py,
-scores.py).
+What is measured is kept problem by problem (measurements.py); all that it says is computed from that
+(problem_results.py, scores.py).
 
 Letters: E entrants, R learning rates, S seeds, C points of a curve, H horizons.
 """
@@ -33,9 +33,9 @@ from .comparison_document import entry_json, problem_document
 from .contest import Axes, Contest, Crew, Curves, Setting, runs_of
 from .default_rates import default_rates
 from .entrants import BASELINE, Entrant, references
-from .entries import ProblemResult, analyse
 from .measurements import AdamRuns, Measured, Record
 from .problem_names import file_stem, require_different_names, suite_names
+from .problem_results import ProblemResult, analyse
 from .tuning import GRID, Tuned, tune
 
 _MANY_SEEDS, _FEW_SEEDS = 60, 10

@@ -8,10 +8,10 @@ import numpy as np
 
 from metarl.statistics import infinities_to_json, interval_to_json
 
-from .entries import Entry, ProblemResult
+from .problem_results import EntrantResult, ProblemResult
 
 
-def entry_json(entry: Entry) -> dict[str, Any]:
+def entry_json(entry: EntrantResult) -> dict[str, Any]:
     """Returns one optimizer on one problem, without its curves."""
     return {
         "learning_rate": entry.learning_rate,

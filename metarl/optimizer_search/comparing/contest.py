@@ -28,7 +28,7 @@ from ..training.inner_training import (
     Fixture,
     Layout,
     draw_fixture,
-    judge,
+    held_out_score,
     optax_learner,
     start,
     train,
@@ -257,7 +257,7 @@ class Contest:
             params, model_state, alive = snapshot
             run = start(learner, fixture, replicate)
             run = run._replace(packed=params, model_state=model_state, alive=alive)
-            return judge(self.problem, layout, learner, fixture, replicate, run)
+            return held_out_score(self.problem, layout, learner, fixture, replicate, run)
 
         def program(fixture: Fixture, replicates: jax.Array, snapshots: tuple):
             def points(inputs):

@@ -24,7 +24,7 @@ from ..settings.compare_config import CompareConfig
 from ..training.seeding import replicate_seeds
 from .contest import Contest, Crew
 from .entrants import BASELINE, Entrant
-from .entries import relative_losses
+from .problem_results import relative_losses
 from .tuning import GRID, rates_of, tune
 
 ADAMS_RATE = 1e-3

@@ -2,7 +2,7 @@
 
     relative loss   exp of the IQM over problems of the IQM over seeds of log(loss / Adam's loss on the same seed); each
                     ratio clipped to a factor of ten, a diverged run counts as ten
-    speed-up        geometric mean over problems of Adam-equivalent steps over steps (entries.py)
+    speed-up        geometric mean over problems of Adam-equivalent steps over steps (problem_results.py)
     wins, losses    problems on which the 95 % interval of the paired difference to Adam excludes zero
 
 Intervals are 95 %, by a bootstrap of seeds within each problem: the problems are the ones that were chosen, the seeds a
@@ -31,7 +31,7 @@ from metarl.statistics import (
 )
 
 from .entrants import BASELINE
-from .entries import ProblemResult, adam_rows, geometric_iqm, relative_losses, speed_ups
+from .problem_results import ProblemResult, adam_rows, geometric_iqm, relative_losses, speed_ups
 
 _TINY = 1e-12
 
@@ -65,7 +65,7 @@ def score(problems: Mapping[str, ProblemResult]) -> dict[str, Score]:
     return dict(sorted(scores.items(), key=lambda item: item[1].relative_loss))
 
 
-def profiles(
+def performance_profiles(
     details: Mapping[str, Any], labels: Sequence[str], factors: ArrayLike
 ) -> dict[str, np.ndarray]:
     """Returns by label the share of problems on which its loss is within each factor of the lowest, [F].

@@ -44,7 +44,7 @@ _SEAL_DIGITS = 16
 Say = Callable[[str], None]
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """A verdict of one judge on one rule."""
 
     key: str  # identity of the result
@@ -96,7 +96,7 @@ class Journal:
             line = os.pread(self._open(), length, offset)
         return _verdict(_unsealed(line))
 
-    def add(self, entries: Iterable[Entry], specification: Mapping[str, Any]) -> None:
+    def add(self, entries: Iterable[JournalEntry], specification: Mapping[str, Any]) -> None:
         """Writes verdicts of one judge that are not known yet.
 
         Args:
@@ -210,7 +210,7 @@ class Journal:
             self._dirty, self._synced = False, time.monotonic()
 
 
-def _document(entry: Entry) -> dict[str, Any]:
+def _document(entry: JournalEntry) -> dict[str, Any]:
     found = entry.verdict
     return {
         "key": entry.key,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..judging.candidates import Judgement, Verdicts
 from ..judging.evaluators import Backend, Evaluator, Result, in_order
-from .journal import Entry, Journal
+from .journal import Journal, JournalEntry
 from .specification import digest, identity, specification
 
 
@@ -105,7 +105,7 @@ class Journaled:
         places = rows[result.first : result.first + count]
         found = [Verdicts(*(x[i] for x in result.verdicts)) for i in range(count)]
         entries = [
-            Entry(
+            JournalEntry(
                 identity(self._digests[name], tokens[place], rates[place]),
                 self._digests[name],
                 tokens[place],

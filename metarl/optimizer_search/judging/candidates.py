@@ -32,7 +32,7 @@ from ..training.inner_training import (
     Layout,
     Learner,
     draw_fixture,
-    judge,
+    held_out_score,
     start,
     train,
 )
@@ -196,7 +196,7 @@ class _Lane(NamedTuple):
         run = train(*place, run, steps, never_stop=not self.trial.early_stopping)
         loss, metric = lax.cond(
             steps > 0,
-            lambda: judge(*place, run),
+            lambda: held_out_score(*place, run),
             lambda: (jnp.float32(jnp.inf), jnp.float32(jnp.nan)),
         )
         return loss, metric, run.t
@@ -254,7 +254,7 @@ def _untrained(problem: Problem, layout: Layout, fixture: Fixture, replicates: i
 
     def one(replicate: jax.Array) -> jax.Array:
         run = start(learner, fixture, replicate)
-        return judge(problem, layout, learner, fixture, replicate, run)[0]
+        return held_out_score(problem, layout, learner, fixture, replicate, run)[0]
 
     return float(jnp.mean(jax.jit(lambda r: lax.map(one, r))(jnp.arange(replicates))))
 

@@ -23,7 +23,7 @@ from .candidates import Judgement, Trial, make_judgement
 from .evaluators import Backend, Evaluator, executor, local_evaluator
 from .judges import Judge
 from .reference import tuned_adam
-from .rewards import loss_rewards, metric_rewards, metric_scores, relative_losses
+from .rewards import loss_rewards, metric_rewards, metric_scores, run_rewards
 
 # Half-decades around the rate of the search, whose grid has whole decades.
 REFINEMENT = 10.0 ** np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
@@ -96,7 +96,7 @@ class Panel:
             cap = self._config.training.judge_cap
             total = loss_rewards(verdicts, self._adam, cap)
             alone = {n: loss_rewards({n: v}, self._adam) for n, v in verdicts.items()}
-            runs = [relative_losses(v, self._adam[n]) for n, v in verdicts.items()]
+            runs = [run_rewards(v, self._adam[n]) for n, v in verdicts.items()]
             runs = runs if cap is None else np.minimum(runs, cap)
         tuned = {name: np.asarray(v.rate) for name, v in verdicts.items()}
         return Scores(total, alone, np.mean(runs, axis=0), tuned)

@@ -20,7 +20,7 @@ from jax import lax
 from metarl.errors import require
 from metarl.problems import Problem
 
-from ..training.inner_training import judge, optax_learner, start, train
+from ..training.inner_training import held_out_score, optax_learner, start, train
 from .candidates import Judgement, Trial
 
 HALF_DECADES = 10.0 ** (np.arange(-10, 5) / 2.0)
@@ -46,7 +46,7 @@ def tuned_adam(problem: Problem, judgement: Judgement, trial: Trial) -> Referenc
         learner = optax_learner(optax.adam(rate))
         place = (problem, judgement.layout, learner, fixture, replicate)
         run = start(learner, fixture, replicate)
-        return judge(*place, train(*place, run, jnp.int32(trial.full_steps)))[0]
+        return held_out_score(*place, train(*place, run, jnp.int32(trial.full_steps)))[0]
 
     @jax.jit
     def all_losses(rates: jax.Array) -> jax.Array:  # [R] -> [R, S]

@@ -40,14 +40,14 @@ def loss_rewards(
       Rewards, [K].
     """
     ratios = [
-        relative_losses(verdict, reference[name]).mean(axis=1) for name, verdict in verdicts.items()
+        run_rewards(verdict, reference[name]).mean(axis=1) for name, verdict in verdicts.items()
     ]
     if cap is not None:
         ratios = np.minimum(ratios, cap)
     return np.nan_to_num(np.mean(ratios, axis=0), neginf=FLOOR).astype(np.float32)
 
 
-def relative_losses(verdict: Verdicts, reference: np.ndarray) -> np.ndarray:
+def run_rewards(verdict: Verdicts, reference: np.ndarray) -> np.ndarray:
     """Returns -log(loss / Adam's loss) of every run, clipped to [-5, 5], [K, S]; -inf where it diverged."""
     finite = np.isfinite(verdict.losses)
     losses = np.log(np.maximum(np.where(finite, verdict.losses, 1.0), _TINY))

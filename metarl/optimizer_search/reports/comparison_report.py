@@ -34,7 +34,7 @@ from metarl.statistics import Interval
 
 from ..comparing.diagnostics import diagnostics_table
 from ..comparing.entrants import BASELINE
-from ..comparing.scores import profiles
+from ..comparing.scores import performance_profiles
 from ..comparing.tables import problem_table
 from .figures import Chart, problem_charts
 from .protocol import provenance_facts
@@ -114,7 +114,7 @@ def _relative(scores: Mapping[str, Any]) -> Chart:
 
 def _profile(document: Mapping[str, Any]) -> Chart:
     labels = list(document["scores"])
-    shares = profiles(document["details"], labels, _FACTORS)
+    shares = performance_profiles(document["details"], labels, _FACTORS)
     front = [*labels[:4], BASELINE]
     curves = [Curve(label, _FACTORS, shares[label], foreground=label in front) for label in labels]
     caption = (

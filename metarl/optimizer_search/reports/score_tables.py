@@ -13,7 +13,7 @@ from metarl.statistics import Interval, interval_from_json, number_from_json
 
 from ..comparing.diagnostics import diagnostics_table
 from ..comparing.entrants import BASELINE
-from ..comparing.entries import ProblemResult
+from ..comparing.problem_results import ProblemResult
 
 _SHOWN = 3  # optimizers that get a column in the table by problem; a narrow terminal shows one
 _COSTS = (

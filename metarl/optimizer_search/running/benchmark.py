@@ -36,7 +36,7 @@ from ..screening import filters
 from ..screening.probes import Probes
 from ..searching.search_job import search_trial
 from ..settings.config import SearchConfig, TrainingConfig
-from ..training.inner_training import Layout, judge, optax_learner, start, train
+from ..training.inner_training import Layout, held_out_score, optax_learner, start, train
 from ..training.seeding import replicate_seeds
 
 _SAMPLE = 4  # rules compiled one by one
@@ -116,7 +116,7 @@ def _valid_rules(grammar: Grammar, count: int) -> np.ndarray:
     generator, found = np.random.default_rng(0), []
     while sum(len(part) for part in found) < count:
         tokens = grammar.sample(generator, 64)
-        verdicts = filters.judge(probes.outputs(tokens), probes, config)
+        verdicts = filters.screen(probes.outputs(tokens), probes, config)
         found.append(tokens[[verdict == filters.Verdict.PASSES for verdict in verdicts]])
     return np.concatenate(found)[:count]
 
@@ -211,7 +211,7 @@ def _fixed_program(
         learner = optax_learner(make(rate))
         place = (problem, layout, learner, fixture, replicate)
         run = start(learner, fixture, replicate)
-        return judge(*place, train(*place, run, steps, never_stop=True))[0]
+        return held_out_score(*place, train(*place, run, steps, never_stop=True))[0]
 
     return lambda fixture, *lanes: over(lambda lane: one(fixture, lane), lanes)
 

@@ -33,7 +33,7 @@ class Verdict(StrEnum):
     PASSES = "passes"
 
 
-def judge(outputs: ProbeOutputs, probes: Probes, config: FilterConfig) -> list[Verdict]:
+def screen(outputs: ProbeOutputs, probes: Probes, config: FilterConfig) -> list[Verdict]:
     """Judges rules by their updates on the probes.
 
     With u the update in state s, and cosines taken block by block, so that late and small gradients

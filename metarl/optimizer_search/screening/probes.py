@@ -122,7 +122,7 @@ def profiles(outputs: np.ndarray) -> Profile:
     return Profile(directions.reshape(outputs.shape), centred)
 
 
-def fingerprints(outputs: np.ndarray) -> list[bytes]:
+def rule_fingerprints(outputs: np.ndarray) -> list[bytes]:
     """Returns 16 bytes for every rule, equal for rules that are equal up to a positive factor.
 
     Training tries learning rates by decades, so a factor would only shift the best one: `2 * g` is

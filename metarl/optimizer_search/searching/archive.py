@@ -25,7 +25,7 @@ SIZES_NEAR = 0.2  # in log: a fifth
 _KEPT_OF_A_GROUP = 8
 
 
-class Entry(NamedTuple):
+class ArchivedRule(NamedTuple):
     """A rule of the archive, or several in rows, then with a leading axis."""
 
     tokens: np.ndarray  # [L] int32
@@ -47,7 +47,7 @@ class Archive:
         """
         require(capacity >= 1, f"An archive holds at least 1 rule, not {capacity}.")
         self._capacity = capacity
-        self._rows: Entry | None = None  # best first
+        self._rows: ArchivedRule | None = None  # best first
         self._groups = np.zeros(0, np.int64)  # [N], the row of the group's best
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ class Archive:
         """
         chex.assert_rank([tokens, rewards, learning_rates, losses, outputs], [2, 1, 2, 2, 2])
         profile = profiles(outputs)
-        new = Entry(
+        new = ArchivedRule(
             np.asarray(tokens, np.int32),
             np.asarray(rewards, np.float32),
             np.asarray(learning_rates, np.float32),
@@ -82,12 +82,12 @@ class Archive:
         )
         self._settle(new if self._rows is None else _joined(self._rows, new))
 
-    def best(self, count: int) -> list[Entry]:
+    def best(self, count: int) -> list[ArchivedRule]:
         """Returns the best rules of the best groups, one a group, best first."""
         if self._rows is None:
             return []
         leaders = np.flatnonzero(self._groups == np.arange(len(self)))[:count]
-        return [Entry(*(column[row] for column in self._rows)) for row in leaders]
+        return [ArchivedRule(*(column[row] for column in self._rows)) for row in leaders]
 
     def texts(self, grammar: Grammar, count: int) -> list[str]:
         """Returns `best(count)` as texts of rules, in canonical form."""
@@ -103,10 +103,12 @@ class Archive:
         """Returns the archive that `to_arrays` was asked for."""
         archive = cls(int(arrays["capacity"]))
         if "tokens" in arrays:
-            archive._settle(Entry(**{name: np.asarray(arrays[name]) for name in Entry._fields}))
+            archive._settle(
+                ArchivedRule(**{name: np.asarray(arrays[name]) for name in ArchivedRule._fields})
+            )
         return archive
 
-    def _settle(self, rows: Entry) -> None:
+    def _settle(self, rows: ArchivedRule) -> None:
         """Sorts, groups and cuts."""
         # Stable, so that of equal rewards the rule found first stays first.
         rows = _rows(rows, np.argsort(-rows.reward, kind="stable"))
@@ -133,9 +135,9 @@ def _groups(profile: Profile) -> np.ndarray:
     return groups
 
 
-def _rows(entries: Entry, rows: np.ndarray) -> Entry:
-    return Entry(*(column[rows] for column in entries))
+def _rows(entries: ArchivedRule, rows: np.ndarray) -> ArchivedRule:
+    return ArchivedRule(*(column[rows] for column in entries))
 
 
-def _joined(first: Entry, second: Entry) -> Entry:
-    return Entry(*(np.concatenate(columns) for columns in zip(first, second, strict=True)))
+def _joined(first: ArchivedRule, second: ArchivedRule) -> ArchivedRule:
+    return ArchivedRule(*(np.concatenate(columns) for columns in zip(first, second, strict=True)))

@@ -18,7 +18,7 @@ from metarl.errors import require
 FINGERPRINT_BYTES = 16
 
 
-class Earned(NamedTuple):
+class CachedReward(NamedTuple):
     """What is known of a judged rule."""
 
     reward: float
@@ -29,7 +29,7 @@ class Cache:
     """A table from fingerprints to what the rules earned."""
 
     def __init__(self):
-        self._table: dict[bytes, Earned] = {}
+        self._table: dict[bytes, CachedReward] = {}
 
     def __len__(self) -> int:
         return len(self._table)
@@ -37,7 +37,7 @@ class Cache:
     def __contains__(self, fingerprint: bytes) -> bool:
         return fingerprint in self._table
 
-    def get(self, fingerprint: bytes) -> Earned | None:
+    def get(self, fingerprint: bytes) -> CachedReward | None:
         """Returns what the rule of that fingerprint earned, None if it was never judged."""
         return self._table.get(fingerprint)
 
@@ -45,12 +45,12 @@ class Cache:
         """Remembers a rule.
 
         Args:
-          fingerprint: of `probes.fingerprints`.
+          fingerprint: of `probes.rule_fingerprints`.
           reward: finite.
           learning_rates: [J], as many at every call.
         """
         rates = tuple(np.asarray(learning_rates, np.float32).tolist())
-        self._table[fingerprint] = Earned(float(np.float32(reward)), rates)
+        self._table[fingerprint] = CachedReward(float(np.float32(reward)), rates)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Returns fingerprints uint8 [N, 16], rewards [N] and learning rates [N, J]."""

@@ -35,7 +35,7 @@ class InFlight(NamedTuple):
     sorting: Any  # what became of its rules before training
 
 
-class Crew(Generic[Outcome]):
+class GenerationThreads(Generic[Outcome]):
     """Trains generations ahead, each on a thread that waits for the evaluator.
 
     Args:

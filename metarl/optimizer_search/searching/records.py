@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .archive import Entry
+from .archive import ArchivedRule
 
 
-class Record(NamedTuple):
+class Leader(NamedTuple):
     """A rule that was the best so far, or several in rows, then with a leading axis."""
 
     trained: Any  # [] int64, rules trained by the end of its generation
@@ -29,19 +29,19 @@ class Records:
     """The best rule so far after each generation that improved on it."""
 
     def __init__(self):
-        self._rows: list[Record] = []
+        self._rows: list[Leader] = []
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def note(self, trained: int, best: Entry) -> None:
+    def note(self, trained: int, best: ArchivedRule) -> None:
         """Keeps the archive's best rule if its reward is higher than the last record's."""
         if not self._rows or best.reward > self._rows[-1].reward:
             self._rows.append(
-                Record(np.int64(trained), best.reward, best.tokens, best.learning_rates)
+                Leader(np.int64(trained), best.reward, best.tokens, best.learning_rates)
             )
 
-    def spaced(self, count: int) -> list[Record]:
+    def spaced(self, count: int) -> list[Leader]:
         """Returns who led at `count` log-spaced numbers of trained rules, 2 at least; the last leader is among them."""
         if not self._rows:
             return []
@@ -58,7 +58,7 @@ class Records:
             return {}
         return {
             name: np.stack([np.asarray(getattr(row, name)) for row in self._rows])
-            for name in Record._fields
+            for name in Leader._fields
         }
 
     @classmethod
@@ -66,6 +66,6 @@ class Records:
         """Returns the records that `to_arrays` was asked for; none for a checkpoint that has none."""
         records = cls()
         if arrays:
-            columns = [np.asarray(arrays[name]) for name in Record._fields]
-            records._rows = [Record(*row) for row in zip(*columns, strict=True)]
+            columns = [np.asarray(arrays[name]) for name in Leader._fields]
+            records._rows = [Leader(*row) for row in zip(*columns, strict=True)]
         return records

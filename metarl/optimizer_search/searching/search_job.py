@@ -38,12 +38,12 @@ from ..judging.judges import Judge, judges_of, rounds
 from ..judging.reference import Reference, tuned_adam
 from ..judging.rewards import FLOOR, loss_rewards, metric_floor, metric_rewards
 from ..screening import filters
-from ..screening.probes import ProbeOutputs, Probes, fingerprints
+from ..screening.probes import ProbeOutputs, Probes, rule_fingerprints
 from ..settings.config import SearchConfig
 from . import in_flight
 from .archive import Archive
 from .cache import Cache
-from .in_flight import Crew, InFlight
+from .in_flight import GenerationThreads, InFlight
 from .records import Records
 
 DEFAULT_BUDGET = 2_000
@@ -128,7 +128,7 @@ class SearchJob:
         self._budget = config.budget or (None if config.minutes else DEFAULT_BUDGET)
         self._twin: SearchJob | None = None
         self._backend: Backend = local_evaluator
-        self._crew: Crew[Earned | None] = Crew(self._train, config.lag)
+        self._crew: GenerationThreads[Earned | None] = GenerationThreads(self._train, config.lag)
 
     @cached_property
     def references(self) -> dict[str, Reference]:
@@ -286,9 +286,9 @@ class SearchJob:
 
     def _sort(self, tokens: np.ndarray, state: SearchState) -> Sorting:
         outputs = self._probes.outputs(tokens)
-        reasons = filters.judge(outputs, self._probes, self.config.filters)
+        reasons = filters.screen(outputs, self._probes, self.config.filters)
         passes = np.array([reason == filters.Verdict.PASSES for reason in reasons])
-        prints = fingerprints(outputs.update)
+        prints = rule_fingerprints(outputs.update)
         before = [flight.sorting for flight in state.in_flight]
         met = {sorting.fingerprints[place] for sorting in before for place in sorting.new}
         repeated = np.zeros(len(tokens), bool)

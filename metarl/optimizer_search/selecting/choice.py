@@ -20,7 +20,7 @@ from metarl.update_rules import Grammar
 from ..judging.evaluators import Backend, local_evaluator
 from ..judging.judges import judges_of
 from ..judging.panel import Panel, around, refining_trial
-from ..searching.archive import Archive, Entry
+from ..searching.archive import Archive, ArchivedRule
 from ..settings.config import SearchConfig
 
 
@@ -72,7 +72,7 @@ def choice_panel(
     return Panel(judges, grammar, config, "choice", trial_of, backend)
 
 
-def rank(entries: Sequence[Entry], panel: Panel) -> list[Ranked]:
+def rank(entries: Sequence[ArchivedRule], panel: Panel) -> list[Ranked]:
     """Returns rules of an archive in the order of their score by a panel, best first; of equal texts the best."""
     if not entries:
         return []

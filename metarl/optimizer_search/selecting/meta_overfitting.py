@@ -32,7 +32,7 @@ from ..judging.evaluators import Backend, local_evaluator
 from ..judging.judges import judges_of
 from ..judging.panel import Panel, Scores, around, sweeping_trial
 from ..judging.rewards import FLOOR
-from ..searching.records import Record
+from ..searching.records import Leader
 from ..settings.config import SearchConfig
 
 META_OVERFITTING = "meta_overfitting.csv"
@@ -44,7 +44,7 @@ ELSEWHERE = (
 
 
 def look_again(
-    records: Sequence[Record],
+    records: Sequence[Leader],
     choice: Panel,
     others: Sequence[Problem],
     grammar: Grammar,

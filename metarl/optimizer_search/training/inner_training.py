@@ -167,7 +167,7 @@ def start(learner: Learner, fixture: Fixture, replicate: jax.Array) -> Run:
     )
 
 
-def judge(
+def held_out_score(
     problem: Problem,
     layout: Layout,
     learner: Learner,

@@ -24,7 +24,7 @@ from metarl.errors import InvalidInput, require
 
 from ..judging.candidates import Candidates, Recipe, Verdicts
 from .ray_cluster import RayCluster
-from .surroundings import differences, fingerprint, settings_for_workers
+from .surroundings import differences, process_fingerprint, settings_for_workers
 from .worker import Worker, by_name
 
 _TRIES = 4  # of a chunk, before it is held to be what kills the workers
@@ -70,7 +70,7 @@ class RayWorkers:
         """Begins to start workers; does not wait for them."""
         require(count is None or count >= 1, f"--ray-workers must be at least 1, not {count}.")
         self._ray, self._say = cluster.ray, say
-        self._fingerprint, self._settings = fingerprint(), settings_for_workers()
+        self._fingerprint, self._settings = process_fingerprint(), settings_for_workers()
         self.count = count or _room(self._ray)
         self._actor = self._ray.remote(Worker).options(max_restarts=0, **_needs())
         self._wanted: Counter[str] = Counter()  # judgements by how many evaluators need them

@@ -21,7 +21,7 @@ from metarl.errors import InvalidInput
 from ..journal.specification import digest, specification
 from ..judging.candidates import Candidates, Judgement, Recipe, Verdicts, make_judgement
 from ..judging.evaluators import without_padding
-from .surroundings import fingerprint, take_over
+from .surroundings import process_fingerprint, take_over
 
 
 class Worker:
@@ -39,7 +39,7 @@ class Worker:
 
     def fingerprint(self) -> dict[str, str]:
         """Returns what the bits of this worker depend on."""
-        return fingerprint()
+        return process_fingerprint()
 
     def learn(self, specified: str, recipe: Recipe, width: int) -> str | None:
         """Makes a judgement.

@@ -18,7 +18,7 @@ from metarl.optimizer_search.comparing.tables import problem_table
 from metarl.optimizer_search.settings.compare_config import CompareConfig
 from metarl.optimizer_search.training.inner_training import (
     draw_fixture,
-    judge,
+    held_out_score,
     optax_learner,
     start,
     train,
@@ -121,7 +121,9 @@ def test_reported_losses_are_those_of_runs_on_fresh_seeds_and_test_data(toy, com
     def final(rate, replicate):
         learner = optax_learner(entrant(label).make(rate, 12, jax.random.key(0)))
         place = (toy, layout, learner, fixture, replicate)
-        return judge(*place, train(*place, start(learner, fixture, replicate), jnp.int32(12)))
+        return held_out_score(
+            *place, train(*place, start(learner, fixture, replicate), jnp.int32(12))
+        )
 
     runs = [final(entry.learning_rate, jnp.int32(replicate)) for replicate in range(5)]
     np.testing.assert_allclose(entry.curves[:, -1], [loss for loss, _ in runs], rtol=1e-4)

@@ -9,9 +9,9 @@ import pytest
 from made_up_measurements import HORIZONS, measured
 
 from metarl.optimizer_search.comparing.comparison import Comparison
-from metarl.optimizer_search.comparing.entries import analyse
 from metarl.optimizer_search.comparing.measurements import AdamRuns
-from metarl.optimizer_search.comparing.scores import profiles, score
+from metarl.optimizer_search.comparing.problem_results import analyse
+from metarl.optimizer_search.comparing.scores import performance_profiles, score
 from metarl.statistics import iqm
 
 INF = float("inf")
@@ -69,7 +69,7 @@ def test_a_problem_without_adams_lengths_leaves_no_speed_up(problems):
 
 def test_profiles_are_shares_of_problems(problems):
     details = Comparison(problems).to_document()
-    shares = profiles(details, ["rule", "momentum", "adam"], [1.0, 1.5, 3.0])
+    shares = performance_profiles(details, ["rule", "momentum", "adam"], [1.0, 1.5, 3.0])
     assert list(shares) == ["rule", "momentum", "adam"]
     assert shares["rule"].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3], abs=0.34)
     for label, row in shares.items():

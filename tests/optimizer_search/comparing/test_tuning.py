@@ -20,7 +20,7 @@ from metarl.optimizer_search.comparing.tuning import GRID, rates_of, tune
 from metarl.optimizer_search.settings.compare_config import CompareConfig
 from metarl.optimizer_search.training.inner_training import (
     draw_fixture,
-    judge,
+    held_out_score,
     optax_learner,
     start,
     train,
@@ -56,7 +56,9 @@ def test_a_point_is_the_run_that_it_says(toy, tuned, schedule, decay):
     def final(replicate):
         learner = optax_learner(transform)
         run = (toy, layout, learner, fixture, replicate)
-        return judge(*run, train(*run, start(learner, fixture, replicate), jnp.int32(STEPS)))[0]
+        return held_out_score(
+            *run, train(*run, start(learner, fixture, replicate), jnp.int32(STEPS))
+        )[0]
 
     found = tuned.losses["adam"][place, schedule, decay, seed]
     assert found == pytest.approx(float(final(jnp.int32(seed))), rel=1e-4)

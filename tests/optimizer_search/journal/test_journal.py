@@ -12,7 +12,7 @@ import pytest
 from few_rules import GRAMMAR, RULES, TRIAL, WIDTH
 
 from metarl.errors import InvalidInput
-from metarl.optimizer_search.journal.journal import Entry, Journal
+from metarl.optimizer_search.journal.journal import Journal, JournalEntry
 from metarl.optimizer_search.journal.journaled import Journaled
 from metarl.optimizer_search.journal.specification import digest, identity, specification
 from metarl.optimizer_search.judging.candidates import Verdicts, make_judgement
@@ -34,9 +34,11 @@ def verdict(number: float) -> Verdicts:
     )
 
 
-def entry(number: int) -> Entry:
+def entry(number: int) -> JournalEntry:
     grid = np.array([0.1, 1.0], np.float32)
-    return Entry(digest(number), digest(SPECIFIED), np.array([number, 2]), grid, verdict(number))
+    return JournalEntry(
+        digest(number), digest(SPECIFIED), np.array([number, 2]), grid, verdict(number)
+    )
 
 
 def written(path, count=4):

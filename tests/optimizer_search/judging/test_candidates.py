@@ -12,7 +12,12 @@ import pytest
 from jax import lax
 
 from metarl.optimizer_search.judging.candidates import Candidates, Trial, make_judgement
-from metarl.optimizer_search.training.inner_training import judge, optax_learner, start, train
+from metarl.optimizer_search.training.inner_training import (
+    held_out_score,
+    optax_learner,
+    start,
+    train,
+)
 from metarl.update_rules import Grammar, Space, parse
 
 SPACE = Space(
@@ -64,7 +69,7 @@ def run_by_optax(toy, judgement):
         learner = optax_learner(optax.adam(rate))
         place = (toy, judgement.layout, learner, judgement.data[0], replicate)
         done = train(*place, start(learner, judgement.data[0], replicate), steps)
-        return *judge(*place, done), done.t
+        return *held_out_score(*place, done), done.t
 
     return lambda rate, replicate, steps: program(rate, jnp.int32(replicate), jnp.int32(steps))
 
@@ -196,9 +201,9 @@ def test_the_baseline_is_the_mean_loss_before_training_on_the_sweeps_replicates(
     learner = optax_learner(optax.identity())
 
     def untrained(replicate):
-        return judge(toy, layout, learner, fixture, replicate, start(learner, fixture, replicate))[
-            0
-        ]
+        return held_out_score(
+            toy, layout, learner, fixture, replicate, start(learner, fixture, replicate)
+        )[0]
 
     losses = lax.map(untrained, jnp.arange(TRIAL.sweep_replicates))
     assert judgement.baseline == pytest.approx(float(losses.mean()), rel=1e-6)

@@ -12,8 +12,8 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing.comparison import Comparison
 from metarl.optimizer_search.comparing.contest import Setting
-from metarl.optimizer_search.comparing.entries import ProblemResult, analyse
 from metarl.optimizer_search.comparing.measurements import Measured, Record
+from metarl.optimizer_search.comparing.problem_results import ProblemResult, analyse
 from metarl.optimizer_search.reports.finished import read_finished
 from metarl.optimizer_search.reports.protocol import repeat_command
 from metarl.optimizer_search.reports.report import _letters, _usage, write_figures, write_report

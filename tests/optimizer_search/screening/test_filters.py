@@ -7,14 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from metarl.optimizer_search.screening.filters import Verdict, counts, judge
+from metarl.optimizer_search.screening.filters import Verdict, counts, screen
 from metarl.optimizer_search.screening.probes import (
     BLOCKS,
     COORDINATES,
     ProbeOutputs,
     Probes,
-    fingerprints,
     profiles,
+    rule_fingerprints,
 )
 from metarl.optimizer_search.settings.config import FilterConfig
 from metarl.update_rules import Grammar, Interpreter, parse
@@ -32,7 +32,7 @@ def tokens_of(*texts):
 
 
 def fingerprint(probes, text):
-    return fingerprints(probes.outputs(tokens_of(text)).update)[0]
+    return rule_fingerprints(probes.outputs(tokens_of(text)).update)[0]
 
 
 VERDICTS = {
@@ -61,7 +61,7 @@ VERDICTS = {
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_rules_get_the_verdict_they_deserve(probes, verdict):
     texts = VERDICTS[verdict]
-    verdicts = judge(probes.outputs(tokens_of(*texts)), probes, FilterConfig())
+    verdicts = screen(probes.outputs(tokens_of(*texts)), probes, FilterConfig())
     assert dict(zip(texts, verdicts, strict=True)) == dict.fromkeys(texts, verdict)
 
 
@@ -70,14 +70,14 @@ def test_a_hurdle_that_is_turned_off_stops_nothing(probes):
     outputs = probes.outputs(tokens_of("v", "-g", "g + 1", "1", "g^g"))
     passes = Verdict.PASSES
     expected = [passes, passes, passes, Verdict.CONSTANT, Verdict.NOT_FINITE]
-    assert judge(outputs, probes, off) == expected
+    assert screen(outputs, probes, off) == expected
 
 
 def test_bounds_move_the_verdict(probes):
     outputs = probes.outputs(tokens_of("m"))
     for bound, verdict in ((0.6, Verdict.PASSES), (0.9, Verdict.UPHILL)):
         config = dataclasses.replace(FilterConfig(), min_cosine=bound)
-        assert judge(outputs, probes, config) == [verdict]
+        assert screen(outputs, probes, config) == [verdict]
 
 
 def test_the_cosine_counts_every_block_alike(probes):
@@ -85,7 +85,7 @@ def test_the_cosine_counts_every_block_alike(probes):
     uphill_late[1:] = -1.0  # the first block holds nearly all of the gradient's length
     update = (uphill_late * probes.gradients).reshape(1, -1)
     outputs = ProbeOutputs(update, -update, np.roll(update, 1))
-    assert judge(outputs, probes, FilterConfig()) == [Verdict.UPHILL]
+    assert screen(outputs, probes, FilterConfig()) == [Verdict.UPHILL]
 
 
 def test_counts_name_every_verdict_in_order():
@@ -116,7 +116,7 @@ def test_a_rule_has_the_same_bits_whatever_stands_beside_it(probes):
 def test_no_rules_give_no_outputs(probes):
     outputs = probes.outputs(np.zeros((0, GRAMMAR.length), np.int32))
     assert outputs.update.shape == (0, BLOCKS * COORDINATES)
-    assert judge(outputs, probes, FilterConfig()) == [] and fingerprints(outputs.update) == []
+    assert screen(outputs, probes, FilterConfig()) == [] and rule_fingerprints(outputs.update) == []
 
 
 EQUAL = (
@@ -156,7 +156,7 @@ def test_rounding_of_the_last_bits_seldom_changes_a_fingerprint():
     generator = np.random.default_rng(0)
     exact = generator.standard_normal((400, BLOCKS * COORDINATES)).astype(np.float32)
     rounded = exact * (1 + 1e-7 * generator.uniform(-1, 1, exact.shape)).astype(np.float32)
-    pairs = zip(fingerprints(exact), fingerprints(rounded), strict=True)
+    pairs = zip(rule_fingerprints(exact), rule_fingerprints(rounded), strict=True)
     assert np.mean([one != other for one, other in pairs]) < 0.02
 
 
@@ -176,4 +176,4 @@ def test_a_profile_of_zeros_is_zero_and_of_nan_is_nan():
     assert np.all(got.directions[0, :COORDINATES] == 0) and np.all(got.log_sizes == 0)
     row[0, 1, 5] = np.nan
     assert np.isnan(profiles(row.reshape(1, -1)).directions[0, COORDINATES + 5])
-    assert len(fingerprints(row.reshape(1, -1))[0]) == 16
+    assert len(rule_fingerprints(row.reshape(1, -1))[0]) == 16

@@ -16,7 +16,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.journal.journal import Journal
 from metarl.optimizer_search.journal.journaled import journaling
 from metarl.optimizer_search.judging.evaluators import LocalEvaluator, in_order, local_evaluator
-from metarl.optimizer_search.searching.in_flight import Crew, InFlight
+from metarl.optimizer_search.searching.in_flight import GenerationThreads, InFlight
 from metarl.optimizer_search.searching.search_job import SearchJob
 from metarl.optimizer_search.settings.config import (
     ControllerConfig,
@@ -274,7 +274,7 @@ def test_a_failure_in_flight_reaches_the_caller_when_its_turn_comes():
         return flight.generation
 
     flights = [InFlight(number, Proposals(np.zeros((1, 5))), None) for number in range(3)]
-    crew = Crew(train, lag=2)
+    crew = GenerationThreads(train, lag=2)
     for flight in flights:
         crew.begin(flight)
     assert crew.finish(flights[0]) == 0

@@ -14,7 +14,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.training.inner_training import (
     check_start,
     draw_fixture,
-    judge,
+    held_out_score,
     optax_learner,
     start,
     train,
@@ -40,7 +40,7 @@ def trained(toy, drawn):
         learner = optax_learner(optax.adam(rate))
         place = (toy, layout, learner, fixture, replicate)
         run = train(*place, start(learner, fixture, replicate), steps)
-        return run, *judge(*place, run)
+        return run, *held_out_score(*place, run)
 
     return lambda rate, replicate, steps: program(*map(np.asarray, (rate, replicate, steps)))
 
@@ -162,7 +162,7 @@ def test_a_run_that_meets_nan_stops_at_once(toy, drawn):
     def program(steps):
         run = start(learner, fixture, jnp.int32(0))
         run = train(toy, layout, learner, fixture, jnp.int32(0), run, steps)
-        return run.t, judge(toy, layout, learner, fixture, jnp.int32(0), run)[0]
+        return run.t, held_out_score(toy, layout, learner, fixture, jnp.int32(0), run)[0]
 
     steps, loss = program(jnp.int32(1))  # the last update was never looked at by the loop
     assert int(steps) == 1 and np.isposinf(loss)
@@ -182,7 +182,7 @@ def test_a_problem_without_metric_has_nan_for_it(toy, drawn):
     fixture, layout = drawn
     learner = optax_learner(optax.identity())
     run = start(learner, fixture, jnp.int32(0))
-    loss, metric = judge(plain, layout, learner, fixture, jnp.int32(0), run)
+    loss, metric = held_out_score(plain, layout, learner, fixture, jnp.int32(0), run)
     assert np.isfinite(loss) and np.isnan(metric)
 
 

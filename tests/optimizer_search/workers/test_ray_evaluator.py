@@ -213,8 +213,8 @@ def test_a_worker_that_is_not_like_this_process_is_refused_and_said(
     cluster, judgements, asked, monkeypatch
 ):
     said = []
-    ours = ray_workers.fingerprint()
-    monkeypatch.setattr(ray_workers, "fingerprint", lambda: {**ours, "jax": "0.0.1"})
+    ours = ray_workers.process_fingerprint()
+    monkeypatch.setattr(ray_workers, "process_fingerprint", lambda: {**ours, "jax": "0.0.1"})
     with contextlib.closing(RayWorkers(cluster, 1, said.append)) as workers:
         evaluator = RayEvaluator(judgements, WIDTH, workers)
         with pytest.raises(InvalidInput, match=r"No worker can be used: jax is .*, not 0\.0\.1"):

@@ -16,7 +16,7 @@ from metarl.optimizer_search.judging.evaluators import LocalEvaluator
 from metarl.optimizer_search.workers import surroundings
 from metarl.optimizer_search.workers.surroundings import (
     differences,
-    fingerprint,
+    process_fingerprint,
     settings_for_workers,
 )
 from metarl.optimizer_search.workers.worker import Worker, by_name, loaded
@@ -92,7 +92,7 @@ def test_a_judgement_can_be_forgotten(judgement):
 
 
 def test_a_fingerprint_names_all_that_decides_bits_and_equals_itself():
-    ours = fingerprint()
+    ours = process_fingerprint()
     assert differences(ours, Worker().fingerprint()) == []
     assert {"python", "jax", "jaxlib", "numpy", "metarl", "sources of metarl"} <= set(ours)
     assert {"processor", "device", "threads", "matmul precision"} <= set(ours)

@@ -10,7 +10,8 @@ import pytest
 from made_up_measurements import HORIZONS, SEEDS, measured
 
 from metarl.errors import InvalidInput
-from metarl.optimizer_search.comparing.entries import (
+from metarl.optimizer_search.comparing.measurements import Measured, load, save
+from metarl.optimizer_search.comparing.problem_results import (
     analyse,
     best_reference,
     equivalent_horizon,
@@ -18,7 +19,6 @@ from metarl.optimizer_search.comparing.entries import (
     relative_losses,
     speed_ups,
 )
-from metarl.optimizer_search.comparing.measurements import Measured, load, save
 from metarl.statistics import iqm
 
 INF = math.inf

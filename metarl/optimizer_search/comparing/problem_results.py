@@ -1,4 +1,4 @@
-"""entries: what the measurements on one problem say of each optimizer.
+"""problem results: what the measurements on one problem say of each optimizer.
 
     target            the median final test loss of the best tuned reference, chosen by its tuning loss
     steps to target   the first measured step at which a run is at or below it
@@ -32,7 +32,7 @@ _TINY = 1e-12  # losses below this are zero for all that single precision can te
 _HUGE = 1e300
 
 
-class Entry(NamedTuple):
+class EntrantResult(NamedTuple):
     """What one entrant did on one problem."""
 
     learning_rate: float
@@ -71,7 +71,7 @@ class ProblemResult(NamedTuple):
     on_edge: tuple[str, ...]
     target: float
     target_of: str  # the reference that set it
-    entries: dict[str, Entry]
+    entries: dict[str, EntrantResult]
     measured: Measured
 
 
@@ -160,14 +160,14 @@ def geometric_iqm(ratios: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.exp(iqm(np.log(ratios), axis=axis))
 
 
-def _entry(measured: Measured, label: str, target: float) -> Entry:
+def _entry(measured: Measured, label: str, target: float) -> EntrantResult:
     record, adam = measured.records[label], measured.records[BASELINE]
     final = record.losses[:, -1]
     steps = _steps_to(target, record.losses, measured.points)
     reached = np.isfinite(steps)
     to_target = bootstrap_interval(steps) if reached.any() else None
     seconds = record.seconds_per_step
-    return Entry(
+    return EntrantResult(
         *record.setting,
         final_loss=bootstrap_interval(final),
         metric=_metric_interval(measured, record),
