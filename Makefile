@@ -54,7 +54,7 @@ lint: $(VENV)/dev
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
-	rm -rf docs/_build docs/api docs/experiments docs/commands.md
+	rm -rf docs/_build docs/api docs/experiments docs/commands.md docs/front.md
 	find metarl tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each file marks a finished installation; it is made again when what is to be installed has changed.

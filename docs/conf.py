@@ -29,7 +29,7 @@ extensions = [
     "mathml",
     "made_pages",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "front.md"]  # the latter is a part of index.md
 root_doc = "index"
 default_role = "py:obj"  # a name in backticks is a link where there is something of that name
 nitpicky = False

@@ -1,8 +1,7 @@
 """One recurrent controller, trained by reinforcement learning: it writes update rules, or learns to learn.
 
-The first job: the controller proposes rules of a small language; networks are trained with them on real data; what they
-are worth is its reward; the best are compared with tuned optimizers and leave as optax transforms. The second: the
-controller is itself the learner, in a task it has never seen, and is held against the best hand-made agents.
+In the first job it proposes optimizers as formulas, and what they are worth beside tuned Adam is its reward; in the
+second it is itself the learner, and its hidden state learns a bandit, an MDP or a maze that it has never seen.
 
     optimizer_search  The first job: search for update rules that train networks well.
     rl_squared        The second job: a recurrent agent that learns to learn, RL², trained, evaluated and kept.

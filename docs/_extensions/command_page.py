@@ -11,9 +11,36 @@ from metarl.cli import VERBS, Verb
 _INTRODUCTION = """\
 # Commands
 
-The flags of every verb, as `metarl VERB --help` explains them. `--learning-rate` and `--learning_rate` are the same; a
-flag that takes a list has its values with spaces between. Every verb takes `--json`: one JSON document on standard
-output and nothing else there. `metarl --print-completion bash` prints the script that completes verbs and flags.
+```
+metarl search  [--problem digits-mlp ...] [--strategy ppo] [--space arxiv] [--depth 2] [--budget RULES | --minutes M]
+               [--seed 0] [--preset laptop|paper|smoke] [--config RUN_DIR/config.json] [--run-dir DIR] [--dry-run]
+metarl resume  RUN_DIR
+metarl runs    list | diff | prune [DIR ...]
+metarl compare RULE_OR_NAME ... [--optimizer my_module:factory ...] [--problem P ...|search|held-out|all]
+               [--track tuned|default] [--schedules constant cosine] [--weight-decays 0 1e-4] [--references NAMES]
+               [--steps N] [--seeds N] [--diagnostics] [--run-dir DIR]
+metarl export  RULE_OR_RUN [--rank 1] --to optax|torch|latex|json [-o FILE]
+metarl report  RUN_DIR
+metarl train   --environment bandit [--arms 5] [--episodes 10] [--algorithm ppo|trpo|reinforce] [--warm-start gittins]
+               [--preset laptop|paper|smoke] [--env-steps N | --minutes M] [--seed 0] [--run-dir DIR]
+metarl evaluate AGENT_OR_RUN_DIR ... [--environment ...] [--against gittins ucb1:c=0.2 dqn ppo ...] [--tasks 1000]
+               [--episodes-from-scratch N] [--tune]
+metarl watch   AGENT_OR_RUN_DIR [-o FILE.gif] [--episodes 2] [--seed 0]
+metarl reproduce [NAME|all] [--scale smoke|laptop|paper] [--run-dir DIR] [--data-dir DIR]
+               [--cells 10x5,100x10] [--agents train|committed]
+metarl bench   search|train|scaling|maze [--devices 1,2,4,8]
+metarl list    problems|rules|primitives|strategies|environments|agents
+```
+
+The flags of every verb, as `metarl VERB --help` explains them, follow below. `--learning-rate` and `--learning_rate`
+are the same; a flag that takes a list has its values with spaces between. Every verb takes `--json`: one JSON document
+on standard output, progress on standard error. `metarl --print-completion bash` prints the script that completes verbs
+and flags.
+
+A rule is a name (`powersign`), a text (`"sign(g) * exp(m)"`) or a run's (`runs/mine#2`). Ctrl-C ends a search or a
+training cleanly; `metarl resume` goes on with the same numbers that an uninterrupted run would have had. `metarl
+reproduce` without a name lists the tables and figures of both papers, `nos-*` and `rl2-*`, and two experiments of our
+own, with what they cost; `--cells` and `--agents` are for those of RL².
 
 Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used (one message on standard error); 75
 another process of a training on several hosts is gone (resume); 130 interrupted; 141 the reader of standard output went

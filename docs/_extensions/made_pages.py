@@ -8,6 +8,7 @@ from typing import Any
 from api_pages import api_index, api_page, documented_modules
 from command_page import command_page
 from experiment_pages import experiment_pages
+from front_page import front_page
 
 
 def setup(app: Any) -> dict[str, Any]:
@@ -17,8 +18,9 @@ def setup(app: Any) -> dict[str, Any]:
 
 
 def write_made_pages(docs: Path) -> None:
-    """Writes `api/`, `commands.md` and `experiments/`; what is there already and the same stays as it is."""
+    """Writes `api/`, `commands.md`, `front.md` and `experiments/`; what is the same already stays as it is."""
     pages: dict[str, str | bytes] = {"api/index.md": api_index(), "commands.md": command_page()}
+    pages["front.md"] = front_page(docs.parent)
     pages |= {f"api/{name}.rst": api_page(name) for name in documented_modules()}
     pages |= {f"experiments/{name}": page for name, page in experiment_pages(docs.parent).items()}
     for folder in ("api", "experiments"):

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +28,11 @@ usage: metarl VERB ...            (metarl VERB --help explains one)
        metarl --print-completion bash|zsh|tcsh
 
 {description}
+
+Begin with (a few minutes each, on two cores):
+  metarl search --preset smoke           update rules for handwritten digits, the tables, a report
+  metarl train --arms 5 --episodes 10    an agent that learns bandits, beside the best that are known
+  metarl list problems                   what rules can be searched on
 
 {verbs}
 
@@ -118,7 +125,10 @@ def _help() -> str:
     assert metarl.__doc__ is not None
     width = max(len(verb.name) for verb in VERBS)
     verbs = "\n".join(f"  {verb.name:<{width}}  {verb.caption}" for verb in VERBS)
-    return _HELP.format(description=metarl.__doc__.partition("\n")[0], verbs=verbs).rstrip()
+    width = min(shutil.get_terminal_size().columns, 100)
+    sentences = metarl.__doc__.partition("\n\n    ")[0].split("\n\n")  # what stands above the map
+    description = "\n\n".join(textwrap.fill(sentence, width) for sentence in sentences)
+    return _HELP.format(description=description, verbs=verbs).rstrip()
 
 
 def _in_words(error: Exception) -> str:

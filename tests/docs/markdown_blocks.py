@@ -80,7 +80,7 @@ def commands(page: Path) -> Iterator[tuple[int, list[str]]]:
                 continue
             while line.endswith("\\"):
                 line = line[:-1] + next(lines)[1]
-            typed = re.sub(r"\s#.*$", "", line.removeprefix(prompt))  # RUN_DIR#2 is no comment
+            typed = re.sub(r"\s[#>].*$", "", line.removeprefix(prompt))  # RUN_DIR#2 is no comment
             yield number, shlex.split(typed)
 
 

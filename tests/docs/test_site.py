@@ -23,7 +23,7 @@ def site(docs, tmp_path_factory) -> Path:
     for folder in ("docs", "experiments"):  # a copy: a build writes pages beside the others
         unwanted = shutil.ignore_patterns("_build", "__pycache__")
         shutil.copytree(docs.parent / folder, place / folder, ignore=unwanted)
-    for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "README.md"):
         shutil.copy(docs.parent / name, place)
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     built = subprocess.run(
