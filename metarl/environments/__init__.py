@@ -16,7 +16,7 @@ Its wings; each looks only at those above it:
     registry   Environments by name: the built-in families, and a user's own as "my_module:factory".
     gymnasium  Both ways: families as gymnasium environments, and gymnasium worlds in trials.
     playing    An agent in trials: compiled over many tasks, or on the host.
-    measuring  What a step in a maze costs beside VizDoom's.
+    measuring  What a step in a maze costs beside ViZDoom's.
 """
 
 import lazy_loader as _lazy

@@ -66,6 +66,15 @@ def test_the_captions_of_wings_are_their_own_first_lines(package):
 
 
 @pytest.mark.parametrize("package", divided())
+def test_the_readme_shows_the_same_wings(checkout, package):
+    readme = (checkout / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition(f"\nmetarl/{package}/\n")[2]
+    assert list(captions(re.split(r"^\S", shown, flags=re.MULTILINE)[0]).items()) == list(
+        divided()[package].items()
+    )
+
+
+@pytest.mark.parametrize("package", divided())
 def test_wings_look_down_only(sources, package):
     wings = list(divided()[package])
     inside = [source for source in sources if source.module.startswith(f"metarl.{package}.")]

@@ -1,1 +1,1 @@
-"""What a step in a maze costs beside VizDoom's."""
+"""What a step in a maze costs beside ViZDoom's."""
