@@ -4,7 +4,6 @@ from .checkpoint_file import UnusableCheckpoint as UnusableCheckpoint
 from .checkpoint_file import load_checkpoint as load_checkpoint
 from .checkpoint_file import save_checkpoint as save_checkpoint
 from .checkpoints import Checkpoints as Checkpoints
-from .checkpoints import NpzCheckpoints as NpzCheckpoints
 from .compilation import without_compilation_cache as without_compilation_cache
 from .cores import usable_cores as usable_cores
 from .differences import run_differences as run_differences
@@ -28,6 +27,7 @@ from .gang import together as together
 from .interruption import Interruption as Interruption
 from .memory import peak_memory_mb as peak_memory_mb
 from .metric_log import MetricLog as MetricLog
+from .npz_checkpoints import NpzCheckpoints as NpzCheckpoints
 from .orbax_checkpoints import OrbaxCheckpoints as OrbaxCheckpoints
 from .progress import PlainProgress as PlainProgress
 from .progress import Progress as Progress

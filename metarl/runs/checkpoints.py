@@ -1,10 +1,7 @@
 """The checkpoints of a run: the newest few, of which the newest intact one is where it goes on.
 
-    npz      one file a checkpoint, written before `save` returns: for small states
-    orbax    one directory a checkpoint, written in the background: for networks
-
-Both know damage when they see it. `load_newest` then takes the newest checkpoint that is intact and
-says so; nothing is removed for it.
+Of one contract there are several kinds (`checkpoint_kinds.py`). All know damage when they see it.
+`load_newest` then takes the newest checkpoint that is intact and says so; nothing is removed for it.
 """
 
 from __future__ import annotations
@@ -16,23 +13,13 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
-from metarl.errors import unknown_name
+from .checkpoint_file import DamagedCheckpoint, UnusableCheckpoint
 
-from .checkpoint_file import (
-    DamagedCheckpoint,
-    UnusableCheckpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
-from .durable import PARTIAL
-
-CheckpointKind = Literal["npz", "orbax"]
 Arrays = dict[str, np.ndarray]
-_KINDS = {"train": "orbax"}  # by job; npz for all others
 _DAMAGED = "damaged-"
 
 
@@ -163,58 +150,6 @@ class Checkpoints(abc.ABC):
             if error.errno != errno.EIO:
                 raise
             raise DamagedCheckpoint(path, "cannot be read from the disk") from error
-
-
-class NpzCheckpoints(Checkpoints):
-    """A file a generation, on the disk when `save` returns; the newest few are kept."""
-
-    _ENDING = ".checkpoint"
-
-    def sweep(self) -> None:
-        """See `Checkpoints`."""
-        self.directory.mkdir(exist_ok=True)
-        for leftover in self.directory.glob(f".*{PARTIAL}"):
-            leftover.unlink(missing_ok=True)
-
-    def save(
-        self,
-        generation: int,
-        arrays: Mapping[str, np.ndarray],
-        meta: Any,
-        score: float | None = None,
-    ) -> None:
-        """See `Checkpoints`; whatever the score, only the newest are kept."""
-        save_checkpoint(self.directory / f"{generation:010d}{self._ENDING}", arrays, meta)
-        for old in self.paths()[: -self.keep]:
-            old.unlink(missing_ok=True)
-
-    def load(self, path: Path) -> tuple[Arrays, Any]:
-        """See `Checkpoints`."""
-        return load_checkpoint(path)
-
-    def paths(self) -> list[Path]:
-        """See `Checkpoints`."""
-        return sorted(self.directory.glob(f"[0-9]*{self._ENDING}"))
-
-
-def checkpoint_kind(job: str) -> CheckpointKind:
-    """Returns how a new run of a job keeps its checkpoints."""
-    return _KINDS.get(job, "npz")  # type: ignore[return-value]
-
-
-def make_checkpoints(kind: str, directory: Path) -> Checkpoints:
-    """Returns the checkpoints in a directory.
-
-    Raises:
-      InvalidInput: this version of metarl knows no such kind.
-    """
-    if kind == "npz":
-        return NpzCheckpoints(directory)
-    if kind == "orbax":
-        from .orbax_checkpoints import OrbaxCheckpoints
-
-        return OrbaxCheckpoints(directory)
-    raise unknown_name("kind of checkpoints", kind, get_args(CheckpointKind))
 
 
 def generation_of(path: Path) -> int:

@@ -26,7 +26,7 @@ from typing import Any
 
 from metarl.errors import InvalidInput, nearest_name, require
 
-from .checkpoints import checkpoint_kind, make_checkpoints
+from .checkpoint_kinds import checkpoint_kind, make_checkpoints
 from .durable import json_bytes, read_json_object, sync_directory, write_durably
 from .heartbeat import Heartbeat
 from .metric_log import MetricLog

@@ -27,10 +27,11 @@ class Source:
         """The package or top module it belongs to: "problems", "errors"; "" for metarl/__init__."""
         return [*self.module.split("."), ""][1]
 
-    def imports(self) -> list[tuple[int, str, str | None]]:
+    def imports(self, texts: bool = True) -> list[tuple[int, str, str | None]]:
         """Returns (line, module, name) of every import, at any depth; name is None for `import x`.
 
-        A text "metarl.module:name", by which a table names what it imports later, is one too.
+        A text "metarl.module:name", by which a table names what it imports later, is one too,
+        unless `texts` is false.
         """
         found = []
         for node in ast.walk(self.tree):
@@ -39,8 +40,10 @@ class Source:
             elif isinstance(node, ast.ImportFrom):
                 target = self._absolute(node)
                 found += [(node.lineno, target, alias.name) for alias in node.names]
-            elif isinstance(node, ast.Constant) and (
-                named := re.fullmatch(r"(metarl(?:\.\w+)+):(\w+)", str(node.value))
+            elif (
+                texts
+                and isinstance(node, ast.Constant)
+                and (named := re.fullmatch(r"(metarl(?:\.\w+)+):(\w+)", str(node.value)))
             ):
                 found.append((node.lineno, named[1], named[2]))
         return found
