@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from metarl.errors import InvalidInput, require
+from metarl.user_code import fault
 
 from .verbs import VERBS, find_verb
 
@@ -94,10 +95,18 @@ def _run_verb(name: str, words: list[str]) -> None:
     )
     if arguments.json:
         with contextlib.redirect_stdout(sys.stderr):
-            document = verb.run(arguments)
+            document = _run(verb, arguments, program)
         _print_json(document)
     else:
-        verb.show(verb.run(arguments))
+        verb.show(_run(verb, arguments, program))
+
+
+def _run(verb: Any, arguments: Any, program: str) -> Any:
+    """Returns a verb's document; if a user's code leaves the interpreter in the midst of it, metarl does not."""
+    try:
+        return verb.run(arguments)
+    except SystemExit as leaving:
+        raise InvalidInput(f"{program} was left by {fault(leaving)}") from leaving
 
 
 def _show_version(words: list[str]) -> None:

@@ -6,13 +6,13 @@ import dataclasses
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gymnasium import spaces
 
 from metarl.errors import InvalidInput, nearest_name, require, unknown_name
-from metarl.user_code import find_own
+from metarl.user_code import find_own, made_by
 
 from .contract.environment import Environment
 from .contract.host_environment import HostEnvironment
@@ -92,7 +92,10 @@ def _build(name: str, settings: dict[str, Any]) -> Environment:
     _check_names(name, factory, settings)
     if ":" not in name:
         return factory(**settings)
-    made = factory if isinstance(factory, Environment) else _call(name, factory, settings)
+    if isinstance(factory, Environment):
+        made = factory
+    else:
+        made = made_by(factory, f"Environment {name!r}: its factory", Environment, **settings)
     # Under this name, with these settings, a saved agent finds its environment again.
     made = dataclasses.replace(made, name=name, settings=settings)
     return made if isinstance(made, HostEnvironment) else check_signatures(made)
@@ -132,24 +135,6 @@ def _takes_any(factory: Any) -> bool:
         return False
     parameters = inspect.signature(factory).parameters.values()
     return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
-
-
-def _call(name: str, factory: Callable[..., Any], settings: dict[str, Any]) -> Environment:
-    """Calls a user's factory; what goes wrong in it is told as the user's."""
-    about = f"Environment {name!r}"
-    try:
-        made = factory(**settings)
-    except InvalidInput:
-        raise
-    except Exception as error:
-        raise InvalidInput(
-            f"{about}: its factory raised {type(error).__name__}: {error}."
-        ) from error
-    require(
-        isinstance(made, Environment),
-        f"{about} gave {type(made).__name__}; it must give a metarl.environments.Environment.",
-    )
-    return made
 
 
 def _as_text(name: str, settings: Mapping[str, Any]) -> str:

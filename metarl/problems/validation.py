@@ -6,13 +6,13 @@ Functions are traced on one batch, not run, so the check costs milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from metarl.errors import InvalidInput, require
+from metarl.errors import require
+from metarl.user_code import told
 
 from .problem import SPLITS, Examples, Problem, Split
 
@@ -41,8 +41,10 @@ def check_problem(problem: Problem) -> Problem:
 
 def _examples(problem: Problem, split: Split) -> Examples:
     """Returns the examples of one split, after looking at every array of it."""
-    examples = _attempt(problem, f"examples({split!r})", lambda: problem.examples(split))
-    prefix = f"Problem {problem.name!r}: the examples of {split!r} "
+    about = f"Problem {problem.name!r}"
+    with told(f"{about}: examples({split!r}) raised", problem.examples):
+        examples = problem.examples(split)
+    prefix = f"{about}: the examples of {split!r} "
     leaves = jax.tree.leaves(examples)
     require(bool(leaves), prefix + "hold no array.")
     for leaf in leaves:
@@ -75,10 +77,12 @@ def _check_functions(problem: Problem, batch: Examples) -> None:
     """Traces the functions on one batch; nothing is computed."""
     prefix = f"Problem {problem.name!r}: "
     init_key, loss_key = jax.random.split(jax.random.key(0))
-    start = _attempt(problem, "init", lambda: jax.eval_shape(problem.init, init_key))
+    with told(prefix + "init raised", problem.init):
+        start = jax.eval_shape(problem.init, init_key)
     pair = isinstance(start, tuple) and len(start) == 2
     require(pair, prefix + "init must give (params, model_state).")
-    step = _attempt(problem, "loss", lambda: jax.eval_shape(problem.loss, *start, batch, loss_key))
+    with told(prefix + "loss raised", problem.loss):
+        step = jax.eval_shape(problem.loss, *start, batch, loss_key)
     pair = isinstance(step, tuple) and len(step) == 2
     require(pair, prefix + "loss must give (loss, model_state).")
     loss, model_state = step
@@ -88,24 +92,14 @@ def _check_functions(problem: Problem, batch: Examples) -> None:
         _layout(model_state, skip=0) == _layout(start[1], skip=0),
         prefix + "loss must keep the structure, shapes and dtypes of the model state.",
     )
-    scores = _attempt(problem, "evaluate", lambda: jax.eval_shape(problem.evaluate, *start, batch))
+    with told(prefix + "evaluate raised", problem.evaluate):
+        scores = jax.eval_shape(problem.evaluate, *start, batch)
     expected = ["loss", *([problem.metric] if problem.metric else [])]
     received = list(scores) if isinstance(scores, dict) else _describe(scores)
     require(
         isinstance(scores, dict) and set(expected) <= set(scores),
         prefix + f"evaluate must give a dict with the keys {expected}; it gives {received}.",
     )
-
-
-def _attempt(problem: Problem, what: str, call: Callable[[], Any]) -> Any:
-    """Returns what a user's function gives; its exception becomes one line."""
-    try:
-        return call()
-    except InvalidInput:
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise InvalidInput(f"Problem {problem.name!r}: {what} raised {reason}") from error
 
 
 def _layout(tree: Any, *, skip: int = 1) -> tuple:

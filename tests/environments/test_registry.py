@@ -114,7 +114,7 @@ def test_names_and_settings_that_are_none_are_refused(name, settings, message):
     [
         ("gess", {}, "Did you mean 'guess'"),
         ("number", {}, "is a int; it must be a function that gives a metarl.environments"),
-        ("raises", {}, "its factory raised RuntimeError: no coins left."),
+        ("raises", {}, "its factory raised RuntimeError: no coins left \\("),
         ("Coin", {"heads": 1}, "gave Coin; it must give a metarl.environments.Environment."),
         ("guess", {"scal": 1}, "has no setting 'scal'. Did you mean 'scale'"),
         ("guess", {"horizon": 0}, "horizon is 0; it must be a whole number of at least 1."),

@@ -109,8 +109,8 @@ def test_a_module_in_the_working_directory_adds_a_problem(own_module, factory):
     [
         ("digit-mlp", "Unknown problem 'digit-mlp'. Did you mean 'digits-mlp'?"),
         ("", "Unknown problem ''."),
-        ("no_such_module:factory", "module 'no_such_module' cannot be imported (ModuleNotFound"),
-        ("broken_problems:factory", "module 'broken_problems' cannot be imported"),
+        ("no_such_module:factory", "module 'no_such_module' cannot be imported: No module named"),
+        ("broken_problems:factory", "module 'broken_problems' cannot be imported: "),
         (
             "own_problems:two_cloud",
             "Unknown factory of module own_problems 'two_cloud'. Did you mean 'two_clouds'? "
@@ -118,7 +118,7 @@ def test_a_module_in_the_working_directory_adds_a_problem(own_module, factory):
         ),
         ("own_problems:NUMBER", "NUMBER is not a function, class or Problem."),
         ("own_problems:gives_a_number", "gives_a_number() gave int; it must give a metarl"),
-        ("own_problems:fails", "fails() raised KeyError: 'column'."),
+        ("own_problems:fails", "fails() raised KeyError: 'column' (own_problems.py:"),
         ("own problems:two_clouds", "is not of the form my_module:factory"),
         ("own_problems:", "is not of the form my_module:factory"),
         ("../own_problems.py:two_clouds", "is not of the form my_module:factory"),

@@ -27,6 +27,7 @@ import numpy as np
 from gymnasium import spaces
 
 from metarl.errors import InvalidInput, require
+from metarl.user_code import told
 
 from .encoding import feature_size
 from .environment import SPLITS, Environment, Split
@@ -132,12 +133,8 @@ def from_gymnasium(
 
 
 def _draw(about: str, sample_kwargs: Any, generator: np.random.Generator, split: Split) -> Kwargs:
-    try:
+    with told(f"{about}: sample_kwargs raised", sample_kwargs):
         kwargs = sample_kwargs(generator, split)
-    except Exception as error:
-        raise InvalidInput(
-            f"{about}: sample_kwargs raised {type(error).__name__}: {error}."
-        ) from error
     require(
         isinstance(kwargs, Mapping),
         f"{about}: sample_kwargs gave {type(kwargs).__name__}; it must give a dict of the arguments "
@@ -147,12 +144,8 @@ def _draw(about: str, sample_kwargs: Any, generator: np.random.Generator, split:
 
 
 def _make(about: str, make_env: Any, kwargs: Mapping[str, Any]) -> gymnasium.Env:
-    try:
+    with told(f"{about}: make_env with {dict(kwargs)} raised", make_env):
         env = make_env(**kwargs)
-    except Exception as error:
-        raise InvalidInput(
-            f"{about}: make_env with {dict(kwargs)} raised {type(error).__name__}: {error}."
-        ) from error
     require(
         isinstance(env, gymnasium.Env),
         f"{about}: make_env gave {type(env).__name__}; it must give a gymnasium.Env.",

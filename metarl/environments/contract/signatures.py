@@ -16,6 +16,7 @@ import numpy as np
 from gymnasium import spaces
 
 from metarl.errors import InvalidInput, require
+from metarl.user_code import told
 
 from .encoding import draw_member, feature_size
 from .environment import SPLITS, Environment, Split, Step
@@ -120,13 +121,8 @@ def _check_array(about: str, value: Any, shape: tuple[int, ...], kind: str) -> N
 
 def _shapes(about: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Returns the shapes of what a user's function gives; its errors become `InvalidInput`."""
-    try:
+    with told(f"{about} raised", function):
         return jax.eval_shape(lambda *traced: function(*traced), *arguments)
-    except InvalidInput:
-        raise
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InvalidInput(f"{about} raised {type(error).__name__}: {reason}.") from error
 
 
 def _described(value: Any) -> str:

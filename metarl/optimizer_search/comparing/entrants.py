@@ -92,14 +92,20 @@ def own_entrant(text: str) -> Entrant:
     Raises:
       InvalidInput: it cannot be imported, or gives no transform.
     """
-    call_own("optimizer", text, optax.GradientTransformation, learning_rate=1e-3)
+
+    def make(learning_rate: Any, total_steps: int, key: jax.Array) -> optax.GradientTransformation:
+        return call_own(
+            "optimizer", text, optax.GradientTransformation, learning_rate=learning_rate
+        )
+
+    make(1e-3, 1, jax.random.key(0))
     factory = find_own("optimizer", text, optax.GradientTransformation)
     require(
         not isinstance(factory, optax.GradientTransformation),
         f"Optimizer {text!r} is a transform already; name the function that makes it of a learning rate, for that is "
         "what is tuned.",
     )
-    return Entrant(text, lambda rate, total_steps, key: factory(rate), is_own=True)
+    return Entrant(text, make, is_own=True)
 
 
 def entrant(text: str) -> Entrant:

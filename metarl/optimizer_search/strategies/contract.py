@@ -17,6 +17,7 @@ import numpy as np
 
 from metarl.errors import InvalidInput, require
 from metarl.update_rules import Grammar
+from metarl.user_code import told
 
 State = Any  # a PyTree of arrays
 ArrayLike = Any  # numpy or jax
@@ -69,10 +70,13 @@ def checked(strategy: Strategy, grammar: Grammar, name: str) -> Strategy:
     """
 
     def init(key: jax.Array) -> State:
-        return _checked_state(strategy.init(key), f"Strategy {name!r}: init")
+        with told(f"Strategy {name!r}: init raised", strategy.init):
+            state = strategy.init(key)
+        return _checked_state(state, f"Strategy {name!r}: init")
 
     def ask(key: jax.Array, state: State, count: int) -> tuple[State, Proposals]:
-        answer = strategy.ask(key, state, count)
+        with told(f"Strategy {name!r}: ask raised", strategy.ask):
+            answer = strategy.ask(key, state, count)
         state, proposals = _checked_pair(answer, f"Strategy {name!r}: ask", "state, Proposals")
         require(
             isinstance(proposals, Proposals),
@@ -86,7 +90,8 @@ def checked(strategy: Strategy, grammar: Grammar, name: str) -> Strategy:
     def tell(
         key: jax.Array, state: State, proposals: Proposals, feedback: Feedback
     ) -> tuple[State, dict[str, float]]:
-        answer = strategy.tell(key, state, proposals, feedback)
+        with told(f"Strategy {name!r}: tell raised", strategy.tell):
+            answer = strategy.tell(key, state, proposals, feedback)
         state, metrics = _checked_pair(answer, f"Strategy {name!r}: tell", "state, metrics")
         metrics = _checked_metrics(metrics, f"Strategy {name!r}: tell")
         return _checked_state(state, f"Strategy {name!r}: tell"), metrics

@@ -214,7 +214,7 @@ def test_another_protocol_is_refused(tmp_path):
     ("text", "message"),
     [
         ("own_optimizers:heavy_bal", "Did you mean 'heavy_ball'?"),
-        ("own_optimizers:broken", "broken(learning_rate) raised RuntimeError: no such luck."),
+        ("own_optimizers:broken", "broken(learning_rate) raised RuntimeError: no such luck ("),
         ("own_optimizers:number", "number(learning_rate) gave float"),
         ("own_optimizers:ready", "is a transform already; name the function that makes it"),
         ("nowhere_at_all:factory", "cannot be imported"),
