@@ -267,9 +267,11 @@ def _restore(job: Job[State], run: RunDirectory, progress: Progress) -> Snapshot
         run.metrics.truncate(after=0)
         return Snapshot(job.init(), 0, 0.0)
     arrays, meta = saved
+    # before anything on disk is touched, for a job may refuse what an older version saved
+    snapshot = Snapshot(job.load(arrays, meta["job"]), meta["generation"], meta["seconds"])
     run.metrics.truncate(after=meta["generation"])
     run.checkpoints.set_aside_after(meta["generation"])
-    return Snapshot(job.load(arrays, meta["job"]), meta["generation"], meta["seconds"])
+    return snapshot
 
 
 def _known_end(run: RunDirectory) -> _End | None:

@@ -23,6 +23,7 @@ from .named_rules import Found as Found
 from .named_rules import NamedRule as NamedRule
 from .named_rules import resolve as resolve
 from .primitives import BINARY as BINARY
+from .primitives import LANGUAGE as LANGUAGE
 from .primitives import OPERANDS as OPERANDS
 from .primitives import PRIMITIVES as PRIMITIVES
 from .primitives import UNARY as UNARY
@@ -40,6 +41,7 @@ from .spaces import space_names as space_names
 
 __all__ = [
     "BINARY",
+    "LANGUAGE",
     "NAMED_RULES",
     "OPERANDS",
     "PRIMITIVES",

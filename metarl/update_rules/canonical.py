@@ -12,12 +12,12 @@ infinities and NaN (whose payload does not count), in every precision:
 | x + -y to x - y, x - -y to x + y, -x + y to y - x | subtraction adds the negated number |
 | -x * y and x * -y to -(x * y), -x / y to -(x / y) | rounding is symmetric in the sign |
 | sqrt(-x) to sqrt(x), log(-x) to log(x) | both take the absolute value |
-| sign(sign(x)) to sign(x); clip(clip(x, a), b) to clip(x, min(a, b)) | exact |
+| sign(sign(x)) to sign(x); drop(drop(x, a), a) to drop(x, a); clip(clip(x, a), b) to clip(x, min(a, b)) | exact |
 | sums, differences, products of whole numbers to a number | while below 2^8: exact in every float |
 
 Not rewritten, for these do change values: x / 1 (epsilon is added to the divisor), x * 0 and x - x
-(infinity, NaN), sign(exp(x)) (0 on underflow), -(x - y) and sign(-x) (sign of zero). Parts that draw
-random numbers are never merged nor reordered among each other, so the draws keep their order.
+(infinity, NaN), sign(exp(x)) (0 on underflow), -(x - y) and sign(-x) (sign of zero). A draw is a value like
+any other, and no rewriting takes a draw away, so that the rest keep their numbers.
 
 An exact power is the scope's affair: where x ^ 1 is computed by logarithms it equals x only to
 rounding.
@@ -53,6 +53,8 @@ def _unary(node: Unary) -> Expression:
             return Unary(name, x)
         case Unary("sign", Unary("sign") as inner):
             return inner
+        case Unary("drop", Unary("drop", _, inner) as once, outer) if inner == outer:
+            return once
         case Unary("clip", Unary("clip", x, inner), outer) if (
             inner is not None and outer is not None
         ):
@@ -83,7 +85,7 @@ def _binary(node: Binary) -> Expression:
             return _binary(Binary("-", x, y))
         case Binary("-", x, Unary("-", y)):
             return _binary(Binary("+", x, y))
-        case Binary("+", Unary("-", x), y) if _may_swap(x, y):
+        case Binary("+", Unary("-", x), y):
             return _binary(Binary("-", y, x))
     return _ordered(node)
 
@@ -100,7 +102,7 @@ def _folded(name: str, x: float, y: float) -> Expression | None:
 
 def _ordered(node: Binary) -> Binary:
     left, right = node.left, node.right
-    if node.name in _COMMUTATIVE and _order(right) < _order(left) and _may_swap(left, right):
+    if node.name in _COMMUTATIVE and _order(right) < _order(left):
         return Binary(node.name, right, left)
     return node
 
@@ -123,10 +125,6 @@ _PLACE = {
     **{f"unary {name}": place for place, name in enumerate(UNARY)},
     **{f"binary {name}": place for place, name in enumerate(BINARY)},
 }
-
-
-def _may_swap(left: Expression, right: Expression) -> bool:
-    return not (_is_random(left) and _is_random(right))
 
 
 def _is_constant(node: Expression) -> bool:

@@ -17,7 +17,7 @@ import optax
 
 from metarl.errors import InvalidInput, require
 
-from .expression import Expression, Operand, evaluate, needs, walk
+from .expression import Expression, Operand, draws, evaluate, needs, walk
 from .leaf_scope import LeafScope
 from .named_rules import resolve
 from .primitives import MOST_STEPS, OPERANDS
@@ -112,14 +112,15 @@ def scale_by_rule(
     """Returns the transform from gradients to a rule's updates, learning rate and sign not yet applied.
 
     The arguments are those of `to_optax`. Updates have the gradients' types; averages are corrected for their start at
-    zero as in `optax.adam`; random keys are derived by step, by leaf and by draw.
+    zero as in `optax.adam`; random keys are derived by step, by leaf and by draw, of which a step has one for each
+    noise and one for each rate of `drop`.
 
     Raises:
       InvalidInput: see `to_optax`; from `update`, when the rule needs the parameters and got none, or when gradients
         are not real floating-point arrays.
     """
     expression = as_rule(rule).expression
-    needed = needs(expression)
+    needed, drawn = needs(expression), draws(expression)
     _check_rates(b1=b1, b2=b2, b3=b3)
     require(
         not isinstance(eps, int | float) or eps >= 0.0, f"eps must not be negative; received {eps}."
@@ -157,7 +158,7 @@ def scale_by_rule(
 
         def update_leaf(g: Any, m: Any, v: Any, y: Any, w: Any, key: Any) -> jax.Array:
             # A weakly typed array: eps adapts to the leaf's type, and a number divided by zero is infinite.
-            scope = LeafScope(g, m, v, y, w, t, total_steps, jnp.asarray(eps), key)
+            scope = LeafScope(g, m, v, y, w, t, total_steps, jnp.asarray(eps), key, drawn)
             return jnp.broadcast_to(evaluate(expression, scope), g.shape).astype(g.dtype)
 
         leaves, structure = jax.tree.flatten(updates)

@@ -92,22 +92,20 @@ class _JaxWriter(SourceWriter):
     def call(self, function: str, *arguments: Any) -> Code:
         return super().call("power" if function == "pow" else function, *arguments)
 
-    def normal(self) -> Code:
-        number = self._fold_in()
+    def draw_normal(self, number: int) -> Code:
+        self._fold_in(number)
         self.lines.append(f"noise_{number} = jax.random.normal(key_{number}, g.shape, g.dtype)")
         return Code(self, f"noise_{number}")
 
-    def keep(self, x: Any, rate: float) -> Code:
-        number = self._fold_in()
+    def draw_kept(self, number: int, rate: float) -> Code:
+        self._fold_in(number)
         kept = f"jax.random.bernoulli(key_{number}, {self.code(1.0 - rate).text}, g.shape)"
         self.lines.append(f"kept_{number} = {kept}")
-        return self.call("where", Code(self, f"kept_{number}"), x, 0.0)
+        return Code(self, f"kept_{number}")
 
-    def _fold_in(self) -> int:
+    def _fold_in(self, number: int) -> None:
         self.used |= {"g", "key"}
-        number = self.next_draw()
         self.lines.append(f"key_{number} = jax.random.fold_in(key, {number})")
-        return number
 
 
 def _moments(writer: SourceWriter) -> list[tuple[str, str, str, int, str]]:

@@ -93,16 +93,16 @@ class _TorchWriter(SourceWriter):
             return Code(self, code.text.replace("torch.", "_", 1), code.kind)
         return code
 
-    def normal(self) -> Code:
-        return self._draw("noise", "normal_(generator=generator)")
+    def draw_normal(self, number: int) -> Code:
+        return self._draw(f"noise_{number}", "normal_(generator=generator)")
 
-    def keep(self, x: Any, rate: float) -> Code:
-        kept = self._draw("kept", f"bernoulli_({self.code(1.0 - rate).text}, generator=generator)")
-        return self.call("where", Code(self, f"{kept.text} > 0.0"), x, 0.0)
+    def draw_kept(self, number: int, rate: float) -> Code:
+        share = self.code(1.0 - rate).text
+        kept = self._draw(f"kept_{number}", f"bernoulli_({share}, generator=generator)")
+        return Code(self, f"{kept.text} > 0.0")
 
-    def _draw(self, kind: str, method: str) -> Code:
+    def _draw(self, name: str, method: str) -> Code:
         self.used |= {"g", "generator"}
-        name = f"{kind}_{self.next_draw()}"
         self.lines.append(f"{name} = torch.empty_like(g).{method}")
         return Code(self, name)
 

@@ -49,6 +49,9 @@ class Binary:
 
 Expression = Operand | Number | Unary | Binary
 
+Draw = tuple[str, float]  # the name of a random primitive and its constant, 0 for an operand
+_PLACE = {name: place for place, name in enumerate((*OPERANDS, *UNARY))}
+
 
 def children(node: Expression) -> tuple[Expression, ...]:
     """Returns the arguments of a node, left to right."""
@@ -81,40 +84,42 @@ def needs(node: Expression) -> frozenset[Need]:
     return frozenset(found)
 
 
+def draws(node: Expression) -> list[Draw]:
+    """Returns what an expression draws at a step: each once, in an order that the text does not change."""
+    found: set[Draw] = set()
+    for part in walk(node):
+        match part:
+            case Operand(name=name) if "random" in OPERANDS[name].needs:
+                found.add((name, 0.0))
+            case Unary(name=name, constant=float() as rate) if "random" in UNARY[name].needs:
+                found.add((name, rate))
+    return sorted(found, key=lambda draw: (_PLACE[draw[0]], -draw[1]))
+
+
 def evaluate(node: Expression, scope: Scope) -> Any:
     """Returns the value of an expression in a scope.
 
-    Arguments are evaluated from left to right. Equal deterministic parts are computed once; each
-    `noise` and each `drop` draws anew. Numbers are Python floats, so a part made of nothing else
-    stays one.
+    Arguments are evaluated from left to right, and equal parts once. Numbers are Python floats, so a
+    part made of nothing else stays one.
     """
-    value, _ = _evaluate(node, scope, {})
-    return value
+    return _evaluate(node, scope, {})
 
 
-def _evaluate(node: Expression, scope: Scope, known: dict[Expression, Any]) -> tuple[Any, bool]:
-    """Returns the value of a node, and whether it is random."""
+def _evaluate(node: Expression, scope: Scope, known: dict[Expression, Any]) -> Any:
     if node in known:
-        return known[node], False
-    arguments = [_evaluate(child, scope, known) for child in children(node)]
-    values = [value for value, _ in arguments]
-    random = any(is_random for _, is_random in arguments)
+        return known[node]
+    values = [_evaluate(child, scope, known) for child in children(node)]
     match node:
         case Number(value=number):
-            return number, False
+            return number
         case Operand(name=name):
-            row = OPERANDS[name]
-            value = row.evaluate(scope)
+            value = OPERANDS[name].evaluate(scope)
         case Unary(name=name, constant=constant):
-            row = UNARY[name]
-            value = row.evaluate(scope, *values, *(() if constant is None else (constant,)))
+            value = UNARY[name].evaluate(scope, *values, *(() if constant is None else (constant,)))
         case Binary(name=name):
-            row = BINARY[name]
-            value = _apply(row, scope, *values)
-    random = random or "random" in row.needs
-    if not random:
-        known[node] = value
-    return value, random
+            value = _apply(BINARY[name], scope, *values)
+    known[node] = value
+    return value
 
 
 def _apply(row: Primitive, scope: Scope, left: Any, right: Any) -> Any:

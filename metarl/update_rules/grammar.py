@@ -6,9 +6,6 @@ later group may pick it. The value of the last group is the rule. A token is an 
 vocabulary of its slot: an operand slot of group k (from 0) offers the operands of the space, then
 the values of groups 0 ... k - 1.
 
-Two values of one group that draws random numbers are two draws: a rule is an expression, and an
-expression draws anew wherever `noise` or `drop` is written.
-
 Letters: D depth; L = 5 D tokens; B batch; W width, the largest vocabulary.
 
 Reference: Bello et al. (2017), arXiv:1709.07417, section 3 and figure 3.

@@ -6,13 +6,14 @@ only for what the rule uses; under `vmap`, on a GPU or TPU, JAX turns the same s
 select one". The semantics is one, and bits are promised for each of the two ways, not between them.
 
 Everything works on flat vectors [P] of parameters. Random primitives read a fixed table at an offset hashed from seed,
-step and slot, which costs a slice where a generator would cost more than the rest of the step.
+step, name and constant, which costs a slice where a generator would cost more than the rest of the step.
 
 Letters: P parameters, D groups (depth), L = 5 D tokens.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .expression import Expression, evaluate
+from .expression import Draw, Expression, evaluate
 from .grammar import Grammar
 from .primitives import BINARY, UNARY, share_of_run
 from .spaces import SCALE
@@ -115,19 +116,17 @@ class Interpreter:
         Returns:
           The update, [P]; not finite where the rule fails.
         """
-        scope = _scope(self, moments, g, w, t, total_steps)
-        draw = _Draw(randomness, seed, t, g.size)
+        scope = _scope(self, moments, g, w, t, total_steps, _Draw(randomness, seed, t, g.size))
         operands = self.grammar.operand_expressions
         values: list[jax.Array] = []
         for group in range(self.grammar.depth):
             slots = tokens[5 * group : 5 * group + 5]
             arguments = []
             for side in range(2):
-                draw_here = draw.at(4 * group + side)
-                choices = [_constant_shape(operand, scope, draw_here) for operand in operands]
+                choices = [_constant_shape(operand, scope) for operand in operands]
                 choices += [lambda value=value: value for value in values]
                 argument = lax.switch(slots[side], choices)
-                functions = _unary_branches(self.grammar, scope, draw.at(4 * group + 2 + side))
+                functions = _unary_branches(self.grammar, scope)
                 arguments.append(lax.switch(slots[2 + side], functions, argument))
             combine = _binary_branches(self.grammar, scope)
             values.append(lax.switch(slots[4], combine, *arguments))
@@ -149,24 +148,22 @@ def power(x: jax.Array, y: Any) -> jax.Array:
 
 
 class _Draw:
-    """Slices of the random tables, at an offset hashed from seed, step and slot."""
+    """Slices of the random tables, at an offset hashed from seed, step and what is drawn."""
 
-    def __init__(self, randomness: Randomness, seed: jax.Array, t: jax.Array, size: int, slot=0):
+    def __init__(self, randomness: Randomness, seed: jax.Array, t: jax.Array, size: int):
         self._inputs = (randomness, seed, t, size)
-        self._slot = slot
 
-    def at(self, slot: int) -> _Draw:
-        return _Draw(*self._inputs, slot=slot)
-
-    def normal(self) -> jax.Array:
-        return self._slice(self._inputs[0].normal)
+    def normal(self, name: str) -> jax.Array:
+        return self._slice(self._inputs[0].normal, (name, 0.0))
 
     def keep(self, x: jax.Array, rate: float) -> jax.Array:
-        return jnp.where(self._slice(self._inputs[0].uniform) < rate, 0.0, x)
+        return jnp.where(self._slice(self._inputs[0].uniform, ("drop", rate)) < rate, 0.0, x)
 
-    def _slice(self, table: jax.Array) -> jax.Array:
+    def _slice(self, table: jax.Array, draw: Draw) -> jax.Array:
         _, seed, t, size = self._inputs
-        parts = (jnp.asarray(seed), jnp.asarray(t), jnp.asarray(self._slot + 1))
+        # by name, so that the numbers do not depend on what else the grammar offers
+        number = jnp.uint32(zlib.crc32(repr(draw).encode()))
+        parts = (jnp.asarray(seed), jnp.asarray(t), number)
         mixed = jnp.uint32(0)
         for part, multiplier in zip(parts, _HASH_MULTIPLIERS, strict=True):
             mixed = (mixed ^ part.astype(jnp.uint32)) * jnp.uint32(multiplier)
@@ -181,8 +178,9 @@ def _scope(
     w: jax.Array,
     t: jax.Array,
     total_steps: jax.Array,
-) -> Callable[[_Draw], SimpleNamespace]:
-    """Returns a maker of scopes that differ only in where random primitives draw."""
+    draw: _Draw,
+) -> SimpleNamespace:
+    """Returns what rules look at in one step."""
     corrections = 1.0 / (1.0 - moments.decay)
 
     class Scope(SimpleNamespace):
@@ -194,41 +192,34 @@ def _scope(
 
     steps = {"t": jnp.asarray(t, jnp.int32), "total_steps": jnp.asarray(total_steps, jnp.int32)}
     library = {"xp": jnp, "scalar": jnp, "power": power}
-
-    def make(draw: _Draw) -> SimpleNamespace:
-        drawn = {"normal": draw.normal, "keep": draw.keep}
-        return Scope(g=g, w=w, epsilon=interpreter.epsilon, **steps, **library, **drawn)
-
-    return make
+    drawn = {"normal": draw.normal, "keep": draw.keep}
+    return Scope(g=g, w=w, epsilon=interpreter.epsilon, **steps, **library, **drawn)
 
 
-def _constant_shape(operand: Expression, scope, draw: _Draw) -> Callable[[], jax.Array]:
+def _constant_shape(operand: Expression, scope: Any) -> Callable[[], jax.Array]:
     def branch() -> jax.Array:
-        here = scope(draw)
-        return jnp.broadcast_to(jnp.asarray(evaluate(operand, here), here.g.dtype), here.g.shape)
+        value = jnp.asarray(evaluate(operand, scope), scope.g.dtype)
+        return jnp.broadcast_to(value, scope.g.shape)
 
     return branch
 
 
-def _unary_branches(grammar: Grammar, scope, draw: _Draw) -> list[Callable]:
+def _unary_branches(grammar: Grammar, scope: Any) -> list[Callable]:
     def branch(name: str | None, constant: float | None) -> Callable:
         if name is None:
             return lambda x: x
         if name == SCALE:
             return lambda x: constant * x
         constants = () if constant is None else (constant,)
-        return lambda x: UNARY[name].evaluate(scope(draw), x, *constants)
+        return lambda x: UNARY[name].evaluate(scope, x, *constants)
 
     return [branch(name, constant) for name, constant in grammar.unary_functions]
 
 
-_NO_DRAW = SimpleNamespace(normal=None, keep=None)  # binary primitives draw nothing
-
-
-def _binary_branches(grammar: Grammar, scope) -> list[Callable]:
+def _binary_branches(grammar: Grammar, scope: Any) -> list[Callable]:
     def branch(name: str) -> Callable:
         if name == "keep":
             return lambda x, y: x
-        return lambda x, y: BINARY[name].evaluate(scope(_NO_DRAW), x, y)
+        return lambda x, y: BINARY[name].evaluate(scope, x, y)
 
     return [branch(name) for name in grammar.binary_names]

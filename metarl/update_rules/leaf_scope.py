@@ -5,12 +5,13 @@ Letters: P entries of one leaf, of any shape.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from .expression import Draw
 from .primitives import share_of_run
 
 _LARGEST_MULTIPLIED_EXPONENT = 16
@@ -29,7 +30,7 @@ class LeafScope:
     total_steps: Any  # [], a whole number; None if the run's length is not known
     epsilon: jax.Array  # []
     key: jax.Array  # consumed by folding in the number of each draw
-    draws: int = field(default=0, init=False)
+    draws: list[Draw]  # of the rule, numbered from 1
 
     xp = jnp
     scalar = jnp
@@ -38,11 +39,11 @@ class LeafScope:
     def progress(self) -> Any:
         return share_of_run(self)
 
-    def normal(self) -> jax.Array:
-        return jax.random.normal(self._next_key(), self.g.shape, self.g.dtype)
+    def normal(self, name: str) -> jax.Array:
+        return jax.random.normal(self._key_of((name, 0.0)), self.g.shape, self.g.dtype)
 
     def keep(self, x: Any, rate: float) -> jax.Array:
-        kept = jax.random.bernoulli(self._next_key(), 1.0 - rate, self.g.shape)
+        kept = jax.random.bernoulli(self._key_of(("drop", rate)), 1.0 - rate, self.g.shape)
         return jnp.where(kept, x, 0.0)
 
     def power(self, x: Any, y: Any) -> jax.Array:
@@ -51,6 +52,5 @@ class LeafScope:
             return x ** int(y)  # by multiplications
         return jnp.power(x, y)
 
-    def _next_key(self) -> jax.Array:
-        self.draws += 1
-        return jax.random.fold_in(self.key, self.draws)
+    def _key_of(self, draw: Draw) -> jax.Array:
+        return jax.random.fold_in(self.key, 1 + self.draws.index(draw))

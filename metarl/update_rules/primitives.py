@@ -10,6 +10,12 @@ Letters: g gradient; w parameter; m, v, y bias-corrected moving averages of g, g
 taken so far; T steps of the whole run; p = min(t, T) / T progress in [0, 1]; q, in [0, 1), the
 share of a cycle; P parameters.
 
+Chance is drawn once a step, and then it is a value like g: one normal vector for `noise`, another
+for `annealed_noise`, one mask for every rate of `drop`; these are independent of each other, and
+new at every step and in every array of parameters. So equal text has equal value: `noise - noise`
+is 0 and `drop(g, 0.1) * drop(m, 0.1)` is `drop(g * m, 0.1)`. Two masks of one rate cannot be
+written; masks of two rates can.
+
 References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcement Learning", ICML
 2017 (the space `icml`) and arXiv:1709.07417 (the space `arxiv`, which adds the decays and annealed
 noise).
@@ -74,11 +80,14 @@ class Scope(Protocol):
     def scalar(self) -> Any:
         """The library for scalars of t and progress: jax.numpy, math ..."""
 
-    def normal(self) -> Any:
-        """Returns fresh standard normal noise, [P]."""
+    def normal(self, name: str) -> Any:
+        """Returns the standard normal noise of an operand, [P]; at one step always the same."""
 
     def keep(self, x: Any, rate: float) -> Any:
-        """Returns x, [P], each entry set to 0 with probability `rate`; the rest not rescaled."""
+        """Returns x, [P], each entry set to 0 with probability `rate`; the rest not rescaled.
+
+        At one step, a rate always sets the same entries to 0.
+        """
 
     def power(self, x: Any, y: Any) -> Any:
         """Returns x ^ y; NaN where x < 0 and y is no integer, [P]."""
@@ -204,16 +213,18 @@ PRIMITIVES = (
     ),
     _operand(
         "noise",
-        "normal noise of variance 0.01",
+        "normal noise of variance 0.01, one draw a step",
         r"\mathcal{N}(0, 0.01)",
-        lambda s: 0.1 * s.normal(),
+        lambda s: 0.1 * s.normal("noise"),
         "random",
     ),
     _operand(
         "annealed_noise",
-        "normal noise of variance (1 + t)^-0.55",
+        "normal noise of variance (1 + t)^-0.55, one draw a step",
         r"\mathcal{N}\left(0, (1 + t)^{-0.55}\right)",
-        lambda s: s.normal() * s.scalar.exp(_ANNEALING_EXPONENT * s.scalar.log(1.0 + s.t)),
+        lambda s: (
+            s.normal("annealed_noise") * s.scalar.exp(_ANNEALING_EXPONENT * s.scalar.log(1.0 + s.t))
+        ),
         "random",
         "count",
         source="arxiv",
@@ -289,7 +300,7 @@ PRIMITIVES = (
     Primitive(
         "drop",
         "unary",
-        "x, each entry set to 0 with probability c, survivors not rescaled",
+        "x, each entry set to 0 with probability c, survivors not rescaled; one mask a step for each c",
         r"\mathrm{{drop}}\left({x}, {c}\right)",
         lambda s, x, c: s.keep(x, c),
         needs=frozenset({"random"}),
@@ -314,6 +325,17 @@ PRIMITIVES = (
         lambda s, x, y: s.power(x, y),
         precedence=4,
     ),
+)
+
+# What the text of a rule means. Version 1, before November 2026: chance was drawn anew wherever it
+# was written in a compiled or exported rule, and once where tokens used a value again; restarts
+# could come a step late.
+LANGUAGE = MappingProxyType(
+    {
+        "version": 2,
+        "chance": "one draw a step of each noise and of each rate of drop",
+        "cycles": "((cycles min(t, T)) mod T) / T, in whole numbers",
+    }
 )
 
 OPERANDS = MappingProxyType({row.name: row for row in PRIMITIVES if row.kind == "operand"})

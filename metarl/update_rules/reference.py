@@ -19,6 +19,7 @@ import numpy as np
 
 from metarl.errors import require
 
+from .expression import Draw, draws
 from .primitives import share_of_run
 from .rule import Rule
 
@@ -66,7 +67,8 @@ def reference_update(
     g = np.asarray(g)
     require(np.issubdtype(g.dtype, np.floating), f"g holds {g.dtype}; give floating numbers.")
     arrays = {name: _cast(given[name], g.dtype) for name in ("m", "v", "y", "w")}
-    scope = NumpyScope(g=g, t=t, total_steps=total_steps, epsilon=epsilon, rng=rng, **arrays)
+    drawn = {draw: _draw(draw, g, rng) for draw in draws(rule.expression)}
+    scope = NumpyScope(g=g, t=t, total_steps=total_steps, epsilon=epsilon, drawn=drawn, **arrays)
     with np.errstate(all="ignore"):  # overflow and 0 / 0 are how a rule fails
         return np.broadcast_to(np.asarray(rule.evaluate(scope), g.dtype), g.shape)
 
@@ -83,7 +85,7 @@ class NumpyScope:
     t: int
     total_steps: int | None
     epsilon: float
-    rng: np.random.Generator | None
+    drawn: dict[Draw, np.ndarray]  # normal, or uniform in [0, 1) for masks
 
     @property
     def xp(self) -> _Library:
@@ -100,16 +102,15 @@ class NumpyScope:
         """The share of the run that is done."""
         return share_of_run(self)
 
-    def normal(self) -> np.ndarray:
-        """Returns fresh standard normal noise, [P]."""
-        assert self.rng is not None
-        return self.rng.standard_normal(self.g.shape).astype(self.g.dtype)
+    def normal(self, name: str) -> np.ndarray:
+        """Returns the standard normal noise of an operand, [P]."""
+        return self.drawn[name, 0.0]
 
     def keep(self, x: Any, rate: float) -> np.ndarray:
         """Returns x, [P], each entry set to 0 with probability `rate`."""
-        assert self.rng is not None
-        dropped = self.rng.random(self.g.shape) < rate
-        return np.where(dropped, self.g.dtype.type(0.0), _cast(x, self.g.dtype))
+        return np.where(
+            self.drawn["drop", rate] < rate, self.g.dtype.type(0.0), _cast(x, self.g.dtype)
+        )
 
     def power(self, x: Any, y: Any) -> np.ndarray:
         """Returns x ^ y: NaN where x < 0 and y is no integer; x ^ 0 is 1 and x ^ 1 is x."""
@@ -117,6 +118,12 @@ class NumpyScope:
         value = np.where((x < 0) & (y != np.floor(y)), np.nan, np.power(x, y))
         value = np.where(y == 0, 1.0, np.where(y == 1, x, value))
         return value.astype(self.g.dtype)
+
+
+def _draw(draw: Draw, g: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    assert rng is not None
+    is_mask = draw[0] == "drop"
+    return rng.random(g.shape) if is_mask else rng.standard_normal(g.shape).astype(g.dtype)
 
 
 class _Library:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .expression import Expression, Operand, evaluate, walk
+from .expression import Draw, Expression, Operand, draws, evaluate, walk
 from .primitives import OPERANDS, share_of_run
 from .printer import number_text
 
@@ -95,10 +95,12 @@ class SourceWriter:
         self.lines: list[str] = []
         self.used: set[str] = set()
         self._variables: dict[str, str] = {}
-        self._draws = 0
+        self._draws: list[Draw] = []
+        self._drawn: dict[Draw, Code] = {}
 
     def write(self, expression: Expression) -> Code:
         """Writes an expression and returns the code of its value."""
+        self._draws = draws(expression)
         names = [part.name for part in walk(expression) if isinstance(part, Operand)]
         for name in dict.fromkeys(names):
             row = OPERANDS[name]
@@ -152,11 +154,20 @@ class SourceWriter:
 
     scalar = xp
 
-    def normal(self) -> Code:
-        raise NotImplementedError("each language draws in its own way")
+    def normal(self, name: str) -> Code:
+        return self._once((name, 0.0), self.draw_normal)
 
     def keep(self, x: Any, rate: float) -> Code:
-        raise NotImplementedError("each language draws in its own way")
+        kept = self._once(("drop", rate), lambda number: self.draw_kept(number, rate))
+        return self.call("where", kept, x, 0.0)
+
+    def draw_normal(self, number: int) -> Code:
+        """Writes the draw of that number, standard normal; each language draws in its own way."""
+        raise NotImplementedError
+
+    def draw_kept(self, number: int, rate: float) -> Code:
+        """Writes the draw of that number, true with probability 1 - rate."""
+        raise NotImplementedError
 
     def power(self, x: Any, y: Any) -> Code:
         base, exponent = self.code(x), self.code(y)
@@ -207,10 +218,10 @@ class SourceWriter:
         name = self._variables.get(value.text)
         return Code(self, name, value.kind) if name else value
 
-    def next_draw(self) -> int:
-        """Returns the number of a random draw, from 1."""
-        self._draws += 1
-        return self._draws
+    def _once(self, draw: Draw, write: Callable[[int], Code]) -> Code:
+        if draw not in self._drawn:
+            self._drawn[draw] = write(1 + self._draws.index(draw))
+        return self._drawn[draw]
 
     def _value(self, name: str, kind: int = ARRAY) -> Code:
         self.used.add(name)

@@ -84,6 +84,10 @@ def test_rules_of_the_grammar_keep_their_bits_in_both_precisions(space, depth):
         ("sqrt(-g)", "sqrt(g)"),
         ("log(--g)", "log(g)"),
         ("sign(sign(g))", "sign(g)"),
+        ("drop(drop(g, 0.3), 0.3)", "drop(g, 0.3)"),
+        ("drop(m, 0.3) + drop(g, 0.1)", "drop(g, 0.1) + drop(m, 0.3)"),
+        ("noise + annealed_noise", "noise + annealed_noise"),
+        ("-noise + annealed_noise", "annealed_noise - noise"),
         ("clip(clip(g, 1e-3), 1e-4)", "clip(g, 1e-4)"),
         ("clip(clip(g, 1e-5), 1e-4)", "clip(g, 1e-5)"),
         ("(1 + 1) * g", "2 * g"),
@@ -111,8 +115,9 @@ def test_equal_rules_get_one_form(text, canonical):
         "g + (m + v)",  # rounding
         "1e-4 + 2",  # rounding
         "1 + 256",  # beyond what bfloat16 holds
-        "noise - noise",  # two draws
-        "drop(m, 0.3) + drop(g, 0.3)",  # the order of draws
+        "noise - noise",  # infinity, after a long way
+        "noise^0",  # a draw would go, and the next take its number
+        "drop(drop(g, 0.3), 0.1)",  # two masks
         "g / -m",  # epsilon again
         "log(exp(g))",
     ],

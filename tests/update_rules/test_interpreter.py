@@ -239,8 +239,6 @@ def test_random_numbers_depend_on_seed_step_and_place_and_on_nothing_else(tiny):
     np.testing.assert_array_equal(first, draws(tiny, "noise", t=3, seed=5))
     for other in (draws(tiny, "noise", 4, 5), draws(tiny, "noise", 3, 6)):
         assert abs(np.corrcoef(first, other)[0, 1]) < 0.1
-    product = draws(tiny, "noise * noise", t=3, seed=5)  # two draws, so not a square
-    assert (product < 0).mean() > 0.4
 
 
 X = np.array([-3.0, -2.5, -1.0, -0.5, -0.0, 0.0, 1e-3, 0.5, 1.0, 2.0, 7.3, 1e4], np.float32)

@@ -141,3 +141,114 @@ def test_a_run_is_no_longer_than_its_cycles_can_be_counted():
         assert value == pytest.approx(decays(t, longest)[-1], abs=1e-5)
     with pytest.raises(InvalidInput, match="at most 107,374,182; received 107374183"):
         to_optax("rd20", 1.0, total_steps=longest + 1)
+
+
+# The values that entries have where equal text has equal value and different draws are independent.
+CHANCES = {
+    "drop(g, 0.5) - drop(g, 0.5)": {0.0},
+    "drop(g, 0.5) * drop(m, 0.5)": {0.0, 1.0},
+    "drop(g, 0.5) + drop(m, 0.5)": {0.0, 2.0},
+    "drop(g, 0.1) + drop(g, 0.3) * 2": {0.0, 1.0, 2.0, 3.0},
+    "noise - noise": {0.0},
+    "sign(noise) * sign(noise)": {1.0},
+    "annealed_noise - annealed_noise": {0.0},
+    "sign(annealed_noise) * sign(noise)": {-1.0, 1.0},
+}
+
+
+@pytest.fixture(scope="module")
+def interpreted_chance():
+    """The compiled function from tokens [K, L] to the interpreter's updates where g and m are 1, [K, P]."""
+    operands = ("g", "m", "2", "noise", "annealed_noise")
+    unary = ("x", "drop(x, 0.1)", "drop(x, 0.3)", "drop(x, 0.5)", "sign(x)", "2 * x")
+    grammar = Grammar(Space("chance", operands, unary, ("*", "+", "-", "keep"), "chance"), depth=3)
+    interpreter, ones = Interpreter(grammar), jnp.ones(4000)
+    moments, tables = interpreter.init(4000), interpreter.randomness(4000)
+    moments = interpreter.moments(moments, ones)
+    t, total, seed = jnp.int32(3), jnp.int32(10), jnp.int32(7)
+
+    def one(row):
+        return interpreter.update(row, moments, ones, ones, t, total, seed, tables)
+
+    return jax.jit(lambda rows: jax.lax.map(one, rows)), grammar
+
+
+def first_update(optimizer):
+    ones = jnp.ones(4000)
+    return np.asarray(-optimizer.update(ones, optimizer.init(ones))[0])
+
+
+@pytest.mark.parametrize("executor", ["reference", "compiler", "exported file", "interpreter"])
+def test_equal_text_has_equal_value_where_chance_is_drawn(executor, load, interpreted_chance):
+    interpret, grammar = interpreted_chance
+    ones = np.ones(4000, np.float32)
+    if executor == "interpreter":
+        interpreted = interpret(np.stack([grammar.to_tokens(parse(text)) for text in CHANCES]))
+    for number, (text, values) in enumerate(CHANCES.items()):
+        if executor == "reference":
+            rng = np.random.default_rng(0)
+            got = reference_update(text, ones, m=ones, rng=rng)
+        elif executor == "compiler":
+            got = first_update(to_optax(text, 1.0))
+        elif executor == "exported file":
+            got = first_update(load(to_python(text, name="rule"), f"chance_{number}").rule(1.0))
+        else:
+            got = np.asarray(interpreted[number])
+        assert set(np.unique(got.round(5)).tolist()) == values, f"{executor}: {text}"
+
+
+@pytest.mark.extras
+def test_equal_text_has_equal_value_in_torch(load):
+    torch = pytest.importorskip("torch")
+    for number, (text, values) in enumerate(CHANCES.items()):
+        p = torch.nn.Parameter(torch.zeros(4000))
+        optimizer = load(to_torch(text, name="Rule"), f"chance_{number}").Rule([p], lr=1.0)
+        p.grad = torch.ones(4000)
+        optimizer.step()
+        assert set(np.unique(-p.detach().numpy().round(5)).tolist()) == values, text
+
+
+def test_a_value_that_tokens_use_again_is_the_value_that_the_rule_writes_twice(interpreted_chance):
+    """A group's value used twice, and the rule of the same text with the draw written in both places."""
+    interpret, grammar = interpreted_chance
+    operands, unary, binary = (
+        grammar.operand_expressions,
+        grammar.unary_functions,
+        grammar.binary_names,
+    )
+    g, x, drop = (
+        operands.index(parse("g").expression),
+        unary.index((None, None)),
+        unary.index(("drop", 0.5)),
+    )
+    minus, keep = binary.index("-"), binary.index("keep")
+    value = len(operands)
+    reused = np.array([g, 0, drop, x, keep, value, value, x, x, minus, value + 1, 0, x, x, keep])
+    rule = grammar.to_rule(reused)
+    assert str(rule) == "drop(g, 0.5) - drop(g, 0.5)"
+    written = np.array([g, g, drop, drop, minus, value, 0, x, x, keep, value + 1, 0, x, x, keep])
+    assert grammar.to_rule(written) == rule
+    np.testing.assert_array_equal(interpret(np.stack([reused, written])), 0.0)
+
+
+def test_the_draws_of_a_step_are_independent_of_each_other(interpreted_chance):
+    """Nine means or correlations of 4,000 entries: the standard deviation is at most 0.016, the bound 5 of them."""
+    interpret, grammar = interpreted_chance
+    texts = ("noise", "annealed_noise", "drop(g, 0.3)", "drop(g, 0.5)")
+    rows = interpret(np.stack([grammar.to_tokens(parse(text)) for text in texts]))
+    assert abs(np.corrcoef(rows) - np.eye(4)).max() < 0.08
+    for one, other, mean in (
+        ("sign(noise)", "sign(annealed_noise)", 0.0),
+        ("sign(noise)", "drop(g, 0.5)", 0.0),
+        ("drop(g, 0.3)", "drop(g, 0.5)", 0.35),
+    ):
+        assert abs(first_update(to_optax(f"{one} * {other}", 1.0)).mean() - mean) < 0.08
+
+
+def test_a_rule_that_draws_once_keeps_the_numbers_it_always_had():
+    """The key of a draw: the step's, split by leaf, with the number of the draw folded in, from 1."""
+    ones = jnp.ones(5)
+    key = jax.random.split(jax.random.fold_in(jax.random.key(3), 0), 1)[0]
+    kept = jax.random.bernoulli(jax.random.fold_in(key, 1), 0.7, (5,))
+    optimizer = to_optax("drop(g, 0.3)", 1.0, seed=3)
+    np.testing.assert_array_equal(-optimizer.update(ones, optimizer.init(ones))[0], kept)

@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from metarl.update_rules import Grammar, Space
+from metarl.update_rules import LANGUAGE, Grammar, Space
 
 from ..judging.candidates import Judgement
 
@@ -41,6 +41,7 @@ def specification(judgement: Judgement, width: int) -> dict[str, Any]:
         "problem": recipe.problem.name,
         "sizes": {"train": layout.train, "held_out": layout.held, "batch": layout.batch},
         "loss_before_training": plain_number(judgement.baseline),
+        "language": LANGUAGE["version"],
         "grammar": _grammar(recipe.grammar),
         "trial": asdict(recipe.trial),
         "held_out": recipe.held_out,

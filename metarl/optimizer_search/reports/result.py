@@ -13,6 +13,7 @@ from typing import Any
 
 from metarl.reading import read_json_object
 from metarl.reporting import write_csv, write_json
+from metarl.update_rules import LANGUAGE
 
 from ..comparing.comparison import Comparison
 from ..comparing.tables import finalists_table, sensitivity_table
@@ -39,6 +40,7 @@ class SearchResult:
       finalists: the comparison's document ({"problems": ..., "references": ...}).
       comparison: the comparison with its curves, as a plain document.
       selection: how the finalists were chosen, see `Funnel.select`; {} in runs from before it was kept.
+      language: what the rules' texts mean, see `metarl.update_rules.LANGUAGE`.
     """
 
     run_dir: str
@@ -53,6 +55,7 @@ class SearchResult:
     finalists: dict[str, Any]
     comparison: dict[str, Any]
     selection: dict[str, Any] = field(default_factory=dict)
+    language: dict[str, Any] = field(default_factory=lambda: dict(LANGUAGE))
 
     @property
     def rules_per_second(self) -> float:
@@ -80,6 +83,7 @@ class SearchResult:
             "finalists": self.finalists,
             "random_search": random_best,
             "selection": self.selection,
+            "language": self.language,
         }
 
     def write(self) -> None:
@@ -106,6 +110,7 @@ class SearchResult:
             "best": [Choice(**row) for row in document["best"]],
             "random_best": None if random_best is None else Choice(**random_best),
             "comparison": comparison,
+            "language": document.get("language", {"version": 1}),
         }
         return cls(**values)
 

@@ -26,7 +26,7 @@ from metarl.reading import read_json_object
 from metarl.reporting import write_csv, write_json
 from metarl.runs import Progress, RunDirectory, progress_on_stderr, write_arrays
 from metarl.statistics import infinities_to_json
-from metarl.update_rules import parse
+from metarl.update_rules import LANGUAGE, parse
 
 from ..comparing.comparison import Comparison, check_comparison, compare
 from ..comparing.diagnostics import diagnose
@@ -38,6 +38,7 @@ from ..reports.result import finalists_document
 from ..reports.score_tables import raw_table, score_table
 from ..settings.compare_config import PROTOCOL_VERSION, CompareConfig
 from ..settings.config import from_dict, to_dict
+from ..settings.language import require_same_language
 
 JOB = "compare"
 _MEASUREMENTS = "measurements"
@@ -67,6 +68,7 @@ def begin_comparison(
     check_comparison(entrants, config)
     stored = {
         "protocol": PROTOCOL_VERSION,
+        "language": LANGUAGE["version"],
         "optimizers": [
             {
                 "label": e.label,
@@ -126,6 +128,7 @@ def _stored(run: RunDirectory, own: Sequence[str]) -> tuple[list[Entrant], Compa
         f"{where}: it follows version {run.config.get('protocol')} of the protocol, this metarl {PROTOCOL_VERSION}; "
         "their numbers do not stand in one table. Begin a new comparison.",
     )
+    require_same_language(run.config, where)
     try:
         rows, values = run.config["optimizers"], run.config["compare"]
         needed = [r["label"] for r in rows if r["rule"] is None and is_own(r["label"])]
@@ -198,6 +201,7 @@ def _document(
         "roles": {name: roles.get(name, "own") for name in comparison.problems},
         **finalists_document(comparison, labels),
         "diagnostics": findings,
+        "language": dict(LANGUAGE),
         "details": comparison.to_document(),
     }
 

@@ -35,7 +35,7 @@ from ..journal.journal import FILE, Journal
 from ..journal.journaled import journaling
 from ..judging.evaluators import Backend, local_evaluator
 from ..reports.result import RANDOM_PREFIX, SearchResult, finalists_document
-from ..searching.search_job import SearchJob, drive_search, grammar_of
+from ..searching.search_job import Earlier, SearchJob, drive_search, grammar_of
 from ..selecting.choice import Choice
 from ..selecting.funnel import Funnel, stage
 from ..selecting.meta_overfitting import write_points
@@ -253,8 +253,8 @@ def _entrants(best: list[Choice], rival: Choice | None) -> list[Entrant]:
     return entrants
 
 
-def _earlier(config: SearchConfig) -> tuple[SearchConfig, dict[str, Any]]:
-    """Returns the settings and the last checkpoint of the run that a search starts from.
+def _earlier(config: SearchConfig) -> Earlier:
+    """Returns the settings and the last checkpoint, arrays and meta, of the run that a search starts from.
 
     Raises:
       InvalidInput: there is no such run, it has no checkpoint, or its controller does not fit.
@@ -273,7 +273,8 @@ def _earlier(config: SearchConfig) -> tuple[SearchConfig, dict[str, Any]]:
     saved = run.checkpoints.load_newest()
     if saved is None:
         raise InvalidInput(f"--init-from {config.init_from}: that run has no checkpoint yet.")
-    return before, saved[0]
+    arrays, meta = saved
+    return before, arrays, meta["job"]
 
 
 def _write_report(place: Path, progress: Progress) -> None:

@@ -132,8 +132,7 @@ def rule_fingerprints(outputs: np.ndarray) -> list[bytes]:
     Two formulas for one rule differ in their last bits, and where such a difference straddles a
     rounding boundary they get two fingerprints: for about one pair in a hundred, which then costs
     one needless training. Rules whose updates agree to about 1e-3 get one fingerprint, and the
-    second of them is not trained. Random primitives draw by slot, so `noise` on the left and on the
-    right are different rules.
+    second of them is not trained.
 
     Args:
       outputs: [K, n], at the probes.

@@ -27,7 +27,7 @@ import numpy as np
 from metarl import problems as problem_suite
 from metarl.errors import require
 from metarl.runs import Progress, RunDirectory, drive, flatten_tree, restore_tree
-from metarl.update_rules import Grammar, Interpreter
+from metarl.update_rules import LANGUAGE, Grammar, Interpreter
 
 from .. import strategies
 from ..journal.journal import FILE, Journal
@@ -40,6 +40,7 @@ from ..judging.rewards import FLOOR, loss_rewards, metric_floor, metric_rewards
 from ..screening import filters
 from ..screening.probes import ProbeOutputs, Probes, rule_fingerprints
 from ..settings.config import SearchConfig
+from ..settings.language import in_this_language, require_same_language
 from . import in_flight
 from .archive import Archive
 from .cache import Cache
@@ -55,7 +56,7 @@ _SHARED_WITH_ARCHIVE = (
     *("different_operands", "no_final_addition", "reuse_values"),
 )
 
-Earlier = tuple[SearchConfig, dict[str, np.ndarray]]
+Earlier = tuple[SearchConfig, dict[str, np.ndarray], Any]
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class SearchJob:
 
     Args:
       config: the settings, valid.
-      earlier: settings and checkpoint arrays of a run to start from (`init_from`).
+      earlier: settings, checkpoint arrays and their meta of a run to start from (`init_from`).
 
     Raises:
       InvalidInput: an unknown problem, space or strategy, or a problem that cannot be trained on.
@@ -176,11 +177,12 @@ class SearchJob:
         fresh = SearchState(self._fresh_strategy(), Archive(), Cache(), Counts())
         if self._earlier is None:
             return fresh
-        before, arrays = self._earlier
+        before, arrays, meta = self._earlier
         told = {name: array for name, array in arrays.items() if not name.startswith("in_flight|")}
-        taken = replace(self.load(told, {"counts": {}}), records=Records())
+        taken = replace(self._state(told, Counts()), records=Records())
         # rewards are comparable only where the same replicates judged in the same way
         same = all(getattr(self.config, n) == getattr(before, n) for n in _SHARED_WITH_ARCHIVE)
+        same = same and in_this_language(meta)
         return taken if same else replace(fresh, strategy=taken.strategy)
 
     def update(self, state: SearchState) -> tuple[SearchState, dict[str, Any]]:
@@ -221,14 +223,19 @@ class SearchJob:
             for part, found in parts.items()
             for name, array in found.items()
         }
-        return arrays, {"counts": asdict(state.counts)}
+        return arrays, {"counts": asdict(state.counts), "language": LANGUAGE["version"]}
 
     def load(self, arrays: dict[str, np.ndarray], meta: Any) -> SearchState:
         """Inverse of `save`.
 
         Raises:
-          InvalidInput: the arrays are those of another strategy or controller.
+          InvalidInput: the arrays are those of another strategy or controller, or of another version of the rule
+            language: rewards and fingerprints of the two cannot be mixed.
         """
+        require_same_language(meta, "The checkpoint of this search")
+        return self._state(arrays, Counts(**meta["counts"]))
+
+    def _state(self, arrays: dict[str, np.ndarray], counts: Counts) -> SearchState:
         parts: dict[str, dict[str, np.ndarray]] = {name: {} for name in _PARTS}
         for name, array in arrays.items():
             part, _, rest = name.partition("|")
@@ -237,7 +244,7 @@ class SearchJob:
             restore_tree(self._fresh_strategy(), parts["strategy"]),
             Archive.from_arrays(parts["archive"]),
             Cache.from_arrays(parts["cache"]),
-            Counts(**meta["counts"]),
+            counts,
             Records.from_arrays(parts["records"]),
         )
         # sorted anew: what is trained and what is in flight before a generation are the same set as when it was asked

@@ -51,8 +51,8 @@ def choose(
 ) -> list[Choice]:
     """Returns the archive's best rules in the order of their score on choice data, best first.
 
-    At most `config.final.candidates` rules enter, one of each group of near-duplicates. Rules that draw their random
-    numbers in other slots may be one text; its best score counts.
+    At most `config.final.candidates` rules enter, one of each group of near-duplicates. Where two have one text, its
+    best score counts.
     """
     panel = choice_panel(problems, grammar, config)
     ranked = rank(archive.best(config.final.candidates), panel)

@@ -77,6 +77,9 @@ def test_the_document_says_how_it_came_about(finished):
     assert document["scores"]["sign"]["rules_trained"] == 7
     assert set(document["scores"]) == {"sign", OWN, "adam"}
     assert document["roles"] == {"toy": "own", "gentle": "own"}
+    assert (
+        document["language"]["chance"] == "one draw a step of each noise and of each rate of drop"
+    )
     assert list(document["problems"]["toy"]) == ["sign", OWN]
     assert list(document["references"]["toy"]) == ["adam"]
 
@@ -207,6 +210,17 @@ def test_another_protocol_is_refused(tmp_path):
     path = run.path / "config.json"
     path.write_text(path.read_text().replace(f'"protocol": {PROTOCOL_VERSION}', '"protocol": 1'))
     with pytest.raises(InvalidInput, match="it follows version 1 of the protocol, this metarl 3"):
+        resume_comparison(run.path, progress=Silent())
+
+
+def test_another_rule_language_is_refused(tmp_path):
+    run = begin_comparison([], CompareConfig(problem=("beale",)), tmp_path / "old")
+    stored = json.loads((run.path / "config.json").read_text())
+    del stored["language"]
+    (run.path / "config.json").write_text(json.dumps(stored))
+    with pytest.raises(
+        InvalidInput, match="is of version 1 of the rule language, this metarl has 2"
+    ):
         resume_comparison(run.path, progress=Silent())
 
 

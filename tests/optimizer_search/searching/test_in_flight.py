@@ -233,8 +233,7 @@ def test_a_repetition_with_a_budget_ends_as_a_search_that_ran_out_of_time(search
 def test_a_search_with_generations_in_flight_can_be_started_from(search, twin):
     job = search()
     state, _ = driven(job, generations=2)
-    arrays, _ = job.save(state)
-    taken = SearchJob(CONFIG, (CONFIG, arrays)).init()
+    taken = SearchJob(CONFIG, (CONFIG, *job.save(state))).init()
     assert taken.in_flight == () and len(taken.cache) == len(state.cache)
 
 

@@ -269,6 +269,17 @@ def test_a_checkpoint_without_records_is_one_of_a_search_that_kept_none(searched
     assert len(job.load(arrays, meta).records) == len(state.records) > 0
 
 
+def test_what_was_searched_in_an_older_rule_language_is_not_mixed_with_the_new(searched):
+    job, state, _, _ = searched["ppo"]
+    arrays, meta = job.save(state)
+    older = {name: value for name, value in meta.items() if name != "language"}
+    with pytest.raises(InvalidInput, match="of version 1 of the rule language, this metarl has 2"):
+        job.load(arrays, older)
+    begun = SearchJob(job.config, (job.config, arrays, older)).init()
+    assert len(begun.archive) == len(begun.cache) == 0
+    jax.tree.map(np.testing.assert_array_equal, begun.strategy.params, state.strategy.params)
+
+
 def test_records_are_the_rules_that_led(searched):
     for job, state, rows, _ in searched.values():
         led = {}
@@ -368,14 +379,14 @@ def test_without_a_budget_a_search_never_finishes_by_itself(toy):
 
 def test_a_search_goes_on_from_an_earlier_ones_archive_where_rewards_mean_the_same(searched):
     job, state, _, _ = searched["ppo"]
-    arrays, _ = job.save(state)
-    taken = SearchJob(job.config, (job.config, arrays)).init()
+    arrays, meta = job.save(state)
+    taken = SearchJob(job.config, (job.config, arrays, meta)).init()
     assert len(taken.archive) == len(state.archive) > 0 and len(taken.cache) == CONFIG.budget
     assert taken.counts.trained == taken.counts.sampled == 0
     jax.tree.map(np.testing.assert_array_equal, taken.strategy.params, state.strategy.params)
     for change in ({"seed": 5}, {"reward": "accuracy"}, {"different_operands": True}):
         other = dataclasses.replace(job.config, **change)
-        fresh = SearchJob(other, (job.config, arrays)).init()
+        fresh = SearchJob(other, (job.config, arrays, meta)).init()
         assert len(fresh.archive) == len(fresh.cache) == 0, change
         jax.tree.map(np.testing.assert_array_equal, fresh.strategy.params, state.strategy.params)
 
