@@ -17,7 +17,6 @@ _FACTORIES = {
     "trpo": ("controller_search", "trpo_search"),
     "evolution": ("evolution", "evolution"),
     "random": ("random_search", "random_search"),
-    "enumeration": ("enumeration", "enumeration"),
 }
 
 
