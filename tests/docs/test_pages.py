@@ -16,11 +16,11 @@ from markdown_blocks import blocks, commands, headings, links, table_below
 import metarl
 from metarl.cli import VERBS, parse_arguments
 from metarl.controller import TokenPolicyConfig, sample_tokens, token_inputs, token_policy
-from metarl.optimizer_search import Archive, SearchConfig
+from metarl.optimizer_search import SearchConfig
 from metarl.optimizer_search.comparing.comparison_document import entry_json
 from metarl.optimizer_search.comparing.problem_results import EntrantResult
-from metarl.optimizer_search.searching.cache import Cache
-from metarl.optimizer_search.searching.search_job import Counts, SearchJob, SearchState, Sorting
+from metarl.optimizer_search.searching.counts import Counts, generation_row
+from metarl.optimizer_search.searching.sorting import Sorting
 from metarl.optimizer_search.settings.compare_config import PROTOCOL_VERSION
 from metarl.optimizer_search.settings.config import EvolutionConfig
 from metarl.optimizer_search.strategies import Feedback, make, names
@@ -195,11 +195,9 @@ def evolution_fields() -> set[str]:
 
 def generation_fields() -> set[str]:
     """Returns what a search itself logs of a generation, here one in which nothing was trained."""
-    job = SearchJob(SearchConfig(problem=("quadratic",), strategy="random", space="sign", depth=1))
     nothing = np.zeros(1, bool)
     sorting = Sorting(None, [b""], [], nothing, nothing, np.zeros(0, int))  # type: ignore[arg-type]
-    state = SearchState((), Archive(), Cache(), Counts())
-    return set(job._metrics(state, sorting, np.zeros(1, np.float32), {}))
+    return set(generation_row(Counts(), sorting, np.zeros(1, np.float32), None, None))
 
 
 def test_every_field_that_a_search_logs_is_explained(docs):

@@ -29,7 +29,8 @@ from metarl.reporting import Column, Table, WritingRow, WritingStep, number_text
 from metarl.update_rules import Grammar, Rule, Space
 
 from ..reports.figures import Chart
-from ..searching.search_job import SearchJob, grammar_of
+from ..searching.programs import grammar_of
+from ..searching.search_job import SearchJob
 from ..settings.config import ControllerConfig, SearchConfig
 from .searches import run_search
 from .work import Findings, Work

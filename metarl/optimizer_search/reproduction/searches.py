@@ -15,7 +15,8 @@ from metarl.runs import RunDirectory
 from metarl.statistics import Interval, bootstrap_interval, extended_mean
 
 from ..reports.figures import Rows
-from ..searching.search_job import SearchJob, SearchState, drive_search
+from ..searching.search_job import SearchJob, drive_search
+from ..searching.search_state import SearchState
 from ..settings.config import SearchConfig, to_dict
 from .compared import interval_curve
 from .work import Work
@@ -40,7 +41,7 @@ def run_search(
     """
     job = SearchJob(config.validate())
     if twin is not None:
-        job.share_programs(twin)
+        job.programs.share(twin.programs)
     run = _directory(work, name, config)
     return job, drive_search(job, run, work.progress, owner=work.run)
 

@@ -34,7 +34,7 @@ from ..judging.candidates import Candidates, Judgement, Trial, make_judgement
 from ..judging.evaluators import DEFAULT_WIDTH, Device, LocalEvaluator
 from ..screening import filters
 from ..screening.probes import Probes
-from ..searching.search_job import search_trial
+from ..searching.programs import search_trial
 from ..settings.config import SearchConfig, TrainingConfig
 from ..training.inner_training import Layout, held_out_score, optax_learner, start, train
 from ..training.seeding import replicate_seeds

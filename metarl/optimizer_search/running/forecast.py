@@ -23,7 +23,8 @@ from ..judging.candidates import Trial
 from ..judging.judges import Judge, judges_of
 from ..judging.panel import refining_trial, sweeping_trial
 from ..judging.reference import HALF_DECADES
-from ..searching.search_job import DEFAULT_BUDGET, search_trial
+from ..searching.programs import search_trial
+from ..searching.search_job import DEFAULT_BUDGET
 from ..selecting.meta_overfitting import MOMENTS
 from ..settings.config import SearchConfig
 from .pipeline import check, comparison_config

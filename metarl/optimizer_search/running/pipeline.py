@@ -35,7 +35,8 @@ from ..journal.journal import FILE, Journal
 from ..journal.journaled import journaling
 from ..judging.evaluators import Backend, local_evaluator
 from ..reports.result import RANDOM_PREFIX, SearchResult, finalists_document
-from ..searching.search_job import Earlier, SearchJob, drive_search, grammar_of
+from ..searching.programs import grammar_of
+from ..searching.search_job import Earlier, SearchJob, drive_search
 from ..selecting.choice import Choice
 from ..selecting.funnel import Funnel, stage
 from ..selecting.meta_overfitting import write_points
@@ -238,7 +239,7 @@ def _random_winner(
     )
     progress.message(f"Random search beside it, {budget:,} rules.")
     job = SearchJob(settings)
-    job.share_programs(searched)
+    job.programs.share(searched.programs)
     state = drive_search(job, beside, progress, owner=run, backend=backend)
     return next(iter(funnel.select(state, 1).best), None)
 

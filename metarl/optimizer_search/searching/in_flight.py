@@ -8,14 +8,14 @@ With no lag a generation is trained when it is told, one after another.
 A checkpoint holds generations in flight as proposals. What had become of them by then is in the journal, if there is
 one; the rest is trained again, to the same bits.
 
-Letters: G generations of lag.
+Letters: G generations of lag; K rules of one, L tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from metarl.errors import require
 from metarl.runs import flatten_tree, restore_tree
 
 from ..strategies import Proposals
+from .sorting import Sorting
 
 Outcome = TypeVar("Outcome")
 
@@ -32,7 +33,12 @@ class InFlight(NamedTuple):
 
     generation: int
     proposals: Proposals
-    sorting: Any  # what became of its rules before training
+    sorting: Sorting  # what became of its rules before training
+
+    @property
+    def tokens(self) -> np.ndarray:
+        """Of its rules, [K, L]."""
+        return np.asarray(self.proposals.tokens)
 
 
 class GenerationThreads(Generic[Outcome]):

@@ -29,7 +29,7 @@ from metarl.update_rules import Grammar
 from ..judging.evaluators import Backend, local_evaluator
 from ..judging.judges import judges_of
 from ..judging.panel import Panel, sweeping_trial
-from ..searching.search_job import SearchState
+from ..searching.search_state import SearchState
 from ..settings.config import SearchConfig
 from .choice import Choice, Ranked, choice_panel, rank
 from .meta_overfitting import MOMENTS, look_again

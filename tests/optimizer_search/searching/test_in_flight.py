@@ -86,8 +86,8 @@ def search(twin):
 
     def make(backend=local_evaluator, **settings):
         job = SearchJob(dataclasses.replace(CONFIG, **settings))
-        job.share_programs(twin)
-        job.evaluate_with(backend)
+        job.programs.share(twin.programs)
+        job.programs.train_with(backend)
         jobs.append(job)
         return job
 
@@ -106,8 +106,8 @@ def whole(twin):
     found = {}
     for strategy in ("evolution", "ppo"):
         job = SearchJob(dataclasses.replace(CONFIG, strategy=strategy))
-        job.share_programs(twin)
-        job.evaluate_with(on_one_device)
+        job.programs.share(twin.programs)
+        job.programs.train_with(on_one_device)
         state, rows = driven(job)
         found[strategy] = rows, bits(job, state)
         assert len(rows) > 3 and any(row["best_reward"] is not None for row in rows)
@@ -207,7 +207,7 @@ def test_a_rule_in_flight_is_not_trained_again(search, lag):
     state, _ = driven(job)
     first = [tokens for judge, tokens in asked if judge == "toy x0.5"]
     assert len(first) == CONFIG.budget == state.counts.trained == len(state.cache)
-    prints = {bytes(p) for p in job._probes.outputs(np.array(first)).update}
+    prints = {bytes(p) for p in job.programs.probes.outputs(np.array(first)).update}
     assert len(prints) == CONFIG.budget
     counts = state.counts
     filtered = sum(counts.filtered.values())
@@ -260,7 +260,7 @@ def test_closing_in_the_middle_of_a_generation_waits_for_the_chunks_that_have_be
     state = job.init()
     for _ in range(CONFIG.lag + 1):
         state = job._ask(state)
-    job._begin(state.in_flight)
+    job._train_ahead(state.in_flight)
     job.close()
     assert sum(len(flight.sorting.new) for flight in state.in_flight) > 8
     assert len(judged) <= 2 * len(jax.local_devices())
@@ -272,7 +272,7 @@ def test_a_failure_in_flight_reaches_the_caller_when_its_turn_comes():
             raise RuntimeError("out of memory")
         return flight.generation
 
-    flights = [InFlight(number, Proposals(np.zeros((1, 5))), None) for number in range(3)]
+    flights = [InFlight(number, Proposals(np.zeros((1, 5))), None) for number in range(3)]  # type: ignore[arg-type]
     crew = GenerationThreads(train, lag=2)
     for flight in flights:
         crew.begin(flight)

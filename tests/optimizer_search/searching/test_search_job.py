@@ -14,12 +14,9 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search import strategies
 from metarl.optimizer_search.judging.rewards import FLOOR
 from metarl.optimizer_search.screening.filters import oddness
-from metarl.optimizer_search.searching.search_job import (
-    SearchJob,
-    describe,
-    grammar_of,
-    search_trial,
-)
+from metarl.optimizer_search.searching.counts import describe
+from metarl.optimizer_search.searching.programs import grammar_of, search_trial
+from metarl.optimizer_search.searching.search_job import SearchJob
 from metarl.optimizer_search.settings.config import (
     ControllerConfig,
     EvolutionConfig,
@@ -162,13 +159,13 @@ def scripted(toy, monkeypatch):
         monkeypatch.setattr(strategies, "make", lambda *_: script.strategy())
         job = SearchJob(config)
         jobs.append(job)
-        trained, evaluate = [], job._evaluator.evaluate
+        trained, evaluate = [], job.programs.evaluator.evaluate
 
         def spy(tokens, rates, judges):
             trained.extend(str(job.grammar.to_rule(row)) for row in tokens)
             return evaluate(tokens, rates, judges)
 
-        monkeypatch.setattr(job._evaluator, "evaluate", spy)
+        monkeypatch.setattr(job.programs.evaluator, "evaluate", spy)
         return job, script, trained
 
     yield make
@@ -215,7 +212,7 @@ def test_rules_that_fail_are_counted_floored_and_kept_out_of_the_archive(scripte
     assert state.counts.failed == 2 and len(state.archive) == 0 and len(state.cache) == 2
     assert script.told[0].rewards.tolist() == [FLOOR, FLOOR]
     assert rows[0]["best_rule"] is None and describe(rows[0]) == "no rule has learnt yet"
-    sweep = search_trial(job.judges[0].steps, job.config).sweep_steps
+    sweep = search_trial(job.programs.judges[0].steps, job.config).sweep_steps
     assert state.counts.steps == 2 * sweep  # two rules, one rate, no full run
 
 
@@ -231,7 +228,7 @@ def test_several_problems_judge_a_rule_jointly(scripted):
     both = ("toy_problem:logistic", "toy_problem:without_metric")
     job, _script, _ = scripted((("g", "adam"),), budget=2, problem=both)
     state, _ = driven(job, job.init(), 1)
-    assert list(job.references) == ["toy", "without-metric"]
+    assert list(job.programs.references) == ["toy", "without-metric"]
     entry = state.archive.best(1)[0]
     assert entry.losses.shape == entry.learning_rates.shape == (2,)
     # the second is the first without its metric, on the same replicates
@@ -304,15 +301,15 @@ def test_the_reward_is_the_mean_over_horizons_each_with_its_own_rate_and_referen
     both = dataclasses.replace(CONFIG.training, horizons=(1.0, 3.0))
     job, script, trained = scripted((rules,), budget=3, training=both)
     state, _ = driven(job, job.init(), 1)
-    assert list(job.references) == ["toy", "toy x3"]
-    assert [judge.steps for judge in job.judges] == [6, 18]
+    assert list(job.programs.references) == ["toy", "toy x3"]
+    assert [judge.steps for judge in job.programs.judges] == [6, 18]
     assert trained == [*rules, *rules]
     assert all(entry.losses.shape == (2,) for entry in state.archive.best(9))
-    adam = {name: reference.losses for name, reference in job.references.items()}
+    adam = {name: reference.losses for name, reference in job.programs.references.items()}
     for rule, reward in zip(rules, script.told[0].rewards, strict=True):
         tokens = job.grammar.to_tokens(parse(rule))[None]
         grid = np.asarray([both.learning_rates], np.float32)
-        verdicts = job._evaluator.evaluate(tokens, grid, None)
+        verdicts = job.programs.evaluator.evaluate(tokens, grid, None)
         expected = np.mean([-np.log(v.losses[0] / adam[name]) for name, v in verdicts.items()])
         assert reward == pytest.approx(expected, rel=1e-5, abs=1e-5)
     assert script.told[0].rewards[0] != alone[0][0]
@@ -356,7 +353,9 @@ def test_what_is_not_odd_pays_and_never_falls_below_the_floor(scripted):
         job, script, _ = scripted((rules,), budget=2, filters=filters)
         driven(job, job.init(), 1)
         told.append(script.told[0].rewards)
-    outputs = job._probes.outputs(np.stack([job.grammar.to_tokens(parse(r)) for r in rules]))
+    outputs = job.programs.probes.outputs(
+        np.stack([job.grammar.to_tokens(parse(r)) for r in rules])
+    )
     odd, uneven = 1 - oddness(outputs)
     assert odd == pytest.approx(0.0, abs=1e-6) and uneven > 0.1
     np.testing.assert_allclose(told[1], told[0] - 0.1 * np.array([odd, uneven]), rtol=1e-5)

@@ -141,8 +141,8 @@ def whole(backend, twin=None):
     """The log of a search, and the bits of its last state."""
     job = SearchJob(SEARCH)
     if twin is not None:
-        job.share_programs(twin)
-    job.evaluate_with(backend)
+        job.programs.share(twin.programs)
+    job.programs.train_with(backend)
     state, rows = driven(job)
     found = rows, bits(job, state)
     job.close()

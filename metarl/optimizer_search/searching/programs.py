@@ -1,0 +1,138 @@
+"""programs: by what a search judges rules: its judges, their compiled programs, tuned Adam, and who trains.
+
+Everything is made when it is first needed, and two searches that judge rules of one grammar in the same way share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from metarl.errors import require
+from metarl.problems import Problem
+from metarl.update_rules import Grammar, Interpreter
+
+from ..judging.candidates import Judgement, Trial, make_judgement
+from ..judging.evaluators import Backend, Evaluator, executor, local_evaluator
+from ..judging.judges import Judge, judges_of
+from ..judging.reference import Reference, tuned_adam
+from ..judging.rewards import FLOOR, metric_floor
+from ..screening.probes import Probes
+from ..settings.config import SearchConfig
+
+# What two searches must share for rules and rewards of one to stand in the archive of the other.
+SHARED_WITH_ARCHIVE = (
+    *("problem", "reward", "training", "filters", "seed"),
+    *("different_operands", "no_final_addition", "reuse_values"),
+)
+
+
+class SearchPrograms:
+    """By what a search judges rules.
+
+    Args:
+      grammar: of the rules.
+      problems: that rules are judged on.
+      config: the settings of the search.
+
+    Attributes:
+      judges: the problems, each at each horizon.
+      floor: the reward of whatever failed.
+      probes: on which rules are screened.
+
+    Raises:
+      InvalidInput: rewards are to be accuracies, and a problem has none.
+    """
+
+    def __init__(self, grammar: Grammar, problems: Sequence[Problem], config: SearchConfig):
+        """Compiles nothing."""
+        self.config, self.grammar = config, grammar
+        self.judges = judges_of(problems, config.training.steps, config.training.horizons)
+        self.floor = metric_floor(problems) if config.reward == "accuracy" else FLOOR
+        self.probes = Probes(Interpreter(grammar))
+        self._twin: SearchPrograms | None = None
+        self._backend: Backend = local_evaluator
+
+    def share(self, other: SearchPrograms) -> None:
+        """Takes over what another search has compiled, which judges rules of the same grammar in the same way.
+
+        Raises:
+          InvalidInput: it does not.
+        """
+        for name in (*SHARED_WITH_ARCHIVE, "space", "depth"):
+            ours, theirs = getattr(self.config, name), getattr(other.config, name)
+            require(
+                ours == theirs,
+                f"Searches share programs at the same {name}, not {theirs!r} and {ours!r}.",
+            )
+        self._twin, self.probes = other, other.probes
+
+    def train_with(self, backend: Backend) -> None:
+        """Has candidates trained by a backend; before the first generation."""
+        assert "evaluator" not in self.__dict__, "the search has begun"
+        self._backend = backend
+
+    @cached_property
+    def judgements(self) -> dict[str, Judgement]:
+        """The compiled program of each judge, by its name."""
+        if self._twin is not None:
+            return self._twin.judgements
+        return {judge.name: self._judgement(judge) for judge in self.judges}
+
+    @cached_property
+    def references(self) -> dict[str, Reference]:
+        """Tuned Adam on the replicates of the search, by judge."""
+        if self._twin is not None:
+            return self._twin.references
+        return {
+            judge.name: tuned_adam(
+                judge.problem, self.judgements[judge.name], search_trial(judge.steps, self.config)
+            )
+            for judge in self.judges
+        }
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Who trains candidates; freed by `close`."""
+        return self._backend(self.judgements)
+
+    def prepare(self) -> None:
+        """Makes what training needs, once, before threads share it."""
+        _ = self.evaluator
+        if self.config.reward == "loss":
+            _ = self.references
+
+    def close(self) -> None:
+        """Frees threads and devices."""
+        if "evaluator" in self.__dict__:
+            self.evaluator.close()
+
+    def _judgement(self, judge: Judge) -> Judgement:
+        trial = search_trial(judge.steps, self.config)
+        seeds = judge.seeds(self.config.seed, "search", trial.replicates)
+        return make_judgement(judge.problem, self.grammar, trial, "search", seeds, executor())
+
+
+def grammar_of(config: SearchConfig) -> Grammar:
+    """Returns the grammar that a configuration searches."""
+    return Grammar(
+        config.space,
+        config.depth,
+        different_operands=config.different_operands,
+        no_final_addition=config.no_final_addition,
+        reuse_values=config.reuse_values,
+    )
+
+
+def search_trial(steps: int, config: SearchConfig) -> Trial:
+    """Returns how a candidate is run during the search by a judge of so many steps."""
+    training = config.training
+    return Trial(
+        max(1, round(training.sweep_fraction * steps)),
+        steps,
+        sweep_replicates=1,
+        full_replicates=training.seeds,
+        num_rates=len(training.learning_rates),
+        refine=training.refine,
+        give_up=training.give_up,
+    )
