@@ -22,7 +22,7 @@ from ..comparing.entrants import Entrant
 from ..comparing.scores import relative_loss_over
 from ..reports.figures import Chart
 from ..settings.compare_config import CompareConfig
-from .work import Work
+from .work import Findings, Work
 
 _PLACE = "comparisons"
 RATIO = (
@@ -131,10 +131,44 @@ def detail_table(comparison: Comparison, labels: Sequence[str], baseline: str, t
     return Table(title, columns, rows, [_note(comparison)])
 
 
-def summary_table(
-    comparison: Comparison, labels: Sequence[str], baseline: str, title: str
+def against(
+    comparison: Comparison,
+    labels: Sequence[str],
+    baseline: str,
+    title: str,
+    files: tuple[str, str, str],
+    *,
+    shown: Sequence[str],
+    called: str = "",
+) -> Findings:
+    """Returns how optimizers stand to a baseline: a sentence and an interval of each, over all problems and by problem.
+
+    Args:
+      comparison: of all.
+      labels: of the optimizers.
+      baseline: what they are measured against.
+      title: of the tables.
+      files: names of the table over all problems, of that by problem, and of the chart.
+      shown: the labels in the table by problem, in their order.
+      called: what the chart calls the baseline, if not by its label.
+    """
+    rows = [summary_row(comparison, label, baseline) for label in labels]
+    by_label = {row["optimizer"]: row for row in rows}
+    over_all, by_problem, chart = files
+    return Findings(
+        claims=[verdict(row, baseline) for row in rows],
+        tables={
+            over_all: _summary_table(comparison, rows, baseline, title),
+            by_problem: detail_table(comparison, shown, baseline, f"{title}, by problem"),
+        },
+        charts=[relative_chart(chart, losses_of(rows, baseline), called or baseline)],
+        numbers=by_label,
+    )
+
+
+def _summary_table(
+    comparison: Comparison, rows: Sequence[Mapping[str, Any]], baseline: str, title: str
 ) -> Table:
-    """Returns one row for each optimizer, over all problems; the baseline first."""
     columns = [
         Column("optimizer"),
         Column("relative_loss", f"loss, {baseline} = 1"),
@@ -142,7 +176,6 @@ def summary_table(
         Column("worse", "where worse"),
         Column("unclear", "no clear difference"),
     ]
-    rows = [summary_row(comparison, label, baseline) for label in labels]
     notes = [
         f"{RATIO} Better, worse: the 95 % interval of the paired difference excludes zero.",
         _note(comparison),

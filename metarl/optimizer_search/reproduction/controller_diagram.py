@@ -20,10 +20,8 @@ import numpy as np
 
 from metarl.controller import (
     TokenPolicy,
-    TokenPolicyConfig,
     sample_tokens,
     token_inputs,
-    token_policy,
 )
 from metarl.reporting import Column, Table, WritingRow, WritingStep, number_text, sequence_chart
 from metarl.update_rules import Grammar, Rule, Space
@@ -31,7 +29,8 @@ from metarl.update_rules import Grammar, Rule, Space
 from ..reports.figures import Chart
 from ..searching.programs import grammar_of
 from ..searching.search_job import SearchJob
-from ..settings.config import ControllerConfig, SearchConfig
+from ..settings.config import SearchConfig
+from ..strategies.controller_search import controller_of
 from .searches import run_search
 from .work import Findings, Work
 
@@ -79,7 +78,7 @@ def draw_controller(work: Work) -> Findings:
 def _measured(work: Work, config: SearchConfig) -> Mapping[str, Any]:
     """Returns the tokens [L] of one rule, and the probabilities [L, W] of both controllers along it."""
     job, state = run_search(work, "search", config)
-    policy = _policy(job.grammar, config.controller)
+    policy = controller_of(job.grammar, config.controller, "shared")  # that of `ppo`
     untrained = job.init().strategy.params
     tokens = _likeliest(job, policy, state.strategy.params, work.seed)
     return {
@@ -139,19 +138,6 @@ def _labels(grammar: Grammar, position: int) -> list[str]:
     if slot < 4:
         return list(grammar.space.unary)
     return ["keep x" if name == "keep" else f"x {name} y" for name in grammar.space.binary]
-
-
-def _policy(grammar: Grammar, settings: ControllerConfig) -> TokenPolicy:
-    """Returns the controller that the strategy `ppo` trains."""
-    return token_policy(
-        grammar.slot_sizes,
-        TokenPolicyConfig(
-            hidden_size=settings.hidden,
-            embedding_size=settings.embedding,
-            initial_range=settings.init_scale,
-            value="shared",
-        ),
-    )
 
 
 def _row(controller: str, probabilities: np.ndarray, chosen: np.ndarray) -> dict[str, Any]:

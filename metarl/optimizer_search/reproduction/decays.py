@@ -8,7 +8,7 @@ Reference: Bello et al. (2017), arXiv:1709.07417, section 4 (decays).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,16 +18,7 @@ from metarl.update_rules import OPERANDS, resolve
 
 from ..comparing.entrants import rule_entrant
 from ..reports.figures import Chart
-from .compared import (
-    Protocol,
-    compared,
-    detail_table,
-    losses_of,
-    relative_chart,
-    summary_row,
-    summary_table,
-    verdict,
-)
+from .compared import Protocol, against, compared
 from .work import Findings, Work
 
 PLAIN = "PowerSign"
@@ -57,20 +48,17 @@ def compare_decays(work: Work) -> Findings:
     labels = [PLAIN, *(f"{PLAIN}-{decay}" for decay in settings.decays)]
     entrants = [rule_entrant(label, resolve(label.lower())) for label in labels]
     comparison = compared(work, entrants, settings.protocol)
-    rows = [summary_row(comparison, label, PLAIN) for label in labels[1:]]
-    shown = [PLAIN, *labels[1:]]
-    return Findings(
-        claims=[verdict(row, PLAIN) for row in rows],
-        tables={
-            "decays": summary_table(comparison, labels[1:], PLAIN, "PowerSign with decays"),
-            "problems": detail_table(comparison, shown, PLAIN, "PowerSign with decays, by problem"),
-        },
-        charts=[
-            Chart("decays", decay_chart(settings.decays), _DECAYS),
-            relative_chart("differences", losses_of(rows, PLAIN), f"{PLAIN} without a decay"),
-        ],
-        numbers={row["optimizer"]: row for row in rows},
+    found = against(
+        comparison,
+        labels[1:],
+        PLAIN,
+        "PowerSign with decays",
+        ("decays", "problems", "differences"),
+        shown=labels,
+        called=f"{PLAIN} without a decay",
     )
+    drawn = Chart("decays", decay_chart(settings.decays), _DECAYS)
+    return replace(found, charts=[drawn, *found.charts])
 
 
 _DECAYS = (

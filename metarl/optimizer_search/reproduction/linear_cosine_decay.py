@@ -25,16 +25,7 @@ from metarl.reporting import Curve, Drawing, curve_chart
 from ..comparing.entrants import Entrant, entrant
 from ..reports.figures import Chart
 from ..training.schedules import CONSTANT
-from .compared import (
-    Protocol,
-    compared,
-    detail_table,
-    losses_of,
-    relative_chart,
-    summary_row,
-    summary_table,
-    verdict,
-)
+from .compared import Protocol, against, compared
 from .work import Findings, Work
 
 Schedule = Callable[[Any, int], Any]  # peak rate, total steps -> optax schedule
@@ -71,18 +62,18 @@ def compare_schedules(work: Work) -> Findings:
             raise unknown_name("schedule", name, _SCHEDULES)
     field = [under(name, text) for text in settings.optimizers for name in settings.schedules]
     comparison = compared(work, field, settings.protocol)
-    claims, tables, charts, numbers = [], {}, [_drawn(settings)], {}
+    found = {}
     for text in settings.optimizers:
-        first, *others = (under(name, text).label for name in settings.schedules)
-        rows = [summary_row(comparison, label, first) for label in others]
-        claims += [verdict(row, first) for row in rows]
-        tables[text] = summary_table(comparison, others, first, f"{text} under schedules")
-        tables[f"{text}-problems"] = detail_table(
-            comparison, [first, *others], first, f"{text} under schedules, by problem"
-        )
-        charts.append(relative_chart(f"{text}-differences", losses_of(rows, first), first))
-        numbers[text] = {row["optimizer"]: row for row in rows}
-    return Findings(claims, tables, charts, numbers)
+        labels = [under(name, text).label for name in settings.schedules]
+        files = (text, f"{text}-problems", f"{text}-differences")
+        title = f"{text} under schedules"
+        found[text] = against(comparison, labels[1:], labels[0], title, files, shown=labels)
+    return Findings(
+        claims=[claim for one in found.values() for claim in one.claims],
+        tables={name: table for one in found.values() for name, table in one.tables.items()},
+        charts=[_drawn(settings), *(chart for one in found.values() for chart in one.charts)],
+        numbers={text: one.numbers for text, one in found.items()},
+    )
 
 
 def under(schedule: str, text: str) -> Entrant:

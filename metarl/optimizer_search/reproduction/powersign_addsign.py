@@ -19,16 +19,7 @@ import optax
 from metarl import optimizers
 
 from ..comparing.entrants import BASELINE, Entrant
-from .compared import (
-    Protocol,
-    compared,
-    detail_table,
-    losses_of,
-    relative_chart,
-    summary_row,
-    summary_table,
-    verdict,
-)
+from .compared import Protocol, against, compared
 from .work import Findings, Work
 
 NONE = "none"
@@ -56,17 +47,14 @@ def compare_families(work: Work) -> Findings:
     entrants = [member(family, decay) for family in _FAMILIES for decay in settings.decays]
     comparison = compared(work, entrants, settings.protocol)
     labels = [entrant.label for entrant in entrants]
-    rows = [summary_row(comparison, label, BASELINE) for label in labels]
-    return Findings(
-        claims=[verdict(row, BASELINE) for row in rows],
-        tables={
-            "families": summary_table(comparison, labels, BASELINE, "PowerSign and AddSign"),
-            "problems": detail_table(
-                comparison, [*labels, BASELINE], BASELINE, "PowerSign and AddSign, by problem"
-            ),
-        },
-        charts=[relative_chart("families", losses_of(rows, BASELINE), "tuned Adam")],
-        numbers={row["optimizer"]: row for row in rows},
+    return against(
+        comparison,
+        labels,
+        BASELINE,
+        "PowerSign and AddSign",
+        ("families", "problems", "families"),
+        shown=[*labels, BASELINE],
+        called="tuned Adam",
     )
 
 

@@ -22,7 +22,13 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from metarl.controller import TokenPolicyConfig, sample_tokens, token_inputs, token_policy
+from metarl.controller import (
+    TokenPolicy,
+    TokenPolicyConfig,
+    sample_tokens,
+    token_inputs,
+    token_policy,
+)
 from metarl.policy_gradient import (
     Algorithm,
     Batch,
@@ -49,7 +55,7 @@ class WritingRecord(NamedTuple):
 
 def reinforce_search(grammar: Grammar, config: SearchConfig) -> Strategy:
     """Returns the controller with REINFORCE and a moving-average baseline."""
-    policy = _policy(grammar, config.controller, value="none")
+    policy = controller_of(grammar, config.controller, value="none")
     settings = ReinforceConfig(
         learning_rate=config.controller.learning_rate,
         baseline="moving_average",
@@ -60,7 +66,7 @@ def reinforce_search(grammar: Grammar, config: SearchConfig) -> Strategy:
 
 def ppo_search(grammar: Grammar, config: SearchConfig) -> Strategy:
     """Returns the controller with proximal policy optimisation, as in the arXiv version."""
-    policy = _policy(grammar, config.controller, value="shared")
+    policy = controller_of(grammar, config.controller, value="shared")
     settings = PPOConfig(
         learning_rate=config.controller.learning_rate,
         epochs=config.controller.epochs,
@@ -74,7 +80,7 @@ def ppo_search(grammar: Grammar, config: SearchConfig) -> Strategy:
 
 def trpo_search(grammar: Grammar, config: SearchConfig) -> Strategy:
     """Returns the controller with trust region policy optimisation, as in the ICML version."""
-    policy = _policy(grammar, config.controller, value="separate")
+    policy = controller_of(grammar, config.controller, value="separate")
     settings = TRPOConfig(
         max_kl=config.controller.kl_bound,
         gae_lambda=1.0,
@@ -100,7 +106,8 @@ def ranks(rewards: jax.Array) -> jax.Array:
     return 2.0 * middle / max(len(rewards) - 1, 1) - (len(rewards) > 1)
 
 
-def _policy(grammar: Grammar, settings: ControllerConfig, value: Any) -> Any:
+def controller_of(grammar: Grammar, settings: ControllerConfig, value: Any) -> TokenPolicy:
+    """Returns the controller that writes rules of a grammar; REINFORCE has no value, PPO a shared one, TRPO its own."""
     return token_policy(
         grammar.slot_sizes,
         TokenPolicyConfig(
