@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from metarl.optimizer_search.comparing.contest import Setting
 from metarl.optimizer_search.comparing.measurements import AdamRuns, Measured, Record
+from metarl.optimizer_search.comparing.settings_of_runs import Setting
 
 HORIZONS = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 SEEDS, POINTS, RATES = 24, np.array([10, 20, 30]), np.array([0.1, 1.0])

@@ -30,12 +30,13 @@ from ..settings.config import FinalistConfig
 from ..training.seeding import replicate_seeds
 from . import measurements
 from .comparison_document import entry_json, problem_document
-from .contest import Axes, Contest, Crew, Curves, Setting, runs_of
+from .contest import Contest, Crew
 from .default_rates import default_rates
 from .entrants import BASELINE, Entrant, references
 from .measurements import AdamRuns, Measured, Record
 from .problem_names import file_stem, require_different_names, suite_names
 from .problem_results import ProblemResult, analyse
+from .settings_of_runs import Axes, Curves, Setting, runs_of
 from .tuning import GRID, Tuned, tune
 
 _MANY_SEEDS, _FEW_SEEDS = 60, 10

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,64 +33,13 @@ from ..training.inner_training import (
     start,
     train,
 )
-from ..training.schedules import CONSTANT, scheduled, with_weight_decay
+from ..training.schedules import scheduled, with_weight_decay
 from .entrants import Entrant
+from .settings_of_runs import PLAIN, Axes, Curves, Runs, runs_of
 
 # Runs a call; the last call of a batch is padded with runs of no steps.
 _WIDTH = 15
 _TIMED_RUNS = 3
-
-
-class Setting(NamedTuple):
-    """What an entrant runs with."""
-
-    learning_rate: float
-    schedule: str = CONSTANT
-    weight_decay: float = 0.0
-
-
-class Axes(NamedTuple):
-    """What everybody may choose beside the learning rate."""
-
-    schedules: tuple[str, ...] = (CONSTANT,)
-    weight_decays: tuple[float, ...] = (0.0,)
-
-    def first(self, learning_rate: float) -> Setting:
-        """Returns the setting of a learning rate where nothing else was chosen."""
-        return Setting(learning_rate, self.schedules[0], self.weight_decays[0])
-
-
-PLAIN = Axes()
-
-
-class Runs(NamedTuple):
-    """Runs of one entrant: its settings and a replicate each."""
-
-    rates: Any  # [J]
-    schedules: Any  # [J], places among the axes' schedules
-    weight_decays: Any  # [J]
-    replicates: Any  # [J]
-
-
-def runs_of(setting: Setting, axes: Axes, replicates: np.ndarray) -> Runs:
-    """Returns runs at one setting, one on each replicate.
-
-    Args:
-      setting: its schedule is one of the axes'.
-      axes: of the contest that will run them.
-      replicates: [J].
-    """
-    schedule = axes.schedules.index(setting.schedule)
-    same = (setting.learning_rate, schedule, setting.weight_decay)
-    rates, schedules, decays = (np.full(len(replicates), value) for value in same)
-    return Runs(rates, schedules, decays, replicates)
-
-
-class Curves(NamedTuple):
-    """Held-out loss and metric at the points of each run; loss +inf once diverged, metric NaN if there is none."""
-
-    losses: np.ndarray  # [J, C]
-    metrics: np.ndarray  # [J, C]
 
 
 class Contest:

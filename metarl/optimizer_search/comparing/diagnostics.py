@@ -19,8 +19,9 @@ from ..judging.evaluators import Device
 from ..settings.compare_config import CompareConfig
 from ..training.seeding import replicate_seeds
 from .comparison import check_comparison
-from .contest import Contest, Crew, Setting, runs_of
+from .contest import Contest, Crew
 from .entrants import Entrant
+from .settings_of_runs import Setting, runs_of
 from .tuning import tune
 
 _TUNING_SEEDS, _REPORT_SEEDS = 3, 10

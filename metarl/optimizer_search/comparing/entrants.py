@@ -20,6 +20,7 @@ from metarl.update_rules import NAMED_RULES, Rule, RuleSyntaxError, parse, to_op
 from metarl.user_code import call_own, find_own
 
 BASELINE = "adam"
+RANDOM_PREFIX = "random search: "  # of the label of what random search found
 _OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 

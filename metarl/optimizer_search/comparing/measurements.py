@@ -18,7 +18,7 @@ import numpy as np
 from metarl.errors import InvalidInput
 from metarl.runs import load_checkpoint, save_checkpoint
 
-from .contest import Setting
+from .settings_of_runs import Setting
 
 
 class Record(NamedTuple):

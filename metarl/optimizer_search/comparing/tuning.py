@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..judging.evaluators import Device
-from .contest import Axes, Contest, Runs, Setting
+from .contest import Contest
 from .entrants import Entrant
+from .settings_of_runs import Axes, Runs, Setting
 
 # Exponent i stands for the learning rate 10^(i/2).
 GRID = range(-10, 5)

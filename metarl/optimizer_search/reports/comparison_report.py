@@ -36,7 +36,8 @@ from ..comparing.diagnostics import diagnostics_table
 from ..comparing.entrants import BASELINE
 from ..comparing.scores import performance_profiles
 from ..comparing.tables import problem_table
-from .figures import Chart, problem_charts
+from .chart import Chart
+from .figures import problem_charts
 from .protocol import provenance_facts
 from .score_tables import by_problem_table, comparison_sentences, score_table
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf, isfinite, nan
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from metarl.reporting import (
     Curve,
-    Drawing,
     curve_chart,
     interval_chart,
     learning_curves,
@@ -22,23 +21,15 @@ from metarl.reporting import (
 )
 from metarl.statistics import Interval, interval_from_json, number_from_json
 
-from ..comparing.entrants import BASELINE
+from ..comparing.entrants import BASELINE, RANDOM_PREFIX
 from ..comparing.problem_names import file_stem
-from .result import RANDOM_PREFIX
+from .chart import Chart
 
 _FOREGROUND = 3  # finalists that get a hue
 # What lies further out than this multiple of the typical difference, or of the worst tuned loss, leaves the chart.
 _FAR, _HOPELESS = 6.0, 30.0
 
 Rows = Sequence[Mapping[str, Any]]
-
-
-class Chart(NamedTuple):
-    """A drawing, what stands below it, and what its file is called."""
-
-    name: str
-    drawing: Drawing
-    caption: str
 
 
 def search_charts(rows: Rows, strategy: str, random_rows: Rows = ()) -> list[Chart]:

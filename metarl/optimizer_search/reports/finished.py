@@ -9,7 +9,8 @@ from metarl.errors import InvalidInput, require
 from metarl.runs import RunDirectory
 
 from ..settings.config import SearchConfig, from_dict
-from .figures import Chart, problem_charts, search_charts
+from .chart import Chart
+from .figures import problem_charts, search_charts
 from .result import SearchResult
 
 RANDOM_RUN = "random-search"

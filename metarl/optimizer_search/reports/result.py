@@ -20,7 +20,6 @@ from ..comparing.tables import finalists_table, sensitivity_table
 from ..selecting.choice import Choice
 
 RESULT, COMPARISON = "result.json", "comparison.json"
-RANDOM_PREFIX = "random search: "
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from metarl.reporting import (
 from metarl.statistics import Interval
 
 from ..selecting.choice import Choice
-from .figures import Chart
+from .chart import Chart
 
 _LABELS = {"choice": "choice data", "other_problems": "other problems"}
 _STAGES = {

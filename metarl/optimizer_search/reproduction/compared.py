@@ -20,7 +20,7 @@ from metarl.statistics import Interval, bootstrap_interval, iqm, paired_differen
 from ..comparing.comparison import Comparison, compare
 from ..comparing.entrants import Entrant
 from ..comparing.scores import relative_loss_over
-from ..reports.figures import Chart
+from ..reports.chart import Chart
 from ..settings.compare_config import CompareConfig
 from .work import Findings, Work
 

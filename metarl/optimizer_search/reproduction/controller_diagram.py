@@ -26,7 +26,7 @@ from metarl.controller import (
 from metarl.reporting import Column, Table, WritingRow, WritingStep, number_text, sequence_chart
 from metarl.update_rules import Grammar, Rule, Space
 
-from ..reports.figures import Chart
+from ..reports.chart import Chart
 from ..searching.programs import grammar_of
 from ..searching.search_job import SearchJob
 from ..settings.config import SearchConfig

@@ -20,7 +20,8 @@ import numpy as np
 
 from metarl.reporting import Column, Drawing, Table, curve_panels
 
-from ..reports.figures import Chart, column
+from ..reports.chart import Chart
+from ..reports.figures import column
 from ..searching.search_job import SearchJob
 from ..settings.config import SearchConfig
 from .searches import (

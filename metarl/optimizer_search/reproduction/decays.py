@@ -17,7 +17,7 @@ from metarl.reporting import Curve, Drawing, curve_panels
 from metarl.update_rules import OPERANDS, resolve
 
 from ..comparing.entrants import rule_entrant
-from ..reports.figures import Chart
+from ..reports.chart import Chart
 from .compared import Protocol, against, compared
 from .work import Findings, Work
 

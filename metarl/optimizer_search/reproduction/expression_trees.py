@@ -11,7 +11,7 @@ from metarl.reporting import Column, Table, Tree, tree_chart
 from metarl.update_rules import OPERANDS, Binary, Expression, Number, Operand, Rule, Unary
 from metarl.update_rules import to_latex as latex_of
 
-from ..reports.figures import Chart
+from ..reports.chart import Chart
 from .titled_rules import titled_rules
 from .work import Findings, Work
 

@@ -23,7 +23,7 @@ from metarl.errors import unknown_name
 from metarl.reporting import Curve, Drawing, curve_chart
 
 from ..comparing.entrants import Entrant, entrant
-from ..reports.figures import Chart
+from ..reports.chart import Chart
 from ..training.schedules import CONSTANT
 from .compared import Protocol, against, compared
 from .work import Findings, Work

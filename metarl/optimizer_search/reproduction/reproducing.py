@@ -26,7 +26,7 @@ from metarl.runs import (
     saying_how_to_go_on,
 )
 
-from ..reports.figures import Chart
+from ..reports.chart import Chart
 from ..settings.config import from_dict, to_dict
 from .experiments import EXPERIMENTS, Experiment
 from .work import Findings, Work

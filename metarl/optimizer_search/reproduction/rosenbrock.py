@@ -35,7 +35,7 @@ from metarl.reporting import (
 from metarl.statistics import Interval, bootstrap_interval
 from metarl.update_rules import Rule, to_optax
 
-from ..reports.figures import Chart
+from ..reports.chart import Chart
 from .titled_rules import titled_rules
 from .work import Findings, Work
 

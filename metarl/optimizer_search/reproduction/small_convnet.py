@@ -21,7 +21,7 @@ from metarl.statistics import Interval, bootstrap_interval, paired_difference
 
 from ..comparing.comparison import Comparison
 from ..comparing.entrants import BASELINE, entrant, rule_entrant
-from ..reports.figures import Chart
+from ..reports.chart import Chart
 from .compared import Protocol, compared, interval_curve
 from .titled_rules import titled_rules
 from .work import Findings, Work

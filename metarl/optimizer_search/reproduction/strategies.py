@@ -20,7 +20,8 @@ from metarl.reporting import Column, Drawing, Table, curve_panels
 from metarl.statistics import Interval
 
 from ..judging.panel import Panel
-from ..reports.figures import Chart, column
+from ..reports.chart import Chart
+from ..reports.figures import column
 from ..searching.search_job import SearchJob
 from ..selecting.choice import choice_panel, rank
 from ..settings.config import SearchConfig

@@ -18,7 +18,7 @@ from metarl.reading import read_arrays, read_json_object
 from metarl.reporting import Table, to_json
 from metarl.runs import Progress, RunDirectory, write_arrays, write_durably
 
-from ..reports.figures import Chart
+from ..reports.chart import Chart
 
 _PARTS = "parts"
 

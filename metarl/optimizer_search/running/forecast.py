@@ -17,8 +17,9 @@ from metarl.problems import Problem
 from metarl.runs import peak_memory_mb
 
 from ..comparing.comparison import comparison_size
-from ..comparing.contest import Contest, runs_of
+from ..comparing.contest import Contest
 from ..comparing.entrants import BASELINE, references
+from ..comparing.settings_of_runs import runs_of
 from ..judging.candidates import Trial
 from ..judging.judges import Judge, judges_of
 from ..judging.panel import refining_trial, sweeping_trial

@@ -29,12 +29,12 @@ from metarl.update_rules import parse
 
 from .. import strategies
 from ..comparing.comparison import Comparison, compare
-from ..comparing.entrants import BASELINE, Entrant, rule_entrant
+from ..comparing.entrants import BASELINE, RANDOM_PREFIX, Entrant, rule_entrant
 from ..comparing.problem_names import require_different_names
 from ..journal.journal import FILE, Journal
 from ..journal.journaled import journaling
 from ..judging.evaluators import Backend, local_evaluator
-from ..reports.result import RANDOM_PREFIX, SearchResult, finalists_document
+from ..reports.result import SearchResult, finalists_document
 from ..searching.programs import grammar_of
 from ..searching.search_job import Earlier, SearchJob, drive_search
 from ..selecting.choice import Choice

@@ -9,13 +9,14 @@ import optax
 import pytest
 
 from metarl import problems as suite
-from metarl.optimizer_search.comparing.contest import Axes, Contest, Crew, Setting, runs_of
+from metarl.optimizer_search.comparing.contest import Contest, Crew
 from metarl.optimizer_search.comparing.default_rates import (
     default_rates,
     found_multiples,
     log_relative,
 )
 from metarl.optimizer_search.comparing.entrants import entrant
+from metarl.optimizer_search.comparing.settings_of_runs import Axes, Setting, runs_of
 from metarl.optimizer_search.comparing.tuning import GRID, rates_of, tune
 from metarl.optimizer_search.settings.compare_config import CompareConfig
 from metarl.optimizer_search.training.inner_training import (

@@ -11,13 +11,14 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing.comparison import Comparison
-from metarl.optimizer_search.comparing.contest import Setting
+from metarl.optimizer_search.comparing.entrants import RANDOM_PREFIX
 from metarl.optimizer_search.comparing.measurements import Measured, Record
 from metarl.optimizer_search.comparing.problem_results import ProblemResult, analyse
+from metarl.optimizer_search.comparing.settings_of_runs import Setting
 from metarl.optimizer_search.reports.finished import read_finished
 from metarl.optimizer_search.reports.protocol import repeat_command
 from metarl.optimizer_search.reports.report import _letters, _usage, write_figures, write_report
-from metarl.optimizer_search.reports.result import RANDOM_PREFIX, SearchResult, finalists_document
+from metarl.optimizer_search.reports.result import SearchResult, finalists_document
 from metarl.optimizer_search.selecting.choice import Choice
 from metarl.optimizer_search.settings.config import FinalistConfig, SearchConfig, to_dict
 from metarl.reporting import formula_svg

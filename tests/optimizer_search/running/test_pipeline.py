@@ -10,9 +10,9 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing import comparison
-from metarl.optimizer_search.comparing.entrants import entrant
+from metarl.optimizer_search.comparing.entrants import RANDOM_PREFIX, entrant
 from metarl.optimizer_search.judging.evaluators import LocalEvaluator
-from metarl.optimizer_search.reports.result import RANDOM_PREFIX, SearchResult
+from metarl.optimizer_search.reports.result import SearchResult
 from metarl.optimizer_search.running import pipeline
 from metarl.optimizer_search.running.pipeline import check, resume, search
 from metarl.optimizer_search.screening.probes import Probes

@@ -1,0 +1,64 @@
+"""settings of runs: what an entrant runs with, what everybody may choose from, and what runs give.
+
+Letters: J runs, C points of a run.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..training.schedules import CONSTANT
+
+
+class Setting(NamedTuple):
+    """What an entrant runs with."""
+
+    learning_rate: float
+    schedule: str = CONSTANT
+    weight_decay: float = 0.0
+
+
+class Axes(NamedTuple):
+    """What everybody may choose beside the learning rate."""
+
+    schedules: tuple[str, ...] = (CONSTANT,)
+    weight_decays: tuple[float, ...] = (0.0,)
+
+    def first(self, learning_rate: float) -> Setting:
+        """Returns the setting of a learning rate where nothing else was chosen."""
+        return Setting(learning_rate, self.schedules[0], self.weight_decays[0])
+
+
+PLAIN = Axes()
+
+
+class Runs(NamedTuple):
+    """Runs of one entrant: its settings and a replicate each."""
+
+    rates: Any  # [J]
+    schedules: Any  # [J], places among the axes' schedules
+    weight_decays: Any  # [J]
+    replicates: Any  # [J]
+
+
+def runs_of(setting: Setting, axes: Axes, replicates: np.ndarray) -> Runs:
+    """Returns runs at one setting, one on each replicate.
+
+    Args:
+      setting: its schedule is one of the axes'.
+      axes: of the contest that will run them.
+      replicates: [J].
+    """
+    schedule = axes.schedules.index(setting.schedule)
+    same = (setting.learning_rate, schedule, setting.weight_decay)
+    rates, schedules, decays = (np.full(len(replicates), value) for value in same)
+    return Runs(rates, schedules, decays, replicates)
+
+
+class Curves(NamedTuple):
+    """Held-out loss and metric at the points of each run; loss +inf once diverged, metric NaN if there is none."""
+
+    losses: np.ndarray  # [J, C]
+    metrics: np.ndarray  # [J, C]
