@@ -50,12 +50,26 @@ def read_rule(text: str, rank: int = 1) -> FoundRule:
         return _rule_of_run(place, int(number[:9]))
     if text not in NAMED_RULES and _is_directory(text):
         return _rule_of_run(text, rank)
-    return FoundRule(resolve(text))
+    try:
+        return FoundRule(resolve(text))
+    except InvalidInput as error:
+        raise _no_such_run(text) or error from None
 
 
 def is_of_run(text: str) -> bool:
     """Returns whether the text names a run, or a rank in one, rather than a rule."""
     return "#" in text or (text not in NAMED_RULES and _is_directory(text))
+
+
+def _no_such_run(text: str) -> InvalidInput | None:
+    """Returns the error for what is no rule and lies where runs are; None if it does not."""
+    folder = text.rpartition("/")[0]
+    if not folder or not _is_directory(folder):
+        return None
+    return InvalidInput(
+        f"{text[:100]!r} is no rule, and there is no such directory. Give a name (`metarl list rules`), "
+        f"a rule's text, or the directory of a search; `metarl runs list {folder[:100]}` shows those there are."
+    )
 
 
 def _is_directory(text: str) -> bool:

@@ -17,6 +17,7 @@ WIDTH = 6.6  # inches
 LABEL_SIZE = 8.0  # points
 LONGEST_LABEL = 30  # characters
 PANEL_TITLE_WIDTH = 23  # characters
+_MILLION = 1e6  # where matplotlib would write 1e6 into the corner
 LABEL_GAP = 0.06  # of the axes' width, between the curves' ends and their labels
 
 
@@ -86,6 +87,8 @@ def scaled(
     if x_scale == "log":
         axes.set_xscale("log", nonpositive="mask")
         _plain_log_ticks(axes.xaxis, ticks)
+    elif max(map(abs, axes.get_xlim())) >= _MILLION:
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value / _MILLION:g}M" if value else "0")
     if y_scale == "log":
         axes.set_yscale("log", nonpositive="mask")
     if y_top is not None:

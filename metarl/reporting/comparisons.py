@@ -18,7 +18,7 @@ from .axes import add_panel_title, new_figure, scaled, shortened, with_style
 from .curves import Curve, draw_curve
 from .drawing import Drawing
 from .numerals import IntervalLike
-from .palette import FAINT, HUES, INK, Stroke
+from .palette import DASHES, FAINT, HUES, INK, Stroke
 
 
 @with_style
@@ -52,11 +52,11 @@ def learning_rate_sensitivity(
     columns = min(4, len(curves))
     rows = -(-len(curves) // columns)
     figure, panels = new_figure(height=1.35 * rows + 0.75, grid=(rows, columns))
-    faint = Stroke(INK, (0, ()), FAINT, 0.8)
+    faint = Stroke(INK, DASHES[0], FAINT, 0.8)
     for axes, curve in zip(panels, curves, strict=False):
         if reference is not None and curve.label != reference:
             draw_curve(axes, known[reference], faint, 0, marked=False)
-        draw_curve(axes, curve, Stroke(HUES[0], (0, ()), 1.0, 1.6), 1)
+        draw_curve(axes, curve, Stroke(HUES[0], DASHES[0], 1.0, 1.6), 1)
         add_panel_title(axes, curve.label)
         scaled(axes, "", "", "log", "log", ticks=4)
     for unused in panels[len(curves) :]:

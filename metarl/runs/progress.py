@@ -159,26 +159,36 @@ class LiveProgress:
 
 
 class Pace:
-    """Rate and time left of one phase, from the positions since it began."""
+    """Rate and time left of one phase, from the positions since it began.
+
+    The first step of a phase often compiles what the others only run. So once a second one is done the rate is that of
+    all steps but the first, and before that nothing is said of the time left.
+    """
 
     def __init__(self, label: str, unit: str, clock: Callable[[], float]):
         """Starts the clock with the first position, which may be that of a resumed run."""
         self.label, self.unit, self._clock = label, unit, clock
         self._first: tuple[float, int] | None = None
+        self._warm: tuple[float, int] | None = None  # when the first step was done
 
     def status(self, position: int, total: int | None, seconds_left: float | None) -> str:
         """Returns, for example, "120/1,000 rules, 12.3 rules/s, 1:12 left"."""
         now = self._clock()
         self._first = self._first or (now, position)
-        seconds, gained = now - self._first[0], position - self._first[1]
-        rate = gained / seconds if seconds > 0 else 0.0
+        if self._warm is None and position > self._first[1]:
+            self._warm = (now, position)
+        is_warm = self._warm is not None and position > self._warm[1]
+        begun, start = self._warm if self._warm is not None and is_warm else self._first
+        rate = (position - start) / (now - begun) if now > begun else 0.0
         done = (
             f"{position:,}/{total:,} {self.unit}"
             if total is not None
             else f"{position:,} {self.unit}"
         )
         left = [seconds_left] if seconds_left is not None else []
-        left += [max(0, total - position) / rate] if total is not None and rate > 0 else []
+        left += (
+            [max(0, total - position) / rate] if total is not None and is_warm and rate > 0 else []
+        )
         parts = [
             done,
             *([f"{rate:.3g} {self.unit}/s"] if rate else []),

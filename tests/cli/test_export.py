@@ -47,6 +47,13 @@ def test_a_name_and_its_text_are_the_same_rule(capsys):
     )
 
 
+def test_a_run_that_is_not_there_is_not_read_as_a_division(capsys, run_directory):
+    message = refused(capsys, f"{run_directory.parent}/fuond", "--to", "latex")
+    assert "is no rule, and there is no such directory" in message
+    assert f"metarl runs list {run_directory.parent}"[:60] in message
+    assert "unknown name 'q'" in refused(capsys, "g/q", "--to", "latex")
+
+
 @pytest.mark.parametrize(("target", "library"), [("optax", "optax"), ("torch", "torch")])
 def test_the_file_is_python_that_imports_its_library_and_not_metarl(capsys, target, library):
     text = exported(capsys, "powersign", "--to", target)["text"]

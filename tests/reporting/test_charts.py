@@ -71,6 +71,27 @@ def test_drawings_are_written_as_svg_and_png(many, tmp_path: Path):
     assert many.write_png(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_millions_stand_at_their_ticks_and_not_in_the_corner():
+    axes = curve_chart([Curve("a", [2e5, 5e6], [1, 2])], "environment steps", "return").figure.axes[
+        0
+    ]
+    axes.figure.draw_without_rendering()
+    assert [label.get_text() for label in axes.get_xticklabels()][1:6] == [
+        "1M",
+        "2M",
+        "3M",
+        "4M",
+        "5M",
+    ]
+    assert axes.xaxis.get_offset_text().get_text() == ""
+
+
+def test_no_declaration_of_a_drawing_is_empty(many):
+    """A dash pattern without numbers is none in CSS: some readers of SVG then draw no line at all."""
+    assert "stroke-dasharray: 5" in many.svg or "stroke-dasharray: 9" in many.svg
+    assert not re.search(r":\s*[;\"]", " ".join(re.findall(r'style="[^"]*"', many.svg)))
+
+
 def test_every_label_stands_outside_the_data_and_apart_from_the_others(many):
     (axes,) = many.figure.axes
     many.figure.draw_without_rendering()

@@ -58,9 +58,25 @@ def test_the_time_left_is_that_of_the_nearer_end(total, seconds_left, expected):
     progress = PlainProgress(stream, seconds=0.0, clock=clock)
     progress.begin("search", "rules")
     progress.report(0, total)
-    clock.now = 10.0
+    clock.now = 100.0
+    progress.report(20, total)
+    clock.now = 105.0
     progress.report(40, total, seconds_left=seconds_left)
     assert stream.getvalue().splitlines()[-1] == f"search: {expected}"
+
+
+def test_the_first_step_which_compiles_is_no_measure_of_the_time_left():
+    clock, stream = Clock(), io.StringIO()
+    progress = PlainProgress(stream, seconds=0.0, clock=clock)
+    progress.begin("search", "rules")
+    for clock.now, position in ((0.0, 0), (40.0, 20), (41.0, 20), (45.0, 30)):
+        progress.report(position, 130)
+    assert stream.getvalue().splitlines() == [
+        "search: 0/130 rules",
+        "search: 20/130 rules, 0.5 rules/s",
+        "search: 20/130 rules, 0.488 rules/s",
+        "search: 30/130 rules, 2 rules/s, 0:50 left",
+    ]
 
 
 def test_a_live_display_shows_brackets_as_they_are():
@@ -68,6 +84,8 @@ def test_a_live_display_shows_brackets_as_they_are():
     progress = LiveProgress(Console(file=stream, force_terminal=True, width=80), clock)
     progress.begin("search", "rules")
     progress.report(0, 100)
+    clock.now = 5.0
+    progress.report(25, 100)
     clock.now = 10.0
     progress.report(50, 100, "best [red] sign(g)")
     progress.message("see [bold]here")
