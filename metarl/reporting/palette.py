@@ -8,11 +8,16 @@ becomes `currentColor` in SVG.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 INK = "#1a1d21"
 HUES = ("#1f7fd1", "#d55e00", "#0e9a76", "#b8559a", "#9a7b00", "#7a6ee6")
-DASHES = ("solid", (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (6, 1.5, 1.2, 1.5)))
+DASHES: tuple[Literal["solid"] | tuple, ...] = (
+    "solid",
+    (0, (5, 1.6)),
+    (0, (1.2, 1.4)),
+    (0, (6, 1.5, 1.2, 1.5)),
+)
 FAINT = 0.55  # opacity of lines that stay in the background
 BAND = 0.16  # opacity of the bands around curves
 GRID = 0.13  # opacity of grid lines
@@ -22,7 +27,7 @@ class Stroke(NamedTuple):
     """How a line is drawn."""
 
     colour: str
-    dash: str | tuple
+    dash: Literal["solid"] | tuple
     opacity: float
     width: float
 
