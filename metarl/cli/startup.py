@@ -12,9 +12,10 @@ jax 0.10:
 So `threads` is the number of CPU devices and NPROC alike: the pool then has exactly that many threads, and
 `--threads 1` means one. It is part of a run's provenance.
 
-Two releases of jaxlib give wrong sums on a CPU, silently (jax issues 39103 and 39741): their fused loops may take other
-rows than theirs, and race where there are several threads. `configure` turns those loops off by XLA_FLAGS, which are
-part of the provenance too; neither trainings nor searches were slower for it (`metarl bench`, in turns).
+Four releases of jaxlib give wrong sums on a CPU, silently (jax issues 39103 and 39741): their fused loops may take
+other rows than theirs, and race where there are several threads. `configure` turns those loops off by XLA_FLAGS, which
+are part of the provenance too; neither trainings nor searches were slower for it (`metarl bench`, in turns). A release that
+nobody has tried yet is tried by the first command that meets it (see `sums`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +42,11 @@ Precision = Literal["default", "high", "highest"]
 DEVICES = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu"}
 
 # The releases at fault. Only they are given the flag: one that does not know it would end the process.
-_FAULTY_FUSIONS = ("0.10.2", "0.11.0")
+FAULTY_FUSIONS = ("0.10.2", "0.11.0", "0.11.1", "0.11.2")
 _NO_FUSIONS = "--xla_cpu_experimental_ynn_fusion_type="
+
+# The newest release whose sums were tried here, by `experiments/reliability/jaxlib_sums.py`.
+_NEWEST_TRIED = "0.12.0.1"
 
 # Compiling takes seconds; a program that took less than this is not worth a file.
 _CACHED_FROM_SECONDS = 0.2
@@ -106,8 +112,10 @@ def configure(
     jax.config.update("jax_default_matmul_precision", matmul_precision)
     cache = _start_cache()
     join()
+    backend = _start_backend(device)
+    warn_of_wrong_sums()
     return Startup(
-        platform=_start_backend(device),
+        platform=backend,
         devices=len(jax.devices()),
         threads=len(jax.local_devices(backend="cpu")),
         matmul_precision=matmul_precision,
@@ -121,8 +129,56 @@ def avoid_faulty_fusions() -> None:
     For a process whose backend has not started. XLA_FLAGS that speak of these loops already stay as they are.
     """
     flags = os.environ.get("XLA_FLAGS", "")
-    if _NO_FUSIONS not in flags and importlib.metadata.version("jaxlib") in _FAULTY_FUSIONS:
+    if _NO_FUSIONS not in flags and importlib.metadata.version("jaxlib") in FAULTY_FUSIONS:
         os.environ["XLA_FLAGS"] = f"{flags} {_NO_FUSIONS}".strip()
+
+
+def warn_of_wrong_sums() -> None:
+    """Tries the sums of a release of jaxlib that was not tried before, and warns if they are wrong.
+
+    Takes a fraction of a second, on a CPU device, for the first command under a release, number of threads and
+    XLA_FLAGS; if all sums are right, metarl's cache remembers it.
+
+    Warns:
+      RuntimeWarning: what is wrong and what to do.
+    """
+    release = importlib.metadata.version("jaxlib")
+    if not _is_untried(release):
+        return
+    memory = _memory_of_sums(release)
+    if memory is not None and memory.exists():
+        return
+    from .sums import CALLS, wrong_sums
+
+    if wrong := wrong_sums():
+        warnings.warn(
+            f"jaxlib {release}, which metarl was not tried with, adds up wrongly on this CPU: {wrong} of {CALLS} "
+            "equal sums were wrong. Numbers made with it are not to be trusted. Install jaxlib "
+            f"{_NEWEST_TRIED}, or set XLA_FLAGS={_NO_FUSIONS} (it turns off what was at fault in earlier releases) "
+            "and see whether this warning goes away.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    elif memory is not None:
+        with contextlib.suppress(OSError):  # a home that cannot be written: tried again next time
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            memory.touch()
+
+
+def _is_untried(release: str) -> bool:
+    """Tells whether a release of jaxlib is newer than those tried, or a build between releases."""
+    if re.fullmatch(r"\d+(\.\d+)*", release) is None:
+        return True
+    return [int(n) for n in release.split(".")] > [int(n) for n in _NEWEST_TRIED.split(".")]
+
+
+def _memory_of_sums(release: str) -> Path | None:
+    """Returns the file whose presence says that the sums of a release were right; None if the cache is off."""
+    if _cache_is_off():
+        return None
+    settings = f"{os.environ.get('NPROC')} {os.environ.get('XLA_FLAGS', '')}"
+    name = f"{release}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+    return _cache_folder().parent.parent / "sums" / name
 
 
 def _start_backend(device: Device | None) -> str:
@@ -147,7 +203,7 @@ def _start_cache() -> Path | None:
     """Turns jax's cache of compiled programs on, unless METARL_CACHE=off or its folder cannot be made."""
     import jax
 
-    if os.environ.get("METARL_CACHE", "").casefold() in ("off", "0", "no", "false"):
+    if _cache_is_off():
         jax.config.update("jax_enable_compilation_cache", False)
         return None
     if own := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
@@ -160,6 +216,10 @@ def _start_cache() -> Path | None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", _CACHED_FROM_SECONDS)
     return folder
+
+
+def _cache_is_off() -> bool:
+    return os.environ.get("METARL_CACHE", "").casefold() in ("off", "0", "no", "false")
 
 
 def _cache_folder() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -10,8 +11,10 @@ import sys
 import jax
 import pytest
 
-from metarl.cli import avoid_faulty_fusions, configure
+from metarl.cli import avoid_faulty_fusions, configure, sums
+from metarl.cli import startup as starting
 from metarl.errors import InvalidInput
+from metarl.runs import usable_cores
 
 _SETTINGS = (
     "JAX_PLATFORMS",
@@ -99,6 +102,9 @@ def test_every_sum_is_of_its_own_row():
         ("0.10.2", "", "--xla_cpu_experimental_ynn_fusion_type="),
         ("0.10.2", "--own=1", "--own=1 --xla_cpu_experimental_ynn_fusion_type="),
         ("0.11.0", "--xla_cpu_experimental_ynn_fusion_type=dot", None),
+        ("0.11.1", "", "--xla_cpu_experimental_ynn_fusion_type="),
+        ("0.11.2", "", "--xla_cpu_experimental_ynn_fusion_type="),
+        ("0.12.0", "", None),
         ("0.10.1", "--own=1", None),
         ("0.7.0", "", None),
     ],
@@ -108,6 +114,89 @@ def test_only_releases_at_fault_are_given_the_flag(release, given, flags, monkey
     monkeypatch.setenv("XLA_FLAGS", given)
     avoid_faulty_fusions()
     assert os.environ["XLA_FLAGS"] == (given if flags is None else flags)
+
+
+@pytest.mark.skipif(usable_cores() < 2, reason="threads race only where there are several")
+def test_this_release_adds_up_wrongly_if_and_only_if_it_is_listed():
+    """As it starts by itself, nothing turned off: at least 3 in 100 calls of a faulty one are wrong."""
+    script = "from metarl.cli.sums import wrong_sums\nprint(any(wrong_sums() for _ in range(5)))"
+    inherited = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+    answer = subprocess.run(
+        [sys.executable, "-c", script],
+        env=inherited | {"JAX_PLATFORMS": "cpu", "NPROC": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    release = importlib.metadata.version("jaxlib")
+    assert answer.stdout.strip() == str(release in starting.FAULTY_FUSIONS)
+
+
+@pytest.fixture
+def tried(tmp_path, monkeypatch):
+    """Returns a function that meets a release whose sums are wrong so often, and says how often it tried them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("METARL_CACHE", raising=False)
+    tries = []
+
+    def meet(release: str, wrong: int) -> int:
+        tries.clear()
+        monkeypatch.setattr("importlib.metadata.version", {"jaxlib": release}.get)
+        monkeypatch.setattr(sums, "wrong_sums", lambda: tries.append(release) or wrong)
+        starting.warn_of_wrong_sums()
+        return len(tries)
+
+    return meet
+
+
+def test_a_release_that_adds_up_is_tried_once(tried, tmp_path, monkeypatch):
+    assert [tried("0.99.0", 0), tried("0.99.0", 0), tried("0.99.1", 0)] == [1, 0, 1]
+    monkeypatch.setenv("NPROC", "64")  # one thread cannot show what many do
+    assert [tried("0.99.0", 0), tried("0.99.0", 0)] == [1, 0]
+    assert len(list((tmp_path / "metarl" / "sums").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("release", "tries"),
+    [
+        *(("0.7.0", 0), ("0.11.2", 0), ("0.12.0", 0), ("0.12.0.1", 0)),
+        *(("0.12.0.2", 1), ("0.12.1", 1), ("1.0", 1), ("0.12.0.dev20260901", 1)),
+    ],
+)
+def test_only_releases_that_nobody_tried_are_tried(tried, release, tries):
+    assert tried(release, 0) == tries
+
+
+def test_wrong_sums_are_warned_of_by_every_command(tried, tmp_path):
+    for _ in range(2):
+        with pytest.warns(RuntimeWarning) as warned:
+            assert tried("0.99.0", 7) == 1
+        assert str(warned[0].message) == (
+            "jaxlib 0.99.0, which metarl was not tried with, adds up wrongly on this CPU: 7 of 200 equal sums were "
+            "wrong. Numbers made with it are not to be trusted. Install jaxlib 0.12.0.1, or set "
+            "XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= (it turns off what was at fault in earlier releases) "
+            "and see whether this warning goes away."
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_cache_nothing_is_remembered(tried, tmp_path, monkeypatch):
+    monkeypatch.setenv("METARL_CACHE", "off")
+    assert [tried("0.99.0", 0), tried("0.99.0", 0)] == [1, 1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_command_tries_a_release_that_nobody_tried(tmp_path, monkeypatch):
+    script = (
+        "import importlib.metadata as m\nreal = m.version\n"
+        "m.version = lambda name: '0.99.0' if name == 'jaxlib' else real(name)\n"
+        "from metarl.cli import avoid_faulty_fusions, configure\nm.version, new = real, m.version\n"
+        "avoid_faulty_fusions()\nm.version = new\nconfigure('cpu', threads=2)"
+    )
+    inherited = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+    environment = {**inherited, "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-W", "error", "-c", script], env=environment, check=True)
+    assert [path.name[:6] for path in (tmp_path / "metarl" / "sums").iterdir()] == ["0.99.0"]
 
 
 def test_a_running_backend_keeps_its_devices(monkeypatch):
