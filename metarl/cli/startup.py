@@ -14,8 +14,8 @@ So `threads` is the number of CPU devices and NPROC alike: the pool then has exa
 
 Four releases of jaxlib give wrong sums on a CPU, silently (jax issues 39103 and 39741): their fused loops may take
 other rows than theirs, and race where there are several threads. `configure` turns those loops off by XLA_FLAGS, which
-are part of the provenance too; neither trainings nor searches were slower for it (`metarl bench`, in turns). A release that
-nobody has tried yet is tried by the first command that meets it (see `sums`).
+are part of the provenance too; neither trainings nor searches were slower for it (`metarl bench`, in turns). A release
+that nobody has tried yet is tried by the first command that meets it (see `sums`).
 """
 
 from __future__ import annotations
