@@ -16,6 +16,7 @@ _STRATEGIES = {
     "trpo": "the controller, trained by trust region policy optimization",
     "evolution": "regularised evolution",
     "random": "random rules, the yardstick",
+    "enumeration": "every function of the space once, simplest first: Occam's yardstick",
 }
 
 

@@ -64,6 +64,10 @@ def run(arguments: Arguments) -> dict[str, Any]:
 
             own = (*arguments.optimizer, *arguments.problem)
             return resume_comparison(arguments.run_dir, own=own)
+        case "enumerate":
+            from metarl.optimizer_search import resume_functions
+
+            return resume_functions(arguments.run_dir)
         case job:
             raise InvalidInput(
                 f"Run {str(arguments.run_dir)!r} is a {job}, which this metarl cannot go on with."
@@ -92,6 +96,10 @@ def show(document: dict[str, Any]) -> None:
         from . import train
 
         train.show(document)
+    elif "by_verdict" in document:
+        from . import enumeration
+
+        enumeration.show(document)
     elif "scores" in document:
         from . import compare
 

@@ -26,6 +26,8 @@ from .running.benchmark import measure_search as measure_search
 from .running.compare_job import begin_comparison as begin_comparison
 from .running.compare_job import resume_comparison as resume_comparison
 from .running.forecast import estimate as estimate
+from .running.functions_job import begin_functions as begin_functions
+from .running.functions_job import resume_functions as resume_functions
 from .running.pipeline import resume as resume
 from .running.pipeline import search as search
 from .searching.archive import Archive as Archive
@@ -40,6 +42,7 @@ from .settings.config import TrainingConfig as TrainingConfig
 from .settings.config import from_dict as from_dict
 from .settings.config import preset as preset
 from .settings.config import to_dict as to_dict
+from .settings.functions_config import FunctionsConfig as FunctionsConfig
 from .workers.ray_cluster import RayCluster as RayCluster
 from .workers.ray_evaluator import RayEvaluator as RayEvaluator
 from .workers.ray_evaluator import ray_backend as ray_backend
@@ -58,6 +61,7 @@ __all__ = [
     "EvolutionConfig",
     "FilterConfig",
     "FinalistConfig",
+    "FunctionsConfig",
     "Journal",
     "LocalEvaluator",
     "RayCluster",
@@ -67,6 +71,7 @@ __all__ = [
     "SearchResult",
     "TrainingConfig",
     "begin_comparison",
+    "begin_functions",
     "compare",
     "compared_tables",
     "comparison_sentences",
@@ -84,6 +89,7 @@ __all__ = [
     "reproduce",
     "resume",
     "resume_comparison",
+    "resume_functions",
     "rewrite_comparison_report",
     "rule_entrant",
     "search",

@@ -34,13 +34,19 @@ from .reference import reference_update as reference_update
 from .rule import Rule as Rule
 from .rule import parse as parse
 from .rule_text import RuleSyntaxError as RuleSyntaxError
+from .spaces import IDENTITY as IDENTITY
+from .spaces import KEEP as KEEP
 from .spaces import SPACES as SPACES
 from .spaces import Space as Space
+from .spaces import UnaryFunction as UnaryFunction
+from .spaces import applied as applied
 from .spaces import space_named as space_named
 from .spaces import space_names as space_names
 
 __all__ = [
     "BINARY",
+    "IDENTITY",
+    "KEEP",
     "LANGUAGE",
     "NAMED_RULES",
     "OPERANDS",
@@ -64,6 +70,8 @@ __all__ = [
     "Scope",
     "Space",
     "Unary",
+    "UnaryFunction",
+    "applied",
     "complexity",
     "evaluate",
     "parse",

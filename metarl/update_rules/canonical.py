@@ -1,14 +1,14 @@
 """The canonical form: the simplest of the expressions that have the same value, bit for bit.
 
 Only what IEEE arithmetic guarantees is rewritten, for every input including zeros of both signs,
-infinities and NaN (whose payload does not count), in every precision:
+infinities and NaN (whose payload does not count), in every precision that the values share:
 
 | rewriting | why it keeps the bits |
 |---|---|
 | operands of + and * in a fixed order | commutation is exact (association is not: kept) |
 | -(-x) to x; x * 1, x - 0 to x; x ^ 1 to x if x holds an operand | exact |
 | x + 0 to x | only where x is never -0, since -0 + 0 is +0 |
-| x ^ 0 to g ^ 0 | 1 for NaN too, and of the gradient's shape; only if x draws nothing |
+| x ^ 0 to g ^ 0 | 1 for NaN too, and of the gradient's shape; only if x holds an operand, and draws nothing |
 | x + -y to x - y, x - -y to x + y, -x + y to y - x | subtraction adds the negated number |
 | -x * y and x * -y to -(x * y), -x / y to -(x / y) | rounding is symmetric in the sign |
 | sqrt(-x) to sqrt(x), log(-x) to log(x) | both take the absolute value |
@@ -67,15 +67,15 @@ def _binary(node: Binary) -> Expression:
     match node:
         case Binary("+" | "-" | "*" as name, Number(x), Number(y)) if folded := _folded(name, x, y):
             return folded
-        case (
-            Binary("*", x, Number(1.0)) | Binary("*", Number(1.0), x) | Binary("^", x, Number(1.0))
-        ):
+        case Binary("*", x, Number(1.0)) | Binary("*", Number(1.0), x):
+            return x
+        case Binary("^", x, Number(1.0)) if not _is_constant(x):
             return x
         case Binary("-", x, Number(0.0)):
             return x
         case Binary("+", x, Number(0.0)) | Binary("+", Number(0.0), x) if not _may_be_minus_zero(x):
             return x
-        case Binary("^", x, Number(0.0)) if not _is_random(x):
+        case Binary("^", x, Number(0.0)) if not (_is_constant(x) or _is_random(x)):
             return _ALL_ONES
         case Binary("*" | "/" as name, Unary("-", x), y):
             return _unary(Unary("-", _binary(Binary(name, x, y))))
@@ -128,7 +128,7 @@ _PLACE = {
 
 
 def _is_constant(node: Expression) -> bool:
-    """Returns whether only numbers are in a node; those are Python floats until they meet an array."""
+    """Returns whether only numbers are in a node: Python floats, which a power rounds to the gradient's precision."""
     return not any(isinstance(part, Operand) for part in walk(node))
 
 

@@ -136,15 +136,18 @@ class Interpreter:
 def power(x: jax.Array, y: Any) -> jax.Array:
     """Returns x ^ y through exp and log, which a CPU computes in vectors where its `pow` does not.
 
-    Agrees with `jnp.power` to the rounding of y log |x|: NaN where x < 0 and y is no integer, x ^ 0 = 1.
+    Agrees with IEEE 754's pow, special values and all, to the rounding of y log |x|; see `Scope.power`.
     """
     if isinstance(y, (int, float)) and y in (2, 3):
         return x * x if y == 2 else x * x * x
-    magnitude = jnp.exp(y * jnp.log(jnp.abs(x)))
-    half = 0.5 * y
-    signed = jnp.where(jnp.floor(half) == half, magnitude, -magnitude)
-    negative = jnp.where(jnp.floor(y) == y, signed, jnp.nan)
-    return jnp.where(y == 0, 1.0, jnp.where(x < 0, negative, magnitude))
+    size, half = jnp.abs(x), 0.5 * y
+    # without the first case, 1 ^ inf would be exp(inf * 0)
+    magnitude = jnp.where(size == 1, 1.0, jnp.exp(y * jnp.log(size)))
+    is_whole = jnp.floor(y) == y
+    is_odd = is_whole & (jnp.floor(half) != half)
+    signed = jnp.where(is_odd & jnp.signbit(x), -magnitude, magnitude)
+    fails = (x < 0) & ~is_whole & jnp.isfinite(x)
+    return jnp.where(y == 0, 1.0, jnp.where(fails, jnp.nan, signed))
 
 
 class _Draw:

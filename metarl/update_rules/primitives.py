@@ -2,9 +2,10 @@
 
 Grammar, parser, printer, interpreter, compiler, exporters and documentation are read off this
 table, so a new primitive is one row. A row states its meaning once, as a function of a `Scope`: the
-values at hand (gradient, moments, progress) and the array library that computes with them. Whoever
-evaluates a rule supplies the scope: jax arrays give numbers, text fragments give source code, so
-the exporters cannot disagree with the compiler about what a primitive means.
+values at hand (gradient, moments, steps) and the array library that computes with them. Whoever
+evaluates a rule supplies the scope: jax arrays give numbers, text fragments give source code. What
+a scope computes itself (moments, draws, powers) is said in `Scope`, and every executor is held
+against that, compiled, over steps and precisions.
 
 Letters: g gradient; w parameter; m, v, y bias-corrected moving averages of g, g^2, g^3; t steps
 taken so far; T steps of the whole run; p = min(t, T) / T progress in [0, 1]; q, in [0, 1), the
@@ -42,15 +43,19 @@ class Scope(Protocol):
 
     @property
     def m(self) -> Any:
-        """The bias-corrected moving average of g, [P]."""
+        """The bias-corrected moving average of g, [P].
+
+        After each gradient: average <- b average + (1 - b) g^k, from 0, here with k = 1; what a rule
+        sees is average / (1 - b^(t + 1)).
+        """
 
     @property
     def v(self) -> Any:
-        """The bias-corrected moving average of g^2, [P]."""
+        """The bias-corrected moving average of g^2, [P]; as `m`, with k = 2."""
 
     @property
     def y(self) -> Any:
-        """The bias-corrected moving average of g^3, [P]."""
+        """The bias-corrected moving average of g^3, [P]; as `m`, with k = 3."""
 
     @property
     def w(self) -> Any:
@@ -90,7 +95,11 @@ class Scope(Protocol):
         """
 
     def power(self, x: Any, y: Any) -> Any:
-        """Returns x ^ y; NaN where x < 0 and y is no integer, [P]."""
+        """Returns x ^ y as IEEE 754's pow does, [P].
+
+        NaN where x is finite and negative and y is no integer; 1 where y = 0 or x = 1, whatever the
+        other is, NaN included; infinity or 0 where x is -infinity and y is no integer.
+        """
 
 
 class Constant(NamedTuple):
@@ -320,7 +329,7 @@ PRIMITIVES = (
     Primitive(
         "^",
         "binary",
-        "x to the power y; fails where x < 0 and y is no integer",
+        "x to the power y, as IEEE 754's pow; fails where x is finite, x < 0 and y no integer",
         "{x}^{{{y}}}",
         lambda s, x, y: s.power(x, y),
         precedence=4,

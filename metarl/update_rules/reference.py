@@ -113,11 +113,12 @@ class NumpyScope:
         )
 
     def power(self, x: Any, y: Any) -> np.ndarray:
-        """Returns x ^ y: NaN where x < 0 and y is no integer; x ^ 0 is 1 and x ^ 1 is x."""
+        """Returns x ^ y, and x itself where y is 1."""
         x, y = _cast(x, self.g.dtype), _cast(y, self.g.dtype)
-        value = np.where((x < 0) & (y != np.floor(y)), np.nan, np.power(x, y))
-        value = np.where(y == 0, 1.0, np.where(y == 1, x, value))
-        return value.astype(self.g.dtype)
+        # numpy takes roots for one exponent of 1/2 or -1/2, and the root of -infinity is NaN
+        root = (x == -np.inf) & (np.abs(y) == 0.5)
+        value = np.where(root, np.where(y > 0, np.inf, 0.0), np.power(x, y))
+        return np.where(y == 1, x, value).astype(self.g.dtype)
 
 
 def _draw(draw: Draw, g: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:

@@ -120,10 +120,22 @@ def test_equal_rules_get_one_form(text, canonical):
         "drop(drop(g, 0.3), 0.1)",  # two masks
         "g / -m",  # epsilon again
         "log(exp(g))",
+        "g * 0.1^1",  # a power rounds a number to the gradient's precision
+        "g * (0.2 + 0.1^1)",
+        "g * (1e-200 * 1e200^1)",  # and that may be infinite
+        "g * 0.1^0",
     ],
 )
 def test_what_would_change_a_value_stays(text):
     assert str(parse(text).canonical()) == text
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("x", ["0.1", "1e-3", "0.7", "1e39", "1e200", "1e-50", "(2^0.5)"])
+def test_powers_of_numbers_keep_their_bits(x, dtype):
+    for text in (f"({x}^1 + 0.2) * g", f"{x}^1 * 1e-200 * g", f"g * ({x}^1 - {x})", f"{x}^0 * g"):
+        rule = parse(text)
+        np.testing.assert_array_equal(bits(rule, 0, dtype), bits(rule.canonical(), 0, dtype))
 
 
 def test_commuted_rules_are_one_rule():

@@ -24,6 +24,7 @@ from metarl.update_rules import (
     to_python,
     to_torch,
 )
+from metarl.update_rules.interpreter import power
 
 to_optax: Any = update_rules.to_optax  # types of trees are too wide for a checker to follow
 
@@ -252,3 +253,156 @@ def test_a_rule_that_draws_once_keeps_the_numbers_it_always_had():
     kept = jax.random.bernoulli(jax.random.fold_in(key, 1), 0.7, (5,))
     optimizer = to_optax("drop(g, 0.3)", 1.0, seed=3)
     np.testing.assert_array_equal(-optimizer.update(ones, optimizer.init(ones))[0], kept)
+
+
+# Standard: IEEE 754-2019, section 9.2.1.
+SPECIAL = np.array(
+    [-np.inf, -3.0, -2.5, -2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, 2.5, 3.0, np.inf, np.nan]
+)
+
+
+def double_precision(wanted):
+    """The context in which jax computes in double precision if that is wanted, and in single otherwise."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(wanted)
+    from jax import experimental  # of jax before 0.8
+
+    return experimental.enable_x64(wanted)
+
+
+def power_by_cases(x, y):
+    """x ^ y of two Python floats, case by case."""
+    if y == 0.0 or x == 1.0:
+        return 1.0
+    if math.isnan(x) or math.isnan(y):
+        return math.nan
+    odd = math.isfinite(y) and y == math.floor(y) and y % 2.0 == 1.0
+    sign = -1.0 if odd and math.copysign(1.0, x) < 0.0 else 1.0
+    if math.isfinite(x) and x < 0.0 and math.isfinite(y) and y != math.floor(y):
+        return math.nan
+    size = abs(x)
+    if size == 1.0:
+        return sign
+    if size in (0.0, math.inf) or math.isinf(y):
+        return sign * (math.inf if (size > 1.0) == (y > 0.0) else 0.0)
+    return sign * size**y
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+def test_powers_have_the_values_of_the_standard_in_every_executor(dtype, load):
+    """The signs of zeros included; numbers to the precision of the type, which exp and log have three bits less of."""
+    x, y = (a.reshape(-1) for a in np.meshgrid(SPECIAL, SPECIAL))
+    expected = np.array(
+        [power_by_cases(*pair) for pair in zip(x.tolist(), y.tolist(), strict=True)]
+    )
+    module = load(to_python("g^w", name="rule"), f"power_{dtype}")
+    with double_precision(dtype == "float64"):
+        g, w = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
+        seen = {"interpreter": jax.jit(power)(g, w)}
+        for name, optimizer in (("compiler", to_optax("g^w", -1.0)), ("file", module.rule(-1.0))):
+            seen[name] = jax.jit(lambda g, w, o=optimizer: o.update(g, o.init(w), w)[0])(g, w)
+        tolerance = 8 * float(jnp.finfo(dtype).eps)
+        seen = {name: np.asarray(value, np.float64) for name, value in seen.items()}
+    if dtype != "bfloat16":
+        seen["reference"] = reference_update("g^w", x.astype(dtype), w=y.astype(dtype))
+    for executor, got in seen.items():
+        np.testing.assert_allclose(got, expected, rtol=tolerance, atol=0, err_msg=executor)
+        number = ~np.isnan(expected)
+        np.testing.assert_array_equal(np.signbit(got)[number], np.signbit(expected)[number])
+
+
+def moments_by_hand(gradients, dtype):
+    """m, v, y at every step, [N, 3, P], averaged in the type that an executor averages in."""
+    averages, rows = [np.zeros(gradients.shape[1], dtype)] * 3, []
+    for t, g in enumerate(gradients):
+        g = g.astype(dtype)
+        powers, rates = (g, g * g, g * g * g), (0.9, 0.999, 0.999)
+        averages = [
+            (np.asarray(b, dtype) * a + np.asarray(1 - b, dtype) * x).astype(dtype)
+            for a, x, b in zip(averages, powers, rates, strict=True)
+        ]
+        rows.append(
+            [a.astype(float) / (1 - b ** (t + 1)) for a, b in zip(averages, rates, strict=True)]
+        )
+    return np.array(rows)
+
+
+# In single precision 1 - 0.999 is right to 5e-5, in optax as well.
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float32", 1e-4), ("bfloat16", 0.04), ("float64", 1e-13)]
+)
+def test_moments_and_decays_have_their_formulas_at_every_step_in_every_executor(
+    dtype, tolerance, load
+):
+    steps, total = 12, 10
+    rng = np.random.default_rng(4)
+    gradients = rng.uniform(0.5, 2.0, (steps, 6)) * rng.choice([-1.0, 1.0], 6)
+    texts = ("m", "v", "y", "adam", "rmsprop", "ld * g", "rd10 * g", "cd * m")
+    modules = [load(to_python(text, name="rule"), f"r{i}_{dtype}") for i, text in enumerate(texts)]
+    with double_precision(dtype == "float64"):
+        given = jnp.asarray(gradients, dtype)
+        exact = np.asarray(given, float)
+        needs_steps = [
+            {"total_steps": total} if "progress" in parse(t).needs else {} for t in texts
+        ]
+        makers: dict[str, Any] = {
+            "compiler": [to_optax(t, -1.0, **n) for t, n in zip(texts, needs_steps, strict=True)],
+            "file": [m.rule(-1.0, **n) for m, n in zip(modules, needs_steps, strict=True)],
+        }
+        seen = {}
+        for executor, optimizers in makers.items():
+
+            def one_step(states, g, optimizers=optimizers):
+                pairs = [o.update(g, s, g) for o, s in zip(optimizers, states, strict=True)]
+                return [state for _, state in pairs], jnp.stack([update for update, _ in pairs])
+
+            begin = [optimizer.init(given[0]) for optimizer in optimizers]
+            seen[executor] = jax.jit(lambda b, g, step=one_step: jax.lax.scan(step, b, g)[1])(
+                begin, given
+            )
+        if dtype != "bfloat16":
+            seen["interpreter"] = interpreted_steps(texts, given, total)
+        seen = {executor: np.asarray(values, float) for executor, values in seen.items()}
+        m, v, y = np.moveaxis(moments_by_hand(exact, jnp.dtype(dtype)), 1, 0)
+    ld, cd, _, rd10, _ = np.array([decays(t, total) for t in range(steps)]).T[:, :, None]
+    root = np.sqrt(v) + 1e-8
+    expected = np.stack(
+        [m, v, y, m / root, exact / root, ld * exact, rd10 * exact, cd * m], axis=1
+    )  # [N, K, P]
+    for executor, values in seen.items():
+        np.testing.assert_allclose(
+            values, expected, rtol=tolerance, atol=tolerance, err_msg=executor
+        )
+
+
+def interpreted_steps(texts, gradients, total):
+    """The interpreter's updates at every step, [N, K, P]."""
+    operands = ("g", "m", "v", "y", "adam", "rmsprop", *DECAYS)
+    grammar = Grammar(Space("all", operands, ("x",), ("*", "keep"), "what the test needs"), depth=1)
+    tokens = jnp.stack([jnp.asarray(grammar.to_tokens(parse(text))) for text in texts])
+    size = gradients.shape[1]
+    interpreter = Interpreter(grammar)
+    tables, seed, total = interpreter.randomness(size), jnp.int32(0), jnp.int32(total)
+
+    def one_step(moments, scanned):
+        g, t = scanned
+        moments = interpreter.moments(moments, g)
+
+        def one_rule(row):
+            return interpreter.update(row, moments, g, g, t, total, seed, tables)
+
+        return moments, jax.lax.map(one_rule, tokens)
+
+    numbered = (gradients, jnp.arange(len(gradients)))
+    return jax.jit(lambda n: jax.lax.scan(one_step, interpreter.init(size), n)[1])(numbered)
+
+
+@pytest.mark.extras
+def test_powers_have_the_values_of_the_standard_in_torch(load):
+    torch = pytest.importorskip("torch")
+    x, y = (a.reshape(-1) for a in np.meshgrid(SPECIAL, SPECIAL))
+    expected = np.array(
+        [power_by_cases(*pair) for pair in zip(x.tolist(), y.tolist(), strict=True)]
+    )
+    got = load(to_torch("g^w", name="Rule"))._rule(torch.tensor(x), torch.tensor(y)).numpy()
+    np.testing.assert_allclose(got, expected, rtol=1e-14, atol=0)

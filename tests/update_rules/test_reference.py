@@ -50,7 +50,7 @@ OPERATOR_FORMULAS = {
     "-": lambda x, y: x - y,
     "*": lambda x, y: x * y,
     "/": lambda x, y: x / (y + EPSILON),
-    "^": lambda x, y: x**y if x >= 0 or y == int(y) else math.nan,
+    "^": lambda x, y: x**y,  # of a base that is not negative
 }
 
 
@@ -93,7 +93,13 @@ def test_an_operator_is_its_formula(name):
         (-2.0, 2.0, 4.0),
         (-2.0, -1.0, -0.5),
         (-2.0, 0.5, math.nan),
-        (-math.inf, 0.5, math.nan),
+        (-2.0, math.nan, math.nan),
+        (-math.inf, 0.5, math.inf),
+        (-math.inf, -0.5, 0.0),
+        (-math.inf, 1.5, math.inf),
+        (1.0, math.inf, 1.0),
+        (1.0, math.nan, 1.0),
+        (-1.0, -math.inf, 1.0),
         (-2.0, 0.0, 1.0),
         (math.nan, 0.0, 1.0),
         (-2.5, 1.0, -2.5),
@@ -101,7 +107,7 @@ def test_an_operator_is_its_formula(name):
         (0.0, -1.0, math.inf),
     ],
 )
-def test_a_negative_base_fails_unless_its_exponent_is_whole(base, exponent, expected):
+def test_powers_are_those_of_ieee_754(base, exponent, expected):
     np.testing.assert_equal(update("g^m", g=np.array([base]), m=np.array([exponent]))[0], expected)
 
 

@@ -128,7 +128,7 @@ class SearchConfig:
     problem: tuple[str, ...] = ("digits-mlp",)
     """Problems a rule is judged on, jointly; names (see `metarl list problems`) or my_module:factory."""
     strategy: str = "ppo"
-    """How rules are proposed: ppo, reinforce, trpo, evolution, random, or my_module:factory."""
+    """How rules are proposed: ppo, reinforce, trpo, evolution, random, enumeration, or my_module:factory."""
     space: str = "arxiv"
     """Primitives that rules may use (see `metarl list primitives`)."""
     depth: int = 2

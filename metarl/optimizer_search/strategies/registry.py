@@ -17,6 +17,7 @@ _FACTORIES = {
     "trpo": ("controller_search", "trpo_search"),
     "evolution": ("evolution", "evolution"),
     "random": ("random_search", "random_search"),
+    "enumeration": ("enumeration", "enumeration"),
 }
 
 

@@ -15,10 +15,11 @@ from metarl.optimizer_search.settings.config import ControllerConfig, EvolutionC
 from metarl.optimizer_search.strategies import Feedback, Proposals, Strategy, make, names
 from metarl.optimizer_search.strategies.controller_search import ranks
 from metarl.runs import flatten_tree, restore_tree
-from metarl.update_rules import Grammar, parse
+from metarl.update_rules import Grammar, Space, parse
 
 K = 32
 CONTROLLERS = ("ppo", "reinforce", "trpo")
+YARDSTICKS = ("random", "enumeration")  # which learn nothing
 GRAMMAR = Grammar("sign", depth=1)
 STRICT = Grammar(
     "icml", depth=2, different_operands=True, no_final_addition=True, reuse_values=True
@@ -62,12 +63,12 @@ def made():
     return {name: (strategy, *run(strategy, 24)) for name, strategy in strategies.items()}
 
 
-def test_the_table_names_five_strategies():
-    assert set(names()) == {"ppo", "reinforce", "trpo", "evolution", "random"}
+def test_the_table_names_six_strategies():
+    assert set(names()) == {"ppo", "reinforce", "trpo", "evolution", "random", "enumeration"}
 
 
 # One controller is enough here: the others write with the same program, and compiling it is dear.
-@pytest.mark.parametrize("name", ["ppo", "evolution", "random"])
+@pytest.mark.parametrize("name", ["ppo", "evolution", "random", "enumeration"])
 def test_proposals_are_rules_of_the_grammar_under_all_its_constraints(name):
     strategy = make(name, STRICT, CONFIG)
     state = strategy.init(jax.random.key(0))
@@ -87,7 +88,8 @@ def test_the_same_key_gives_the_same_bits(made, name):
         np.testing.assert_array_equal(one, other)
     for before, after in zip(jax.tree.leaves(state), jax.tree.leaves(again), strict=True):
         np.testing.assert_array_equal(before, after)
-    assert not np.array_equal(run(strategy, 1, seed=1)[1][0][0], history[0][0])
+    other = np.array_equal(run(strategy, 1, seed=1)[1][0][0], history[0][0])
+    assert other == (name == "enumeration")  # which draws nothing
 
 
 @pytest.mark.parametrize("name", names())
@@ -102,7 +104,7 @@ def test_a_search_restored_is_one_that_never_stopped(made, name):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name != "random"])
+@pytest.mark.parametrize("name", [name for name in names() if name not in YARDSTICKS])
 def test_it_finds_a_planted_rule_that_random_search_does_not(made, name):
     def late_mean(history):
         return np.mean([feedback.rewards.mean() for _, feedback, _ in history[-6:]])
@@ -159,6 +161,25 @@ def test_a_controller_does_not_collapse_where_all_rules_are_alike(made, name):
     _, history = run(made[name][0], 20, reward=lambda tokens: np.zeros(len(tokens), np.float32))
     distinct = [len(np.unique(tokens, axis=0)) for tokens, *_ in history]
     assert np.mean(distinct[-5:]) > 0.9 * K
+
+
+def test_enumeration_proposes_every_rule_worth_training_once_and_simpler_ones_first(made):
+    _, state, history = made["enumeration"]
+    proposed = np.concatenate([tokens for tokens, *_ in history])
+    texts = [str(GRAMMAR.to_rule(tokens)) for tokens in proposed]
+    distinct = list(dict.fromkeys(texts))
+    sizes = [parse(text).size for text in distinct]
+    assert sizes == sorted(sizes)
+    assert distinct[:3] == ["g", "m", "adam"]
+    assert texts == (distinct * len(texts))[: len(texts)]  # after the last it begins again
+    assert int(state.proposed) == len(proposed) > 2 * len(distinct)
+
+
+def test_enumeration_says_when_no_function_passes_the_filters():
+    numbers = Grammar(Space("numbers", ("1", "2"), ("x",), ("*", "keep"), ""), 1)
+    strategy = make("enumeration", numbers, CONFIG)
+    with pytest.raises(InvalidInput, match="No function of this space passes the filters"):
+        strategy.ask(jax.random.key(0), strategy.init(jax.random.key(0)), 4)
 
 
 def test_ranks_are_those_of_a_loop_with_ties_sharing_their_mean():

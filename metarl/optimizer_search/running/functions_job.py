@@ -1,0 +1,208 @@
+"""functions_job: the functions of a space as a run on disk, resumed where it stood.
+
+    config.json     the space, the depth, the filters, how far to go
+    functions.csv   a row a function, simplest first: number, size, verdict of the filters, rule
+    result.json     how many there are, whether that is all of them, and those that a search would train
+
+Letters: K functions; L tokens of a rule.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metarl.errors import require
+from metarl.reading import read_json_object
+from metarl.reporting import Column, Table, write_csv, write_json
+from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr
+from metarl.update_rules import Grammar, Interpreter
+
+from ..screening.enumeration import Enumeration
+from ..screening.filters import Verdict, screen
+from ..screening.probes import Probes
+from ..settings.config import from_dict, to_dict
+from ..settings.functions_config import FunctionsConfig
+
+JOB = "enumerate"
+FUNCTIONS, RESULT = "functions.csv", "result.json"
+_CHECKPOINT_SECONDS = 30.0
+_VERDICTS = tuple(Verdict)
+
+
+class FunctionsState:
+    """The enumeration, and the functions that it has met."""
+
+    def __init__(self, enumeration: Enumeration):
+        self.enumeration = enumeration
+        self.tokens: list[np.ndarray] = []  # [K, L] a block
+        self.sizes: list[np.ndarray] = []  # [K]
+        self.verdicts: list[np.ndarray] = []  # [K] numbers of `Verdict`
+
+
+class FunctionsJob:
+    """Meets functions a block at a time."""
+
+    def __init__(self, config: FunctionsConfig):
+        """Raises InvalidInput when the space cannot be enumerated."""
+        require(
+            config.budget >= 1,
+            f"--budget is a number of rules, 1 or more; received {config.budget}.",
+        )
+        self.config = config
+        self.grammar = Grammar(config.space, config.depth)
+        self._probes = Probes(Interpreter(self.grammar))
+        self._fresh()  # checks the grammar and the size
+
+    def init(self) -> FunctionsState:
+        """Returns the state in which no function is met."""
+        return FunctionsState(self._fresh())
+
+    def update(self, state: FunctionsState) -> tuple[FunctionsState, dict[str, Any]]:
+        """Runs the next block of rules."""
+        found = state.enumeration.advance()
+        verdicts = screen(found.outputs, self._probes, self.config.filters)
+        state.tokens.append(found.tokens)
+        state.sizes.append(np.full(len(found.tokens), found.size, np.int32))
+        state.verdicts.append(np.array([_VERDICTS.index(v) for v in verdicts], np.int8))
+        return state, {
+            "size": found.size,
+            "met": len(verdicts),
+            "pass": verdicts.count(Verdict.PASSES),
+        }
+
+    def finished(self, state: FunctionsState) -> bool:
+        """Tells whether the space, the size or the budget is exhausted."""
+        return state.enumeration.finished or state.enumeration.tried >= self.config.budget
+
+    def position(self, state: FunctionsState) -> tuple[int, int | None]:
+        """Returns the rules run on the probes; nobody knows of how many."""
+        return state.enumeration.tried, None
+
+    def save(self, state: FunctionsState) -> tuple[dict[str, np.ndarray], Any]:
+        """Returns the state as arrays."""
+        arrays = {f"enumeration|{name}": x for name, x in state.enumeration.to_arrays().items()}
+        tokens, sizes, verdicts = self.functions(state)
+        return {**arrays, "tokens": tokens, "sizes": sizes, "verdicts": verdicts}, {}
+
+    def load(self, arrays: dict[str, np.ndarray], meta: Any) -> FunctionsState:
+        """Inverse of `save`."""
+        del meta
+        state = self.init()
+        prefix = "enumeration|"
+        state.enumeration.restore(
+            {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}
+        )
+        state.tokens, state.sizes, state.verdicts = (
+            [arrays["tokens"]], [arrays["sizes"]], [arrays["verdicts"]],
+        )  # fmt: skip
+        return state
+
+    def functions(self, state: FunctionsState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns the functions met: tokens [K, L], sizes [K] and numbers of verdicts [K]."""
+        none = (
+            np.zeros((0, self.grammar.length), np.int32),
+            np.zeros(0, np.int32),
+            np.zeros(0, np.int8),
+        )
+        parts = (state.tokens, state.sizes, state.verdicts)
+        tokens, sizes, verdicts = (
+            np.concatenate([x, *y]) for x, y in zip(none, parts, strict=True)
+        )
+        return tokens, sizes, verdicts
+
+    def _fresh(self) -> Enumeration:
+        return Enumeration(self.grammar, self._probes, self.config.max_size)
+
+
+def begin_functions(
+    config: FunctionsConfig, run_dir: str | Path | None = None, *, command: Sequence[str] = ()
+) -> RunDirectory:
+    """Makes the directory of an enumeration, after looking at what can be wrong with its settings.
+
+    Raises:
+      InvalidInput: the settings cannot be used; nothing has been written then.
+    """
+    FunctionsJob(config)
+    return RunDirectory.create(run_dir, JOB, to_dict(config), command or sys.argv)
+
+
+def resume_functions(run_dir: str | Path, *, progress: Progress | None = None) -> dict[str, Any]:
+    """Goes on with an enumeration; the result of a finished one is read.
+
+    Returns:
+      The document of `metarl enumerate --json`.
+
+    Raises:
+      InvalidInput: there is no such run, it is damaged or in use.
+      KeyboardInterrupt: a signal came; everything is kept.
+    """
+    run = RunDirectory.open(run_dir)
+    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not an enumeration.")
+    if (run.path / RESULT).exists():
+        return read_json_object(run.path / RESULT, beneath=run.path)
+    job = FunctionsJob(from_dict(FunctionsConfig, run.config, str(run.path / "config.json")))
+    state, outcome = drive(
+        job,
+        run,
+        progress or progress_on_stderr(),
+        checkpoint_seconds=_CHECKPOINT_SECONDS,
+        unit="rules",
+        describe=lambda metrics: f"size {metrics['size']}",
+    )
+    if outcome == "interrupted":
+        raise KeyboardInterrupt
+    rows = _rows(job, state)
+    columns = [Column(name, name) for name in ("number", "size", "verdict", "rule")]
+    write_csv(run.path / FUNCTIONS, Table(f"Functions of {job.config.space}", columns, rows))
+    trained = [row for row in rows if row["verdict"] == Verdict.PASSES]
+    document = {"run_dir": str(run.path), **_summary(job, state), "rules": trained}
+    write_json(run.path / RESULT, document)
+    return document
+
+
+def _rows(job: FunctionsJob, state: FunctionsState) -> list[dict[str, Any]]:
+    """Returns a row a function, simplest first."""
+    return [
+        {
+            "number": number,
+            "size": int(size),
+            "verdict": str(_VERDICTS[verdict]),
+            "rule": str(job.grammar.to_rule(tokens)),
+        }
+        for number, (tokens, size, verdict) in enumerate(
+            zip(*job.functions(state), strict=True), start=1
+        )
+    ]
+
+
+def _summary(job: FunctionsJob, state: FunctionsState) -> dict[str, Any]:
+    """Returns how many functions there are, by size and by verdict."""
+    _, sizes, verdicts = job.functions(state)
+    passes = verdicts == _VERDICTS.index(Verdict.PASSES)
+    counted = Counter(verdicts.tolist())
+    last = state.enumeration.size - 1  # the largest size that is met whole
+    return {
+        "space": job.config.space,
+        "depth": job.config.depth,
+        "tried": state.enumeration.tried,
+        "sequences": job.grammar.size,
+        "functions": len(sizes),
+        "pass": int(passes.sum()),
+        "whole_space": state.enumeration.finished and job.config.max_size is None,
+        "complete_size": last,
+        "by_size": [
+            {
+                "size": size,
+                "functions": int((sizes == size).sum()),
+                "pass": int(passes[sizes == size].sum()),
+            }
+            for size in range(1, int(sizes.max(initial=0)) + 1)
+        ],
+        "by_verdict": {str(verdict): counted[number] for number, verdict in enumerate(_VERDICTS)},
+    }

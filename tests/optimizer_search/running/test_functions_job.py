@@ -1,0 +1,77 @@
+"""The functions of a space as a run: what is written, and that a run that was interrupted ends as another."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from metarl.errors import InvalidInput
+from metarl.optimizer_search import FunctionsConfig, begin_functions, resume_functions
+from metarl.optimizer_search.running import functions_job
+from metarl.runs import SilentProgress
+from metarl.update_rules import parse
+
+
+class Stopping(SilentProgress):
+    """Interrupts a run at its second block."""
+
+    def report(self, position, total, text="", seconds_left=None):
+        if position > 0:
+            raise KeyboardInterrupt
+
+
+def met(place):
+    return (place / functions_job.FUNCTIONS).read_text()
+
+
+def test_a_run_lists_every_function_and_one_that_was_interrupted_lists_the_same(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("metarl.optimizer_search.screening.enumeration._BLOCK", 256)
+    monkeypatch.setenv("METARL_CHECKPOINT_SECONDS", "0")
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    config = FunctionsConfig("sign", 1)
+    document = resume_functions(begin_functions(config, whole).path, progress=SilentProgress())
+    assert document["whole_space"]
+    assert document["functions"] == sum(row["functions"] for row in document["by_size"])
+    rows = list(csv.DictReader(met(whole).splitlines()))
+    assert len(rows) == document["functions"]
+    assert [row["rule"] for row in rows if row["verdict"] == "passes"] == [
+        row["rule"] for row in document["rules"]
+    ]
+    assert all(parse(row["rule"]).size == int(row["size"]) for row in rows[:50])
+
+    begin_functions(config, stopped)
+    with pytest.raises(KeyboardInterrupt):
+        resume_functions(stopped, progress=Stopping())
+    assert resume_functions(stopped, progress=SilentProgress()) == document | {
+        "run_dir": str(stopped)
+    }
+    assert met(stopped) == met(whole)
+    assert resume_functions(stopped) == document | {"run_dir": str(stopped)}  # read, not run
+
+
+def test_a_budget_ends_a_space_that_is_too_large_and_that_is_said(tmp_path):
+    run = begin_functions(FunctionsConfig("arxiv", 2, budget=1000), tmp_path / "run")
+    document = resume_functions(run.path, progress=SilentProgress())
+    assert not document["whole_space"]
+    assert document["tried"] >= 1000
+    assert document["rules"][0]["rule"] == "g"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (FunctionsConfig("sing"), "sign"),
+        (FunctionsConfig(depth=5), "1, 2, 3 or 4 groups, not 5"),
+        (FunctionsConfig(budget=0), "1 or more; received 0"),
+        (FunctionsConfig(max_size=0), "1 or more; received 0"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused_before_anything_is_written(
+    tmp_path, config, message
+):
+    with pytest.raises(InvalidInput, match=message):
+        begin_functions(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
