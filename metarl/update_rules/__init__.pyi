@@ -1,4 +1,6 @@
 from .compiler import ScaleByRuleState as ScaleByRuleState
+from .compiler import descend as descend
+from .compiler import known_number as known_number
 from .compiler import scale_by_rule as scale_by_rule
 from .compiler import to_optax as to_optax
 from .cuts import complexity as complexity
@@ -73,7 +75,9 @@ __all__ = [
     "UnaryFunction",
     "applied",
     "complexity",
+    "descend",
     "evaluate",
+    "known_number",
     "parse",
     "reference_update",
     "resolve",

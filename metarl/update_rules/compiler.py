@@ -42,7 +42,7 @@ def to_optax(
     b2: jax.typing.ArrayLike = 0.999,
     b3: jax.typing.ArrayLike = 0.999,
     eps: jax.typing.ArrayLike = 1e-8,
-    weight_decay: optax.ScalarOrSchedule = 0.0,
+    weight_decay: optax.ScalarOrSchedule | None = None,
     mask: Any = None,
     mu_dtype: jax.typing.DTypeLike | None = None,
     total_steps: int | None = None,
@@ -57,15 +57,21 @@ def to_optax(
       b2: rate of the moving average v of g^2.
       b3: rate of the moving average y of g^3.
       eps: added to the divisor of `/`, and to sqrt(v) in `adam` and `rmsprop`.
-      weight_decay: strength of the decay, decoupled from the gradient as in AdamW.
+      weight_decay: strength of the decay, decoupled from the gradient as in AdamW; None or 0 for no decay, and then
+        `update` needs no parameters, unless the rule does.
       mask: which parameters decay: a tree of booleans or a function that returns one, as in `optax.adamw`.
       mu_dtype: type of the average of g; None means that of the parameters, which the other averages always have.
       total_steps: T, for rules that know how far the run is (`ld`, `cd`, `rd10` ...).
-      seed: of `noise` and `drop`: an integer or a typed random key.
+      seed: of `noise` and `drop`: an integer or a typed random key. Two transforms of one seed draw the same for
+        leaves of one place and shape: give the labels of `optax.multi_transform` a seed each, and under
+        `jax.shard_map` make the transform and its state inside, with
+        `seed=jax.random.fold_in(key, jax.lax.axis_index(axis))`, unless the shards are copies.
 
     Returns:
       A transform that works wherever optax's own do. Inside `optax.inject_hyperparams`, name `mu_dtype` and `mask`
-      among its `static_args` when you set them.
+      among its `static_args` when you set them. With parameters that are all bfloat16 it rounds every number to
+      bfloat16, where 0.999 is 1, and `optax.adam` then gives NaN; here 0.996, the largest number below 1, takes the
+      place of a rate that became 1, and `hyperparam_dtype=jnp.float32` keeps 0.999.
 
     Raises:
       InvalidInput: the rule cannot be read, a number is out of range, or the rule needs `total_steps`.
@@ -80,22 +86,41 @@ def to_optax(
       >>> print([f"{x:.2f}" for x in optax.apply_updates(params, updates)])
       ['0.46', '-0.91']
     """
-    transforms: list[Any] = [
-        scale_by_rule(
-            rule,
-            b1=b1,
-            b2=b2,
-            b3=b3,
-            eps=eps,
-            mu_dtype=mu_dtype,
-            total_steps=total_steps,
-            seed=seed,
-        )
-    ]
-    if not (isinstance(weight_decay, int | float) and weight_decay == 0.0):
-        transforms.append(optax.add_decayed_weights(weight_decay, mask))
-    transforms.append(optax.scale_by_learning_rate(learning_rate))
-    return optax.chain(*transforms)
+    direction = scale_by_rule(
+        rule,
+        b1=b1,
+        b2=b2,
+        b3=b3,
+        eps=eps,
+        mu_dtype=mu_dtype,
+        total_steps=total_steps,
+        seed=seed,
+    )
+    return descend(direction, learning_rate, weight_decay=weight_decay, mask=mask)
+
+
+def descend(
+    direction: optax.GradientTransformation,
+    learning_rate: optax.ScalarOrSchedule,
+    *,
+    weight_decay: optax.ScalarOrSchedule | None = None,
+    mask: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Returns the optimizer w ← w - learning_rate · (update + weight_decay · w), built as `optax.adamw` is.
+
+    Args:
+      direction: from gradients to updates, such as `scale_by_rule`.
+      learning_rate: a number, or a schedule from steps taken to a number.
+      weight_decay: strength of the decay; None or 0 for no decay.
+      mask: which parameters decay, as in `optax.adamw`.
+    """
+    # An array of 0 is a hyperparameter of `optax.inject_hyperparams`, which may become another number.
+    decay = ()
+    if weight_decay is not None and not (
+        isinstance(weight_decay, int | float) and weight_decay == 0.0
+    ):
+        decay = (optax.add_decayed_weights(weight_decay, mask),)
+    return optax.chain(direction, *decay, optax.scale_by_learning_rate(learning_rate))
 
 
 def scale_by_rule(
@@ -121,10 +146,9 @@ def scale_by_rule(
     """
     expression = as_rule(rule).expression
     needed, drawn = needs(expression), draws(expression)
-    _check_rates(b1=b1, b2=b2, b3=b3)
-    require(
-        not isinstance(eps, int | float) or eps >= 0.0, f"eps must not be negative; received {eps}."
-    )
+    b1, b2, b3 = _rate("b1", b1), _rate("b2", b2), _rate("b3", b3)
+    known_eps = known_number(eps)
+    require(known_eps is None or known_eps >= 0.0, f"eps must not be negative; received {eps}.")
     _check_total_steps(expression, total_steps)
 
     def init(params: optax.Params) -> ScaleByRuleState:
@@ -145,6 +169,7 @@ def scale_by_rule(
     ) -> tuple[optax.Updates, ScaleByRuleState]:
         del extra_args
         _require_real("gradients", updates)
+        updates = _as_arrays(updates)
         if "w" in needed and params is None:
             raise InvalidInput(
                 f"The rule {rule} depends on the parameters w: call update(gradients, state, params)."
@@ -163,7 +188,8 @@ def scale_by_rule(
 
         leaves, structure = jax.tree.flatten(updates)
         columns = [
-            _leaves(structure, tree) for tree in (m, v, y, params if "w" in needed else None)
+            _leaves(structure, tree)
+            for tree in (m, v, y, _as_arrays(params) if "w" in needed else None)
         ]
         keys = [None] * len(leaves) if draw is None else jax.random.split(draw, len(leaves))
         new = [update_leaf(*row) for row in zip(leaves, *columns, keys, strict=True)]
@@ -218,13 +244,38 @@ def _require_real(what: str, tree: Any) -> None:
         )
 
 
-def _check_rates(**rates: Any) -> None:
-    # Only plain numbers can be looked at: `optax.inject_hyperparams` hands over traced arrays.
-    for name, rate in rates.items():
-        within = not isinstance(rate, int | float) or 0.0 <= rate < 1.0
-        require(
-            within, f"{name} is the rate of a moving average, 0 <= {name} < 1; received {rate}."
-        )
+def known_number(value: Any) -> float | None:
+    """Returns one number as a float; None where there is none to look at.
+
+    That is a schedule, or what `optax.inject_hyperparams` hands over under jit: a traced array.
+    """
+    try:
+        return float(value)
+    except TypeError:  # jax's error for traced arrays is one, too
+        return None
+
+
+def _as_arrays(tree: Any) -> Any:
+    """Returns a tree whose leaves are all arrays; Python's numbers, which optax takes for leaves, become []."""
+    return jax.tree.map(jnp.asarray, tree)
+
+
+def _rate(name: str, rate: Any) -> Any:
+    """Returns the rate of a moving average, which is checked where it is known.
+
+    An array comes from `optax.inject_hyperparams`, rounded to the type of the parameters: one that became 1, which
+    would divide by zero, is the largest number below 1 instead.
+    """
+    known, is_array = known_number(rate), isinstance(rate, jax.Array)
+    require(
+        known is None or 0.0 <= known < 1.0 or (is_array and known == 1.0),
+        f"{name} is the rate of a moving average, 0 <= {name} < 1; received {rate}.",
+    )
+    if not is_array:
+        return rate
+    kind = rate.dtype if jnp.issubdtype(rate.dtype, jnp.floating) else jnp.float32
+    below_one = jnp.minimum(rate, 1.0 - jnp.finfo(kind).epsneg)
+    return below_one.astype(jnp.promote_types(kind, jnp.float32))
 
 
 def _check_total_steps(expression: Expression, total_steps: Any) -> None:

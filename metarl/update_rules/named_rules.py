@@ -4,9 +4,9 @@
 `momentum` is the rule `m`, the bias-corrected moving average of the gradient; a comparison of
 optimizers may mean another library's optimizer of that name.
 
-Marks say how far to trust a number: "v" read in the source; "r" recalled with high confidence, not
-read again; "?" recalled with low confidence. Accuracies are final test accuracies in per cent of a
-Wide ResNet on CIFAR-10 after 300 epochs.
+Marks say how far to trust a row: "v" read in the source; "r" recalled with high confidence, not read
+again; "?" recalled with low confidence. Accuracies are final test accuracies in per cent of a Wide
+ResNet on CIFAR-10 after 300 epochs, all recalled with low confidence.
 
 References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcement Learning", ICML
 2017, table of rules; arXiv:1709.07417 for PowerSign and AddSign with decays.
@@ -66,11 +66,10 @@ class NamedRule:
       source: the paper or the search that it comes from.
       mark: how the row was checked against its source: "v", "r" or "?".
       found: how a search of metarl found it; None for the rules of others.
-      relative_learning_rate: the learning rate that suits it over the one that suits Adam; None
-        where that is not known.
-      learning_rate_multiple: its one learning rate for all problems, in multiples of Adam's 1e-3,
-        found on the search problems; None where that was not measured.
-      note: what else the source says, marked where it is a number.
+      learning_rate: its one learning rate for all problems, found on the search problems, which are
+        short (experiments/zoo); None where that was not measured.
+      accuracy: in the paper's table, in per cent; None where it has none.
+      note: what else the source says.
     """
 
     name: str
@@ -78,8 +77,8 @@ class NamedRule:
     source: str
     mark: Literal["v", "r", "?"] = "v"
     found: Found | None = None
-    relative_learning_rate: float | None = None
-    learning_rate_multiple: float | None = None
+    learning_rate: float | None = None
+    accuracy: float | None = None
     note: str = ""
 
     @property
@@ -92,14 +91,21 @@ class NamedRule:
         """The rule itself."""
         return parse(self.text)
 
+    @property
+    def remarks(self) -> str:
+        """What the source says of it, in words; "" where that is nothing."""
+        said = f"{_PAPER} {self.accuracy} %, quoted from memory" if self.accuracy else ""
+        return "; ".join(filter(None, (said, self.note)))
+
 
 # what the numbers of the paper's table are
 _PAPER = "test accuracy in the paper (Wide ResNet, CIFAR-10, 300 epochs):"
 
 
-def _from_table(name: str, text: str, accuracy: float, multiple: float | None = None) -> NamedRule:
-    note = f"{_PAPER} {accuracy} % [?]"
-    return NamedRule(name, text, _ICML, "?", learning_rate_multiple=multiple, note=note)
+def _from_table(
+    name: str, text: str, accuracy: float, learning_rate: float | None = None
+) -> NamedRule:
+    return NamedRule(name, text, _ICML, "?", learning_rate=learning_rate, accuracy=accuracy)
 
 
 _ZOO_SEARCH = (
@@ -107,7 +113,7 @@ _ZOO_SEARCH = (
 )
 
 
-def _from_zoo(name: str, text: str, comparison: str, multiple: float) -> NamedRule:
+def _from_zoo(name: str, text: str, comparison: str, learning_rate: float) -> NamedRule:
     found = Found(
         command="metarl search --config experiments/zoo/from_adam_powersign.json",
         experiment="zoo",
@@ -118,7 +124,7 @@ def _from_zoo(name: str, text: str, comparison: str, multiple: float) -> NamedRu
         comparison=comparison,
         beats_adam=True,
     )
-    return NamedRule(name, text, _ZOO_SEARCH, "v", found=found, learning_rate_multiple=multiple)
+    return NamedRule(name, text, _ZOO_SEARCH, "v", found=found, learning_rate=learning_rate)
 
 
 def _decayed(family: str, text: str) -> tuple[NamedRule, ...]:
@@ -129,29 +135,29 @@ def _decayed(family: str, text: str) -> tuple[NamedRule, ...]:
 
 
 _ROWS = (
-    NamedRule("sgd", "g", "Robbins, Monro, 1951", "r", note=f"{_PAPER} 91.8 % [?]"),
+    NamedRule("sgd", "g", "Robbins, Monro, 1951", "r", accuracy=91.8),
     NamedRule(
         "momentum",
         "m",
         "Polyak, 1964; as a bias-corrected average, Bello et al., ICML 2017",
         "r",
-        note=f"{_PAPER} 92.1 % [?]",
+        accuracy=92.1,
     ),
     NamedRule(
         "adam",
         "adam",
         "Kingma, Ba, ICLR 2015",
         "r",
-        relative_learning_rate=1.0,
-        learning_rate_multiple=10**1.5,
-        note=f"{_PAPER} 90.1 % [?]",
+        learning_rate=10**-1.5,
+        accuracy=90.1,
     ),
-    NamedRule("rmsprop", "rmsprop", "Tieleman, Hinton, 2012", "r", note=f"{_PAPER} 90.3 % [?]"),
+    NamedRule("rmsprop", "rmsprop", "Tieleman, Hinton, 2012", "r", accuracy=90.3),
     NamedRule(
         "powersign",
         "exp(sign(g) * sign(m)) * g",
         _ICML,
-        note=f"{_PAPER} 92.8 % [?]; TensorFlow's reference uses learning rate 0.1 [v]",
+        accuracy=92.8,
+        note="TensorFlow's reference uses learning rate 0.1",
     ),
     NamedRule("powersign-2", "2^(sign(g) * sign(m)) * g", _ARXIV, note="PowerSign with base 2"),
     *_decayed("powersign", "exp({decay} * sign(g) * sign(m)) * g"),
@@ -159,7 +165,7 @@ _ROWS = (
         "addsign",
         "(1 + sign(g) * sign(m)) * g",
         _ARXIV,
-        note="TensorFlow's reference uses learning rate 0.1 [v]",
+        note="TensorFlow's reference uses learning rate 0.1",
     ),
     NamedRule("addsign-2", "(2 + sign(g) * sign(m)) * g", _ARXIV, note="AddSign with alpha 2"),
     *_decayed("addsign", "(1 + {decay} * sign(g) * sign(m)) * g"),
@@ -171,7 +177,7 @@ _ROWS = (
     _from_table("drop10-momentum-over-exp-g2", "drop(m, 0.1) / exp(g^2)", 92.4),
     _from_table("drop10-powersign", "drop(g, 0.1) * exp(sign(g) * sign(m))", 92.4),
     _from_table("clip-rmsprop-plus-drop30-momentum", "clip(rmsprop, 1e-5) + drop(m, 0.3)", 90.8),
-    _from_table("adam-powersign", "adam * exp(sign(g) * sign(m))", 92.0, multiple=10.0),
+    _from_table("adam-powersign", "adam * exp(sign(g) * sign(m))", 92.0, learning_rate=0.01),
     _from_table("adam-exp-momentum", "adam * exp(m)", 92.8),
     _from_table("sgd-plus-drop30-momentum", "g + drop(m, 0.3)", 92.9),
     _from_table("drop10-momentum-exp-g3", "drop(m, 0.1) * exp(g^3)", 92.7),
@@ -194,8 +200,7 @@ _ROWS = (
             "0.93 [0.85, 1.01] of its steps; better on 6, worse on 5 (experiments/zoo)",
             beats_adam=False,
         ),
-        relative_learning_rate=1.0,
-        learning_rate_multiple=10.0,
+        learning_rate=0.01,
     ),
     _from_zoo(
         "adam-step-back",
@@ -203,7 +208,7 @@ _ROWS = (
         "over 18 held-out problems 0.91 [0.86, 0.96] of tuned Adam's loss, a step worth 1.15 [1.09, 1.26] "
         "of its steps; better on 13, worse on 3; not clearly better than adam-powersign, from "
         "which the search began",
-        multiple=10**1.5,
+        learning_rate=10**-1.5,
     ),
     _from_zoo(
         "adam-sharp-powersign",
@@ -211,7 +216,7 @@ _ROWS = (
         "over 18 held-out problems 0.92 [0.88, 0.96] of tuned Adam's loss, a step worth 1.30 [1.14, 1.33] "
         "of its steps; better on 12, worse on 2; not clearly better than adam-powersign, from "
         "which the search began",
-        multiple=10**0.5,
+        learning_rate=10**-2.5,
     ),
     _from_zoo(
         "sgd-plus-drop10-adam-powersign",
@@ -219,7 +224,7 @@ _ROWS = (
         "over 18 held-out problems 0.94 [0.90, 0.97] of tuned Adam's loss, a step worth 1.13 [1.05, 1.22] "
         "of its steps; better on 9, worse on 2; not clearly better than adam-powersign, from "
         "which the search began",
-        multiple=10**1.5,
+        learning_rate=10**-1.5,
     ),
 )
 

@@ -368,6 +368,49 @@ def test_what_is_no_real_number_is_refused_by_name(dtype):
         to_optax("g", 0.1).init({"a": jnp.ones(1, dtype)})
 
 
+def test_leaves_may_be_numbers_of_python_as_in_optax():
+    weights, gradients = {"scale": 1.5}, {"scale": 0.3}
+    for rule, twin in (("adam", optax.adam(0.1)), ("g + 0 * w", optax.sgd(0.1))):
+        optimizer = to_optax(rule, 0.1)
+        updates, _ = optimizer.update(gradients, optimizer.init(weights), weights)
+        expected: Any = twin.update(gradients, twin.init(weights), weights)[0]
+        assert float(updates["scale"]) == pytest.approx(float(expected["scale"]), rel=1e-6)
+
+
+def test_labels_and_shards_with_a_seed_of_their_own_draw_their_own():
+    ones = {"a": jnp.ones(64), "b": jnp.ones(64)}
+
+    def masks(first: int, second: int) -> Any:
+        labelled = optax.multi_transform(
+            {
+                "x": to_optax("drop(g, 0.5)", 1.0, seed=first),
+                "y": to_optax("drop(g, 0.5)", 1.0, seed=second),
+            },
+            {"a": "x", "b": "y"},
+        )
+        return labelled.update(ones, labelled.init(ones))[0]
+
+    same, other = masks(0, 0), masks(0, 1)
+    assert jnp.array_equal(same["a"], same["b"])  # what the docstring warns of
+    assert not jnp.array_equal(other["a"], other["b"])
+
+    mesh = jax.sharding.Mesh(jax.devices(), "shard")
+    spec = jax.sharding.PartitionSpec("shard")
+
+    def sharded(own: bool) -> Any:
+        def update(g: jax.Array) -> Any:
+            key = jax.random.key(0)
+            own_key = jax.random.fold_in(key, jax.lax.axis_index("shard")) if own else key
+            optimizer = to_optax("drop(g, 0.5)", 1.0, seed=own_key)
+            return optimizer.update(g, optimizer.init(g))[0]
+
+        run = jax.jit(jax.shard_map(update, mesh=mesh, in_specs=spec, out_specs=spec))
+        return np.split(np.asarray(run(jnp.ones(128))), 2)
+
+    assert np.array_equal(*sharded(own=False))
+    assert not np.array_equal(*sharded(own=True))
+
+
 def test_a_rule_may_come_as_itself_as_text_or_as_a_name():
     rules: list[Rule | str] = [
         parse("exp(sign(g) * sign(m)) * g"),

@@ -23,11 +23,10 @@ from metarl.reporting import write_json
 from ..settings.compare_config import CompareConfig
 from ..training.seeding import replicate_seeds
 from .contest import Contest, Crew
-from .entrants import BASELINE, Entrant
+from .entrants import ADAMS_RATE, BASELINE, Entrant
 from .problem_results import relative_losses
 from .tuning import GRID, rates_of, tune
 
-ADAMS_RATE = 1e-3
 _FILE = "default_rates.json"
 
 

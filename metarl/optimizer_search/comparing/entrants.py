@@ -21,6 +21,7 @@ from metarl.user_code import call_own, find_own
 
 BASELINE = "adam"
 RANDOM_PREFIX = "random search: "  # of the label of what random search found
+ADAMS_RATE = 1e-3
 _OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -122,8 +123,9 @@ def entrant(text: str) -> Entrant:
     if text in NAMED_RULES:
         row = NAMED_RULES[text]
         trained = None if row.found is None else row.found.rules_trained
+        multiple = None if row.learning_rate is None else row.learning_rate / ADAMS_RATE
         return rule_entrant(text, row.rule)._replace(
-            learning_rate_multiple=row.learning_rate_multiple, rules_trained=trained
+            learning_rate_multiple=multiple, rules_trained=trained
         )
     try:
         return rule_entrant(text, parse(text))

@@ -11,7 +11,6 @@ Reference: Bello et al. (2017), ICML, table of rules.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +40,6 @@ from .compared import (
 from .work import Findings, Work
 
 _STANDARD = ("sgd", "momentum", "adam", "rmsprop")  # optax's own in the comparison
-_ACCURACY = re.compile(r"([\d.]+) % \[([vr?])\]")
 _PLAIN = "m"
 _WITH_FACTORS = (_PLAIN, "m * exp(v)", "m * exp(g^2)", "m * exp(g^3)")
 _VARIANCE_RATE = 0.999
@@ -104,8 +102,8 @@ def table_names() -> tuple[str, ...]:
 
 def paper_accuracy(name: str) -> tuple[float, str] | None:
     """Returns the accuracy in the paper's table in per cent and its mark; None if it has none."""
-    found = _ACCURACY.search(NAMED_RULES[name].note)
-    return None if found is None else (float(found[1]), found[2])
+    accuracy = NAMED_RULES[name].accuracy
+    return None if accuracy is None else (accuracy, "?")
 
 
 def _entrant(name: str) -> Entrant:

@@ -1,0 +1,53 @@
+from .aliases import adam_exp_momentum as adam_exp_momentum
+from .aliases import adam_powersign as adam_powersign
+from .aliases import adam_sharp_powersign as adam_sharp_powersign
+from .aliases import adam_step_back as adam_step_back
+from .aliases import clip_momentum_exp_v as clip_momentum_exp_v
+from .aliases import clip_rmsprop_plus_drop30_momentum as clip_rmsprop_plus_drop30_momentum
+from .aliases import drop10_momentum_exp_g3 as drop10_momentum_exp_g3
+from .aliases import drop10_momentum_over_exp_g2 as drop10_momentum_over_exp_g2
+from .aliases import drop10_powersign as drop10_powersign
+from .aliases import drop30_momentum_exp_w as drop30_momentum_exp_w
+from .aliases import drop30_powersign as drop30_powersign
+from .aliases import drop30_rmsprop_plus_drop10_adam as drop30_rmsprop_plus_drop10_adam
+from .aliases import exp_g_minus_exp_momentum as exp_g_minus_exp_momentum
+from .aliases import momentum_exp_g2 as momentum_exp_g2
+from .aliases import momentum_exp_v as momentum_exp_v
+from .aliases import named as named
+from .aliases import powersign_plus_clip as powersign_plus_clip
+from .aliases import sgd_minus_clip_g2 as sgd_minus_clip_g2
+from .aliases import sgd_plus_drop10_adam_powersign as sgd_plus_drop10_adam_powersign
+from .aliases import sgd_plus_drop30_momentum as sgd_plus_drop30_momentum
+from .schedules import linear_cosine_decay as linear_cosine_decay
+from .schedules import noisy_linear_cosine_decay as noisy_linear_cosine_decay
+from .sign_agreement import DECAYS as DECAYS
+from .sign_agreement import addsign as addsign
+from .sign_agreement import powersign as powersign
+
+__all__ = [
+    "DECAYS",
+    "adam_exp_momentum",
+    "adam_powersign",
+    "adam_sharp_powersign",
+    "adam_step_back",
+    "addsign",
+    "clip_momentum_exp_v",
+    "clip_rmsprop_plus_drop30_momentum",
+    "drop10_momentum_exp_g3",
+    "drop10_momentum_over_exp_g2",
+    "drop10_powersign",
+    "drop30_momentum_exp_w",
+    "drop30_powersign",
+    "drop30_rmsprop_plus_drop10_adam",
+    "exp_g_minus_exp_momentum",
+    "linear_cosine_decay",
+    "momentum_exp_g2",
+    "momentum_exp_v",
+    "named",
+    "noisy_linear_cosine_decay",
+    "powersign",
+    "powersign_plus_clip",
+    "sgd_minus_clip_g2",
+    "sgd_plus_drop10_adam_powersign",
+    "sgd_plus_drop30_momentum",
+]
