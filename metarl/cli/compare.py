@@ -14,6 +14,7 @@ from metarl.optimizer_search import CompareConfig
 
 from .data_files import DataFiles
 from .machine import Machine
+from .output_file import check_output
 
 _TABLES = 3  # problems whose own tables are printed; of more, the report has them
 
@@ -29,7 +30,7 @@ class Arguments:
     rules: Annotated[
         tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RULE_OR_NAME")
     ] = ()
-    """Names, rules' texts, or RUN_DIR#rank."""
+    """Names, rules' texts, RUN_DIR#rank, or JSON files that `metarl export` wrote."""
     optimizer: tuple[str, ...] = ()
     """Optax optimizers of your own, my_module:factory with factory(learning_rate)."""
     compare: Annotated[CompareConfig, tyro.conf.arg(name="")] = field(default_factory=CompareConfig)
@@ -39,6 +40,8 @@ class Arguments:
     """A new directory for the run; runs/compare-DATE-TIME-... if not given."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Also write the table by problem as CSV there."""
+    force: bool = False
+    """Replace what is at --output."""
     data: Annotated[DataFiles, tyro.conf.arg(name="")] = field(default_factory=DataFiles)
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
@@ -47,6 +50,7 @@ class Arguments:
 
 def run(arguments: Arguments) -> dict[str, Any]:
     """Compares, and returns the document of `--json`; "details" holds curves and tuning losses."""
+    check_output(arguments.output, arguments.force)
     arguments.compare.validate()
     arguments.data.use()
     arguments.machine.start()
@@ -91,11 +95,11 @@ def show(document: Mapping[str, Any]) -> None:
 
 
 def _entrant(text: str) -> Any:
-    """Returns what a person means: a reference, a named rule, a text, or a rule of a run."""
+    """Returns what a person means: a reference, a named rule, a text, or a rule of a run or a file."""
     from metarl.optimizer_search import entrant, references, rule_entrant
 
-    from .rule_argument import is_of_run, read_rule
+    from .rule_argument import is_stored, read_rule
 
-    if text not in {reference.label for reference in references()} and is_of_run(text):
+    if text not in {reference.label for reference in references()} and is_stored(text):
         return rule_entrant(text, read_rule(text).rule)
     return entrant(text)

@@ -12,6 +12,7 @@ import tyro
 from metarl.rl_squared import WorldConfig
 
 from .machine import Machine
+from .output_file import check_output
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Arguments:
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Also write the table as CSV; beside it, for learners from scratch, theirs (CSV) and return against episodes
     (CSV, SVG, PNG)."""
+    force: bool = False
+    """Replace what is at --output."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -55,6 +58,7 @@ class Arguments:
 
 def run(arguments: Arguments) -> dict[str, Any]:
     """Evaluates, and returns the document of `metarl.rl_squared.Evaluation`."""
+    check_output(arguments.output, arguments.force, beside=_beside(arguments))
     arguments.machine.start()
     from metarl.reporting import write_csv
     from metarl.rl_squared import FromScratchPlan, evaluate, evaluation_table, write_within_task
@@ -77,6 +81,16 @@ def run(arguments: Arguments) -> dict[str, Any]:
         if "from_scratch" in document:
             write_within_task(output.with_suffix(""), document)
     return document
+
+
+def _beside(arguments: Arguments) -> tuple[str, ...]:
+    """Returns the endings of the files that learners from scratch add to the table."""
+    from metarl.rl_baselines import names
+
+    agents = {text.partition(":")[0] for text in (*arguments.agents, *arguments.against)}
+    if not agents & set(names()):
+        return ()
+    return ("-within-a-task.csv", "-curves.csv", "-curves.svg", "-curves.png")
 
 
 def show(document: dict[str, Any]) -> None:

@@ -19,13 +19,16 @@ class Arguments:
     """Writes a rule as a file that stands alone."""
 
     rule: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RULE_OR_RUN")]
-    """A name (see `metarl list rules`), a rule's text, the directory of a run, or RUN_DIR#rank."""
+    """A name (see `metarl list rules`), a rule's text, the directory of a run, RUN_DIR#rank, or a JSON file written by
+    this command or by a search."""
     to: Target
     """optax and torch: a file of Python that needs only that library; latex: the formula; json: with provenance."""
     rank: int = 1
     """Which of a run's best rules, in the order of their score on choice data."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Where to write it; standard output if not given."""
+    force: bool = False
+    """Replace what is at --output."""
     name: str | None = None
     """What the optimizer in the file is called; the rule's own name, or one that says it was found."""
     json: bool = False
@@ -38,8 +41,10 @@ def run(arguments: Arguments) -> dict[str, Any]:
     Returns:
       "rule", its text; "to"; "file", or None; "text", the content of the file.
     """
+    from .output_file import check_output
     from .rule_argument import read_rule
 
+    check_output(arguments.output, arguments.force)
     found = read_rule(arguments.rule, arguments.rank)
     text = _exported(found, arguments)
     if arguments.output is not None:
@@ -78,6 +83,4 @@ def _exported(found: FoundRule, arguments: Arguments) -> str:
     if arguments.to == "json":
         return to_json(rule, provenance)
     write = to_python if arguments.to == "optax" else to_torch
-    return write(
-        rule, name=arguments.name, provenance=provenance, learning_rate=found.learning_rate
-    )
+    return write(rule, name=arguments.name, provenance=provenance)

@@ -72,7 +72,7 @@ def _problems() -> Facts:
 def _rules() -> Facts:
     from metarl.update_rules import NAMED_RULES
 
-    facts = ("text", "source", "found_here")
+    facts = ("text", "source", "found_here", "learning_rate")
     return {name: {fact: getattr(row, fact) for fact in facts} for name, row in NAMED_RULES.items()}
 
 
@@ -184,7 +184,7 @@ def _table_rows(name: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
             }
             for world, row in facts["worlds"].items()
         ]
-    left_out = ("latex", "needs_data", "grid")
+    left_out = ("latex", "needs_data", "grid", "learning_rate")
     return [{"name": name} | {k: _readable(v) for k, v in facts.items() if k not in left_out}]
 
 

@@ -2,13 +2,15 @@
 
 Fields become flags, the docstring under a field becomes its help, `--learning-rate` and `--learning_rate` are the same,
 and a list takes its values with spaces between (`--problem digits-mlp wine-mlp`). What cannot be parsed is explained on
-standard error and ends with exit code 2.
+standard error and ends with exit code 2. A rule may begin with a minus (`metarl export "-g * exp(m)"`).
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import dataclasses
+import re
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, NamedTuple, TypeVar, Union
 
 from metarl.errors import InvalidInput, require
@@ -42,7 +44,50 @@ def parse_arguments(
     import tyro
 
     start = tyro.MISSING_NONPROP if default is None else default
-    return tyro.cli(kind, prog=program, args=list(words), config=_markers(), default=start)
+    rules = {word for word in words if begins_with_minus(word)}
+    given = [f" {word}" if word in rules else word for word in words]
+    found = tyro.cli(kind, prog=program, args=given, config=_markers(), default=start)
+    return _as_typed(found, {f" {word}" for word in rules}) if rules else found
+
+
+def begins_with_minus(word: str) -> bool:
+    """Returns whether a word is a rule that begins with a minus ("-g * exp(m)"), which tyro would take for a flag.
+
+    Flags are letters, dots and dashes, with a value behind "=" perhaps; numbers, which tyro knows, stay as they are.
+    """
+    if not word.startswith("-") or word in ("-", "--", "-h", "-o"):
+        return False
+    if not _LIKE_A_FLAG.fullmatch(word):
+        return not _NUMBER.fullmatch(word)
+    return not word.startswith("--") and _is_rule(word)
+
+
+def _is_rule(text: str) -> bool:
+    from metarl.update_rules import parse
+
+    try:
+        parse(text)
+    except InvalidInput:
+        return False
+    return True
+
+
+_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_LIKE_A_FLAG = re.compile(r"--?[A-Za-z][\w.-]*(=.*)?", re.DOTALL)
+
+
+def _as_typed(value: Any, marked: Collection[str]) -> Any:
+    """Returns a value, and all within it, without the space that kept a rule from being taken for a flag."""
+    if isinstance(value, str):
+        return value[1:] if value in marked else value
+    if type(value) in (tuple, list):
+        return type(value)(_as_typed(one, marked) for one in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        old = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        new = {name: _as_typed(one, marked) for name, one in old.items()}
+        changed = {name: one for name, one in new.items() if one is not old[name]}
+        return dataclasses.replace(value, **changed) if changed else value
+    return value
 
 
 class Origin(NamedTuple):

@@ -1,17 +1,19 @@
-"""What a person types for a rule: a name, a rule's text, a run, or a rank in a run (`RUN_DIR#2`).
+"""What a person types for a rule: a name, a rule's text, a run, a rank in a run (`RUN_DIR#2`), or a file of JSON.
 
 A run's rules are those of its `result.json`, in the order of their score on choice data; their provenance (problem,
-seed, learning rate relative to Adam's) comes with them.
+seed, learning rate beside Adam's) comes with them. A file is one that metarl wrote: `metarl export --to json`, the
+document of `metarl export --json`, or the result of a run, which may have been copied out of it.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metarl.errors import InvalidInput, require
-from metarl.reading import read_json_object
+from metarl.reading import MOST_SETTINGS, from_dict, parse_json, read_json_object
 from metarl.runs import RunDirectory
 from metarl.update_rules import NAMED_RULES, Provenance, Rule, parse, resolve
 
@@ -23,23 +25,22 @@ class FoundRule:
     Attributes:
       rule: the rule.
       provenance: where it was found; None for a name or a text, whose provenance the exporters know.
-      learning_rate: the one it was tuned to, or None.
     """
 
     rule: Rule
     provenance: Provenance | None = None
-    learning_rate: float | None = None
 
 
 def read_rule(text: str, rank: int = 1) -> FoundRule:
     """Returns the rule that a person means.
 
     Args:
-      text: a name ("powersign"), a rule's text, the directory of a run, or "RUN_DIR#rank".
+      text: a name ("powersign"), a rule's text, the directory of a run, a file of JSON, or one of these two and a
+        rank ("RUN_DIR#2", "result.json#2").
       rank: which of a run's best rules, counted from 1, where the text has no rank of its own.
 
     Raises:
-      InvalidInput: there is no such rule, run or rank; the message says what there is.
+      InvalidInput: there is no such rule, run, file or rank; the message says what there is.
     """
     place, mark, number = text.rpartition("#")
     if mark:
@@ -47,8 +48,10 @@ def read_rule(text: str, rank: int = 1) -> FoundRule:
             number.isascii() and number.isdigit(),
             f"{text[:100]!r}: after # stands a rank, such as RUN_DIR#1, not {number[:20]!r}.",
         )
-        return _rule_of_run(place, int(number[:9]))
-    if text not in NAMED_RULES and _is_directory(text):
+        text, rank = place, int(number[:9])
+    if _is_json(text):
+        return _rule_of_file(Path(text), rank)
+    if mark or (text not in NAMED_RULES and _is_directory(text)):
         return _rule_of_run(text, rank)
     try:
         return FoundRule(resolve(text))
@@ -56,9 +59,13 @@ def read_rule(text: str, rank: int = 1) -> FoundRule:
         raise _no_such_run(text) or error from None
 
 
-def is_of_run(text: str) -> bool:
-    """Returns whether the text names a run, or a rank in one, rather than a rule."""
-    return "#" in text or (text not in NAMED_RULES and _is_directory(text))
+def is_stored(text: str) -> bool:
+    """Returns whether the text names a run, a rank in one, or a file, rather than a rule."""
+    return "#" in text or _is_json(text) or (text not in NAMED_RULES and _is_directory(text))
+
+
+def _is_json(text: str) -> bool:
+    return text.casefold().endswith(".json")
 
 
 def _no_such_run(text: str) -> InvalidInput | None:
@@ -79,6 +86,35 @@ def _is_directory(text: str) -> bool:
         return False
 
 
+def _rule_of_file(path: Path, rank: int) -> FoundRule:
+    """Returns the rule in a file that metarl wrote."""
+    document = read_json_object(path)
+    where = str(path)
+    if "format" in document:
+        return _rule_of_document(document, where)
+    if document.get("to") == "json" and isinstance(document.get("text"), str):
+        return _rule_of_document(parse_json(document["text"], where, MOST_SETTINGS), where)
+    if {"rule", "to", "text"} <= set(document):
+        require(isinstance(document["rule"], str), f"{where!r}: its rule is no text.")
+        return FoundRule(parse(document["rule"]))
+    require(
+        isinstance(document.get("best"), list),
+        f"{where!r} holds no rule. What can be read is what `metarl export` wrote as JSON, and the result.json of a "
+        "search.",
+    )
+    run = None
+    if (path.parent / "run.json").exists():
+        run = RunDirectory.open(path.parent)
+    return _rule_of_result(where, document, rank, run)
+
+
+def _rule_of_document(document: Any, where: str) -> FoundRule:
+    """Returns what `metarl.update_rules.to_json` wrote."""
+    rule = Rule.from_json(json.dumps(document))
+    known = document.get("provenance")
+    return FoundRule(rule, None if known is None else from_dict(Provenance, known, where))
+
+
 def _rule_of_run(place: str, rank: int) -> FoundRule:
     """Returns the rule of that rank in a finished run."""
     run = RunDirectory.open(place)
@@ -87,19 +123,24 @@ def _rule_of_run(place: str, rank: int) -> FoundRule:
         f"Run {str(run.path)!r} is a {run.job} and holds no rule. The agent of a training is a file "
         "already: agent.npz, with agent.json beside it.",
     )
-    result = _result(run)
+    return _rule_of_result(str(run.path), _result(run), rank, run)
+
+
+def _rule_of_result(
+    where: str, result: dict[str, Any], rank: int, run: RunDirectory | None
+) -> FoundRule:
+    """Returns the rule of that rank in the result of a search; `run` is None for a result on its own."""
     best = result["best"]
     require(
         1 <= rank <= len(best),
-        f"Run {str(run.path)!r} has {len(best)} best rules; there is no rank {rank}.",
+        f"Run {where!r} has {len(best)} best rules; there is no rank {rank}.",
     )
-    entry = best[rank - 1]
     try:
-        provenance = _provenance(run, result, entry, rank)
-        return FoundRule(parse(entry["rule"]), provenance, entry["learning_rate"])
+        entry = best[rank - 1]
+        return FoundRule(parse(entry["rule"]), _provenance(run, result, entry, rank))
     except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise InvalidInput(
-            f"The result of run {str(run.path)!r} is damaged ({type(error).__name__}: {error})."
+            f"The result of run {where!r} is damaged ({type(error).__name__}: {error})."
         ) from error
 
 
@@ -119,28 +160,27 @@ def _result(run: RunDirectory) -> dict[str, Any]:
 
 
 def _provenance(
-    run: RunDirectory, result: dict[str, Any], entry: dict[str, Any], rank: int
+    run: RunDirectory | None, result: dict[str, Any], entry: dict[str, Any], rank: int
 ) -> Provenance:
-    problems = run.config.get("problem") or []
+    """Returns where a rule was found, and its learning rate: as the comparison tuned it, or as the search did."""
+    settings, versions, name = {}, {}, Path(str(result.get("run_dir", ""))).name
+    if run is not None:
+        settings, versions, name = run.config, run.provenance.get("versions", {}), run.path.name
+    problems = settings.get("problem") or []
+    compared = result.get("finalists", {}).get("problems", {})
+    place = next((p for p in (*problems, *compared) if entry["rule"] in compared.get(p, {})), None)
+    own = compared[place][entry["rule"]].get("learning_rate") if place else None
+    references = result.get("finalists", {}).get("references", {})
     return Provenance(
-        found_in=f"a search of metarl, run {run.path.name}, rank {rank}",
+        found_in=f"a search of metarl, run {name}, rank {rank}",
         problem=", ".join(problems) or None,
-        seed=run.config.get("seed"),
-        metarl_version=run.provenance.get("versions", {}).get("metarl"),
-        relative_learning_rate=_relative_rate(result, problems, entry["rule"]),
+        seed=settings.get("seed"),
+        metarl_version=versions.get("metarl"),
+        learning_rate=own or entry["learning_rate"],
+        adam_learning_rate=_adams_rate(references.get(place, {})) if own else None,
+        tuned_on=place or (", ".join(problems) or None),
     )
 
 
-def _relative_rate(result: dict[str, Any], problems: list[str], rule: str) -> float | None:
-    """Returns the rule's tuned learning rate over Adam's on the first problem, where both are known."""
-    if not problems:
-        return None
-    finalists = result.get("finalists", {})
-    own, references = (
-        finalists.get(part, {}).get(problems[0], {}) for part in ("problems", "references")
-    )
-    rates = [
-        own.get(rule, {}).get("learning_rate"),
-        references.get("adam", {}).get("learning_rate"),
-    ]
-    return rates[0] / rates[1] if all(rates) else None
+def _adams_rate(references: dict[str, Any]) -> float | None:
+    return references.get("adam", {}).get("learning_rate")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from .machine import Machine
+from .output_file import check_output
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Arguments:
     """A run directory, or a file or name of a trained agent."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """The GIF; trial.gif in the run if not given, or here for an agent that is no run."""
+    force: bool = False
+    """Replace what is at --output."""
     split: Literal["train", "validation", "test"] = "test"
     """Of the task."""
     seed: int = 0
@@ -37,6 +40,7 @@ class Arguments:
 
 def run(arguments: Arguments) -> dict[str, Any]:
     """Writes the animation; returns where it is, and what came of the episodes."""
+    check_output(arguments.output, arguments.force)
     arguments.machine.start()
     from metarl.rl_squared import watch
 

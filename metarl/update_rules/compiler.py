@@ -23,6 +23,12 @@ from .named_rules import resolve
 from .primitives import MOST_STEPS, OPERANDS
 from .rule import Rule
 
+# What is said of leaves that are no real numbers, here and by the files that are exported.
+NOT_REAL = (
+    "Update rules work on real floating-point {what}; leaf '{leaf}'",
+    "is {dtype}. Leave it out with optax.masked, or cast it.",
+)
+
 
 class ScaleByRuleState(NamedTuple):
     """State of `scale_by_rule`; a part that the rule does not need is None."""
@@ -237,11 +243,8 @@ def _draw_key(numbers: jax.Array, count: Any, seed: int | jax.Array) -> jax.Arra
 def _require_real(what: str, tree: Any) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         dtype = jnp.result_type(leaf)
-        require(
-            jnp.issubdtype(dtype, jnp.floating),
-            f"Update rules work on real floating-point {what}; leaf '{jax.tree_util.keystr(path)}' "
-            f"is {dtype}. Leave it out with optax.masked, or cast it.",
-        )
+        facts = {"what": what, "leaf": jax.tree_util.keystr(path), "dtype": dtype}
+        require(jnp.issubdtype(dtype, jnp.floating), " ".join(NOT_REAL).format(**facts))
 
 
 def known_number(value: Any) -> float | None:

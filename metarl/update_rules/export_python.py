@@ -8,10 +8,18 @@ never runs it.
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
-from .compiler import as_rule
-from .file_header import class_name, head, identifier, indented
+from .compiler import NOT_REAL, as_rule
+from .file_header import (
+    class_name,
+    example_rate,
+    head,
+    identifier,
+    indented,
+    known_provenance,
+)
 from .provenance import Provenance
 from .rule import Rule
 from .source_code import ARRAY, Code, SourceWriter
@@ -22,6 +30,7 @@ _MOMENTS = {
     "y": ("xi", "b3", 3, "0.999"),
 }
 _POWERS = {"m": "g", "v": "g^2", "y": "g^3"}
+_LEAST_OPTAX = "0.2.5"  # the first with `optax.tree`
 
 
 def to_python(
@@ -29,15 +38,14 @@ def to_python(
     *,
     name: str | None = None,
     provenance: Provenance | None = None,
-    learning_rate: float | None = None,
 ) -> str:
     """Returns the source of a file that holds a rule as an optax transform.
 
     Args:
       rule: a `Rule`, the name of one or its text.
       name: of the function; None takes the rule's own name, or "found_rule".
-      provenance: where the rule comes from, for the head of the file.
-      learning_rate: shown in the usage example; None shows 1e-3.
+      provenance: where the rule comes from, for the head of the file, and its learning rate, for the usage example;
+        None says what the table of named rules knows.
 
     Returns:
       Python source. One step of it equals one step of `to_optax(rule, ...)`.
@@ -46,6 +54,7 @@ def to_python(
       InvalidInput: the rule cannot be read, or the name is no identifier of Python.
     """
     rule = as_rule(rule)
+    provenance = provenance or known_provenance(rule)
     name = identifier(rule, name)
     writer = _JaxWriter()
     value = writer.write(rule.expression)
@@ -56,8 +65,8 @@ def to_python(
             name,
             provenance,
             "an optax transform",
-            "jax and optax",
-            _usage(name, writer, learning_rate),
+            f"jax and optax >= {_LEAST_OPTAX}",
+            _usage(name, writer, provenance),
         ),
         "from __future__ import annotations",
         "",
@@ -79,6 +88,10 @@ def to_python(
         *indented(_update(state, writer, value)),
         "",
         *indented(_CHAIN),
+        "",
+        "",
+        *_REAL_ARRAYS,
+        *(["", "", *_AS_KEY] if "key" in writer.used else []),
     ]
     return "\n".join(parts) + "\n"
 
@@ -143,7 +156,13 @@ def _arguments(writer: SourceWriter) -> list[tuple[str, str]]:
     if "m" in writer.used:
         rows.append(("mu_dtype: Any = None", "type of the average of g; None: the parameters'."))
     if "key" in writer.used:
-        rows.append(("seed: int = 0", "seed of the random draws."))
+        rows.append(
+            (
+                "seed: int | jax.Array = 0",
+                "of the random draws: an integer or a typed key. Equal seeds draw the same for leaves of one place and "
+                "shape: give each label of `optax.multi_transform`, and each shard of `jax.shard_map`, its own.",
+            )
+        )
     return rows
 
 
@@ -168,8 +187,18 @@ def _docstring(name: str, writer: SourceWriter) -> list[str]:
     return [
         f'"""Returns the optimizer `{name}`; the head of this file gives its formula.',
         "",
+        *(_ROUNDED if writer.used & {"v", "y"} else ()),
         "Args:",
-        *(f"    {declaration.partition(':')[0]}: {meaning}" for declaration, meaning in meanings),
+        *(
+            line
+            for declaration, meaning in meanings
+            for line in textwrap.wrap(
+                f"{declaration.partition(':')[0]}: {meaning}",
+                _WIDTH,
+                initial_indent=" " * 4,
+                subsequent_indent=" " * 8,
+            )
+        ),
         "",
         "Returns:",
         "    An optax transform from gradients to updates of the parameters.",
@@ -182,12 +211,13 @@ def _init(state: str, writer: SourceWriter) -> list[str]:
     for moment, field, *_ in _moments(writer):
         dtype = ", dtype=mu_dtype" if moment == "m" else ""
         fields.append(f"{field}=optax.tree.zeros_like(params{dtype})")
-    fields += ["key=jax.random.key_data(jax.random.key(seed))"] * ("key" in writer.used)
-    unused = [] if _moments(writer) else ["    del params"]
+    fields += ["key=jax.random.key_data(_as_key(seed))"] * ("key" in writer.used)
+    checked = '_real_arrays("parameters", params)'
+    lines = [f"    params = {checked}" if _moments(writer) else f"    {checked}"]
     body = [f"    return {state}(", *(f"        {field}," for field in fields), "    )"]
     if len(fields) == 1:
         body = [f"    return {state}({fields[0]})"]
-    return [f"def init(params: optax.Params) -> {state}:", *unused, *body]
+    return [f"def init(params: optax.Params) -> {state}:", *lines, *body]
 
 
 def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
@@ -198,6 +228,8 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
         lines.append(
             '    raise ValueError("this rule needs params: update(gradients, state, params)")'
         )
+        lines.append('params = _real_arrays("parameters", params)')
+    lines.append('gradients = _real_arrays("gradients", gradients)')
     lines.append("count = optax.safe_increment(state.count)")
     for moment, field, rate, order, _ in moments:
         lines.append(
@@ -209,7 +241,8 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
         lines.append("t = state.count")
     if "key" in writer.used:
         lines += [
-            "key = jax.random.wrap_key_data(state.key)",
+            "implementation = jax.random.key_impl(_as_key(seed))",
+            "key = jax.random.wrap_key_data(state.key, impl=implementation)",
             "draw = jax.random.fold_in(key, state.count)",
             "keys = optax.tree.split_key_like(draw, gradients)",
         ]
@@ -247,9 +280,9 @@ def _leaf_function(writer: SourceWriter, value: Code) -> list[str]:
     return [f"def rule({', '.join(_leaf_arguments(writer))}):", *indented([*writer.lines, *result])]
 
 
-def _usage(name: str, writer: SourceWriter, learning_rate: float | None) -> list[str]:
+def _usage(name: str, writer: SourceWriter, provenance: Provenance) -> list[str]:
     steps = ", total_steps=1000" if "total_steps" in writer.used else ""
-    rate = f"{1e-3 if learning_rate is None else learning_rate:g}"
+    rate = example_rate(provenance)
     return [
         f"optimizer = {name}(learning_rate={rate}{steps})",
         "state = optimizer.init(params)",
@@ -257,6 +290,13 @@ def _usage(name: str, writer: SourceWriter, learning_rate: float | None) -> list
         "params = optax.apply_updates(params, updates)",
     ]
 
+
+_WIDTH = 80  # of the lines of a docstring
+_ROUNDED = (
+    "Where all parameters are bfloat16, `optax.inject_hyperparams` rounds 0.999 to 1, and",
+    "updates are NaN: give it `hyperparam_dtype=jnp.float32`.",
+    "",
+)
 
 _CHAIN = (
     "decay = ()",
@@ -267,4 +307,25 @@ _CHAIN = (
     "    *decay,",
     "    optax.scale_by_learning_rate(learning_rate),",
     ")",
+)
+
+_REAL_ARRAYS = (
+    "def _real_arrays(what: str, tree: Any) -> Any:",
+    '    """Returns a tree as arrays; raises where a leaf is not of real numbers."""',
+    "    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):",
+    "        dtype, leaf = jnp.result_type(leaf), jax.tree_util.keystr(path)",
+    "        if not jnp.issubdtype(dtype, jnp.floating):",
+    "            raise ValueError(",
+    f'                f"{NOT_REAL[0]} "',
+    f'                f"{NOT_REAL[1]}"',
+    "            )",
+    "    return jax.tree.map(jnp.asarray, tree)",
+)
+
+_AS_KEY = (
+    "def _as_key(seed: int | jax.Array) -> jax.Array:",
+    '    """Returns a typed random key, given itself or an integer."""',
+    "    if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):",
+    "        return seed",
+    "    return jax.random.key(seed)",
 )

@@ -12,7 +12,14 @@ from __future__ import annotations
 from typing import Any
 
 from .compiler import as_rule
-from .file_header import class_name, head, identifier, indented
+from .file_header import (
+    class_name,
+    example_rate,
+    head,
+    identifier,
+    indented,
+    known_provenance,
+)
 from .provenance import Provenance
 from .rule import Rule
 from .source_code import ARRAY, CONSTANT, Code, SourceWriter
@@ -29,15 +36,14 @@ def to_torch(
     *,
     name: str | None = None,
     provenance: Provenance | None = None,
-    learning_rate: float | None = None,
 ) -> str:
     """Returns the source of a file that holds a rule as a PyTorch optimizer.
 
     Args:
       rule: a `Rule`, the name of one or its text.
       name: of the class, in CamelCase or as words joined by `_`; None takes the rule's own name, or "found_rule".
-      provenance: where the rule comes from, for the head of the file.
-      learning_rate: shown in the usage example; None shows 1e-3.
+      provenance: where the rule comes from, for the head of the file, and its learning rate, for the usage example;
+        None says what the table of named rules knows.
 
     Returns:
       Python source. One step of it equals one step of `to_optax(rule, ...)` to the rounding of two libraries; random
@@ -47,10 +53,11 @@ def to_torch(
       InvalidInput: the rule cannot be read, or the name is no identifier of Python.
     """
     rule = as_rule(rule)
+    provenance = provenance or known_provenance(rule)
     name = class_name(identifier(rule, name))
     writer = _TorchWriter()
     value = writer.write(rule.expression)
-    usage = _usage(name, writer, learning_rate)
+    usage = _usage(name, writer, provenance)
     parts = [
         head(rule, name, provenance, "a PyTorch optimizer", "torch", usage),
         "import torch",
@@ -471,9 +478,9 @@ _JOINING = (
 )
 
 
-def _usage(name: str, writer: SourceWriter, learning_rate: float | None) -> list[str]:
+def _usage(name: str, writer: SourceWriter, provenance: Provenance) -> list[str]:
     steps = ", total_steps=1000" if "total_steps" in writer.used else ""
-    rate = f"{1e-3 if learning_rate is None else learning_rate:g}"
+    rate = example_rate(provenance)
     return [
         f"optimizer = {name}(model.parameters(), lr={rate}{steps})",
         "optimizer.zero_grad()",

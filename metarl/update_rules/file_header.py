@@ -17,6 +17,8 @@ from .rule import Rule
 
 _WIDTH = 88
 _DEFAULT_NAME = "found_rule"
+_ADAM = NAMED_RULES["adam"]
+_TUNED_ON = "all search problems of metarl together, which are short"
 _IMPORTED_NAMES = ("annotations", "jax", "jnp", "math", "optax", "torch", "Any", "NamedTuple")
 
 
@@ -54,7 +56,7 @@ def class_name(name: str) -> str:
 def head(
     rule: Rule,
     name: str,
-    provenance: Provenance | None,
+    provenance: Provenance,
     product: str,
     requirements: str,
     usage: Iterable[str],
@@ -64,7 +66,7 @@ def head(
     Args:
       rule: the rule.
       name: of what the file exports.
-      provenance: where the rule comes from; None says what the table of named rules knows.
+      provenance: where the rule comes from.
       product: what the file holds ("an optax transform").
       requirements: what it imports ("jax and optax").
       usage: lines of an example.
@@ -80,11 +82,7 @@ def head(
         "",
         *_wrapped(f"LaTeX: {rule.to_latex()}"),
         "",
-        *(
-            line
-            for fact in (provenance or known_provenance(rule)).lines()
-            for line in _wrapped(fact)
-        ),
+        *(line for fact in provenance.lines() for line in _wrapped(fact)),
         "",
         "Usage:",
         "",
@@ -106,10 +104,17 @@ def known_provenance(rule: Rule) -> Provenance:
         found_in=row.source,
         problem=None if found is None else found.problem,
         seed=None if found is None else found.seed,
-        metarl_version=None if found is None else found.versions,
-        relative_learning_rate=row.relative_learning_rate,
-        note=row.note or (None if found is None else found.comparison),
+        metarl_version=None if found is None else found.versions.removeprefix("metarl "),
+        learning_rate=row.learning_rate,
+        adam_learning_rate=None if row.learning_rate is None else _ADAM.learning_rate,
+        tuned_on=None if row.learning_rate is None else _TUNED_ON,
+        note="; ".join(filter(None, (found and found.comparison, row.remarks))) or None,
     )
+
+
+def example_rate(provenance: Provenance) -> str:
+    """Returns the learning rate of a usage example: the one that is known, or Adam's 1e-3."""
+    return f"{provenance.learning_rate or 1e-3:g}"
 
 
 def indented(lines: Iterable[str]) -> list[str]:

@@ -20,7 +20,9 @@ class Provenance:
       problem: the problem, or problems, on which it was found.
       seed: the random seed of that run.
       metarl_version: the version of metarl that found it.
-      relative_learning_rate: the learning rate that suits it, divided by the one that suits Adam.
+      learning_rate: the one that suits it.
+      adam_learning_rate: the one that was found for Adam in the same way.
+      tuned_on: what both were found on: a problem, or problems.
       note: anything else worth knowing, in a sentence.
     """
 
@@ -28,15 +30,18 @@ class Provenance:
     problem: str | None = None
     seed: int | None = None
     metarl_version: str | None = None
-    relative_learning_rate: float | None = None
+    learning_rate: float | None = None
+    adam_learning_rate: float | None = None
+    tuned_on: str | None = None
     note: str | None = None
 
     def __post_init__(self):
-        rate = self.relative_learning_rate
-        require(
-            rate is None or (math.isfinite(rate) and rate > 0.0),
-            f"relative_learning_rate is a positive number; received {rate}.",
-        )
+        for name in ("learning_rate", "adam_learning_rate"):
+            rate = getattr(self, name)
+            require(
+                rate is None or (math.isfinite(rate) and rate > 0.0),
+                f"{name} is a positive number; received {rate}.",
+            )
 
     def lines(self) -> list[str]:
         """Returns what is known, one fact a line."""
@@ -51,9 +56,12 @@ class Provenance:
         return [*known, f"Learning rate: {self._advice()}"]
 
     def _advice(self) -> str:
-        if self.relative_learning_rate is None:
-            return "not compared with Adam's; try a grid of half-decades around Adam's."
-        return f"about {self.relative_learning_rate:.3g} times the one that suits Adam."
+        if self.learning_rate is None:
+            return "not measured; try a grid of half-decades around Adam's."
+        place = f" on {plain(self.tuned_on)}" if self.tuned_on else ""
+        if self.adam_learning_rate is None:
+            return f"{self.learning_rate:.3g}{place}."
+        return f"{self.learning_rate:.3g}{place}, where Adam's is {self.adam_learning_rate:.3g}."
 
 
 def plain(text: str) -> str:

@@ -91,7 +91,8 @@ def test_a_run_gives_its_best_rule_with_provenance(capsys, run_directory):
     provenance = json.loads(document["text"])["provenance"]
     assert provenance["found_in"] == "a search of metarl, run found, rank 1"
     assert (provenance["problem"], provenance["seed"]) == ("digits-mlp", 7)
-    assert provenance["relative_learning_rate"] == 0.5
+    rates = [provenance[name] for name in ("learning_rate", "adam_learning_rate", "tuned_on")]
+    assert rates == [0.001, 0.002, "digits-mlp"]
 
 
 def test_a_rank_can_be_a_flag_or_stand_behind_the_run(capsys, run_directory):
@@ -160,3 +161,103 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_typed(capsys, tmp_path
     path = tmp_path / "missing" / "rule.py"
     message = refused(capsys, "powersign", "--to", "optax", "-o", str(path))
     assert message == f"metarl: error: No such file or directory: {path}\n"
+
+
+def test_a_file_that_is_there_is_replaced_only_when_told(capsys, tmp_path):
+    path = tmp_path / "rule.py"
+    path.write_text("mine")
+    words = ("powersign", "--to", "optax", "-o", str(path))
+    message = f"{str(path)!r} exists already. Name another file, or give --force to replace it."
+    assert refused(capsys, *words) == f"metarl: error: {message}\n"
+    assert path.read_text() == "mine"
+    assert main(["export", *words, "--force"]) == 0
+    assert "def powersign(" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", "powersign", "--problem", "wine-mlp"),
+        ("evaluate", "ucb1", "--environment", "bandit"),
+        ("watch", "rl2-maze-5x5"),
+    ],
+)
+def test_no_verb_replaces_the_file_at_output_unasked(capsys, tmp_path, words):
+    path = tmp_path / "there"
+    path.write_text("mine")
+    assert main([*words, "-o", str(path)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main([*words, "-o", str(tmp_path / "missing" / "file")]) == 2
+    assert "No such file or directory" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_json_that_was_exported_is_exported_again(capsys, tmp_path):
+    path = tmp_path / "step_back.json"
+    assert main(["export", "adam-step-back", "--to", "json", "-o", str(path)]) == 0
+    capsys.readouterr()
+    for target in ("optax", "torch", "latex", "json"):
+        again = exported(capsys, str(path), "--to", target)
+        assert again["text"] == exported(capsys, "adam-step-back", "--to", target)["text"]
+
+
+@pytest.mark.parametrize("target", ["json", "optax"])
+def test_the_document_of_an_export_is_exported_again(capsys, tmp_path, target):
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps(exported(capsys, "adam * 3", "--to", target)))
+    assert exported(capsys, str(path), "--to", "latex") == exported(
+        capsys, "adam * 3", "--to", "latex"
+    )
+
+
+def test_the_result_of_a_run_is_read_in_its_run_and_as_a_copy(capsys, run_directory, tmp_path):
+    result = run_directory / "result.json"
+    for rank in ("", "#2"):
+        of_run = exported(capsys, f"{run_directory}{rank}", "--to", "json")
+        assert exported(capsys, f"{result}{rank}", "--to", "json") == of_run
+    copy = tmp_path / "copy.json"
+    copy.write_text(result.read_text())
+    document = exported(capsys, str(copy), "--to", "json")
+    provenance = json.loads(document["text"])["provenance"]
+    assert document["rule"] == "adam * 2"
+    assert (provenance["learning_rate"], provenance["seed"]) == (0.001, None)
+    assert "there is no rank 3" in refused(capsys, f"{copy}#3", "--to", "json")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "does not hold a JSON object"),
+        ("{", "it is not JSON"),
+        ("{}", "holds no rule. What can be read is what `metarl export` wrote as JSON"),
+        ('{"format": "other"}', "its format is not 'metarl.rule'"),
+        ('{"format": "metarl.rule", "version": 2}', "this metarl reads version 1"),
+        (
+            '{"format": "metarl.rule", "version": 1, "text": "g", "provenance": {"seed": "x"}}',
+            "seed",
+        ),
+        ('{"rule": 3, "to": "optax", "text": ""}', "its rule is no text"),
+        ('{"best": [{"rule": "g"}]}', "is damaged"),
+    ],
+)
+def test_a_file_that_holds_no_rule_is_refused_in_words(capsys, tmp_path, text, message):
+    path = tmp_path / "forged.json"
+    path.write_text(text)
+    assert message in refused(capsys, str(path), "--to", "optax")
+
+
+def test_a_file_that_is_not_there_is_named(capsys, tmp_path):
+    path = tmp_path / "missing.json"
+    assert refused(capsys, str(path), "--to", "json") == (
+        f"metarl: error: No such file or directory: {path}\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["-g * exp(m)", "-m", "-(g + m)", "-2 * g", "-g^2", "--g * m"])
+def test_a_rule_may_begin_with_a_minus(capsys, text):
+    assert exported(capsys, text, "--to", "latex")["rule"] == str(parse(text))
+    assert exported(capsys, "--to", "latex", text)["rule"] == str(parse(text))
+
+
+def test_a_mistake_in_a_rule_that_begins_with_a_minus_is_shown_with_its_place(capsys):
+    assert "Did you mean 'exp'?" in refused(capsys, "-g * expp(m)", "--to", "latex")

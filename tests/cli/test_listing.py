@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -34,10 +35,19 @@ def test_problems_are_listed_with_what_one_needs_to_choose(capsys):
 
 def test_rules_are_listed_with_texts_that_can_be_typed(capsys):
     rules = listed(capsys, "rules")["rules"]
-    assert all(set(row) == {"text", "source", "found_here"} for row in rules.values())
+    facts = {"text", "source", "found_here", "learning_rate"}
+    assert all(set(row) == facts for row in rules.values())
+    assert rules["adam-step-back"]["learning_rate"] == 10**-1.5
     assert rules["powersign"]["text"] == "exp(sign(g) * sign(m)) * g"
     for name, row in rules.items():
         assert update_rules.resolve(name) == update_rules.parse(row["text"])
+
+
+def test_no_table_shows_a_mark_without_words(capsys):
+    assert main(["list", "rules"]) == 0
+    printed = capsys.readouterr().out
+    assert "powersign" in printed
+    assert not re.search(r"\[[?vr]\]", printed)
 
 
 def test_every_primitive_and_space_is_listed_under_a_name_of_its_own(capsys):

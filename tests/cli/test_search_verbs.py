@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from metarl.cli import main
+from metarl.cli import compare, main, parse_arguments
 from metarl.optimizer_search import SearchConfig, from_dict
 from metarl.runs import RunDirectory
 
@@ -150,6 +150,26 @@ def test_printed_settings_are_those_of_the_preset_with_changes(capsys, elsewhere
     again = json.loads(capsys.readouterr().out)
     assert again == {**printed, "depth": 3}
     assert from_dict(SearchConfig, again, "here").depth == 3
+
+
+@pytest.mark.parametrize("flag", ["--evolution.init-from", "--evolution.init_from"])
+def test_a_rule_as_a_setting_may_begin_with_a_minus(capsys, flag):
+    assert main(["search", flag, "-g * exp(m)", "--seed", "3", "--print-config"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["evolution"]["init_from"] == "-g * exp(m)" and printed["seed"] == 3
+
+
+def test_a_comparison_takes_rules_that_begin_with_a_minus_as_they_were_typed():
+    words = ["-g * exp(m)", "adam", "-m", "--seeds", "3", "-o", "table.csv"]
+    arguments = parse_arguments(compare.Arguments, words, program="metarl compare")
+    assert arguments.rules == ("-g * exp(m)", "adam", "-m")
+    assert (arguments.compare.seeds, str(arguments.output)) == (3, "table.csv")
+
+
+@pytest.mark.parametrize("word", ["-seed", "-adamm", "--sed"])
+def test_a_flag_that_is_none_is_not_taken_for_a_rule(capsys, word):
+    assert main(["compare", word, "3"]) == 2
+    assert "nrecognized" in capsys.readouterr().err
 
 
 def test_a_run_that_was_limited_by_time_is_repeated_with_its_budget(capsys, elsewhere):

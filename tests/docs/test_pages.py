@@ -162,6 +162,19 @@ def test_every_page_is_in_the_tree_of_contents(docs):
     assert "{toctree}" in index
 
 
+def test_a_page_with_marks_says_what_they_mean(docs):
+    says = {"[v]": "read ", "[r]": "recalled", "[?]": "recalled with low confidence"}
+    pages = [
+        *docs.rglob("*.md"),
+        *(docs.parent / "experiments").rglob("*.md"),
+        docs.parent / "README.md",
+    ]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for mark, meaning in says.items():
+            assert mark not in text or meaning in text, f"{page}: {mark} is not explained"
+
+
 # Fields ----------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from metarl.update_rules import NAMED_RULES, Provenance, Rule, resolve, to_json,
 
 
 def test_a_document_holds_the_rule_and_where_it_comes_from():
-    provenance = Provenance(found_in="run 3", seed=1, relative_learning_rate=0.3)
+    provenance = Provenance(found_in="run 3", seed=1, learning_rate=0.3)
     document = json.loads(to_json("exp(m) * ld", provenance))
     assert document["text"] == "exp(m) * ld"
     assert document["needs"] == ["m", "progress"]
@@ -18,7 +18,9 @@ def test_a_document_holds_the_rule_and_where_it_comes_from():
         "problem": None,
         "seed": 1,
         "metarl_version": None,
-        "relative_learning_rate": 0.3,
+        "learning_rate": 0.3,
+        "adam_learning_rate": None,
+        "tuned_on": None,
         "note": None,
     }
 

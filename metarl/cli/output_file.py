@@ -1,0 +1,33 @@
+"""Files that a user names by `--output`: looked at before the work begins, and never replaced unasked."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from metarl.errors import require
+
+
+def check_output(path: Path | None, force: bool, *, beside: tuple[str, ...] = ()) -> None:
+    """Looks at the place of a file that is to be written.
+
+    Args:
+      path: what --output names; None is nothing to be written.
+      force: whether --force was given: what is there may be replaced.
+      beside: endings of files that are written beside it, in place of its own.
+
+    Raises:
+      InvalidInput: something is there already.
+      FileNotFoundError: its folder is not there.
+    """
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    for place in (path, *(path.with_name(path.stem + ending) for ending in beside)):
+        require(not place.is_dir(), f"--output {str(place)!r} is a directory; name a file in it.")
+        require(
+            force or not os.path.lexists(place),
+            f"{str(place)!r} exists already. Name another file, or give --force to replace it.",
+        )
