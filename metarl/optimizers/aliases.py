@@ -122,7 +122,7 @@ def _provenance(row: NamedRule) -> str:
 def _compared(found: Found) -> str:
     verdicts = {
         None: "It was not compared in the aggregate over held-out problems.",
-        True: "In the aggregate over held-out problems it beat tuned Adam.",
+        True: "In the aggregate over held-out problems it beat Adam, of which the learning rate alone was tuned.",
         False: "In the aggregate over held-out problems it did not beat tuned Adam.",
     }
     return f"Compared: {found.comparison}. {verdicts[found.beats_adam]}"

@@ -43,6 +43,12 @@ class Agent:
     sees_task: bool = False
     """An oracle: `init` is given the task."""
 
+    def __repr__(self) -> str:
+        """Returns whose it is, without the numbers it is built with, which may be a whole network."""
+        owner = getattr(self.act, "func", self.act)
+        where = f"{getattr(owner, '__module__', '?')}.{getattr(owner, '__qualname__', '?')}"
+        return f"<Agent by {where}{', sees the task' if self.sees_task else ''}>"
+
 
 def make_agent(
     init: Callable[..., Any],
