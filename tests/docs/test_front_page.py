@@ -13,7 +13,7 @@ from markdown_blocks import blocks, links
 from test_pages import test_every_command_in_a_page_can_be_typed as check_commands
 
 import metarl
-from metarl.cli import main
+from metarl.cli import VERBS, main
 
 LARGEST_FIGURE = 200_000  # bytes
 
@@ -60,6 +60,14 @@ def test_every_link_outside_of_the_site_leads_to_a_file(docs):
         for target in links(front):
             name = target.partition("#")[0]
             assert not name or (front.parent / name).exists(), f"{front}: {target}"
+
+
+def test_the_readme_and_the_page_of_commands_name_every_verb(readme):
+    front = readme.read_text(encoding="utf-8").partition("## The commands")[2].partition("## ")[0]
+    page = importlib.import_module("command_page").command_page().partition("## ")[0]
+    for verb in VERBS:
+        assert re.search(rf"metarl {verb.name} |`{verb.name}`", front), verb.name
+        assert re.search(rf"^metarl {verb.name} ", page, flags=re.MULTILINE), verb.name
 
 
 def test_what_the_readme_imports_is_there(readme):
