@@ -453,9 +453,11 @@ _AVERAGE = (
     "def _average(averages, values, rate, steps):",
     '    """Updates averages; returns them joined, corrected for their start at zero."""',
     "    torch._foreach_lerp_(averages, values, 1.0 - rate)",
-    "    if len(set(steps)) == 1:",
-    "        return _joined(averages) / (1.0 - rate ** steps[0])",
     "    corrections = [1.0 - rate**step for step in steps]",
+    "    if len(averages) == 1:",
+    "        return averages[0] / corrections[0]",
+    "    if len(set(steps)) == 1:",
+    "        return _joined(averages).div_(corrections[0])",
     "    return _joined(torch._foreach_div(averages, corrections))",
 )
 
