@@ -69,9 +69,11 @@ def curve_table(document: Mapping[str, Any]) -> Table:
 def within_task_chart(document: Mapping[str, Any]) -> Drawing:
     """Returns the mean return of an episode against its number, on a logarithmic axis."""
     part = document["from_scratch"]
+    names = [text.partition(":")[0] for text in part["agents"]]  # the table has the settings
+    labels = names if len(set(names)) == len(names) else list(part["agents"])
     curves = [
-        _curve(text, found, text == part["mark_of"] or found["from_scratch"])
-        for text, found in part["agents"].items()
+        _curve(label, found, text == part["mark_of"] or found["from_scratch"])
+        for label, (text, found) in zip(labels, part["agents"].items(), strict=True)
     ]
     return curve_chart(
         curves,
@@ -128,12 +130,12 @@ def _episodes_text(interval: Mapping[str, float | None], episodes: int) -> str:
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
-def _curve(text: str, found: Mapping[str, Any], foreground: bool) -> Curve:
+def _curve(label: str, found: Mapping[str, Any], foreground: bool) -> Curve:
     points = found["curve"]
     middles = [math.sqrt(point["first"] * point["last"]) for point in points]
     means = [_mean_of(point) for point in points]
     return Curve(
-        text,
+        label,
         middles,
         [mean.mean for mean in means],
         [mean.low for mean in means],

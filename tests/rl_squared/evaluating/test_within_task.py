@@ -23,7 +23,7 @@ from metarl.rl_squared.evaluating.within_task import (
     reached_after,
     when_reached,
 )
-from metarl.rl_squared.reports.within_task_report import curve_table
+from metarl.rl_squared.reports.within_task_report import curve_table, within_task_chart
 
 BANDIT = WorldConfig("bandit", arms=2, episodes=3)
 SHORT = FromScratchPlan(episodes=12, tasks=4)
@@ -151,6 +151,23 @@ def test_the_table_says_honestly_what_was_not_reached():
     assert row["share"] == "25%"
     assert table.rows[0]["median"] is None
     assert "not within 100" in table_text(table)
+
+
+@pytest.mark.parametrize(
+    ("learners", "labels"),
+    [
+        (["dqn:exploration_share=0.05,learning_rate=0.0005", "ppo:steps=64"], ["dqn", "ppo"]),
+        (["dqn:hidden=8", "dqn:hidden=32"], ["dqn:hidden=8", "dqn:hidden=32"]),
+    ],
+)
+def test_curves_have_the_names_of_learners_and_their_settings_where_names_are_equal(
+    learners, labels
+):
+    point = {"first": 1, "last": 1, "mean": 1.0, "standard_error": 0.1, "low": 0.8, "high": 1.2}
+    learner = {"from_scratch": True, "curve": [point, {**point, "first": 2, "last": 2}]}
+    agents = dict.fromkeys(learners, learner)
+    chart = within_task_chart({"from_scratch": {"mark_of": None, "agents": agents}})
+    assert [label.get_text() for label in chart.figure.axes[0].texts] == labels
 
 
 @pytest.mark.parametrize(
