@@ -76,7 +76,9 @@ def test_rules_are_told_what_they_earn_now_what_they_earned_before_or_the_floor(
     cache.add(fingerprint(1), 0.5, np.array([0.1]))
     numbers = [2, 0, 1, 3, 2, 4]
     sorting = sorted_rules(numbers, known=cache, room=2)
-    earned = Earned(np.float32([0.25, FLOOR]), np.ones((2, 1)), np.array([[1.0], [np.inf]]), 7)
+    earned = Earned(
+        np.array([0.25, FLOOR], np.float32), np.ones((2, 1)), np.array([[1.0], [np.inf]]), 7
+    )
     remember(np.array(numbers)[:, None], sorting, earned, archive, cache)
     rewards = told_rewards(sorting, earned, cache, FLOOR)
     assert rewards.tolist() == [0.25, FLOOR, 0.5, FLOOR, 0.25, FLOOR]
