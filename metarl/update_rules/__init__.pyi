@@ -20,6 +20,7 @@ from .expression import evaluate as evaluate
 from .grammar import Grammar as Grammar
 from .interpreter import Interpreter as Interpreter
 from .interpreter import Moments as Moments
+from .many_rules import exact_updates as exact_updates
 from .named_rules import NAMED_RULES as NAMED_RULES
 from .named_rules import Found as Found
 from .named_rules import NamedRule as NamedRule
@@ -77,6 +78,7 @@ __all__ = [
     "complexity",
     "descend",
     "evaluate",
+    "exact_updates",
     "known_number",
     "parse",
     "reference_update",

@@ -267,7 +267,7 @@ def double_precision(wanted):
         return jax.enable_x64(wanted)
     from jax import experimental  # of jax before 0.8
 
-    return experimental.enable_x64(wanted)
+    return experimental.enable_x64(wanted)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def power_by_cases(x, y):

@@ -2,10 +2,10 @@
 
 Most token sequences of a grammar are other ways to write a few thousand functions. So they are built from below, by
 size: the values that a group may take, then the groups on top of them. A value whose outputs on the probes *equal*
-those of one met before, in all three states, is dropped with everything that would be built on it (observational
-equivalence): a smaller text of it is there already. A whole rule is dropped when its fingerprint was met, since a
-factor is the learning rate's business. Rules are met in order of size, so the first text of a function is one of least
-size.
+those of one met before, in all three states and in double precision, is dropped with everything that would be built on
+it (observational equivalence): a smaller text of it is there already. A whole rule is dropped when its fingerprint was
+met, since a factor is the learning rate's business. Rules are met in order of size, so the first text of a function is
+one of least size.
 
 A rule is grown along a chain: the groups decided so far. The next group takes two arguments, each a unary function of
 an operand or of a chain's value; the last group must take whatever value is not taken yet. Small spaces of depth 1 and
@@ -141,11 +141,14 @@ class Enumeration:
         size, chains, rules = self.size, *self._next_rules()
         outputs = self._builder.probes.outputs(rules.tokens)
         kept = []
-        for place, fingerprint in enumerate(rule_fingerprints(outputs.update)):
+        exact = self._builder.probes.exact_updates(rules.tokens)
+        for place, fingerprint in enumerate(rule_fingerprints(exact)):
             if rules.complete[place] and fingerprint not in self._fingerprints:
                 self._fingerprints[fingerprint] = None
                 kept.append(place)
-        self._longer += self._builder.longer_chains(chains, rules, outputs, size, self._values)
+        self._longer += self._builder.longer_chains(
+            chains, rules, _digests(outputs, exact), size, self._values
+        )
         self.tried += len(rules.tokens)
         if self._next_chain == len(self._chains):
             self._chains += self._builder.with_arguments(self._longer)
@@ -220,7 +223,7 @@ class _Builder:
         sizes = [Rule(operand).size for operand in self._grammar.operand_expressions]
         values = np.repeat(np.arange(len(sizes)), len(self._costs))
         unary = np.tile(np.arange(len(self._costs)), len(sizes))
-        digests = _digests(self.probes.outputs(self._padded((), self._alone(values, unary))))
+        digests = self._digests_of(self._padded((), self._alone(values, unary)))
         costs = np.asarray(sizes)[values] + self._costs[unary]
         return _Chain((), 0, frozenset(), (_distinct((), values, unary, costs, digests),))
 
@@ -228,7 +231,7 @@ class _Builder:
         self,
         chains: list[_Chain],
         rules: _Rules,
-        outputs: ProbeOutputs,
+        digests: list[bytes],
         size: int,
         values: dict[tuple[Group, ...], set[bytes]],
     ) -> list[_Chain]:
@@ -237,15 +240,14 @@ class _Builder:
         Args:
           chains: K, of which each rule was made.
           rules: K of them.
-          outputs: of the rules.
+          digests: of the rules' outputs.
           size: of the rules.
           values: digests of the values that each chain was continued with; added to.
         """
-        continuing = [place for place, chain in enumerate(chains) if self._groups_left(chain) > 1]
-        digests = _digests(ProbeOutputs(*(x[continuing] for x in outputs)))
         grown = []
-        for place, digest in zip(continuing, digests, strict=True):
-            chain = chains[place]
+        for place, (chain, digest) in enumerate(zip(chains, digests, strict=True)):
+            if self._groups_left(chain) == 1:
+                continue
             known = values.setdefault(chain.groups, self._given(chain))
             if digest in known:
                 continue
@@ -269,7 +271,7 @@ class _Builder:
             self._padded(chain.groups, self._alone(value, unary))
             for chain, value in zip(chains, values, strict=True)
         ]
-        digests = _digests(self.probes.outputs(np.concatenate(rows)))
+        digests = self._digests_of(np.concatenate(rows))
         offered = []
         for place, (chain, value) in enumerate(zip(chains, values, strict=True)):
             own = digests[place * len(unary) : (place + 1) * len(unary)]
@@ -308,6 +310,9 @@ class _Builder:
             2 * max(int(part.sizes.max(initial=0)) for part in chain.arguments) + 1
             for chain in chains
         )
+
+    def _digests_of(self, tokens: np.ndarray) -> list[bytes]:
+        return _digests(self.probes.outputs(tokens), self.probes.exact_updates(tokens))
 
     def _groups_left(self, chain: _Chain) -> int:
         return self._grammar.depth - len(chain.groups)
@@ -388,11 +393,15 @@ def _distinct(
     return _Arguments(values[chosen], unary[chosen], sizes[chosen], kept)
 
 
-def _digests(outputs: ProbeOutputs) -> list[bytes]:
+def _digests(outputs: ProbeOutputs, exact: np.ndarray) -> list[bytes]:
     """Returns 16 bytes for each rule, equal for those that are equal in all states; -0 is 0, and NaN is NaN."""
-    values = np.stack(outputs, axis=1) + 0.0  # [K, 3, n]
-    values[np.isnan(values)] = np.nan
-    return [hashlib.blake2b(value.tobytes(), digest_size=16).digest() for value in values]
+    digests = [hashlib.blake2b(digest_size=16) for _ in exact]
+    for values in (*outputs, exact):
+        plain = values + 0.0
+        plain[np.isnan(plain)] = np.nan
+        for digest, row in zip(digests, plain, strict=True):
+            digest.update(row.tobytes())
+    return [digest.digest() for digest in digests]
 
 
 def _bytes_to_array(digests: list[bytes]) -> np.ndarray:

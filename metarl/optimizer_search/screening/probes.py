@@ -3,8 +3,9 @@
 A probe is four moments of an imagined run, early to late and with gradients from large to small,
 each with its own gradients, moving averages and parameters. What a rule gives there says nearly all
 that can be known without training: whether it is finite, depends on its input, points downhill
-(`filters`), and whether it is another rule written differently (`fingerprints`). All rules run
-through one compiled program at microseconds each.
+(`filters`), and whether it is another rule written differently (`rule_fingerprints`). All rules run
+through one compiled program at microseconds each; those that are to be told apart run in double
+precision as well.
 
 Letters: K rules; L tokens of a rule; B blocks (moments of the run); C coordinates of a block; n = B
 C numbers that a rule gives.
@@ -20,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metarl.update_rules import Interpreter
+from metarl.update_rules import Interpreter, exact_updates
 
 BLOCKS = 4
 COORDINATES = 128
@@ -29,7 +30,7 @@ _TOTAL_STEPS = 100
 _SCALES = (1.0, 0.1, 0.01, 0.001)  # of the gradients, block by block
 _WIDTH = 64  # rules a call of the compiled program
 _DIRECTIONS = 8  # random directions a block that a fingerprint looks along
-_RESOLUTION = 1e-3
+RESOLUTION = 1e-7  # of what a fingerprint sees; what rounds in double precision is far below it
 
 
 class ProbeOutputs(NamedTuple):
@@ -65,6 +66,8 @@ class Probes:
             g=-here.g,
             w=-here.w,
         )
+        self._grammar = interpreter.grammar
+        self._exact = _in_double_precision(here, interpreter.epsilon)
         self._states = jax.tree.map(lambda *x: jnp.stack(x), here, flipped, _moved(here))
         self._gradients = np.asarray(here.g)
         self._run = jax.jit(lambda *inputs: _run(interpreter, *inputs))
@@ -95,6 +98,11 @@ class Probes:
         values = np.concatenate([empty, *chunks], axis=1)[:, :count]  # [3, K, n]
         return ProbeOutputs(*values)
 
+    def exact_updates(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns what `outputs` calls update, in double precision and with draws of its own, [K, n]."""
+        updates = exact_updates(self._grammar, np.asarray(tokens, np.int32), **self._exact)
+        return updates.reshape(len(tokens), BLOCKS * COORDINATES)
+
 
 def profiles(outputs: np.ndarray) -> Profile:
     """Takes out of updates what a learning rate would absorb.
@@ -122,27 +130,28 @@ def profiles(outputs: np.ndarray) -> Profile:
     return Profile(directions.reshape(outputs.shape), centred)
 
 
-def rule_fingerprints(outputs: np.ndarray) -> list[bytes]:
+def rule_fingerprints(updates: np.ndarray, resolution: float = RESOLUTION) -> list[bytes]:
     """Returns 16 bytes for every rule, equal for rules that are equal up to a positive factor.
 
     Training tries learning rates by decades, so a factor would only shift the best one: `2 * g` is
     `g`. The direction of every block is looked at along a few fixed random lines, these numbers and
-    the blocks' sizes are rounded to 3 digits, and the result is hashed.
+    the blocks' sizes are rounded to multiples of the resolution, and the result is hashed.
 
-    Two formulas for one rule differ in their last bits, and where such a difference straddles a
-    rounding boundary they get two fingerprints: for about one pair in a hundred, which then costs
-    one needless training. Rules whose updates agree to about 1e-3 get one fingerprint, and the
-    second of them is not trained.
+    Two formulas for one rule differ in their last bits. In double precision that is some 1e-15, and
+    to get two fingerprints such a difference would have to straddle a rounding boundary: one pair in
+    a million. Two rules of which one has a small part more, weight decay beside `adam` say, differ
+    by the share of that part: 1e-5 for `1e-4 * w`.
 
     Args:
-      outputs: [K, n], at the probes.
+      updates: [K, n], of `Probes.exact_updates`.
+      resolution: see above.
     """
-    directions, log_sizes = profiles(outputs)
+    directions, log_sizes = profiles(updates)
     blocks = directions.reshape(-1, BLOCKS, COORDINATES) * np.sqrt(BLOCKS)
     seen = np.einsum("kbc,bcd->kbd", blocks, _lines()).reshape(-1, BLOCKS * _DIRECTIONS)
-    numbers = np.concatenate([seen, log_sizes], axis=1) / _RESOLUTION
-    rounded = np.where(np.isfinite(numbers), np.rint(numbers), np.iinfo(np.int32).max)
-    rows = np.ascontiguousarray(rounded.astype("<i4"))
+    numbers = np.concatenate([seen, log_sizes], axis=1) / resolution
+    rounded = np.where(np.isfinite(numbers), np.rint(numbers), 2.0**62)
+    rows = np.ascontiguousarray(rounded.astype("<i8"))
     return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
 
 
@@ -181,6 +190,18 @@ def _states(interpreter: Interpreter) -> _States:
 
     now = gradients[np.arange(BLOCKS), steps]
     return _States(average(gradients, steps), jnp.asarray(now), jnp.asarray(w), jnp.asarray(steps))
+
+
+def _in_double_precision(states: _States, epsilon: float) -> dict[str, Any]:
+    """Returns the states as `metarl.update_rules.exact_updates` takes them, moments corrected."""
+    moments = [np.asarray(x, np.float64) for x in states.moments[:3]]
+    corrections = 1.0 - np.asarray(states.moments.decay, np.float64)  # [B, 3]
+    m, v, y = (x / corrections[:, place : place + 1] for place, x in enumerate(moments))
+    return {
+        **{"g": np.asarray(states.g, np.float64), "w": np.asarray(states.w, np.float64)},
+        **{"m": m, "v": v, "y": y},
+        **{"t": np.asarray(states.t)[:, None], "total_steps": _TOTAL_STEPS, "epsilon": epsilon},
+    }
 
 
 def _with_opposites(x: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ class Sorting(NamedTuple):
     """What became of the K rules of a generation before training."""
 
     outputs: ProbeOutputs
-    fingerprints: list[bytes]
+    fingerprints: list[bytes]  # of the rules that pass the filters; empty for the others
     reasons: list[filters.Verdict]
     passes: np.ndarray  # [K] bool
     repeated: np.ndarray  # [K] bool, met before in the search or earlier in the generation
@@ -56,10 +56,14 @@ def sort(
     outputs = probes.outputs(tokens)
     reasons = filters.screen(outputs, probes, hurdles)
     passes = np.array([reason == filters.Verdict.PASSES for reason in reasons])
-    fingerprints = rule_fingerprints(outputs.update)
+    fingerprints = [b""] * len(tokens)
+    good = np.flatnonzero(passes)
+    prints = rule_fingerprints(probes.exact_updates(tokens[good]))
+    for place, fingerprint in zip(good, prints, strict=True):
+        fingerprints[place] = fingerprint
     met = {sorting.fingerprints[place] for sorting in in_flight for place in sorting.new}
     repeated = np.zeros(len(tokens), bool)
-    for place in np.flatnonzero(passes):
+    for place in good:
         repeated[place] = fingerprints[place] in known or fingerprints[place] in met
         met.add(fingerprints[place])
     new = np.flatnonzero(passes & ~repeated)[:room]
