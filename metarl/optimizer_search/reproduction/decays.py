@@ -81,4 +81,6 @@ def decay_chart(decays: Sequence[str]) -> Drawing:
 
 def decay_values(name: str, progress: np.ndarray) -> np.ndarray:
     """Returns a decay at each share of the run, as the table of primitives defines it."""
-    return np.asarray(OPERANDS[name].evaluate(SimpleNamespace(progress=progress, scalar=np)))  # type: ignore[arg-type]
+    # a run of one step, of which a share is taken: t, T and p = t / T
+    scope = SimpleNamespace(t=progress, total_steps=1.0, progress=progress, scalar=np)
+    return np.asarray(OPERANDS[name].evaluate(scope))  # type: ignore[arg-type]
