@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl import problems as problem_suite
-from metarl.errors import InvalidInput, require, unknown_name
+from metarl.errors import require, unknown_name
 from metarl.problems import Card, Problem
 
 from ..judging.evaluators import Device
@@ -74,7 +74,6 @@ def compare(
     config: CompareConfig,
     say: Say = lambda text: None,
     *,
-    refuse_divergence: bool = True,
     place: Path | None = None,
     done: Callable[[int, int], None] = lambda finished, of: None,
 ) -> Comparison:
@@ -84,16 +83,13 @@ def compare(
       entrants: who is compared; a reference named here is not entered twice.
       config: problems, track, grid, steps, seeds.
       say: called with a line about what is done next.
-      refuse_divergence: whether an entrant that diverges at every learning rate on some problem is an error; if not, it
-        is reported as diverged.
       place: a directory that keeps the measurements of each problem; what lies there is not measured again.
       done: called with the number of problems finished and the number of all.
 
     Raises:
-      InvalidInput: bad settings, an unknown problem, or a rule whose loss is finite at no learning rate.
+      InvalidInput: bad settings, or an unknown problem.
     """
     field, suite = check_comparison(entrants, config)
-    wanted = {entrant.label for entrant in entrants} if refuse_divergence else set()
     rates = default_rates(field, config, say, place) if config.track == "default" else None
     found: dict[str, ProblemResult] = {}
     for number, problem in enumerate(suite):
@@ -101,7 +97,7 @@ def compare(
         if path is not None and path.exists():
             measured = measurements.load(path)
         else:
-            measured = _measure(problem, field, rates, wanted, config, say, first=number == 0)
+            measured = _measure(problem, field, rates, config, say, first=number == 0)
             if path is not None:
                 measurements.save(path, measured)
         found[problem.name] = analyse(measured)
@@ -161,7 +157,6 @@ def _measure(
     problem: Problem,
     field: Sequence[Entrant],
     rates: Mapping[str, float] | None,
-    wanted: set[str],
     config: CompareConfig,
     say: Say,
     *,
@@ -177,7 +172,7 @@ def _measure(
         if rates is None:
             say(f"{problem.name}: tuning {len(field)} optimizers")
             tuned = tune(contest, field, crew.map)
-            _refuse_hopeless(tuned, wanted)
+            _tell_hopeless(tuned, problem.name, say)
         else:
             tuned = untuned(axes, field)
         settings = {
@@ -226,14 +221,14 @@ def untuned(axes: Axes, field: Sequence[Entrant]) -> Tuned:
     return Tuned(np.zeros(0), axes, {entrant.label: np.zeros(shape) for entrant in field})
 
 
-def _refuse_hopeless(tuned: Tuned, wanted: set[str]) -> None:
-    for label in tuned.losses:
-        if label in wanted and tuned.is_hopeless(label):
-            rates = tuned.learning_rates
-            raise InvalidInput(
-                f"The rule {label!r} diverges, or gives updates that are not finite, at every learning rate from "
-                f"{rates[0]:.1e} to {rates[-1]:.1e}; there is nothing to compare."
-            )
+def _tell_hopeless(tuned: Tuned, problem: str, say: Say) -> None:
+    """Says who ends finite nowhere on the grid: the others are compared all the same."""
+    rates = tuned.learning_rates
+    for label in filter(tuned.is_hopeless, tuned.losses):
+        say(
+            f"{problem}: {label!r} diverges at every learning rate from {rates[0]:.1e} to {rates[-1]:.1e}, and counts "
+            "as the worst there."
+        )
 
 
 def _reported(

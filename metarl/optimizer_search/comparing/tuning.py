@@ -2,7 +2,7 @@
 
 The grid is half-decades of the learning rate, times the schedules and weight decays of the comparison. Every entrant
 runs every point of it on the same tuning seeds; what counts is the mean of the losses, so a point at which one run
-diverges is never chosen while there is another.
+diverges is never chosen while there is another. Whose runs diverge at every point takes the one where the fewest do.
 
 Letters: E entrants, R learning rates, D schedules, W weight decays, S tuning seeds.
 """
@@ -35,9 +35,14 @@ class Tuned(NamedTuple):
     losses: Mapping[str, np.ndarray]  # by label, final losses on "search" splits, [R, D, W, S]
 
     def best(self, label: str) -> Setting:
-        """Returns the point of the lowest mean loss; of equal ones the one of the lower rate."""
-        means = self.losses[label].mean(axis=-1)  # [R, D, W]
-        rate, schedule, decay = np.unravel_index(np.argmin(means), means.shape)
+        """Returns the point of the fewest divergences and then the lowest mean loss; of equal ones the lower rate."""
+        losses = self.losses[label]  # [R, D, W, S]
+        diverged = np.isinf(losses)
+        means = np.where(diverged, 0.0, losses).mean(
+            axis=-1
+        )  # where equally many diverged, in the order of the rest
+        first = np.lexsort((means.reshape(-1), diverged.sum(axis=-1).reshape(-1)))[0]
+        rate, schedule, decay = np.unravel_index(first, means.shape)
         return Setting(
             float(self.learning_rates[rate]),
             self.axes.schedules[schedule],

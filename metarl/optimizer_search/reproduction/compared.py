@@ -68,7 +68,7 @@ def compared(
         time_compilation=False,
         seed=work.seed,
     )
-    return compare(entrants, config, work.say, refuse_divergence=False, place=place)
+    return compare(entrants, config, work.say, place=place)
 
 
 def final_losses(comparison: Comparison, problem: str, label: str) -> np.ndarray:

@@ -164,7 +164,6 @@ def _conduct(
             _entrants(best, rivals),
             comparison_config(config),
             progress.message,
-            refuse_divergence=False,
         )
         selection["stages"].append(_comparison_stage(best, comparison))
         result = SearchResult(

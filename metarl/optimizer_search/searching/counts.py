@@ -27,6 +27,7 @@ class Counts:
     filtered: Mapping[str, int] = field(default_factory=dict)  # by reason
     beyond_budget: int = 0
     steps: int = 0  # optimizer steps executed
+    barren: int = 0  # generations since the last that trained a rule
 
     def after(self, sorting: Sorting, rewards: np.ndarray, floor: float, steps: int) -> Counts:
         """Returns the counts after another generation.
@@ -50,7 +51,21 @@ class Counts:
             filtered,
             self.beyond_budget + unseen - len(sorting.new),
             self.steps + steps,
+            0 if len(sorting.new) else self.barren + 1,
         )
+
+
+def barren_text(counts: Counts, batch_size: int) -> str:
+    """Returns why a search ended before its budget, and what may help."""
+    reasons = sorted(counts.filtered.items(), key=lambda item: -item[1])
+    lost = ", ".join(f"{count:,} {reason}" for reason, count in reasons if count)
+    shown = f" ({lost})" if lost else ""
+    return (
+        f"The last {counts.barren * batch_size:,} rules held none that passes the filters and is new, so the search "
+        f"ends with {counts.trained:,}. Of {counts.sampled:,} rules {counts.repeated:,} were met before and "
+        f"{sum(counts.filtered.values()):,} filtered{shown}. A larger --space or --depth has "
+        "more rules; `metarl search --help` lists the --filters."
+    )
 
 
 def generation_row(

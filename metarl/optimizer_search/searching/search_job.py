@@ -10,6 +10,9 @@
 All randomness of generation n comes from the root seed and n, so a search that was resumed equals one that was not.
 With `lag` generations in flight (see `in_flight`) the first two steps run ahead of the others, by a fixed number.
 
+A search ends before its budget where nothing new comes any more: a space has only so many distinct rules, and filters
+may pass none of them. It is given up after 100 generations and 5,000 rules in a row of which none was new.
+
 Letters: K rules of a generation.
 """
 
@@ -35,7 +38,7 @@ from ..settings.language import in_this_language, require_same_language
 from . import in_flight
 from .archive import Archive
 from .cache import Cache
-from .counts import Counts, describe, generation_row
+from .counts import Counts, barren_text, describe, generation_row
 from .earnings import Earned, remember, told_rewards, train
 from .in_flight import GenerationThreads, InFlight
 from .programs import SHARED_WITH_ARCHIVE, SearchPrograms, grammar_of
@@ -45,6 +48,8 @@ from .sorting import sort
 
 DEFAULT_BUDGET = 2_000
 _CHECKPOINT_SECONDS = 10.0
+_BARREN_GENERATIONS = 100  # in a row without a new rule,
+_BARREN_RULES = 5_000  # and rules in these: then there is none to be had
 
 Earlier = tuple[SearchConfig, dict[str, np.ndarray], Any]
 
@@ -102,8 +107,14 @@ class SearchJob:
         return state, {**self._row(state, flight, rewards), **learning}
 
     def finished(self, state: SearchState) -> bool:
-        """Tells whether the budget is spent."""
-        return self._budget is not None and state.counts.trained >= self._budget
+        """Tells whether the budget is spent, or nothing new has come for long."""
+        spent = self._budget is not None and state.counts.trained >= self._budget
+        return spent or self.is_barren(state)
+
+    def is_barren(self, state: SearchState) -> bool:
+        """Tells whether so many rules in a row were filtered or known that there is no point in going on."""
+        barren = state.counts.barren
+        return barren >= _BARREN_GENERATIONS and barren * self.config.batch_size >= _BARREN_RULES
 
     def position(self, state: SearchState) -> tuple[int, int | None]:
         """Returns the rules trained, and the budget."""
@@ -231,6 +242,8 @@ def drive_search(
             describe=describe,
             owner=owner or run,
         )
+    if job.is_barren(state):
+        progress.message(barren_text(state.counts, job.config.batch_size))
     if outcome == "interrupted":
         raise KeyboardInterrupt
     return state

@@ -16,8 +16,8 @@ from metarl.optimizer_search.comparing.default_rates import (
     log_relative,
 )
 from metarl.optimizer_search.comparing.entrants import entrant
-from metarl.optimizer_search.comparing.settings_of_runs import Axes, Setting, runs_of
-from metarl.optimizer_search.comparing.tuning import GRID, rates_of, tune
+from metarl.optimizer_search.comparing.settings_of_runs import PLAIN, Axes, Setting, runs_of
+from metarl.optimizer_search.comparing.tuning import GRID, Tuned, rates_of, tune
 from metarl.optimizer_search.settings.compare_config import CompareConfig
 from metarl.optimizer_search.training.inner_training import (
     draw_fixture,
@@ -73,6 +73,12 @@ def test_the_best_point_is_that_of_the_lowest_mean(tuned):
                 for decay, mean in zip(AXES.weight_decays, by_schedule, strict=True):
                     lowest = min(lowest, (mean, Setting(rate, schedule, decay)))
         assert tuned.best(label) == lowest[1]
+
+
+def test_where_every_point_has_a_run_that_diverged_the_one_with_the_fewest_is_taken():
+    losses = np.array([[9.0, np.inf, np.inf], [3.0, np.inf, 1.0], [np.inf, 2.0, 1.0]])
+    found = Tuned(np.array([0.1, 1.0, 10.0]), PLAIN, {"rule": losses[:, None, None, :]})
+    assert found.is_hopeless("rule") and found.best("rule").learning_rate == 10.0
 
 
 def test_a_setting_gives_a_run_on_each_replicate():

@@ -14,7 +14,8 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search import strategies
 from metarl.optimizer_search.judging.rewards import FLOOR
 from metarl.optimizer_search.screening.filters import oddness
-from metarl.optimizer_search.searching.counts import describe
+from metarl.optimizer_search.searching import search_job
+from metarl.optimizer_search.searching.counts import barren_text, describe
 from metarl.optimizer_search.searching.programs import grammar_of, search_trial
 from metarl.optimizer_search.searching.search_job import SearchJob
 from metarl.optimizer_search.settings.config import (
@@ -222,6 +223,23 @@ def test_a_generation_of_repeats_trains_nothing(scripted):
     assert trained == ["g", "adam", "m"]
     assert rows[1]["mean_reward"] is None and rows[1]["steps"] == rows[0]["steps"]
     assert script.told[1].rewards.tolist() == script.told[0].rewards[::-1].tolist()
+
+
+def test_a_search_ends_where_nothing_new_comes_any_more(scripted, monkeypatch):
+    """A small space, or filters that pass nothing, hold fewer rules than the budget."""
+    monkeypatch.setattr(search_job, "_BARREN_GENERATIONS", 3)
+    monkeypatch.setattr(search_job, "_BARREN_RULES", 8)
+    known, nothing = ("g", "adam"), ("-g", "g")
+    job, _, trained = scripted((known, nothing, known, ("m", "g"), *[nothing] * 9), budget=9)
+    state, rows = driven(job, job.init(), 6)
+    again, more = driven(job, job.load(*job.save(state)), 50)  # resumed, it ends at the same place
+    assert trained == ["g", "adam", "m"] and not job.finished(state)
+    assert len(rows + more) == 8 and job.finished(again)  # 4 + 4 barren ones, of two rules each
+    assert job.position(again) == (3, 9)
+    assert barren_text(again.counts, 2).startswith(
+        "The last 8 rules held none that passes the filters and is new, so the search ends with 3. "
+        "Of 16 rules 8 were met before and 5 filtered (5 uphill)."
+    )
 
 
 def test_several_problems_judge_a_rule_jointly(scripted):
