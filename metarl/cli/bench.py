@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from metarl.errors import require
+from metarl.reading import Count
 from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig
 
 from .machine import Machine
@@ -54,16 +55,16 @@ class Arguments:
     """What to measure."""
     problem: str = "digits-mlp"
     """Search: the problem that rules are trained on."""
-    rules: int = 64
+    rules: Count = 64
     """Search: random valid rules of depth 2."""
-    repeats: int = 5
+    repeats: Count = 5
     """Rounds; each measures all ways in turn, and medians are printed."""
     world: Annotated[WorldConfig, tyro.conf.arg(name="")] = field(default_factory=WorldConfig)
-    hidden: int = 64
+    hidden: Count = 64
     """Training: units of the GRU."""
-    batch_steps: int | None = None
+    batch_steps: Count | None = None
     """Training: environment steps of an update, of scaling on one device; 25,600, of scaling 6,400, if not given."""
-    worlds: int = 256
+    worlds: Count = 256
     """Mazes: how many are walked together; their --size is 5 if not given."""
     devices: str | None = None
     """Scaling: how many devices, with commas between; those of 1,2,4,8 that there are if not given. Without an

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from metarl.reading import Count, Seed
 from metarl.rl_squared import WorldConfig
 
 from .machine import Machine
@@ -22,7 +23,7 @@ class World(WorldConfig):
     environment: str | None = None  # type: ignore[assignment]
     """A family (`metarl list environments`), or my_module:factory; needed for classical agents alone."""
 
-    episodes: int | None = None
+    episodes: Count | None = None
     """Episodes of a trial; those of the training, or 10, if neither this nor --trial-steps is given."""
 
 
@@ -35,16 +36,16 @@ class Arguments:
     scratch (dqn, ppo:steps=64)."""
     against: tuple[str, ...] = ()
     """More agents; the same as if they stood among the first."""
-    episodes_from_scratch: int | None = None
+    episodes_from_scratch: Count | None = None
     """Episodes that learners from scratch have in each task; twenty trials' worth, and at least 200, if not given."""
-    tasks_from_scratch: int = 100
+    tasks_from_scratch: Count = 100
     """Test tasks in which they have them."""
     tune: bool = False
     """Choose the settings of learners named without any on validation tasks, each from a grid of nine."""
     world: Annotated[World, tyro.conf.arg(name="")] = field(default_factory=World)
-    tasks: int = 1000
+    tasks: Count = 1000
     """Tasks of the test split."""
-    seed: int = 0
+    seed: Seed = 0
     """Of tasks and luck."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Also write the table as CSV; beside it, for learners from scratch, theirs (CSV) and return against episodes

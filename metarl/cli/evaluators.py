@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from metarl.errors import require
+from metarl.reading import Count
 
 from .machine import Machine
 
@@ -24,7 +25,7 @@ class Evaluators:
     """local: threads of this process; ray: workers on a Ray cluster (pip install 'metarl[ray]')."""
     ray_address: str | None = None
     """HOST:PORT of the cluster's head; a cluster is started on this machine if not given. See docs/cluster.md."""
-    ray_workers: int | None = None
+    ray_workers: Count | None = None
     """Workers, a core or a GPU each; as many as the cluster has if not given."""
 
     def check(self) -> None:

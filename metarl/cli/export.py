@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from metarl.reading import Count
+
 if TYPE_CHECKING:
     from .rule_argument import FoundRule
 
@@ -23,7 +25,7 @@ class Arguments:
     this command or by a search."""
     to: Target
     """optax and torch: a file of Python that needs only that library; latex: the formula; json: with provenance."""
-    rank: int = 1
+    rank: Count = 1
     """Which of a run's best rules, in the order of their score on choice data."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Where to write it; standard output if not given."""

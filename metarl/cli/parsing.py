@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, NamedTuple, TypeVar, Union
 
 from metarl.errors import InvalidInput, require
+from metarl.reading import check_fields
 
 from .verbs import VERBS
 
@@ -39,6 +40,7 @@ def parse_arguments(
         configuration of an earlier run goes here.
 
     Raises:
+      InvalidInput: a number is out of its bounds.
       SystemExit: with code 0 after `--help`, with code 2 when the words cannot be parsed.
     """
     import tyro
@@ -47,7 +49,9 @@ def parse_arguments(
     rules = {word for word in words if begins_with_minus(word)}
     given = [f" {word}" if word in rules else word for word in words]
     found = tyro.cli(kind, prog=program, args=given, config=_markers(), default=start)
-    return _as_typed(found, {f" {word}" for word in rules}) if rules else found
+    typed = _as_typed(found, {f" {word}" for word in rules}) if rules else found
+    check_fields(typed, within=True)
+    return typed
 
 
 def begins_with_minus(word: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from metarl.errors import InvalidInput, require
+from metarl.reading import CountOrNone
 
 Action = Literal["list", "diff", "prune"]
 _REFRESH_SECONDS = 1.0
@@ -28,7 +29,7 @@ class Arguments:
     """Folders of runs, or runs; `runs` if not given. Two runs for diff."""
     watch: bool = False
     """With list: shown anew every second, until interrupted."""
-    keep: int = 1
+    keep: CountOrNone = 1
     """With prune: how many of the newest intact checkpoints of a run stay; the best stays too."""
     yes: bool = False
     """With prune: do not ask."""

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from metarl.reading import Count, Seed
+
 from .machine import Machine
 from .output_file import check_output
 
@@ -27,11 +29,11 @@ class Arguments:
     """Replace what is at --output."""
     split: Literal["train", "validation", "test"] = "test"
     """Of the task."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the task and of luck: another seed, another maze."""
     greedy: bool = False
     """Take the likeliest action instead of sampling."""
-    episodes: int = 2
+    episodes: Count = 2
     """How many episodes of the trial are shown, from the first."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False

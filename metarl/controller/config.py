@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from metarl.errors import require
+from metarl.reading import Count, Positive, check_fields
 
 CoreName = Literal["lstm", "gru"]
 ValueNetwork = Literal["shared", "separate", "none"]
@@ -23,13 +23,13 @@ class TokenPolicyConfig:
     core: CoreName = "lstm"
     """The recurrent core."""
 
-    hidden_size: int = 64
+    hidden_size: Count = 64
     """Units of the core."""
 
-    embedding_size: int = 32
+    embedding_size: Count = 32
     """Numbers that stand for the last choice."""
 
-    initial_range: float | None = None
+    initial_range: Positive | None = None
     """Draw every weight from U(-a, a), as the paper does; None keeps the ordinary initial weights,
     under which the first choices are nearly uniform."""
 
@@ -38,22 +38,7 @@ class TokenPolicyConfig:
     is then 0)."""
 
     def __post_init__(self) -> None:
-        _require_member("core", self.core, ("lstm", "gru"))
-        _require_member("value", self.value, ("shared", "separate", "none"))
-        for name in ("hidden_size", "embedding_size"):
-            size = getattr(self, name)
-            require(size >= 1, f"{name} is {size}; it must be at least 1.")
-        require(
-            self.initial_range is None or self.initial_range > 0,
-            f"initial_range is {self.initial_range}; it must be positive, or None for the "
-            "ordinary initial weights.",
-        )
-
-
-def _require_member(field: str, received: str, accepted: tuple[str, ...]) -> None:
-    require(
-        received in accepted, f"{field} is {received!r}; it must be one of {', '.join(accepted)}."
-    )
+        check_fields(self)
 
 
 TOKEN_POLICY_PRESETS: dict[str, TokenPolicyConfig] = {

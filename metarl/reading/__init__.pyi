@@ -1,4 +1,15 @@
 from .arrays import read_arrays as read_arrays
+from .bounds import Bounds as Bounds
+from .bounds import Cosine as Cosine
+from .bounds import Count as Count
+from .bounds import CountOrNone as CountOrNone
+from .bounds import Fraction as Fraction
+from .bounds import NotNegative as NotNegative
+from .bounds import Positive as Positive
+from .bounds import Real as Real
+from .bounds import Seed as Seed
+from .bounds import check_fields as check_fields
+from .bounds import field_rows as field_rows
 from .file_bytes import read_bytes as read_bytes
 from .json_text import parse_json as parse_json
 from .json_text import read_json as read_json
@@ -16,6 +27,17 @@ __all__ = [
     "MOST_DOCUMENT",
     "MOST_LINE",
     "MOST_SETTINGS",
+    "Bounds",
+    "Cosine",
+    "Count",
+    "CountOrNone",
+    "Fraction",
+    "NotNegative",
+    "Positive",
+    "Real",
+    "Seed",
+    "check_fields",
+    "field_rows",
     "from_dict",
     "parse_json",
     "read_arrays",

@@ -17,93 +17,86 @@ from dataclasses import dataclass, field
 
 from metarl.errors import require
 from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
+from metarl.reading import Count, Fraction, Positive, Real, check_fields
 
 
 @dataclass(frozen=True)
 class Exploration:
     """How a learner of action values explores: ε falls along a line, and then stays."""
 
-    first_epsilon: float = 1.0
+    first_epsilon: Fraction = 1.0
     """Probability of an action at random at the first step (Mnih)."""
 
-    last_epsilon: float = 0.04
+    last_epsilon: Fraction = 0.04
     """Probability of an action at random in the end (zoo)."""
 
-    exploration_share: float = 0.16
+    exploration_share: Fraction = 0.16
     """Share of the steps of the whole trial over which ε falls (zoo)."""
 
     def __post_init__(self) -> None:
-        _require_fraction(self, "first_epsilon", "last_epsilon", "exploration_share")
+        check_fields(self)
 
 
 @dataclass(frozen=True)
 class QLearningConfig(Exploration):
     """Settings of tabular Q-learning."""
 
-    discount: float = 0.99
+    discount: Fraction = 0.99
     """γ, within an episode (Mnih)."""
 
-    learning_rate: float = 1.0
+    learning_rate: Fraction = 1.0
     """α of the first visit of a state and action (Even-Dar)."""
 
-    learning_rate_power: float = 0.77
+    learning_rate_power: Fraction = 0.77
     """ω: at the nth visit the rate is α / n^ω; 0 keeps it constant (Even-Dar)."""
 
-    first_value: float = 0.0
+    first_value: Real = 0.0
     """Of all states and actions; a high one makes the learner try everything."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require_fraction(self, "discount", "learning_rate", "learning_rate_power")
 
 
 @dataclass(frozen=True)
 class DQNConfig(Exploration):
     """Settings of deep Q-learning."""
 
-    discount: float = 0.99
+    discount: Fraction = 0.99
     """γ, within an episode (Mnih)."""
 
     double: bool = True
     """Let the network choose the next action and the target network say what it is worth (van Hasselt
     et al. 2016, arXiv:1509.06461)."""
 
-    hidden: int = 64
+    hidden: Count = 64
     """Units of a hidden layer."""
 
-    layers: int = 2
+    layers: Count = 2
     """Hidden layers (zoo)."""
 
-    learning_rate: float = 2.3e-3
+    learning_rate: Positive = 2.3e-3
     """Step size of Adam (zoo)."""
 
-    batch_size: int = 64
+    batch_size: Count = 64
     """Remembered steps of one gradient step (zoo)."""
 
-    memory: int = 100_000
+    memory: Count = 100_000
     """Steps that are remembered at most; no more than the trial has are ever kept (zoo)."""
 
-    learn_after: int = 256
+    learn_after: Count = 256
     """Steps before the first gradient step (zoo: 1,000)."""
 
-    learn_every: int = 8
+    learn_every: Count = 8
     """Environment steps from one round of gradient steps to the next (zoo: 256)."""
 
-    gradient_steps: int = 4
+    gradient_steps: Count = 4
     """Of one round (zoo: 128, which is as many for each environment step)."""
 
-    target_every: int = 256
+    target_every: Count = 256
     """Environment steps from one copy of the network into the target network to the next (zoo)."""
 
-    max_gradient_norm: float = 10.0
+    max_gradient_norm: Positive = 10.0
     """Clip the global norm of the gradient to this (zoo)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_fraction(self, "discount")
-        _require_positive(self, "learning_rate", "max_gradient_norm")
-        _require_count(self, "hidden", "layers", "batch_size", "memory", "learn_after")
-        _require_count(self, "learn_every", "gradient_steps", "target_every")
         require(
             self.target_every % self.learn_every == 0,
             f"target_every is {self.target_every} and learn_every {self.learn_every}; the target "
@@ -115,25 +108,24 @@ class DQNConfig(Exploration):
 class PolicyNetwork:
     """The feed-forward networks of a policy-gradient learner, one for the policy and one for the value."""
 
-    discount: float = 0.99
+    discount: Fraction = 0.99
     """γ, within an episode (Schulman 17)."""
 
-    hidden: int = 64
+    hidden: Count = 64
     """Units of a hidden layer (Schulman 17)."""
 
-    layers: int = 2
+    layers: Count = 2
     """Hidden layers, with tanh (Schulman 17)."""
 
     def __post_init__(self) -> None:
-        _require_fraction(self, "discount")
-        _require_count(self, "hidden", "layers")
+        check_fields(self)
 
 
 @dataclass(frozen=True)
 class ReinforceAgentConfig(PolicyNetwork):
     """Settings of REINFORCE."""
 
-    steps: int = 128
+    steps: Count = 128
     """N, from one update to the next; where all episodes have one length, rounded up to whole ones."""
 
     update: ReinforceConfig = field(
@@ -147,16 +139,12 @@ class ReinforceAgentConfig(PolicyNetwork):
     )
     """Of the outer algorithm; the value is the baseline."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require_count(self, "steps")
-
 
 @dataclass(frozen=True)
 class PPOAgentConfig(PolicyNetwork):
     """Settings of PPO."""
 
-    steps: int = 256
+    steps: Count = 256
     """N, from one update to the next (zoo: 32 steps of 8 environments)."""
 
     update: PPOConfig = field(
@@ -174,7 +162,6 @@ class PPOAgentConfig(PolicyNetwork):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_count(self, "steps")
         _require_divisor(self, "minibatches", self.update.minibatches)
 
 
@@ -182,7 +169,7 @@ class PPOAgentConfig(PolicyNetwork):
 class TRPOAgentConfig(PolicyNetwork):
     """Settings of TRPO."""
 
-    steps: int = 256
+    steps: Count = 256
     """N, from one update to the next."""
 
     update: TRPOConfig = field(
@@ -194,30 +181,11 @@ class TRPOAgentConfig(PolicyNetwork):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_count(self, "steps")
         _require_divisor(self, "value_minibatches", self.update.value_minibatches)
 
 
 PolicyAgentConfig = ReinforceAgentConfig | PPOAgentConfig | TRPOAgentConfig
 LearnerConfig = QLearningConfig | DQNConfig | PolicyAgentConfig
-
-
-def _require_fraction(config: object, *names: str) -> None:
-    for name in names:
-        number = getattr(config, name)
-        require(0 <= number <= 1, f"{name} is {number}; it must lie between 0 and 1.")
-
-
-def _require_positive(config: object, *names: str) -> None:
-    for name in names:
-        number = getattr(config, name)
-        require(number > 0, f"{name} is {number}; it must be positive.")
-
-
-def _require_count(config: object, *names: str) -> None:
-    for name in names:
-        number = getattr(config, name)
-        require(number >= 1, f"{name} is {number}; it must be at least 1.")
 
 
 def _require_divisor(

@@ -34,17 +34,20 @@ def refusal(words, capsys) -> str:
         (["--strategy", "pppo"], "Unknown strategy 'pppo'. Did you mean 'ppo'?"),
         (["--space", "arxive"], "Did you mean 'arxiv'?"),
         (["--depth", "5"], "depth must be 1, 2, 3 or 4, not 5."),
-        (["--depth", "0"], "depth must be at least 1, not 0."),
-        (["--budget", "0"], "budget must be at least 1 rule, not 0."),
-        (["--minutes", "-1"], "minutes must be positive, not -1.0."),
-        (["--lag", "-1"], "lag must be at least 0, not -1."),
+        (["--depth", "0"], "depth is 0; it must be from 1 to 4."),
+        (["--budget", "0"], "budget is 0; it must be at least 1"),
+        (["--minutes", "-1"], "minutes is -1.0; it must be positive"),
+        (["--lag", "-1"], "lag is -1; it must not be negative."),
         (["--ray-workers", "2"], "--ray-address and --ray-workers go with --evaluator ray."),
         (["--budget", "5", "--minutes", "1"], "Give either a budget or minutes, not both."),
         (["--preset", "lap"], "Unknown preset 'lap'."),
         (["--final.held-out", "wine"], "Unknown problem 'wine'. Did you mean 'wine-mlp'?"),
         (["--final.funnel", "digit-conv"], "Unknown problem 'digit-conv'. Did you mean"),
         (["--final.meta-overfitting", "wine"], "Unknown problem 'wine'. Did you mean 'wine-mlp'?"),
-        (["--training.horizons", "1", "0"], "training.horizons must be positive multiples"),
+        (
+            ["--training.horizons", "1", "0"],
+            "an item of training.horizons is 0.0; it must be positive.",
+        ),
         (["--training.judge-cap", "-1"], "training.judge_cap must be a positive number"),
         (["--final.simplify", "-0.1"], "final.simplify must be a number of at least 0"),
         (
@@ -187,8 +190,8 @@ def test_a_run_that_was_limited_by_time_is_repeated_with_its_budget(capsys, else
         (["g ** 2"], "^"),
         (["exp(g"], "exp(g"),
         (["adam", "--problem", "wine"], "Did you mean 'wine-mlp'?"),
-        (["adam", "--seeds", "1"], "seeds must be at least 2"),
-        (["adam", "--steps", "0"], "steps must be at least 1, not 0."),
+        (["adam", "--seeds", "1"], "seeds is 1; it must be at least 2"),
+        (["adam", "--steps", "0"], "steps is 0; it must be at least 1"),
         (["nowhere#1"], "nowhere"),
         (["adam", "adam"], "The same optimizer was named twice."),
     ],
@@ -204,7 +207,7 @@ def test_compare_prints_one_document_with_the_texts_typed_as_keys(capsys):
     document = json.loads(capsys.readouterr().out)
     entries = document["problems"]["beale"]
     assert list(entries) == rules
-    assert entries["adam"]["difference_to_adam"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    assert entries["adam"]["difference_to_adam"] == {"iqm": 0.0, "low": None, "high": None}
     assert entries["adam"]["state_bytes_per_parameter"] == 8.0
     assert entries["2 * g"]["state_bytes_per_parameter"] == 0.0
     assert entries["adam"]["metric"] is None

@@ -6,13 +6,11 @@ with them and with `PROTOCOL_VERSION`; numbers of different versions do not stan
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from metarl.errors import require, unknown_name
-
-from .config import at_least, validate_seed
+from metarl.reading import Bounds, Count, NotNegative, Positive, Seed, check_fields
 
 # 1: learning rates alone, target from tuned Adam. 2: schedules and weight decay as axes, two tracks, target from the
 # best tuned reference, Adam-equivalent steps, scores over problems. 3: as many fresh seeds as the problem's card says,
@@ -35,23 +33,23 @@ class CompareConfig:
     """Problems; names, my_module:factory, or search, held-out, all for those of `metarl list problems`."""
     track: Track = "tuned"
     """tuned: each optimizer at its best settings on each problem; default: at one learning rate for all problems."""
-    steps: int | None = None
+    steps: Count | None = None
     """Optimizer steps of a run; each problem's own default if not given."""
-    seeds: int | None = None
-    """Fresh paired seeds of the report; 60 if not given, 10 on costly problems (CIFAR-10)."""
-    tuning_seeds: int = 5
+    seeds: Annotated[int, Bounds(least=2)] | None = None
+    """Fresh paired seeds of the report; 60 if not given, 10 on costly problems; fewer than 8 have no intervals."""
+    tuning_seeds: Count = 5
     """Seeds at each point of the grid."""
     schedules: tuple[Schedule, ...] = ("constant",)
     """Learning-rate schedules that everybody tries at every learning rate; they end with the run."""
-    weight_decays: tuple[float, ...] = (0.0,)
+    weight_decays: tuple[NotNegative, ...] = (0.0,)
     """Strengths of decoupled weight decay that everybody tries, over an optimizer's own."""
     references: tuple[str, ...] = (ALL_REFERENCES,)
     """Standard optimizers beside Adam, by name; all of them if not given."""
-    horizons: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
+    horizons: tuple[Positive, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
     """Lengths of tuned Adam's own runs for Adam-equivalent steps, in multiples of the steps; none: left out."""
     time_compilation: bool = True
     """Measure on the first problem how long each optimizer compiles, without the cache of compiled programs."""
-    seed: int = 0
+    seed: Seed = 0
     """Of everything random."""
 
     def validate(self) -> CompareConfig:
@@ -61,33 +59,17 @@ class CompareConfig:
           InvalidInput: says which field, what it is and what it may be.
         """
         require(len(self.problem) > 0, "A comparison needs at least one problem.")
-        require(
-            self.steps is None or self.steps >= 1, f"steps must be at least 1, not {self.steps}."
-        )
-        require(
-            self.seeds is None or self.seeds >= 2,
-            f"seeds must be at least 2 (an interval needs them), not {self.seeds}.",
-        )
-        at_least(1, tuning_seeds=self.tuning_seeds)
-        validate_seed(self.seed)
+        for schedule in self.schedules:
+            if schedule not in SCHEDULE_NAMES:
+                raise unknown_name("schedule", schedule, SCHEDULE_NAMES)
+        check_fields(self)
         self._validate_axes()
         return self
 
     def _validate_axes(self) -> None:
-        for schedule in self.schedules:
-            if schedule not in SCHEDULE_NAMES:
-                raise unknown_name("schedule", schedule, SCHEDULE_NAMES)
         for name in ("schedules", "weight_decays"):
             values = getattr(self, name)
             require(
                 len(values) > 0 and len(set(values)) == len(values),
                 f"{name} must be one or more different values, not {', '.join(map(str, values)) or 'none'}.",
             )
-        require(
-            all(0 <= decay < math.inf for decay in self.weight_decays),
-            f"weight_decays must be finite numbers of at least 0, not {self.weight_decays}.",
-        )
-        require(
-            all(0 < horizon < math.inf for horizon in self.horizons),
-            f"horizons must be positive numbers, not {self.horizons}.",
-        )

@@ -8,11 +8,21 @@ only that everything works.
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from metarl.errors import require
+from metarl.reading import (
+    Bounds,
+    Cosine,
+    Count,
+    CountOrNone,
+    NotNegative,
+    Positive,
+    Real,
+    Seed,
+    check_fields,
+)
 from metarl.reading import from_dict as from_dict
 
 Preset = Literal["laptop", "paper", "smoke"]
@@ -23,21 +33,21 @@ Reward = Literal["loss", "accuracy"]
 class ControllerConfig:
     """The recurrent controller and the algorithm that trains it (strategies reinforce, ppo, trpo)."""
 
-    hidden: int = 64
+    hidden: Count = 64
     """Units of the LSTM."""
-    embedding: int = 16
+    embedding: Count = 16
     """Size of the embedding of the controller's own previous choice."""
-    init_scale: float = 0.08
+    init_scale: Positive = 0.08
     """Parameters start uniform in [-scale, scale]."""
-    learning_rate: float = 2e-3
+    learning_rate: Positive = 2e-3
     """Of Adam, for reinforce and ppo."""
-    entropy_weight: float = 0.03
+    entropy_weight: NotNegative = 0.03
     """Weight of the entropy bonus, in nats a token."""
-    clip_ratio: float = 0.2
+    clip_ratio: Positive = 0.2
     """Of ppo: the probability ratio is clipped to 1 -+ this."""
-    epochs: int = 4
+    epochs: Count = 4
     """Of ppo: passes over a batch."""
-    kl_bound: float = 0.02
+    kl_bound: Positive = 0.02
     """Of trpo: bound on the mean KL divergence of one update, in nats a token."""
 
 
@@ -45,9 +55,9 @@ class ControllerConfig:
 class EvolutionConfig:
     """Regularised evolution (Real et al. 2019): the oldest die, the best of a sample breeds."""
 
-    population: int = 128
+    population: Annotated[int, Bounds(least=2)] = 128
     """Rules alive."""
-    sample: int = 16
+    sample: Count = 16
     """Rules drawn for each tournament; the best of them is mutated."""
     init_from: str | None = None
     """A rule (name or text) that fills the first population; random rules if not given."""
@@ -57,13 +67,13 @@ class EvolutionConfig:
 class FilterConfig:
     """Cheap hurdles a rule must pass before it is trained, on fixed random probes."""
 
-    min_cosine: float = 0.1
+    min_cosine: Cosine = 0.1
     """Least mean cosine between update and gradient; -1 turns the hurdle off."""
-    min_oddness: float = 0.5
+    min_oddness: Cosine = 0.5
     """Least cosine between u(-s) and -u(s), s the state with all signs flipped; -1 turns the hurdle off."""
     both_signs: bool = True
     """Whether the update must take both signs."""
-    oddness_penalty: float = 0.0
+    oddness_penalty: NotNegative = 0.0
     """Times 1 minus the cosine of --filters.min-oddness, taken off the reward of a rule that passes."""
 
 
@@ -71,23 +81,23 @@ class FilterConfig:
 class TrainingConfig:
     """How a candidate rule is judged by training real networks."""
 
-    steps: int | None = None
+    steps: Count | None = None
     """Optimizer steps of a full run; each problem's own default if not given."""
-    horizons: tuple[float, ...] = (1.0,)
+    horizons: tuple[Positive, ...] = (1.0,)
     """Multiples of these steps; a rule is trained at each, at learning rates of its own, and rewards are averaged."""
-    hurdle: float | None = None
+    hurdle: Real | None = None
     """A rule with no more than this reward at the shorter horizons keeps it, and is not trained at the longer ones."""
-    judge_cap: float | None = None
+    judge_cap: Positive | None = None
     """The most that one problem at one horizon may earn a rule: a triumph on one does not pay for the others."""
-    sweep_fraction: float = 0.5
+    sweep_fraction: Annotated[float, Bounds(above=0, most=1)] = 0.5
     """Length of the learning-rate sweep as a share of the full run."""
-    learning_rates: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+    learning_rates: tuple[Positive, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
     """Learning rates tried for every rule."""
     refine: bool = True
     """Sweep the half-decades beside the best learning rate too, and run the two best rates in full."""
-    seeds: int = 4
+    seeds: Count = 4
     """Full runs at the best learning rate, each with its own start and its own split of the data."""
-    give_up: float = 1.0
+    give_up: Annotated[float, Bounds(above=0, infinite=True)] = 1.0
     """A rule whose best sweep ends above this multiple of the starting loss is not trained further."""
 
 
@@ -95,25 +105,25 @@ class TrainingConfig:
 class FinalistConfig:
     """How the best rules are chosen, tuned and reported."""
 
-    candidates: int = 32
+    candidates: Count = 32
     """Rules of the archive that are re-tuned on choice data."""
-    choice_seeds: int = 48
+    choice_seeds: Count = 48
     """Fresh seeds of the ranking on choice data."""
     funnel: tuple[str, ...] = ()
     """Larger problems that rank the best of the choice again; without any there is no such stage."""
-    funnel_horizons: tuple[float, ...] = (1.0,)
+    funnel_horizons: tuple[Positive, ...] = (1.0,)
     """Multiples of the larger problems' steps; each is a judge of its own."""
-    funnel_rules: int = 12
+    funnel_rules: Count = 12
     """Rules that reach the larger problems."""
-    funnel_seeds: int = 12
+    funnel_seeds: Count = 12
     """Fresh seeds of the ranking on larger problems."""
-    simplify: float | None = None
+    simplify: NotNegative | None = None
     """Drop what a finalist does not need: parts that, by a 95 % interval, cost at most this much score (try 0.02)."""
     meta_overfitting: tuple[str, ...] = ()
     """Problems, best held-out ones, on whose choice data the search's best rule so far is judged as it went."""
-    tuning_seeds: int = 5
+    tuning_seeds: Count = 5
     """Seeds at each learning rate of the comparison's grid."""
-    report_seeds: int | None = None
+    report_seeds: Annotated[int, Bounds(least=2)] | None = None
     """Fresh paired seeds of the report; 60 if not given, 10 on costly problems (CIFAR-10)."""
     held_out: tuple[str, ...] = ("breast-cancer-logistic", "wine-mlp", "diabetes-regression")
     """Problems the search never saw."""
@@ -131,7 +141,7 @@ class SearchConfig:
     """How rules are proposed: ppo, reinforce, trpo, evolution, random, enumeration, or my_module:factory."""
     space: str = "arxiv"
     """Primitives that rules may use (see `metarl list primitives`)."""
-    depth: int = 2
+    depth: Annotated[int, Bounds(least=1, most=4)] = 2
     """Groups of a rule, 1 to 4; five tokens each."""
     different_operands: bool = False
     """The paper's constraint: left and right operand differ."""
@@ -139,21 +149,21 @@ class SearchConfig:
     """The paper's constraint: the last binary function is no addition."""
     reuse_values: bool = False
     """The paper's constraint: a later group uses an earlier group's value."""
-    budget: int | None = None
+    budget: Count | None = None
     """Distinct rules to train. 2,000 if neither this nor --minutes is given."""
-    minutes: float | None = None
+    minutes: Positive | None = None
     """Search until this many minutes have passed; the budget that repeats the run is stored."""
-    batch_size: int = 64
+    batch_size: Count = 64
     """Rules proposed in a generation."""
-    lag: int = 0
+    lag: CountOrNone = 0
     """Generations in flight besides the one being finished: keeps many workers busy; part of what the search finds."""
     reward: Reward = "loss"
     """loss: minus the log of the loss relative to tuned Adam's; accuracy: the metric, as in the paper."""
-    finalists: int = 5
+    finalists: Count = 5
     """Rules that enter the comparison."""
     init_from: str | None = None
     """An earlier run: its controller, and its archive if it judged rules in the same way, are taken over."""
-    seed: int = 0
+    seed: Seed = 0
     """Of everything random."""
     controller: ControllerConfig = field(default_factory=ControllerConfig)
     """The controller."""
@@ -176,47 +186,17 @@ class SearchConfig:
             len(self.problem) > 0,
             "A search needs at least one problem; see `metarl list problems`.",
         )
-        at_least(1, depth=self.depth, batch_size=self.batch_size, finalists=self.finalists)
-        require(self.depth <= 4, f"depth must be 1, 2, 3 or 4, not {self.depth}.")
-        at_least(0, lag=self.lag)
-        require(
-            self.budget is None or self.budget >= 1,
-            f"budget must be at least 1 rule, not {self.budget}.",
-        )
-        require(
-            self.minutes is None or self.minutes > 0,
-            f"minutes must be positive, not {self.minutes}.",
-        )
+        check_fields(self, within=True)
         require(
             self.budget is None or self.minutes is None,
             "Give either a budget or minutes, not both.",
         )
-        validate_seed(self.seed)
-        _validate_training(self.training)
-        _validate_controller(self.controller)
-        at_least(2, "evolution.", population=self.evolution.population)
-        at_least(1, "evolution.", sample=self.evolution.sample)
-        at_least(
-            1,
-            "final.",
-            candidates=self.final.candidates,
-            choice_seeds=self.final.choice_seeds,
-            tuning_seeds=self.final.tuning_seeds,
-            funnel_rules=self.final.funnel_rules,
-            funnel_seeds=self.final.funnel_seeds,
+        require(
+            len(self.training.learning_rates) > 0,
+            "training.learning_rates must be positive numbers, not ().",
         )
+        _validate_horizons("training.horizons", self.training.horizons)
         _validate_horizons("final.funnel_horizons", self.final.funnel_horizons)
-        tolerance, penalty = self.final.simplify, self.filters.oddness_penalty
-        require(
-            tolerance is None or 0 <= tolerance < math.inf,
-            f"final.simplify must be a number of at least 0, not {tolerance}.",
-        )
-        require(
-            0 <= penalty < math.inf,
-            f"filters.oddness_penalty must be a number of at least 0, not {penalty}.",
-        )
-        if self.final.report_seeds is not None:
-            at_least(2, "final.", report_seeds=self.final.report_seeds)
         return self
 
 
@@ -234,68 +214,12 @@ def to_dict(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
-def _validate_training(training: TrainingConfig) -> None:
-    at_least(1, "training.", seeds=training.seeds)
-    require(
-        training.steps is None or training.steps >= 1,
-        f"training.steps must be at least 1, not {training.steps}.",
-    )
-    _validate_horizons("training.horizons", training.horizons)
-    require(
-        training.hurdle is None or math.isfinite(training.hurdle),
-        f"training.hurdle must be a finite reward, not {training.hurdle}.",
-    )
-    require(
-        training.judge_cap is None or 0 < training.judge_cap < math.inf,
-        f"training.judge_cap must be a positive number, not {training.judge_cap}.",
-    )
-    require(
-        0 < training.sweep_fraction <= 1,
-        f"training.sweep_fraction must be in (0, 1], not {training.sweep_fraction}.",
-    )
-    require(
-        len(training.learning_rates) > 0
-        and all(0 < rate < math.inf for rate in training.learning_rates),
-        f"training.learning_rates must be positive numbers, not {training.learning_rates}.",
-    )
-    require(training.give_up > 0, f"training.give_up must be positive, not {training.give_up}.")
-
-
 def _validate_horizons(name: str, horizons: tuple[float, ...]) -> None:
     require(
-        len(horizons) > 0 and all(0 < horizon < math.inf for horizon in horizons),
+        len(horizons) > 0,
         f"{name} must be positive multiples of the steps, such as 1 4, not {horizons}.",
     )
     require(len(set(horizons)) == len(horizons), f"{name} holds a horizon twice: {horizons}.")
-
-
-def _validate_controller(controller: ControllerConfig) -> None:
-    at_least(
-        1,
-        "controller.",
-        hidden=controller.hidden,
-        embedding=controller.embedding,
-        epochs=controller.epochs,
-    )
-    for name in ("init_scale", "learning_rate", "clip_ratio", "kl_bound"):
-        value = getattr(controller, name)
-        require(0 < value < math.inf, f"controller.{name} must be a positive number, not {value}.")
-    weight = controller.entropy_weight
-    require(
-        0 <= weight < math.inf, f"controller.entropy_weight must not be negative, not {weight}."
-    )
-
-
-def validate_seed(seed: int) -> None:
-    """Refuses a seed that jax would cut."""
-    # jax would silently drop the higher bits
-    require(0 <= seed < 2**32, f"seed must be from 0 to 2^32 - 1, not {seed}.")
-
-
-def at_least(least: int, prefix: str = "", /, **values: int) -> None:
-    """Refuses values below `least`, by their names."""
-    for name, value in values.items():
-        require(value >= least, f"{prefix}{name} must be at least {least}, not {value}.")
 
 
 _PRESETS: dict[str, SearchConfig] = {

@@ -7,11 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from metarl.errors import require, unknown_name
 from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
-from metarl.reading import from_dict
+from metarl.reading import (
+    Bounds,
+    Count,
+    CountOrNone,
+    Fraction,
+    Positive,
+    Seed,
+    check_fields,
+    from_dict,
+)
 
 AlgorithmName = Literal["ppo", "trpo", "reinforce"]
 CoreName = Literal["gru", "lstm", "outer-product", "lru", "delta-rule", "transformer", "none"]
@@ -20,14 +29,7 @@ ALGORITHMS = ("ppo", "trpo", "reinforce")
 CORES: tuple[CoreName, ...] = get_args(CoreName)
 STACKED = ("lru", "delta-rule", "transformer")  # cores of several layers
 DEFAULT_ENV_STEPS = 5_000_000
-_MOST_UNITS = 65_536
-_MOST_LAYERS = 64
-
-
-def _require_member(name: str, received: Any, accepted: tuple[str, ...]) -> None:
-    require(
-        received in accepted, f"{name} is {received!r}; it must be one of {', '.join(accepted)}."
-    )
+Units = Annotated[int, Bounds(least=1, most=65_536)]
 
 
 @dataclass(frozen=True)
@@ -37,29 +39,32 @@ class WorldConfig:
     environment: str = "bandit"
     """A family (`metarl list environments`), or a factory of your own as my_module:factory."""
 
-    arms: int | None = None
+    arms: Count | None = None
     """Of a bandit."""
 
-    states: int | None = None
+    states: Count | None = None
     """Of an MDP."""
 
-    actions: int | None = None
+    actions: Count | None = None
     """Of an MDP."""
 
-    horizon: int | None = None
+    horizon: Count | None = None
     """Steps of an episode, where the family lets one choose."""
 
-    size: int | None = None
+    size: Count | None = None
     """Cells along one side of a grid or a maze."""
 
     setting: tuple[str, ...] = ()
     """Other settings of the family, as name=value."""
 
-    episodes: int | None = None
+    episodes: Count | None = None
     """Episodes of a trial; 10 if neither this nor --trial-steps is given."""
 
-    trial_steps: int | None = None
+    trial_steps: Count | None = None
     """Steps of a trial, instead of a number of episodes."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def settings(self) -> dict[str, Any]:
         """Returns the settings of the family that were given.
@@ -82,7 +87,7 @@ class NetworkConfig:
     """What remembers: "outer-product" is a fast-weight memory that is asked about each action, "lru" a
     linear recurrence, "delta-rule" a fast-weight memory for any world; "none" has no memory."""
 
-    hidden: int = 64
+    hidden: Units = 64
     """Its units."""
 
     activation: Literal["tanh", "relu"] = "tanh"
@@ -91,23 +96,23 @@ class NetworkConfig:
     normalise_weights: bool = False
     """Weight normalisation of the GRU's matrices."""
 
-    input_deviation: float | None = 0.5
+    input_deviation: Positive | None = 0.5
     """Of the GRU's first weights from the input; None draws them Xavier uniform, as the paper does,
     for which one-hot inputs are small, and so does the front for images."""
 
-    memory_keys: int = 64
+    memory_keys: Units = 64
     """Of the outer-product memory: its rows."""
 
-    memory_values: int = 8
+    memory_values: Units = 8
     """Of the outer-product memory: its columns."""
 
-    layers: int = 2
+    layers: Annotated[int, Bounds(least=1, most=64)] = 2
     """Of lru, delta-rule and transformer: how many stand one above the other."""
 
-    heads: int = 4
+    heads: Units = 4
     """Of each layer of delta-rule and transformer."""
 
-    context: int | None = None
+    context: Units | None = None
     """Of the transformer: how many steps a layer looks back, itself included; the whole trial if not
     given."""
 
@@ -121,46 +126,22 @@ class NetworkConfig:
     """Show the previous observation and action as one pair too, alone and times the reward; only
     where both are discrete."""
 
-    filters: int = 16
+    filters: Units = 16
     """Where observations are images: of each of the two convolutions."""
 
-    beside: int = 64
+    beside: Units = 64
     """Where observations are images: units of the layer for action, reward and flag."""
 
-    truncate: int | None = None
+    truncate: Count | None = None
     """Cut the gradient every so many steps of a trial, where memory is short; None never does."""
 
     def __post_init__(self) -> None:
-        _require_member("core", self.core, CORES)
-        _require_member("activation", self.activation, ("tanh", "relu"))
-        _require_member("value", self.value, ("separate", "shared"))
-        for name in ("hidden", "memory_keys", "memory_values", "filters", "beside", "heads"):
-            count = getattr(self, name)
-            require(
-                1 <= count <= _MOST_UNITS, f"{name} is {count}; it must be from 1 to {_MOST_UNITS}."
-            )
-        require(
-            1 <= self.layers <= _MOST_LAYERS,
-            f"layers is {self.layers}; it must be from 1 to {_MOST_LAYERS}.",
-        )
-        require(
-            self.context is None or 1 <= self.context <= _MOST_UNITS,
-            f"context is {self.context}; it must be from 1 to {_MOST_UNITS}, or None for the whole "
-            "trial.",
-        )
+        check_fields(self)
         parts = {"delta-rule": self.heads, "transformer": 2 * self.heads}.get(self.core, 1)
         require(
             self.hidden % parts == 0,
             f"hidden is {self.hidden}; with {self.heads} heads of {self.core} it must be a multiple "
             f"of {parts}.",
-        )
-        require(
-            self.truncate is None or self.truncate >= 1,
-            f"truncate is {self.truncate}; it must be at least 1, or None.",
-        )
-        require(
-            self.input_deviation is None or self.input_deviation > 0,
-            f"input_deviation is {self.input_deviation}; it must be positive, or None.",
         )
 
 
@@ -168,32 +149,24 @@ class NetworkConfig:
 class ImitationConfig:
     """How a warm start learns from its teacher."""
 
-    env_steps: int = 10_000_000
+    env_steps: CountOrNone = 10_000_000
     """Environment steps of imitation."""
 
-    batch_steps: int = 6_400
+    batch_steps: Count = 6_400
     """Environment steps of an update."""
 
-    learning_rate: float = 1e-2
+    learning_rate: Positive = 1e-2
     """Of Adam, after a short rise; it falls to 0 along a cosine."""
 
-    teacher_share: float = 0.3
+    teacher_share: Fraction = 0.3
     """In how many trials the teacher acts; in the others the student does, and is told what the
     teacher would have done."""
 
-    max_gradient_norm: float = 1.0
+    max_gradient_norm: Positive = 1.0
     """Clip the global norm of the gradient to this."""
 
     def __post_init__(self) -> None:
-        require(self.env_steps >= 0, f"env_steps is {self.env_steps}; it must not be negative.")
-        require(self.batch_steps >= 1, f"batch_steps is {self.batch_steps}; it must be positive.")
-        require(
-            self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be positive."
-        )
-        require(
-            0 <= self.teacher_share <= 1,
-            f"teacher_share is {self.teacher_share}; it must lie between 0 and 1.",
-        )
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -215,25 +188,25 @@ class TrainConfig:
         )
     )
 
-    discount: float = 0.99
+    discount: Annotated[float, Bounds(above=0, most=1)] = 0.99
     """Of the whole trial: it runs through the ends of inner episodes."""
 
-    batch_steps: int = 25_600
+    batch_steps: Count = 25_600
     """Environment steps of an update, in whole trials."""
 
     learning_rate_decay: bool = True
     """Let PPO's learning rate fall to 0 along a cosine over --env-steps."""
 
-    env_steps: int | None = None
+    env_steps: Count | None = None
     """The budget in environment steps; five million if there is no time limit either."""
 
-    minutes: float | None = None
+    minutes: Positive | None = None
     """The budget as a time limit; the run stores the number of steps that repeats it."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Of everything random."""
 
-    seeds: int = 1
+    seeds: Count = 1
     """Agents trained side by side, from seeds of their own; the best on validation tasks is kept."""
 
     warm_start: str | None = None
@@ -244,32 +217,20 @@ class TrainConfig:
     init_from: str | None = None
     """A trained agent to start from: a file, a run or a name."""
 
-    value_warm_up: int = 20
+    value_warm_up: CountOrNone = 20
     """Updates of reinforcement in which the value learns alone, where the policy has learnt before."""
 
-    validation_tasks: int = 1_000
+    validation_tasks: Count = 1_000
     """On how many validation tasks the agent is tried in between."""
 
-    validation_every: int = 1_000_000
+    validation_every: Count = 1_000_000
     """Environment steps from one trial on validation tasks to the next."""
 
-    patience: int | None = None
+    patience: Count | None = None
     """Stop after so many trials on validation tasks without a new best; None never does."""
 
     def __post_init__(self) -> None:
-        _require_member("algorithm", self.algorithm, ALGORITHMS)
-        # jax cuts larger seeds to 32 bits without a word.
-        require(0 <= self.seed < 2**32, f"seed is {self.seed}; it must be from 0 to 4294967295.")
-        for name in ("batch_steps", "seeds", "validation_tasks", "validation_every"):
-            count = getattr(self, name)
-            require(count >= 1, f"{name} is {count}; it must be at least 1.")
-        for name in ("env_steps", "minutes", "patience"):
-            number = getattr(self, name)
-            require(number is None or number > 0, f"{name} is {number}; it must be above 0.")
-        require(
-            0 < self.discount <= 1,
-            f"discount is {self.discount}; it must be above 0 and at most 1.",
-        )
+        check_fields(self)
 
     @property
     def budget(self) -> int | None:

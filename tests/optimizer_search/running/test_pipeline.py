@@ -226,8 +226,8 @@ REFUSED = [
     ({"problem": ("toy_problem:no_such",)}, "Unknown factory"),
     ({"strategy": "ppoo"}, "Unknown strategy 'ppoo'. Did you mean 'ppo'?"),
     ({"space": "icmi"}, "Unknown space 'icmi'. Did you mean 'icml'?"),
-    ({"depth": 5}, "depth must be 1, 2, 3 or 4, not 5."),
-    ({"budget": 0}, "budget must be at least 1 rule, not 0."),
+    ({"depth": 5}, "depth is 5; it must be from 1 to 4."),
+    ({"budget": 0}, "budget is 0; it must be at least 1, or None."),
     ({"problem": ("toy_problem:gentle",), "reward": "accuracy"}, "has no metric"),
     ({"init_from": "no/such/run"}, "no/such/run"),
     (

@@ -284,5 +284,5 @@ def test_a_failure_in_flight_reaches_the_caller_when_its_turn_comes():
 
 
 def test_a_negative_lag_is_refused():
-    with pytest.raises(InvalidInput, match="lag must be at least 0, not -1"):
+    with pytest.raises(InvalidInput, match="lag is -1; it must not be negative"):
         dataclasses.replace(CONFIG, lag=-1).validate()

@@ -87,7 +87,7 @@ def test_a_transformer_looks_back_over_the_trial_unless_told_otherwise():
     ("settings", "message"),
     [
         ({"core": "mamba"}, f"core is 'mamba'; it must be one of {', '.join(CORES)}."),
-        ({"context": 0}, "context is 0; it must be from 1 to 65536, or None for the whole trial."),
+        ({"context": 0}, "context is 0; it must be from 1 to 65536, or None."),
         ({"context": -3}, "context is -3; it must be from 1"),
         ({"layers": 0}, "layers is 0; it must be from 1 to 64."),
         ({"heads": 0}, "heads is 0; it must be from 1 to 65536."),

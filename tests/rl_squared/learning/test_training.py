@@ -219,16 +219,14 @@ def test_settings_of_a_file_are_checked_by_name():
         InvalidInput, match=r"run.json: Unknown setting 'sed'. Did you mean 'seed'\?"
     ):
         train_config({"sed": 1}, "run.json")
-    with pytest.raises(InvalidInput, match="env_steps is 0; it must be above 0"):
+    with pytest.raises(InvalidInput, match="env_steps is 0; it must be at least 1"):
         train_config({"env_steps": 0}, "run.json")
 
 
 def test_bad_worlds_are_refused_before_anything_is_written(tmp_path):
     for world, message in {
         WorldConfig(environment="bandid"): "Did you mean 'bandit'",
-        WorldConfig(arms=0): "arms is 0",
         WorldConfig(states=3): "has no setting 'states'",
-        WorldConfig(episodes=0): "episodes is 0; it must be a whole number",
         WorldConfig(episodes=1, trial_steps=5): "either of episodes or of steps",
         WorldConfig(setting=("rewards",)): "not of the form name=value",
     }.items():
@@ -237,6 +235,8 @@ def test_bad_worlds_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(InvalidInput, match=r"Unknown agent 'gitins'\. Did you mean 'gittins'"):
         train(dataclasses.replace(TINY, warm_start="gitins"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+    with pytest.raises(InvalidInput, match=r"arms is 0; it must be at least 1, or None\."):
+        WorldConfig(arms=0)
 
 
 @pytest.mark.slow
