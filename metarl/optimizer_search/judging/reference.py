@@ -37,7 +37,7 @@ def tuned_adam(problem: Problem, judgement: Judgement, trial: Trial) -> Referenc
     """Returns Adam at its best learning rate on the full replicates of a judgement.
 
     Raises:
-      InvalidInput: Adam diverges on this problem at every learning rate.
+      InvalidInput: Adam diverges on this problem at every learning rate, or ends below zero, where there are no ratios.
     """
     fixture = judgement.data[0]
     replicates = jnp.arange(trial.sweep_replicates, trial.replicates)
@@ -58,5 +58,11 @@ def tuned_adam(problem: Problem, judgement: Judgement, trial: Trial) -> Referenc
         bool(np.isfinite(losses[best]).all()),
         f"Problem {problem.name!r}: tuned Adam diverges at every learning rate from 1e-5 to 100, so nothing can be "
         "measured against it.",
+    )
+    require(
+        bool((losses[best] >= 0).all()),
+        f"Problem {problem.name!r}: tuned Adam ends at a loss of {losses[best].min():.3g}, and a search is "
+        "rewarded for the logarithm of losses relative to Adam's. Add a constant that keeps the loss above zero, or "
+        "use `--reward accuracy`.",
     )
     return Reference(losses[best], float(HALF_DECADES[best]))

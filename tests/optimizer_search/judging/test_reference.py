@@ -48,3 +48,16 @@ def test_a_problem_that_adam_diverges_on_is_refused_by_name(toy):
     judgement = make_judgement(problem, GRAMMAR, TRIAL, "search", SEEDS)
     with pytest.raises(InvalidInput, match=r"Problem 'hopeless': tuned Adam diverges at every"):
         tuned_adam(problem, judgement, TRIAL)
+
+
+def test_a_problem_whose_losses_lie_below_zero_has_no_reward_of_ratios(toy):
+    def shifted(params, model_state, batch):
+        metrics = toy.evaluate(params, model_state, batch)
+        return {**metrics, "loss": metrics["loss"] - 10.0}
+
+    problem = dataclasses.replace(toy, name="likelihood", evaluate=shifted)
+    judgement = make_judgement(problem, GRAMMAR, TRIAL, "search", SEEDS)
+    with pytest.raises(
+        InvalidInput, match=r"'likelihood': tuned Adam ends at a loss of -9.*a constant"
+    ):
+        tuned_adam(problem, judgement, TRIAL)
