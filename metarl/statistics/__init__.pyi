@@ -3,6 +3,7 @@ from .aggregates import geometric_mean as geometric_mean
 from .aggregates import iqm as iqm
 from .bootstrap import Interval as Interval
 from .bootstrap import bootstrap_interval as bootstrap_interval
+from .bootstrap import fewest_runs as fewest_runs
 from .bootstrap import paired_difference as paired_difference
 from .bootstrap import stratified_bootstrap as stratified_bootstrap
 from .correlation import rank_correlation as rank_correlation
@@ -20,6 +21,7 @@ __all__ = [
     "Mean",
     "bootstrap_interval",
     "extended_mean",
+    "fewest_runs",
     "geometric_mean",
     "infinities_to_json",
     "interval_from_json",

@@ -11,14 +11,14 @@ from scipy.stats import rankdata
 
 from metarl.errors import require
 
-from .bootstrap import Interval, bootstrap_interval
+from .bootstrap import Interval, bootstrap_interval, fewest_runs
 
 
 def rank_correlation(one: ArrayLike, other: ArrayLike, seed: int = 0) -> Interval:
     """Returns Spearman's rank correlation of pairs, with its 95 % bootstrap interval.
 
-    Pairs are redrawn. Where all numbers of a side are equal the correlation is taken as 0; fewer than three pairs say
-    nothing, and their interval is [-1, 1].
+    Pairs are redrawn. Where all numbers of a side are equal the correlation is taken as 0; fewer than eight pairs
+    (`fewest_runs`) say nothing, and their interval is [-1, 1].
 
     Args:
       one: [N] finite numbers.
@@ -38,7 +38,7 @@ def rank_correlation(one: ArrayLike, other: ArrayLike, seed: int = 0) -> Interva
     )
     pairs = np.stack([np.asarray(one, float), np.asarray(other, float)], axis=-1)  # [N, 2]
     require(bool(np.isfinite(pairs).all()), "A rank correlation needs finite numbers.")
-    if len(pairs) < 3:
+    if len(pairs) < fewest_runs():
         return Interval(float(_spearman(pairs, 0)), -1.0, 1.0)
     return bootstrap_interval(pairs, _spearman, seed=seed)
 

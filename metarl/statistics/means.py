@@ -1,10 +1,13 @@
-"""Means of many independent numbers, with normal intervals.
+"""Means of many independent numbers, with intervals of Student's t.
 
 A bootstrap is for a handful of runs; over a thousand tasks and more the normal approximation is as
 good, and as quick as a mean:
 
-  x̄ ± z s / √N                      s the standard deviation, z = 1.96 for 95 %
-  x̄ / ȳ ± z s_d / (ȳ √N)            s_d that of x - (x̄ / ȳ) y, which keeps what x and y share
+  x̄ ± t s / √N                      s the standard deviation, t = 1.96 for 95 % and large N
+  x̄ / ȳ ± t s_d / (ȳ √N)            s_d that of x - (x̄ / ȳ) y, which keeps what x and y share
+
+t is the quantile of Student's distribution of N - 1 degrees. As in bootstrap.py fewer than eight
+numbers get the interval (-inf, inf): two tasks that were both solved do not say that all are.
 
 Letters: N tasks.
 
@@ -23,13 +26,14 @@ from scipy import special
 from metarl.errors import require
 
 from .aggregates import checked_numbers
+from .bootstrap import fewest_runs
 
 
 class Mean(NamedTuple):
-    """A mean, how far it can be trusted, and a normal interval."""
+    """A mean, how far it can be trusted, and an interval of Student's t."""
 
     mean: float
-    standard_error: float  # infinite for a single number, as are the bounds
+    standard_error: float  # infinite for a single number; the bounds are for fewer than eight
     low: float
     high: float
 
@@ -49,11 +53,11 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Mean:
     Raises:
       InvalidInput: if the values are no vector, empty or NaN, or the confidence is out of range.
 
-    >>> mean_interval([1.0, 1.0, 1.0])
+    >>> mean_interval([1.0] * 8)
     Mean(mean=1.0, standard_error=0.0, low=1.0, high=1.0)
     """
     numbers = _vector(values)
-    return _interval(float(np.mean(numbers)), _standard_error(numbers), confidence)
+    return _interval(float(np.mean(numbers)), numbers, 1.0, confidence)
 
 
 def ratio_interval(
@@ -70,7 +74,7 @@ def ratio_interval(
       InvalidInput: if the sides differ in length, the mean of the denominators is 0, or as in
         `mean_interval`.
 
-    >>> ratio_interval([1.0, 2.0], [2.0, 4.0])
+    >>> ratio_interval([1.0, 2.0] * 4, [2.0, 4.0] * 4)
     Mean(mean=0.5, standard_error=0.0, low=0.5, high=0.5)
     """
     above, below = _vector(numerators), _vector(denominators)
@@ -81,7 +85,7 @@ def ratio_interval(
     scale = float(np.mean(below))
     require(scale != 0, "The mean of the denominators is 0; there is no ratio.")
     ratio = float(np.mean(above)) / scale
-    return _interval(ratio, _standard_error(above - ratio * below) / abs(scale), confidence)
+    return _interval(ratio, above - ratio * below, abs(scale), confidence)
 
 
 def _vector(values: ArrayLike) -> np.ndarray:
@@ -96,10 +100,14 @@ def _standard_error(numbers: np.ndarray) -> float:
     return float(np.std(numbers, ddof=1)) / math.sqrt(numbers.size)
 
 
-def _interval(mean: float, standard_error: float, confidence: float) -> Mean:
+def _interval(mean: float, numbers: np.ndarray, scale: float, confidence: float) -> Mean:
+    """Returns the interval of a mean whose error is that of the numbers over the scale."""
     require(
         0 < confidence < 1,
         f"A confidence lies between 0 and 1 (such as 0.95); received {confidence}.",
     )
-    reach = float(special.ndtri(0.5 + confidence / 2)) * standard_error
+    standard_error = _standard_error(numbers) / scale
+    if numbers.size < fewest_runs(confidence):
+        return Mean(mean, standard_error, -math.inf, math.inf)
+    reach = float(special.stdtrit(numbers.size - 1, 0.5 + confidence / 2)) * standard_error
     return Mean(mean, standard_error, mean - reach, mean + reach)

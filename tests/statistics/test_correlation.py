@@ -42,7 +42,9 @@ def test_the_same_order_is_one_the_reverse_minus_one_and_no_order_zero():
     assert rank_correlation(up, np.ones(8)) == (0.0, 0.0, 0.0)
 
 
-def test_two_pairs_say_nothing():
+def test_a_few_pairs_say_nothing():
+    up = np.arange(7.0)
+    assert rank_correlation(up, up) == (1.0, -1.0, 1.0)
     assert rank_correlation([1.0, 2.0], [3.0, 5.0]) == (1.0, -1.0, 1.0)
     assert rank_correlation([1.0], [3.0]) == (0.0, -1.0, 1.0)
 

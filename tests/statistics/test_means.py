@@ -12,16 +12,20 @@ from metarl.statistics import Mean, mean_interval, ratio_interval
 
 
 def test_the_interval_is_the_textbooks():
-    numbers = np.array([1.0, 2.0, 4.0, 7.0])
-    error = math.sqrt(sum((x - 3.5) ** 2 for x in numbers) / 3 / 4)
+    numbers = np.array([1.0, 2.0, 4.0, 7.0] * 2)
+    error = math.sqrt(sum((x - 3.5) ** 2 for x in numbers) / 7 / 8)
     found = mean_interval(numbers)
     assert found.mean == 3.5
     assert found.standard_error == pytest.approx(error)
-    assert (found.low, found.high) == pytest.approx((3.5 - 1.96 * error, 3.5 + 1.96 * error), 1e-4)
+    reach = 2.3646 * error  # Student's t of 7 degrees of freedom
+    assert (found.low, found.high) == pytest.approx((3.5 - reach, 3.5 + reach), 1e-4)
 
 
-def test_a_single_number_says_nothing_of_its_spread():
+def test_a_few_numbers_say_nothing_of_their_spread():
     assert mean_interval([2.0]) == Mean(2.0, math.inf, -math.inf, math.inf)
+    assert mean_interval([2.0] * 7) == Mean(2.0, 0.0, -math.inf, math.inf)
+    assert mean_interval([2.0] * 8) == Mean(2.0, 0.0, 2.0, 2.0)
+    assert ratio_interval([1.0] * 7, [2.0] * 7).high == math.inf
 
 
 def test_intervals_of_means_and_ratios_cover_as_often_as_they_say():

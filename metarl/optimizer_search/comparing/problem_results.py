@@ -2,21 +2,26 @@
 
     target            the median final test loss of the best tuned reference, chosen by its tuning loss
     steps to target   the first measured step at which a run is at or below it
-    difference        to tuned Adam, paired by seed
+    difference        to tuned Adam, paired by seed, IQM over pairs
     relative loss     loss / Adam's on the same seed, clipped to a factor of ten; a diverged run counts as ten; the IQM
                       over seeds is that of logarithms
+    verdict           better or worse than Adam where the 95 % interval of the relative loss excludes 1
     speed-up          Adam-equivalent steps over the steps taken
 
 An optimizer's Adam-equivalent steps are the length of the run that tuned Adam, tuned anew for that length, needs to end
 as low. Between the lengths that were run, the logarithm of the length is interpolated linearly in the logarithm of the
 loss; beyond them the shortest or longest stands, so speed-ups are clipped to the range of the horizons.
 
+Losses below zero have no logarithm. A problem on which a run ends there (a log-likelihood of one's own) has no relative
+losses and no speed-ups; its verdicts are those of the differences.
+
 Letters: S seeds, C points of a curve, H horizons, R learning rates.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,6 +37,24 @@ _TINY = 1e-12  # losses below this are zero for all that single precision can te
 _HUGE = 1e300
 
 
+Verdict = Literal["better", "worse", "unclear"]
+
+
+class Versus(NamedTuple):
+    """How one optimizer's losses stand to another's of the same seeds."""
+
+    difference: Interval  # IQM over pairs
+    ratio: (
+        Interval | None
+    )  # exp of the IQM of logarithms over pairs; None where losses are below zero
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the ratio says, or the difference where there is none."""
+        side = self.difference.side(0.0) if self.ratio is None else self.ratio.side(1.0)
+        return ("unclear", "worse", "better")[side]
+
+
 class EntrantResult(NamedTuple):
     """What one entrant did on one problem."""
 
@@ -43,8 +66,11 @@ class EntrantResult(NamedTuple):
     steps_to_target: Interval | None  # None when the target was reached in no run
     seconds_to_target: float | None
     reached_target: float  # share of runs
-    difference_to_adam: Interval  # mean over pairs, entrant minus Adam
-    relative_loss: Interval  # to Adam's, IQM of logarithms over seeds
+    difference_to_adam: Interval  # IQM over pairs, entrant minus Adam
+    relative_loss: (
+        Interval | None
+    )  # to Adam's, IQM of logarithms over seeds; None where losses are below zero
+    verdict: Verdict  # of the relative loss, else of the difference
     speed_up: (
         Interval | None
     )  # Adam-equivalent steps over steps; None where Adam's lengths were not run
@@ -152,7 +178,35 @@ def relative_losses(losses: ArrayLike, adams: ArrayLike) -> np.ndarray:
 
     A diverged run counts as ten, a run of Adam's alone as a tenth, both as one.
     """
-    return np.clip(np.exp(_logarithm(losses) - _logarithm(adams)), 1 / WORST, WORST)
+    logarithms = np.clip(
+        _logarithm(losses) - _logarithm(adams), -10.0, 10.0
+    )  # far beyond WORST, below overflow
+    return np.clip(np.exp(logarithms), 1 / WORST, WORST)
+
+
+def versus(losses: ArrayLike, others: ArrayLike, ratios: bool = True) -> Versus:
+    """Returns how losses stand to another's, [S] each, paired by seed.
+
+    Args:
+      losses: +inf for a diverged run.
+      others: of the same seeds.
+      ratios: whether losses of this problem have ratios, see `have_ratios`.
+    """
+    relative = relative_losses(losses, others)
+    ratio = bootstrap_interval(relative, geometric_iqm) if ratios else None
+    if ratio is not None:
+        ratio = ratio._replace(low=max(ratio.low, 0.0))  # what is not known is a ratio all the same
+    return Versus(paired_difference(losses, others), ratio)
+
+
+def have_ratios(losses: Iterable[np.ndarray]) -> bool:
+    """Tells whether no run of any optimizer on a problem ended below zero."""
+    return all(bool((row >= 0).all()) for row in losses)
+
+
+def final_losses(measured: Measured) -> dict[str, np.ndarray]:
+    """Returns the test losses at the end of the runs by label, [S], +inf for a diverged run."""
+    return {label: record.losses[:, -1] for label, record in measured.records.items()}
 
 
 def geometric_iqm(ratios: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -167,6 +221,8 @@ def _entry(measured: Measured, label: str, target: float) -> EntrantResult:
     reached = np.isfinite(steps)
     to_target = bootstrap_interval(steps) if reached.any() else None
     seconds = record.seconds_per_step
+    ratios = have_ratios(final_losses(measured).values())
+    against = versus(final, adam.losses[:, -1], ratios)
     return EntrantResult(
         *record.setting,
         final_loss=bootstrap_interval(final),
@@ -174,9 +230,10 @@ def _entry(measured: Measured, label: str, target: float) -> EntrantResult:
         steps_to_target=to_target,
         seconds_to_target=None if to_target is None else to_target.estimate * seconds,
         reached_target=float(reached.mean()),
-        difference_to_adam=paired_difference(final, adam.losses[:, -1]),
-        relative_loss=bootstrap_interval(relative_losses(final, adam.losses[:, -1]), geometric_iqm),
-        speed_up=_speed_up(record, measured.adam),
+        difference_to_adam=against.difference,
+        relative_loss=against.ratio,
+        verdict=against.verdict,
+        speed_up=_speed_up(record, measured.adam) if ratios else None,
         state_bytes_per_parameter=record.state_bytes_per_parameter,
         step_time_relative_to_adam=seconds / adam.seconds_per_step,
         compile_seconds=record.compile_seconds,

@@ -3,7 +3,9 @@
     relative loss   exp of the IQM over problems of the IQM over seeds of log(loss / Adam's loss on the same seed); each
                     ratio clipped to a factor of ten, a diverged run counts as ten
     speed-up        geometric mean over problems of Adam-equivalent steps over steps (problem_results.py)
-    wins, losses    problems on which the 95 % interval of the paired difference to Adam excludes zero
+    wins, losses    problems on which the 95 % interval of the relative loss excludes 1
+
+Problems with losses below zero, which have no ratios, are won and lost by differences and enter nothing else.
 
 Intervals are 95 %, by a bootstrap of seeds within each problem: the problems are the ones that were chosen, the seeds a
 sample.
@@ -31,7 +33,15 @@ from metarl.statistics import (
 )
 
 from .entrants import BASELINE
-from .problem_results import ProblemResult, adam_rows, geometric_iqm, relative_losses, speed_ups
+from .problem_results import (
+    ProblemResult,
+    adam_rows,
+    final_losses,
+    geometric_iqm,
+    have_ratios,
+    relative_losses,
+    speed_ups,
+)
 
 _TINY = 1e-12
 
@@ -93,9 +103,10 @@ def score_labels(results: Sequence[ProblemResult]) -> list[str]:
 def _score(label: str, problems: Mapping[str, ProblemResult]) -> Score:
     results = list(problems.values())
     entries = [result.entries[label] for result in results]
-    verdicts = {name: r.entries[label].difference_to_adam for name, r in problems.items()}
-    wins = tuple(name for name, d in verdicts.items() if d.excludes(0.0) and d.estimate < 0)
-    losses = tuple(name for name, d in verdicts.items() if d.excludes(0.0) and d.estimate > 0)
+    wins, losses, unclear = (
+        tuple(name for name, r in problems.items() if r.entries[label].verdict == verdict)
+        for verdict in ("better", "worse", "unclear")
+    )
     times = [entry.step_time_relative_to_adam for entry in entries]
     compiling = [e.compile_seconds for e in entries if e.compile_seconds is not None]
     return Score(
@@ -103,7 +114,7 @@ def _score(label: str, problems: Mapping[str, ProblemResult]) -> Score:
         speed_up=speed_up_over(label, results),
         wins=wins,
         losses=losses,
-        unclear=tuple(name for name in verdicts if name not in (*wins, *losses)),
+        unclear=unclear,
         diverged=sum(e.diverged for e in entries) / sum(len(e.curves) for e in entries),
         state_bytes_per_parameter=float(np.mean([e.state_bytes_per_parameter for e in entries])),
         step_time_relative_to_adam=float(geometric_mean(times)),
@@ -119,21 +130,37 @@ def relative_loss_over(results: Sequence[ProblemResult], label: str, baseline: s
       label: whose.
       baseline: whose loss is 1.
     """
-    ratios = [
-        relative_losses(*(r.entries[x].curves[:, -1] for x in (label, baseline))) for r in results
+    losses = [[entry.curves[:, -1] for entry in result.entries.values()] for result in results]
+    pairs = [
+        tuple(r.entries[x].curves[:, -1] for x in (label, baseline))
+        for r, rows in zip(results, losses, strict=True)
+        if have_ratios(rows)
     ]
-    return stratified_bootstrap(ratios, geometric_iqm, geometric_iqm)
+    return relative_loss_of(pairs)
+
+
+def relative_loss_of(pairs: Sequence[tuple[np.ndarray, ...]]) -> Interval:
+    """Returns the same from the losses themselves, by problem those of the optimizer and of the baseline, [S] each.
+
+    Without any problem nothing is known: 1 between 0 and infinity.
+    """
+    if not pairs:
+        return Interval(1.0, 0.0, np.inf)
+    ratios = [relative_losses(*pair) for pair in pairs]
+    found = stratified_bootstrap(ratios, geometric_iqm, geometric_iqm)
+    return found._replace(low=max(found.low, 0.0))
 
 
 def speed_up_over(label: str, results: Sequence[ProblemResult]) -> Interval | None:
     """Returns the geometric mean of the speed-ups over problems; None where Adam's lengths were not run."""
+    results = [r for r in results if have_ratios(final_losses(r.measured).values())]
     adams = [result.measured.adam for result in results]
     strata = [
         adam_rows(result.measured.records[label], adam)
         for result, adam in zip(results, adams, strict=True)
         if adam is not None
     ]
-    if len(strata) < len(results):
+    if len(strata) < len(results) or not strata:
         return None
     horizons = adams[0].horizons  # type: ignore[union-attr]
 

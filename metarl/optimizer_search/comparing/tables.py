@@ -7,19 +7,23 @@ from math import nan
 from typing import Any
 
 from metarl.reporting import Column, Table, number_text
-from metarl.statistics import interval_from_json, number_from_json
+from metarl.statistics import fewest_runs, interval_from_json, number_from_json
 
 _COLUMNS = (
     Column("optimizer"),
     Column("learning_rate", "learning rate", essential=False),
     Column("final_loss", "test loss, IQM"),
-    Column("difference_to_adam", "difference to Adam", better="lower"),
+    Column("relative_loss", "loss, Adam = 1", better="lower", neutral=1.0),
+    Column("difference_to_adam", "difference to Adam", essential=False),
     Column("metric", essential=False),
     Column("steps_to_target", "steps to target", essential=False),
     Column("state_bytes_per_parameter", "state, bytes/parameter", essential=False),
     Column("step_time_relative_to_adam", "time/step, Adam = 1", essential=False),
     Column("diverged", essential=False),
 )
+
+
+INTERVALS = f"Intervals: 95 %, bootstrap over seeds; none, and no verdict, with fewer than {fewest_runs()} seeds."
 
 
 def problem_table(name: str, result: Mapping[str, Any], highlighted: Sequence[str] = ()) -> Table:
@@ -31,12 +35,15 @@ def problem_table(name: str, result: Mapping[str, Any], highlighted: Sequence[st
       highlighted: labels to point out.
     """
     entries = sorted(result["entries"].items(), key=lambda item: _order(item[1]))
+    ratios = all(entry["relative_loss"] is not None for entry in result["entries"].values())
+    special = {"metric": Column("metric", result["metric"] or "metric", essential=False)}
+    if not ratios:
+        special["difference_to_adam"] = Column(
+            "difference_to_adam", "difference to Adam", better="lower"
+        )
+    left_out = {"relative_loss": not ratios, "metric": not result["metric"]}
     columns = [
-        Column("metric", result["metric"] or "metric", essential=False)
-        if column.name == "metric"
-        else column
-        for column in _COLUMNS
-        if column.name != "metric" or result["metric"]
+        special.get(column.name, column) for column in _COLUMNS if not left_out.get(column.name)
     ]
     keep = {column.name for column in columns}
     rows = [{k: v for k, v in _row(label, e).items() if k in keep} for label, e in entries]
@@ -82,7 +89,8 @@ def _row(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         "optimizer": label,
         "learning_rate": entry["learning_rate"],
         "final_loss": interval_from_json(entry["final_loss"]),
-        "difference_to_adam": interval_from_json(entry["difference_to_adam"], "mean"),
+        "relative_loss": interval_from_json(entry["relative_loss"]),
+        "difference_to_adam": interval_from_json(entry["difference_to_adam"]),
         "metric": interval_from_json(entry["metric"]),
         "steps_to_target": interval_from_json(entry["steps_to_target"]),
         "state_bytes_per_parameter": entry["state_bytes_per_parameter"],
@@ -106,8 +114,13 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     )
     notes = [
         tuning,
-        "Intervals: 95 %, bootstrap over seeds. Difference: mean of pairs by seed; below zero is better than Adam.",
+        f"Adam = 1: loss over Adam's on the same seed, IQM of logarithms; better, worse: its interval excludes 1. "
+        f"Difference: IQM over the same pairs. {INTERVALS}",
     ]
+    if any(entry["relative_loss"] is None for entry in result["entries"].values()):
+        notes.append(
+            "Losses below zero have no ratio; better, worse: the interval of the difference excludes 0."
+        )
     if "target_of" in result:  # in protocol 1 it was Adam
         target = number_text(number_from_json(result["target"]))
         notes.append(f"Target: the median final loss of {result['target_of']}, {target}.")

@@ -30,10 +30,11 @@ from metarl.reporting import (
     write_file,
 )
 from metarl.runs import RunDirectory
-from metarl.statistics import Interval
+from metarl.statistics import Interval, interval_from_json
 
 from ..comparing.diagnostics import diagnostics_table
 from ..comparing.entrants import BASELINE
+from ..comparing.rederived import rederived
 from ..comparing.scores import performance_profiles
 from ..comparing.tables import problem_table
 from .chart import Chart
@@ -81,7 +82,7 @@ def rewrite_comparison_report(run_dir: Path) -> Path:
         f"Run {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`.",
     )
     try:
-        document = read_json_object(run.path / RESULT, beneath=run.path)
+        document = rederived(read_json_object(run.path / RESULT, beneath=run.path))
         return write_comparison_report(run.path, document)
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
@@ -99,10 +100,10 @@ def score_charts(document: Mapping[str, Any]) -> list[Chart]:
 
 def _relative(scores: Mapping[str, Any]) -> Chart:
     others = [label for label in scores if label != BASELINE]
-    losses = [scores[label]["relative_loss"] for label in others]
+    losses = [interval_from_json(scores[label]["relative_loss"]) for label in others]
     drawing = interval_chart(
         others,
-        [Interval(*(100 * (loss[x] - 1) for x in ("iqm", "low", "high"))) for loss in losses],
+        [Interval(*(100 * (x - 1) for x in loss)) for loss in losses if loss is not None],
         "loss above Adam's, %",
         description="Loss relative to Adam's over all problems, with 95 % intervals; the table has the numbers.",
     )

@@ -108,7 +108,7 @@ def _differences(
     if not rivals:
         return None
     found = [
-        interval_from_json(compared["entries"][label]["difference_to_adam"], "mean")
+        interval_from_json(compared["entries"][label]["difference_to_adam"])
         or Interval(inf, inf, inf)
         for label in rivals
     ]
@@ -122,7 +122,7 @@ def _differences(
         "the numbers.",
     )
     caption = (
-        f"Difference of the final test loss to tuned Adam, mean over {compared['report_seeds']} pairs by seed with "
+        f"Difference of the final test loss to tuned Adam, IQM over {compared['report_seeds']} pairs by seed with "
         "its 95 % interval; left of the line is better. Filled: the interval excludes zero. An arrow: beyond the chart."
     )
     return Chart(file, chart, caption)

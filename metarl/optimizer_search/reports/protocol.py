@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metarl.runs import RunDirectory
+from metarl.statistics import fewest_runs
 
 from ..settings.config import SearchConfig
 from .result import SearchResult
@@ -45,9 +46,10 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
         f"Report: at its rate each then ran on {_joined(seeds)} fresh seeds, the same for all, so that runs pair up, "
         "and was judged on test data that neither search, choice nor tuning had seen. On the held-out problems the "
         "rules themselves are untouched; only their learning rates are tuned, as everybody's are.",
-        "Intervals are 95 %, by bootstrap over seeds: of the interquartile mean (IQM) for losses, of the mean over "
-        'pairs for differences. "Better" and "worse" are said only where the interval of a difference excludes zero; '
-        "each problem is judged by itself, without correction for how many there are.",
+        "Intervals are 95 %, by bootstrap over seeds, of the interquartile mean (IQM): of losses, and of the "
+        'logarithms of their ratios to Adam\'s on the same seeds. "Better" and "worse" are said only where the '
+        f"interval of that ratio excludes 1; fewer than {fewest_runs()} seeds have no interval. Each problem is judged "
+        "by itself, without correction for how many there are.",
     ]
 
 

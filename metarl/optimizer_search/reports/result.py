@@ -16,6 +16,7 @@ from metarl.reporting import write_csv, write_json
 from metarl.update_rules import LANGUAGE
 
 from ..comparing.comparison import Comparison
+from ..comparing.rederived import rederived_details
 from ..comparing.tables import finalists_table, sensitivity_table
 from ..selecting.choice import Choice
 
@@ -95,7 +96,7 @@ class SearchResult:
 
     @classmethod
     def read(cls, run_dir: Path) -> SearchResult | None:
-        """Returns the result of a complete run, None if there is none yet."""
+        """Returns the result of a complete run, None if there is none yet; its intervals and verdicts are of today."""
         path = run_dir / RESULT
         if not path.exists():
             return None
@@ -108,7 +109,7 @@ class SearchResult:
             "run_dir": str(run_dir),
             "best": [Choice(**row) for row in document["best"]],
             "random_best": None if random_best is None else Choice(**random_best),
-            "comparison": comparison,
+            "comparison": rederived_details(comparison),
             "language": document.get("language", {"version": 1}),
         }
         return cls(**values)

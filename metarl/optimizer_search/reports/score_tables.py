@@ -14,6 +14,7 @@ from metarl.statistics import Interval, interval_from_json, number_from_json
 from ..comparing.diagnostics import diagnostics_table
 from ..comparing.entrants import BASELINE
 from ..comparing.problem_results import ProblemResult
+from ..comparing.tables import INTERVALS
 
 _SHOWN = 3  # optimizers that get a column in the table by problem; a narrow terminal shows one
 _COSTS = (
@@ -108,7 +109,7 @@ def by_problem_table(document: Mapping[str, Any], shown: Sequence[str] = ()) -> 
             f"of {label}": interval_from_json(entries[label]["relative_loss"]) for label in labels
         }
         rows.append(row | own)
-    note = "Adam = 1: loss relative to Adam's on the same seed, IQM of logarithms; 95 % bootstrap over seeds."
+    note = f"Adam = 1: loss relative to Adam's on the same seed, IQM of logarithms. {INTERVALS}"
     return Table("By problem", columns, rows, [note])
 
 
@@ -190,8 +191,8 @@ def _notes(protocol: Mapping[str, Any]) -> list[str]:
         "Adam = 1: loss over Adam's on the same seed, clipped to a factor of ten, ten for a diverged run; IQM of "
         "logarithms over seeds, then over problems.",
         *_speed(protocol["horizons"]),
-        "Won, lost: the 95 % interval of the paired difference to Adam excludes zero. Intervals: 95 %, bootstrap over "
-        "seeds within problems.",
+        "Won, lost: problems on which the 95 % interval of that ratio, IQM of logarithms over seeds, excludes 1. "
+        f"{INTERVALS} Seeds are drawn anew within each problem.",
     ]
 
 

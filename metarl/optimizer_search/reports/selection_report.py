@@ -125,10 +125,7 @@ def _simplification_table(selection: Mapping[str, Any]) -> Table:
         Column("worse_by", "worse by"),
         Column("tried", "simpler rules judged", essential=False),
     ]
-    rows = [
-        {**entry, "worse_by": _interval(entry["worse_by"], "mean")}
-        for entry in selection["simplification"]
-    ]
+    rows = [{**entry, "worse_by": _worse_by(entry)} for entry in selection["simplification"]]
     notes = ["Scores on the same choice data and seeds, apart from those of the ranking."]
     return Table("What the finalists do not need", columns, rows, notes)
 
@@ -148,7 +145,7 @@ def _simplifications(selection: Mapping[str, Any]) -> list[str]:
     return [
         f"Simplified: {entry['rule']} -> {entry['simplified']}; score {entry['score']:+.3f} to "
         f"{entry['simplified_score']:+.3f}, worse by "
-        f"{_text(_interval(entry['worse_by'], 'mean'))}."
+        f"{_text(_worse_by(entry))}."
         for entry in selection["simplification"]
         if entry["rule"] != entry["simplified"]
     ]
@@ -179,6 +176,12 @@ def _by_judge(scores: Mapping[str, float]) -> str:
 
 def _text(interval: Interval) -> str:
     return " ".join(interval_text(interval))
+
+
+def _worse_by(entry: Mapping[str, Any]) -> Interval:
+    """Returns what a simplified rule lost; of an older run that is a mean over pairs."""
+    plain = entry["worse_by"]
+    return _interval(plain, "iqm" if "iqm" in plain else "mean")
 
 
 def _interval(plain: Mapping[str, Any], estimate: str) -> Interval:

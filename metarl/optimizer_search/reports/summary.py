@@ -12,7 +12,7 @@ from .result import SearchResult
 def verdicts(result: SearchResult) -> list[str]:
     """Returns one sentence a problem about rank 1 against tuned Adam, the searched problems first.
 
-    A sentence says "better" or "worse" only where the 95 % interval of the paired difference excludes zero.
+    A sentence says "better" or "worse" only where the 95 % interval of the relative loss excludes 1.
     """
     if result.winner is None:
         return []
@@ -23,16 +23,20 @@ def verdicts(result: SearchResult) -> list[str]:
 
 
 def _sentence(name: str, entry: dict[str, Any], compared: dict[str, Any]) -> str:
-    difference = interval_from_json(entry["difference_to_adam"], "mean")
+    ratio, difference = (
+        interval_from_json(entry[x]) for x in ("relative_loss", "difference_to_adam")
+    )
     loss = interval_from_json(entry["final_loss"])
     adam = interval_from_json(compared["entries"]["adam"]["final_loss"])
     assert difference is not None and loss is not None and adam is not None
-    if not difference.excludes(0.0):
-        verdict = "no clear difference to tuned Adam"
+    said = "no clear difference to" if entry["verdict"] == "unclear" else f"{entry['verdict']} than"
+    if ratio is None:
+        stands = (
+            f"difference {difference.estimate:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+        )
     else:
-        verdict = "better than tuned Adam" if difference.high < 0 else "worse than tuned Adam"
+        stands = f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] times as high"
     return (
-        f"{name}: {verdict}; test loss {loss.estimate:.4g} to Adam's {adam.estimate:.4g}, difference "
-        f"{difference.estimate:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}] over "
+        f"{name}: {said} tuned Adam; test loss {loss.estimate:.4g} to Adam's {adam.estimate:.4g}, {stands} over "
         f"{compared['report_seeds']} fresh seeds."
     )

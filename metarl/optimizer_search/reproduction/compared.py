@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from metarl.reading import Count, check_fields
 from metarl.reporting import Column, Curve, Table, interval_chart
-from metarl.statistics import Interval, bootstrap_interval, iqm, paired_difference
+from metarl.statistics import Interval, bootstrap_interval, iqm
 
 from ..comparing.comparison import Comparison, compare
 from ..comparing.entrants import Entrant
+from ..comparing.problem_results import Versus, have_ratios, versus
 from ..comparing.scores import relative_loss_over
+from ..comparing.tables import INTERVALS
 from ..reports.chart import Chart
 from ..settings.compare_config import CompareConfig
 from .work import Findings, Work
@@ -29,6 +32,7 @@ RATIO = (
     "Loss: test loss over the baseline's on the same seed, clipped to a factor of ten; IQM of logarithms over seeds, "
     "then over problems."
 )
+VERDICTS = "Better, worse: the 95 % interval of that ratio on the problem, IQM of logarithms over seeds, excludes 1."
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,15 @@ class Protocol:
 
     problems: tuple[str, ...]
     """By name."""
-    steps: int | None = None
+    steps: Count | None = None
     """Optimizer steps of a run; each problem's own default if not given."""
-    seeds: int = 20
+    seeds: Count = 20
     """Fresh paired seeds of the report."""
-    tuning_seeds: int = 5
+    tuning_seeds: Count = 5
     """Seeds at each learning rate."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def compared(
@@ -76,13 +83,15 @@ def final_losses(comparison: Comparison, problem: str, label: str) -> np.ndarray
     return comparison.problems[problem].entries[label].curves[:, -1]
 
 
-def differences(comparison: Comparison, label: str, baseline: str) -> dict[str, Interval]:
-    """Returns by problem the mean difference of the final loss to the baseline's, paired by seed."""
+def by_problem(comparison: Comparison, label: str, baseline: str) -> dict[str, Versus]:
+    """Returns by problem how an optimizer's final losses stand to the baseline's, paired by seed."""
     return {
-        problem: paired_difference(
-            final_losses(comparison, problem, label), final_losses(comparison, problem, baseline)
+        problem: versus(
+            final_losses(comparison, problem, label),
+            final_losses(comparison, problem, baseline),
+            have_ratios(entry.curves[:, -1] for entry in result.entries.values()),
         )
-        for problem in comparison.problems
+        for problem, result in comparison.problems.items()
     }
 
 
@@ -108,11 +117,12 @@ def detail_table(comparison: Comparison, labels: Sequence[str], baseline: str, t
         Column("optimizer"),
         Column("learning_rate", "learning rate", essential=False),
         Column("final_loss", "test loss, IQM"),
-        Column("difference", f"difference to {baseline}", better="lower"),
+        Column("relative_loss", f"loss, {baseline} = 1", better="lower", neutral=1.0),
+        Column("difference", f"difference to {baseline}", essential=False),
         Column("metric", "metric, IQM", essential=False),
         Column("diverged", essential=False),
     ]
-    found = {label: differences(comparison, label, baseline) for label in labels}
+    found = {label: by_problem(comparison, label, baseline) for label in labels}
     rows = []
     for problem, result in comparison.problems.items():
         for label in labels:
@@ -123,7 +133,8 @@ def detail_table(comparison: Comparison, labels: Sequence[str], baseline: str, t
                     "optimizer": label,
                     "learning_rate": entry.learning_rate,
                     "final_loss": entry.final_loss,
-                    "difference": None if label == baseline else found[label][problem],
+                    "relative_loss": None if label == baseline else found[label][problem].ratio,
+                    "difference": None if label == baseline else found[label][problem].difference,
                     "metric": entry.metric,
                     "diverged": entry.diverged,
                 }
@@ -177,7 +188,7 @@ def _summary_table(
         Column("unclear", "no clear difference"),
     ]
     notes = [
-        f"{RATIO} Better, worse: the 95 % interval of the paired difference excludes zero.",
+        f"{RATIO} {VERDICTS}",
         _note(comparison),
     ]
     return Table(title, columns, rows, notes)
@@ -185,15 +196,12 @@ def _summary_table(
 
 def summary_row(comparison: Comparison, label: str, baseline: str) -> dict[str, Any]:
     """Returns how an optimizer stands to the baseline over all problems."""
-    found = differences(comparison, label, baseline).values()
-    better = sum(d.high < 0 for d in found)
-    worse = sum(d.low > 0 for d in found)
+    found = [one.verdict for one in by_problem(comparison, label, baseline).values()]
+    verdicts = {verdict: found.count(verdict) for verdict in ("better", "worse", "unclear")}
     return {
         "optimizer": label,
         "relative_loss": relative_loss(comparison, label, baseline),
-        "better": better,
-        "worse": worse,
-        "unclear": len(found) - better - worse,
+        **verdicts,
     }
 
 
@@ -273,5 +281,5 @@ def _note(comparison: Comparison) -> str:
     rates = next(iter(comparison.problems.values())).learning_rates
     return (
         f"{' or '.join(map(str, seeds))} fresh seeds, {len(rates)} or more learning rates from {rates[0]:.0e} to "
-        f"{rates[-1]:.0e} for each. Intervals: 95 %, bootstrap over seeds."
+        f"{rates[-1]:.0e} for each. {INTERVALS}"
     )

@@ -18,17 +18,19 @@ from typing import Any
 
 import numpy as np
 
+from metarl.reading import Count, check_fields
 from metarl.reporting import Column, Drawing, Table, curve_panels
 
+from ..comparing.tables import INTERVALS
 from ..reports.chart import Chart
 from ..reports.figures import column
 from ..searching.search_job import SearchJob
 from ..settings.config import SearchConfig
 from .searches import (
     Log,
-    mean_curve,
-    mean_over_searches,
+    over_searches,
     run_search,
+    search_curve,
     search_rows,
     window_means,
 )
@@ -46,8 +48,11 @@ class Settings:
     """The settings of all searches; strategy, seed and budget are set for each."""
     strategies: tuple[str, ...] = ("ppo", "random")
     """Names of strategies; the first is the controller."""
-    seeds: int = 10
+    seeds: Count = 10
     """S, searches of each."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def follow_rewards(work: Work) -> Findings:
@@ -94,7 +99,7 @@ def _drawing(runs: Mapping[str, Sequence[Log]]) -> Drawing:
         ("share of them better than tuned Adam", "better_than_adam"),
     ):
         panels[title] = [
-            mean_curve(strategy, edges[1:], window_means(found, "sampled", name, edges))
+            search_curve(strategy, edges[1:], window_means(found, "sampled", name, edges))
             for strategy, found in runs.items()
         ]
     return curve_panels(panels, "rules sampled", ["reward", "share"], height=2.8)
@@ -109,10 +114,10 @@ def _row(name: str, runs: Sequence[Log]) -> dict[str, Any]:
     first, last = quarters[good, 0], quarters[good, 3]
     return {
         "strategy": name,
-        "first": mean_over_searches(first),
-        "last": mean_over_searches(last),
-        "gain": mean_over_searches(last - first),
-        "best": mean_over_searches(np.array([run["best_reward"][-1] for run in runs])),
+        "first": over_searches(first),
+        "last": over_searches(last),
+        "gain": over_searches(last - first),
+        "best": over_searches(np.array([run["best_reward"][-1] for run in runs])),
         "sampled": float(np.mean([run["sampled"][-1] for run in runs])),
         "trained": float(np.mean([run["trained"][-1] for run in runs])),
     }
@@ -133,7 +138,7 @@ def _table(rows: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
         Column("trained", "trained", essential=False),
     ]
     note = (
-        f"{settings.seeds} searches of each; means over searches, intervals 95 %, bootstrap. Rewards of the rules that "
+        f"{settings.seeds} searches of each; IQM over searches. {INTERVALS} Rewards of the rules that "
         "were trained, by quarters of the rules sampled; 0 is tuned Adam, 0.1 is 10 % less loss."
     )
     return Table("Reward over a search", columns, list(rows), [note])
@@ -154,7 +159,7 @@ def _claim(row: Mapping[str, Any], settings: Settings) -> str:
 
 def _caption(settings: Settings) -> str:
     return (
-        f"Rules that were trained, against rules sampled: mean over {settings.seeds} searches with its 95 % interval. "
+        f"Rules that were trained, against rules sampled: IQM over {settings.seeds} searches with its 95 % interval. "
         "Reward: minus the log of the loss over tuned Adam's; rules that fail have -5. Random search samples more "
         "rules until as many are trained, so its searches go on beyond the right edge."
     )

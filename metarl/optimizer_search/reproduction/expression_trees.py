@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metarl.reading import Count, check_fields
 from metarl.reporting import Column, Table, Tree, tree_chart
 from metarl.update_rules import OPERANDS, Binary, Expression, Number, Operand, Rule, Unary
 from metarl.update_rules import to_latex as latex_of
@@ -24,8 +25,11 @@ class Settings:
 
     rules: tuple[str, ...]
     """Each "TITLE = RULE"."""
-    columns: int = 4
+    columns: Count = 4
     """Trees in a row."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def draw_trees(work: Work) -> Findings:

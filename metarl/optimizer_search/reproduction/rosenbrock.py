@@ -21,6 +21,7 @@ import numpy as np
 from jax import lax
 
 from metarl import problems
+from metarl.reading import Count, Positive, Real, check_fields
 from metarl.reporting import (
     Column,
     Curve,
@@ -53,16 +54,19 @@ class Settings:
 
     rules: tuple[str, ...]
     """Each "TITLE = RULE"."""
-    steps: int = 1000
+    steps: Count = 1000
     """N."""
-    exponents: tuple[float, ...] = tuple(i / 4 for i in range(-24, 5))
+    exponents: tuple[Real, ...] = tuple(i / 4 for i in range(-24, 5))
     """Learning rates that every rule tries, as powers of 10."""
-    tuning_starts: int = 60
+    tuning_starts: Count = 60
     """S, of the choice of learning rates."""
-    fresh_starts: int = 60
+    fresh_starts: Count = 60
     """S', of the table."""
-    near: float = 0.01
+    near: Positive = 0.01
     """The value that counts as arrived."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def follow_rules(work: Work) -> Findings:

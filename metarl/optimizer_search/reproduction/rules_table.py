@@ -23,12 +23,14 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 from metarl import problems
+from metarl.reading import Count, check_fields
 from metarl.reporting import Column, Table
 from metarl.update_rules import NAMED_RULES
 
 from ..comparing.entrants import BASELINE, Entrant, entrant, rule_entrant
 from .compared import (
     RATIO,
+    VERDICTS,
     Protocol,
     compared,
     detail_table,
@@ -56,8 +58,11 @@ class Settings:
     """Names of rules of the table; all of them if not given."""
     factor_problem: str = "digits-mlp"
     """Where exp(v), exp(g^2), exp(g^3) are measured."""
-    factor_steps: int = 400
+    factor_steps: Count = 400
     """N."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def compare_table(work: Work) -> Findings:
@@ -130,8 +135,7 @@ def _table(rows: list[dict[str, Any]], protocol: Protocol) -> Table:
         Column("paper", "the paper's accuracy, per cent"),
     ]
     notes = [
-        f"Problems: {', '.join(protocol.problems)}; {protocol.seeds} fresh seeds. {RATIO} Better, worse: the 95 % "
-        "interval of the paired difference excludes zero.",
+        f"Problems: {', '.join(protocol.problems)}; {protocol.seeds} fresh seeds. {RATIO} {VERDICTS}",
         "The paper's: Wide ResNet, CIFAR-10, 300 epochs, final test accuracy; [?]: recalled with low confidence.",
     ]
     return Table("Rules of the paper's table", columns, rows, notes)

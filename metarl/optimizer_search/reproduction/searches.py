@@ -12,7 +12,7 @@ import numpy as np
 
 from metarl.reporting import Curve
 from metarl.runs import RunDirectory
-from metarl.statistics import Interval, bootstrap_interval, extended_mean
+from metarl.statistics import Interval, bootstrap_interval
 
 from ..reports.figures import Rows
 from ..searching.search_job import SearchJob, drive_search
@@ -86,16 +86,16 @@ def window_means(runs: Sequence[Log], by: str, name: str, edges: np.ndarray) -> 
     return found
 
 
-def mean_over_searches(values: np.ndarray) -> Interval | None:
-    """Returns the mean with its 95 % interval, [S]; None if a search has no value."""
+def over_searches(values: np.ndarray) -> Interval | None:
+    """Returns the interquartile mean with its 95 % interval, [S]; None if a search has no value."""
     if len(values) == 0 or np.isnan(values).any():
         return None
-    return bootstrap_interval(values, extended_mean)
+    return bootstrap_interval(values)
 
 
-def mean_curve(label: str, positions: np.ndarray, values: np.ndarray) -> Curve:
-    """Returns the mean over searches with its interval, where every search has a value; values [S, M]."""
-    return interval_curve(label, positions, values, extended_mean)
+def search_curve(label: str, positions: np.ndarray, values: np.ndarray) -> Curve:
+    """Returns the IQM over searches with its interval, where every search has a value; values [S, M]."""
+    return interval_curve(label, positions, values)
 
 
 def _directory(work: Work, name: str, config: SearchConfig) -> RunDirectory:

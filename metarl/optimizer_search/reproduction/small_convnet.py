@@ -95,7 +95,7 @@ def _table(rows: Sequence[dict[str, Any]], comparison: Comparison) -> Table:
     ]
     notes = [
         f"{problem}, {result.steps} steps, {result.report_seeds} fresh seeds; intervals: 95 %, bootstrap over seeds. "
-        "Difference: mean of pairs by seed.",
+        "Difference: IQM of pairs by seed.",
         "The paper's: a small ConvNet on CIFAR-10 after 300 epochs, read off its figure [v]; the found rule there, "
         f"which is not named, has {PAPER_FOUND:.3f} {_MARK}.",
     ]

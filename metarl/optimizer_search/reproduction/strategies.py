@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from metarl.reading import Count, check_fields
 from metarl.reporting import Column, Drawing, Table, curve_panels
 from metarl.statistics import Interval
 
+from ..comparing.tables import INTERVALS
 from ..judging.panel import Panel
 from ..reports.chart import Chart
 from ..reports.figures import column
@@ -28,9 +30,9 @@ from ..settings.config import SearchConfig
 from .searches import (
     Log,
     at_positions,
-    mean_curve,
-    mean_over_searches,
+    over_searches,
     run_search,
+    search_curve,
     search_rows,
     window_means,
 )
@@ -49,10 +51,13 @@ class Settings:
     """The settings of all searches, with a budget of rules; strategy and seed are set for each."""
     strategies: tuple[str, ...] = (RANDOM, "evolution", "reinforce", "ppo", "trpo")
     """Names of strategies, random search among them."""
-    seeds: int = 5
+    seeds: Count = 5
     """S, searches of each strategy."""
     batches: tuple[str, ...] = ("random = 512",)
     """Rules proposed in a generation by a strategy, where it is not the search's own: random rules mostly fail."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def compare_strategies(work: Work) -> Findings:
@@ -73,7 +78,7 @@ def compare_strategies(work: Work) -> Findings:
     )
 
 
-_BANDS = "Mean over searches with its 95 % bootstrap interval. Reward: minus the log of the loss over tuned Adam's."
+_BANDS = "IQM over searches with its 95 % bootstrap interval. Reward: minus the log of the loss over tuned Adam's."
 _RULES = (
     "Left: reward of the best rule so far. Right: mean reward of the rules that a generation trained. Both at equal "
     f"numbers of distinct rules trained. {_BANDS}"
@@ -145,12 +150,12 @@ def _drawing(
     x_label: str,
 ) -> Drawing:
     best = [
-        mean_curve(name, positions, curves_at(found, by, "best_reward", positions))
+        search_curve(name, positions, curves_at(found, by, "best_reward", positions))
         for name, found in runs.items()
     ]
     edges = np.linspace(0, positions[-1], _WINDOWS + 1)
     mean = [
-        mean_curve(name, edges[1:], window_means(found, by, "mean_reward", edges))
+        search_curve(name, edges[1:], window_means(found, by, "mean_reward", edges))
         for name, found in runs.items()
     ]
     panels = {"best rule so far": best, "mean of the rules trained": mean}
@@ -169,11 +174,11 @@ def _row(
     others = None if random is None or name == RANDOM else _finals(random, "choice_score")
     return {
         "strategy": name,
-        "best_reward": mean_over_searches(best),
-        "best_at_equal_steps": mean_over_searches(at_steps),
-        "late_mean": mean_over_searches(late),
+        "best_reward": over_searches(best),
+        "best_at_equal_steps": over_searches(at_steps),
+        "late_mean": over_searches(late),
         "share_trained": float(np.mean([run["trained"][-1] / run["sampled"][-1] for run in runs])),
-        "choice_score": mean_over_searches(chosen),
+        "choice_score": over_searches(chosen),
         "difference": None if others is None else _difference(chosen, others),
     }
 
@@ -189,8 +194,8 @@ def _late_mean(run: Log) -> float:
 
 
 def _difference(ours: np.ndarray, theirs: np.ndarray) -> Interval | None:
-    """Returns the mean difference of searches that share their seeds, and so the replicates they train on."""
-    return mean_over_searches(ours - theirs)
+    """Returns the difference of searches that share their seeds, and so the replicates they train on."""
+    return over_searches(ours - theirs)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
@@ -205,8 +210,8 @@ def _table(rows: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
     ]
     budget = settings.search.budget or 0
     notes = [
-        f"{settings.seeds} searches of each, {budget:,} distinct rules trained; means over searches, intervals 95 %, "
-        "bootstrap. Best rule on choice data: the first after re-tuning on fresh seeds; 0 is tuned Adam, 0.1 is 10 % "
+        f"{settings.seeds} searches of each, {budget:,} distinct rules trained; IQM over searches. "
+        f"{INTERVALS} Best rule on choice data: the first after re-tuning on fresh seeds; 0 is tuned Adam, 0.1 is 10 % "
         "less loss. Difference: of the same, paired by seed.",
     ]
     return Table("Strategies at equal numbers of trained rules", columns, list(rows), notes)

@@ -22,10 +22,11 @@ from ..comparing.entrants import BASELINE, entrant, rule_entrant
 from ..comparing.problem_names import suite_names
 from .compared import (
     RATIO,
+    VERDICTS,
     Protocol,
+    by_problem,
     compared,
     detail_table,
-    differences,
     relative_chart,
     relative_loss,
 )
@@ -93,14 +94,14 @@ def split_by_role(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _row(comparison: Comparison, label: str, groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    verdicts = differences(comparison, label, BASELINE)
-    held_out = [verdicts[problem] for problem in groups[HELD_OUT]]
+    found = by_problem(comparison, label, BASELINE)
+    held_out = [found[problem].verdict for problem in groups[HELD_OUT]]
     return {
         "optimizer": label,
         SEARCH: relative_loss(comparison, label, BASELINE, groups[SEARCH]),
         HELD_OUT: relative_loss(comparison, label, BASELINE, groups[HELD_OUT]),
-        "better": sum(d.high < 0 for d in held_out),
-        "worse": sum(d.low > 0 for d in held_out),
+        "better": held_out.count("better"),
+        "worse": held_out.count("worse"),
     }
 
 
@@ -116,8 +117,7 @@ def _table(
     ]
     notes = [
         f"Search problems: {', '.join(groups[SEARCH])}. Held out: {', '.join(groups[HELD_OUT])}.",
-        f"{settings.protocol.seeds} seeds. {RATIO} Better, worse: the 95 % interval of the paired difference "
-        "excludes zero.",
+        f"{settings.protocol.seeds} seeds. {RATIO} {VERDICTS}",
     ]
     return Table("Transfer", columns, list(rows), notes)
 

@@ -2,9 +2,9 @@
 
 Found rules carry passengers: a factor that is nearly 1, a clip that never clips. Every simpler rule that one cut makes
 of a finalist (see `metarl.update_rules.simpler`) is judged beside it on the same data and seeds. Of those that are not
-worse by more than a tolerance, as the upper end of a paired 95 % interval says, the simplest takes the finalist's
-place, and the cuts begin anew. Each is held against the rule that was found, not against the one before it, so that
-small losses do not add up.
+worse by more than a tolerance, as the upper end of a paired 95 % interval says, and diverge on no other seed, the
+simplest takes the finalist's place, and the cuts begin anew. Each is held against the rule that was found, not against
+the one before it, so that small losses do not add up.
 
 A positive factor of the whole rule is left to the learning rate at once. All rules run through one compiled
 interpreter: its space is the search's with the parts of the finalists added.
@@ -57,7 +57,7 @@ class Simplified(NamedTuple):
             "simplified": str(self.rule.canonical()),
             "score": self.original_score,
             "simplified_score": self.score,
-            "worse_by": interval_to_json(self.worse_by, "mean"),
+            "worse_by": interval_to_json(self.worse_by),
             "tried": self.tried,
         }
 
@@ -164,11 +164,19 @@ def _simplest(
     good = [
         rule
         for rule in offer
-        if worse_by(original.replicates, known[rule.canonical()].replicates).high <= tolerance
+        if _no_worse(original.replicates, known[rule.canonical()].replicates, tolerance)
     ]
     return min(
         good, key=lambda rule: (complexity(rule), -known[rule.canonical()].score), default=None
     )
+
+
+def _no_worse(original: np.ndarray, other: np.ndarray, tolerance: float) -> bool:
+    """Tells whether other's scores are as good, [S]; it must not diverge where the original does not."""
+    diverges = np.isneginf(other) & ~np.isneginf(
+        original
+    )  # an interquartile mean would not see a few
+    return not diverges.any() and worse_by(original, other).high <= tolerance
 
 
 def _simplified(

@@ -102,6 +102,51 @@ def test_ratios_are_clipped_and_divergence_is_the_worst():
     np.testing.assert_allclose(relative_losses(ours, adams), [0.5, 10.0, 0.1, 1.0, 1.0, 10.0])
 
 
+def ending(**finals) -> Any:
+    """Returns measurements of these final losses, Adam's among them."""
+    whole = measured()
+    records = {
+        label: whole.records["rule"]._replace(losses=np.tile(np.array(row)[:, None], (1, 3)))
+        for label, row in finals.items()
+    }
+    return whole._replace(records=records, references=("adam",), adam=None, metric=None)
+
+
+def test_a_verdict_is_that_of_the_ratio_beside_it_and_not_of_the_mean_difference():
+    """Most runs are better by half; two that Adam wins are so long that the mean says the opposite."""
+    adam = np.array([1.0] * 18 + [100.0] * 2)
+    rule = np.array([0.5] * 18 + [200.0] * 2) * np.linspace(0.99, 1.01, 20)
+    entry = analyse(ending(adam=adam, rule=rule)).entries["rule"]
+    assert np.mean(rule - adam) > 5 and entry.verdict == "better"
+    assert entry.relative_loss is not None and entry.relative_loss.high < 0.6
+
+
+@pytest.mark.parametrize(
+    ("ours", "adams", "ratio", "verdict"),
+    [
+        ([0.0] * 9, [0.0] * 9, 1.0, "unclear"),  # both solved it
+        ([0.0] * 9, [1e-9] * 9, 0.1, "better"),
+        ([INF] * 9, [INF] * 9, 1.0, "unclear"),
+        ([INF] * 9, [0.0] * 9, 10.0, "worse"),
+        ([1.0] * 6 + [INF] * 3, [1.0] * 9, math.exp(math.log(10) / 5), "unclear"),
+        ([0.5] * 7, [1.0] * 7, 0.5, "unclear"),  # too few
+    ],
+)
+def test_losses_that_are_zero_or_infinite_have_a_ratio(ours, adams, ratio, verdict):
+    entry = analyse(ending(adam=adams, rule=ours)).entries["rule"]
+    assert entry.relative_loss is not None and entry.verdict == verdict
+    assert entry.relative_loss.estimate == pytest.approx(ratio)
+    assert not np.isnan([*entry.relative_loss, *entry.difference_to_adam, *entry.final_loss]).any()
+
+
+def test_losses_below_zero_are_compared_by_their_differences():
+    noise = np.linspace(-0.1, 0.1, 12)
+    found = analyse(ending(adam=noise - 1.0, rule=noise[::-1] - 3.0, worse=noise + 2.0)).entries
+    assert [found[x].relative_loss for x in ("rule", "worse")] == [None, None]
+    assert [found[x].verdict for x in ("rule", "adam", "worse")] == ["better", "unclear", "worse"]
+    assert found["rule"].difference_to_adam.estimate == pytest.approx(-2.0)
+
+
 def test_halving_and_doubling_cancel():
     assert float(geometric_iqm(np.array([0.5, 2.0]))) == pytest.approx(1.0)
     assert float(geometric_iqm(np.array([0.1, 0.5, 2.0, 10.0]))) == pytest.approx(1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from made_up_measurements import HORIZONS, measured
 from metarl.optimizer_search.comparing.comparison import Comparison
 from metarl.optimizer_search.comparing.measurements import AdamRuns
 from metarl.optimizer_search.comparing.problem_results import analyse
+from metarl.optimizer_search.comparing.rederived import rederived
 from metarl.optimizer_search.comparing.scores import performance_profiles, score
-from metarl.statistics import iqm
+from metarl.statistics import infinities_to_json, iqm
 
 INF = float("inf")
 
@@ -49,6 +51,49 @@ def test_wins_and_losses_are_those_of_the_paired_intervals(problems):
     assert found.diverged == pytest.approx(1 / 3)
     adam = score(problems)["adam"]
     assert adam.unclear == ("a", "b", "c") and adam.relative_loss == (1.0, 1.0, 1.0)
+
+
+def test_problems_with_losses_below_zero_are_won_and_lost_and_enter_nothing_else(problems):
+    whole = measured()
+    for label, record in whole.records.items():
+        whole.records[label] = record._replace(losses=record.losses - 5.0)
+    below = analyse(whole)
+    both: Any = score({**problems, "d": below})["rule"]
+    alone: Any = score(problems)["rule"]
+    assert both.wins == ("a", "b", "d")
+    assert (both.relative_loss, both.speed_up) == (alone.relative_loss, alone.speed_up)
+    only = score({"d": below})["rule"]
+    assert only.relative_loss == (1.0, 0.0, INF) and only.speed_up is None
+
+
+def test_a_stored_comparison_is_given_the_statistics_of_today(problems):
+    """Of one that took its verdicts from mean differences; written by today's it does not change."""
+    comparison = Comparison(problems)
+    document = {
+        "details": comparison.to_document(),
+        "scores": infinities_to_json(
+            {label: one.to_json() for label, one in score(problems).items()}
+        ),
+    }
+    assert rederived(document) == document
+    old = copy.deepcopy(document)
+    for problem in old["details"].values():
+        for entry in problem["entries"].values():
+            del entry["verdict"], entry["relative_loss"]
+            entry["difference_to_adam"] = {"mean": 1.0, "low": 0.5, "high": 1.5}
+    for one in old["scores"].values():
+        one |= {"wins": [], "losses": ["a", "b"], "unclear": []}
+    assert rederived(old) == document
+
+
+def test_a_stored_comparison_of_few_seeds_loses_its_intervals(problems):
+    document = {"details": Comparison(problems).to_document(), "scores": {}}
+    for problem in document["details"].values():
+        for entry in problem["entries"].values():
+            entry["final_losses"] = entry["final_losses"][:5]
+    found = rederived(document)["details"]["a"]["entries"]["rule"]
+    assert found["verdict"] == "unclear" and found["relative_loss"]["high"] == "inf"
+    assert (found["speed_up"]["low"], found["final_loss"]["low"]) == ("-inf", "-inf")
 
 
 def test_a_speed_up_over_problems_is_the_geometric_mean(problems):

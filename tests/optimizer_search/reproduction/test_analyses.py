@@ -14,7 +14,7 @@ import pytest
 from metarl.controller import TokenPolicyConfig, sample_tokens, token_policy
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.reproduction.compared import (
-    differences,
+    by_problem,
     interval_curve,
     relative_loss,
     summary_row,
@@ -42,8 +42,8 @@ from metarl.optimizer_search.reproduction.rules_table import (
 )
 from metarl.optimizer_search.reproduction.searches import (
     at_positions,
-    mean_curve,
-    mean_over_searches,
+    over_searches,
+    search_curve,
     window_means,
 )
 from metarl.optimizer_search.reproduction.small_convnet import accuracies
@@ -131,12 +131,12 @@ def test_windows_average_the_rules_that_generations_trained():
     assert by_trained[0] == (2 * 1.0 + 3 * 3.0) / 5
 
 
-def test_a_mean_over_searches_needs_a_value_of_every_search():
-    assert mean_over_searches(np.array([1.0, np.nan])) is None
-    assert mean_over_searches(np.array([])) is None
-    found = mean_over_searches(np.array([1.0, 3.0, 2.0]))
+def test_an_aggregate_over_searches_needs_a_value_of_every_search():
+    assert over_searches(np.array([1.0, np.nan])) is None
+    assert over_searches(np.array([])) is None
+    found = over_searches(np.array([1.0, 3.0, 2.0, 2.0] * 2))
     assert found is not None and found.estimate == 2.0 and found.low < 2.0 < found.high
-    curve = mean_curve("ppo", np.array([1.0, 2.0]), np.array([[1.0, np.nan], [3.0, 1.0]]))
+    curve = search_curve("ppo", np.array([1.0, 2.0]), np.array([[1.0, np.nan], [3.0, 1.0]]))
     assert curve.y[0] == 2.0 and np.isnan(curve.y[1])  # type: ignore[index]
 
 
@@ -223,9 +223,9 @@ def made_up(losses: dict[str, dict[str, list[float]]]) -> Any:
 def test_relative_losses_and_differences_are_paired_by_seed_and_averaged_over_problems():
     comparison = made_up(
         {
-            "a": {"ours": [1.0, 2.0, 3.0, 9.0], "theirs": [2.0, 4.0, 6.0, 6.0]},
-            "b": {"ours": [3.0, 3.0, INF, 3.0], "theirs": [1.0, 1.0, 1.0, 1.0]},
-            "c": {"ours": [1.0, 1.0, 1.0, 1.0], "theirs": [1.0, 1.0, 1.0, 1.0]},
+            "a": {"ours": [1.0, 2.0, 3.0, 9.0] * 2, "theirs": [2.0, 4.0, 6.0, 6.0] * 2},
+            "b": {"ours": [3.0, 3.0, INF, 3.0] * 2, "theirs": [1.0] * 8},
+            "c": {"ours": [1.0] * 8, "theirs": [1.0] * 8},
         }
     )
 
@@ -234,21 +234,22 @@ def test_relative_losses_and_differences_are_paired_by_seed_and_averaged_over_pr
         return math.sqrt(ordered[1] * ordered[2])  # of four, the interquartile mean of logarithms
 
     ratios = {"a": [0.5, 0.5, 0.5, 1.5], "b": [3.0, 3.0, 10.0, 3.0], "c": [1.0] * 4}
-    by_problem = [middle(row) for row in ratios.values()]
-    over_all = math.prod(by_problem) ** (1 / 3)  # of three problems, none is cut away
+    middles = [middle(row) for row in ratios.values()]
+    over_all = math.prod(middles) ** (1 / 3)  # of three problems, none is cut away
     assert relative_loss(comparison, "ours", "theirs").estimate == pytest.approx(over_all)
     alone = relative_loss(comparison, "ours", "theirs", ["b"])
     assert alone.estimate == pytest.approx(3.0) and alone.excludes(1.0)
-    found = differences(comparison, "ours", "theirs")
-    assert found["a"].estimate == pytest.approx((-1 - 2 - 3 + 3) / 4)
-    assert found["b"].estimate == INF and found["c"].estimate == 0
+    found = by_problem(comparison, "ours", "theirs")
+    assert [one.verdict for one in found.values()] == ["unclear", "worse", "unclear"]
+    assert found["a"].difference.estimate == pytest.approx((-1 - 2) / 2)
+    assert found["b"].difference.estimate == 2 and found["c"].difference.estimate == 0
     row = summary_row(comparison, "ours", "theirs")
     assert row["better"] + row["worse"] + row["unclear"] == 3 and row["worse"] == 1
     assert "clearly better on 0 of them, clearly worse on 1" in verdict(row, "theirs")
 
 
 def test_a_curve_of_intervals_leaves_out_points_without_a_number():
-    values = np.array([[0.1, 0.2, np.nan], [0.3, 0.2, 0.1], [0.2, 0.2, 0.1]])
+    values = np.array([[0.1, 0.2, np.nan], [0.3, 0.2, 0.1], [0.2, 0.2, 0.1]] * 3)
     curve = interval_curve("adam", np.array([1, 2, 3]), values)
     y, low, high = (np.asarray(x) for x in (curve.y, curve.low, curve.high))
     assert y[:2] == pytest.approx([0.2, 0.2]) and np.isnan(y[2])

@@ -1,0 +1,91 @@
+"""rederived: the statistics of a stored comparison, taken anew from its losses.
+
+A document keeps the final loss of every run, so what is said of them need not be what an earlier metarl said:
+intervals, ratios, verdicts and scores are computed again when a page is made of it. Of what hangs on more than final
+losses (metrics, steps to the target, speed-ups) the intervals stay, or open where there are too few seeds for one.
+
+Letters: S seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from metarl.statistics import (
+    bootstrap_interval,
+    fewest_runs,
+    infinities_to_json,
+    interval_to_json,
+    number_from_json,
+)
+
+from .entrants import BASELINE
+from .problem_results import have_ratios, versus
+from .scores import relative_loss_of
+
+_KEPT = ("metric", "steps_to_target", "speed_up")
+_VERDICTS = {"wins": "better", "losses": "worse", "unclear": "unclear"}
+
+
+def rederived_details(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the problems of `Comparison.to_document`, whoever wrote it, with statistics of today."""
+    return {name: _problem(problem) for name, problem in details.items()}
+
+
+def rederived(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the document of a comparison, whoever wrote it, with statistics of today."""
+    details = rederived_details(document["details"])
+    scores = {label: _score(label, one, details) for label, one in document["scores"].items()}
+    ranked = sorted(scores.items(), key=lambda item: float(item[1]["relative_loss"]["iqm"]))
+    return {**document, "details": details, "scores": dict(ranked)}
+
+
+def _problem(problem: Mapping[str, Any]) -> dict[str, Any]:
+    losses = {label: _losses(entry) for label, entry in problem["entries"].items()}
+    ratios = have_ratios(losses.values())
+    entries = {}
+    for label, entry in problem["entries"].items():
+        against = versus(losses[label], losses[BASELINE], ratios)
+        derived = {
+            "final_loss": interval_to_json(bootstrap_interval(losses[label])),
+            "difference_to_adam": interval_to_json(against.difference),
+            "relative_loss": interval_to_json(against.ratio),
+            "verdict": against.verdict,
+        }
+        kept = {name: _opened(entry.get(name), len(losses[label])) for name in _KEPT}
+        entries[label] = {**entry, **kept, **infinities_to_json(derived)}
+    return {**problem, "entries": entries}
+
+
+def _score(label: str, score: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, Any]:
+    entries = {name: problem["entries"] for name, problem in details.items()}
+    pairs = [
+        (_losses(found[label]), _losses(found[BASELINE]))
+        for found in entries.values()
+        if found[label]["relative_loss"] is not None
+    ]
+    seeds = min(len(_losses(found[label])) for found in entries.values())
+    return {
+        **score,
+        "relative_loss": infinities_to_json(interval_to_json(relative_loss_of(pairs))),
+        "speed_up": _opened(score["speed_up"], seeds),
+        **{
+            kind: [name for name, found in entries.items() if found[label]["verdict"] == verdict]
+            for kind, verdict in _VERDICTS.items()
+        },
+    }
+
+
+def _losses(entry: Mapping[str, Any]) -> np.ndarray:
+    """Returns the final losses of an entry, [S]; infinities are texts, or null where JSON lost one."""
+    return np.array([number_from_json(x) for x in entry["final_losses"]])
+
+
+def _opened(interval: dict[str, Any] | None, seeds: int) -> dict[str, Any] | None:
+    """Returns an interval, without bounds where there are too few seeds for one."""
+    if interval is None or seeds >= fewest_runs():
+        return interval
+    return {**interval, "low": "-inf", "high": "inf"}
