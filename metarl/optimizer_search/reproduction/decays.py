@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import numpy as np
 
 from metarl.reporting import Curve, Drawing, curve_panels
-from metarl.update_rules import OPERANDS, resolve
+from metarl.update_rules import reference_update, resolve
 
 from ..comparing.entrants import rule_entrant
 from ..reports.chart import Chart
@@ -22,7 +21,7 @@ from .compared import Protocol, against, compared
 from .work import Findings, Work
 
 PLAIN = "PowerSign"
-_POINTS = 801  # of a drawn decay
+_STEPS = 800  # T of a drawn decay
 _TITLES = {
     "ld": "linear, ld",
     "cd": "cosine, cd",
@@ -69,9 +68,9 @@ _DECAYS = (
 
 def decay_chart(decays: Sequence[str]) -> Drawing:
     """Returns one panel for each decay."""
-    progress = np.linspace(0.0, 1.0, _POINTS)
+    progress = np.linspace(0.0, 1.0, _STEPS + 1)
     panels = {
-        _TITLES.get(name, name): [Curve("decay", progress, decay_values(name, progress))]
+        _TITLES.get(name, name): [Curve("decay", progress, decay_values(name, _STEPS))]
         for name in decays
     }
     return curve_panels(
@@ -79,8 +78,8 @@ def decay_chart(decays: Sequence[str]) -> Drawing:
     )
 
 
-def decay_values(name: str, progress: np.ndarray) -> np.ndarray:
-    """Returns a decay at each share of the run, as the table of primitives defines it."""
-    # a run of one step, of which a share is taken: t, T and p = t / T
-    scope = SimpleNamespace(t=progress, total_steps=1.0, progress=progress, scalar=np)
-    return np.asarray(OPERANDS[name].evaluate(scope))  # type: ignore[arg-type]
+def decay_values(name: str, total_steps: int) -> np.ndarray:
+    """Returns a decay at the steps 0 to T, as the table of primitives defines it."""
+    g = np.zeros(1)
+    steps = range(total_steps + 1)
+    return np.array([reference_update(name, g, t=t, total_steps=total_steps)[0] for t in steps])

@@ -147,10 +147,10 @@ def test_drawn_decays_are_those_of_the_formulas(name):
             "ld": 1 - p,
             "cd": (1 + math.cos(math.pi * p)) / 2,
             "cd10": (1 + math.cos(2 * math.pi * 10 * p)) / 2,
-            "rd10": (1 + math.cos(math.pi * math.fmod(10 * p, 1))) / 2,
-            "rd20": (1 + math.cos(math.pi * math.fmod(20 * p, 1))) / 2,
+            "rd10": (1 + math.cos(math.pi * (1000 * p % 100) / 100)) / 2,
+            "rd20": (1 + math.cos(math.pi * (2000 * p % 100) / 100)) / 2,
         }[name]
-        assert decay_values(name, np.array([p]))[0] == pytest.approx(expected, abs=1e-12)
+        assert decay_values(name, 100)[round(100 * p)] == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_schedule_scales_the_rate_of_an_optimizer_as_its_formula_says():
