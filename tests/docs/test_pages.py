@@ -229,8 +229,8 @@ def training(**settings) -> TrainJob:
 
 def training_fields(job: TrainJob) -> set[str]:
     """Returns what a chunk of updates logs; nothing is computed."""
-    if job.imitation_updates:
-        chunk, rows = job._imitation_chunk, (job._keys(0, 0, 1),)
+    if job.sizes.imitation_updates:
+        chunk, rows = job.imitation_chunk, job.imitation_rows(0, 1)
     else:
         chunk, rows = job.reinforcement_chunk, job.reinforcement_rows(0, 1)
     return set(jax.eval_shape(lambda: chunk(job.init().learner, *rows)[1]))

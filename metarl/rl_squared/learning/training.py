@@ -27,7 +27,9 @@ from metarl.runs import (
 from ..agent.agent import TrainedAgent
 from ..agent.agent_files import AGENT_FILE, load, save
 from ..settings.config import STACKED, NetworkConfig, TrainConfig, train_config
-from .train_job import TrainJob, TrainState, describe
+from .metrics import describe
+from .train_job import TrainJob
+from .train_state import TrainState
 
 JOB = "train"
 

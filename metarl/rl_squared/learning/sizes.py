@@ -1,0 +1,74 @@
+"""Sizes of a training: how many trials an update has, and how many updates there are.
+
+Letters: B trials of an update; T steps of a trial.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ..settings.config import TrainConfig
+
+
+class Sizes(NamedTuple):
+    """What follows from the settings, the length of a trial and the number of devices."""
+
+    trial_steps: int  # T
+    trials: int  # B of a reinforcement update: whole minibatches on every device
+    lessons: int  # B of an imitation update
+    imitation_updates: int
+    reinforcement_updates: int | None  # None: the clock alone ends the run
+
+    @property
+    def imitation_steps(self) -> int:
+        """Environment steps of one imitation update, B T."""
+        return self.lessons * self.trial_steps
+
+    @property
+    def reinforcement_steps(self) -> int:
+        """Environment steps of one reinforcement update, B T."""
+        return self.trials * self.trial_steps
+
+    @property
+    def env_steps(self) -> int | None:
+        """Environment steps of all updates; None if the clock alone ends the run."""
+        if self.reinforcement_updates is None:
+            return None
+        imitated = self.imitation_updates * self.imitation_steps
+        return imitated + self.reinforcement_updates * self.reinforcement_steps
+
+
+def sizes_of(config: TrainConfig, trial_steps: int, devices: int) -> Sizes:
+    """Returns the sizes of a training whose trials have T steps, on so many devices."""
+    trials = _multiple(config.batch_steps, trial_steps, _parts(config, devices))
+    lessons = _multiple(config.imitation.batch_steps, trial_steps, devices)
+    imitated = config.imitation.env_steps if config.warm_start else 0
+    budget = config.budget
+    return Sizes(
+        trial_steps,
+        trials,
+        lessons,
+        imitation_updates=_quotient(imitated, lessons * trial_steps),
+        reinforcement_updates=None if budget is None else _quotient(budget, trials * trial_steps),
+    )
+
+
+def _parts(config: TrainConfig, devices: int) -> int:
+    """Returns of what number B is a multiple: whole minibatches, on each device as many."""
+    minibatches, groups = {
+        "ppo": (config.ppo.minibatches, config.ppo.shuffle_groups),
+        "trpo": (config.trpo.value_minibatches, config.trpo.shuffle_groups),
+        "reinforce": (1, 1),
+    }[config.algorithm]
+    return minibatches * math.lcm(devices, groups)
+
+
+def _multiple(steps: int, length: int, parts: int) -> int:
+    """Returns a number of trials, a multiple of `parts`, with about so many steps in all."""
+    return max(1, round(steps / length / parts)) * parts
+
+
+def _quotient(steps: int, size: int) -> int:
+    """Returns how many updates of a size reach so many steps."""
+    return -(-steps // size)
