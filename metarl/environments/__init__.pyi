@@ -1,4 +1,5 @@
 from .bandits.bandit import Bandit as Bandit
+from .bandits.bandit import best_arm as best_arm
 from .bandits.beliefs import BayesOptimal as BayesOptimal
 from .bandits.beliefs import bayes_optimal_table as bayes_optimal_table
 from .bandits.beliefs import bayes_optimal_value as bayes_optimal_value
@@ -13,8 +14,6 @@ from .contract.environment import Environment as Environment
 from .contract.environment import Split as Split
 from .contract.environment import Step as Step
 from .contract.environment import Task as Task
-from .contract.host_environment import HostEnvironment as HostEnvironment
-from .contract.host_environment import from_gymnasium as from_gymnasium
 from .contract.task_checks import check_task as check_task
 from .contract.trials import Transition as Transition
 from .contract.trials import Trial as Trial
@@ -26,6 +25,8 @@ from .gymnasium.environment import GymnasiumEnvironment as GymnasiumEnvironment
 from .gymnasium.registration import register_with_gymnasium as register_with_gymnasium
 from .gymnasium.trials import HostTrials as HostTrials
 from .gymnasium.vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
+from .gymnasium.worlds import HostEnvironment as HostEnvironment
+from .gymnasium.worlds import from_gymnasium as from_gymnasium
 from .mazes.maze import Maze as Maze
 from .mazes.maze import MazeState as MazeState
 from .mazes.maze import act_in_maze as act_in_maze
@@ -35,7 +36,6 @@ from .mdps.gridworld import GridTask as GridTask
 from .mdps.mdp import MDPState as MDPState
 from .mdps.mdp import TabularMDP as TabularMDP
 from .mdps.planning import Plan as Plan
-from .mdps.planning import best_arm as best_arm
 from .mdps.planning import plan as plan
 from .mdps.planning import plan_backwards as plan_backwards
 from .measuring.maze_benchmark import measure_mazes as measure_mazes

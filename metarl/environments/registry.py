@@ -15,7 +15,6 @@ from metarl.errors import InvalidInput, nearest_name, require, unknown_name
 from metarl.user_code import find_own, made_by
 
 from .contract.environment import Environment
-from .contract.host_environment import HostEnvironment
 from .contract.signatures import check_signatures
 
 # name -> module and factory
@@ -98,7 +97,7 @@ def _build(name: str, settings: dict[str, Any]) -> Environment:
         made = made_by(factory, f"Environment {name!r}: its factory", Environment, **settings)
     # Under this name, with these settings, a saved agent finds its environment again.
     made = dataclasses.replace(made, name=name, settings=settings)
-    return made if isinstance(made, HostEnvironment) else check_signatures(made)
+    return made if made.on_host else check_signatures(made)
 
 
 def _factory(name: str) -> Any:

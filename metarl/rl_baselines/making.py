@@ -15,7 +15,6 @@ import numpy as np
 
 from metarl.environments import (
     Agent,
-    HostEnvironment,
     Played,
     Split,
     Trial,
@@ -96,7 +95,7 @@ def learn_split(agent: Agent, trial: Trial, seed: int, count: int, split: Split)
 
     The same as `play_split`, and on the host where worlds are stepped there.
     """
-    if isinstance(trial.environment, HostEnvironment):
+    if trial.environment.on_host:
         return play_on_host(agent, trial, seed, count, split)
     return play_split(agent, trial, seed, count, split, TOGETHER)
 

@@ -28,7 +28,6 @@ from metarl.errors import require
 
 from ..contract.environment import Environment, Split, Step
 from ..contract.setting_checks import one_of, real_number, refuse_huge, whole_number
-from ..mdps.planning import best_arm
 
 # kind -> its settings and their defaults
 KINDS: dict[str, dict[str, Any]] = {
@@ -223,3 +222,8 @@ def reflect(numbers: jax.Array) -> jax.Array:
 
 def _draw_bernoulli(key: jax.Array, mean: jax.Array) -> jax.Array:
     return (jax.random.uniform(key) < mean).astype(jnp.float32)
+
+
+def best_arm(means: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns which of the arms [K] has the greatest mean, the first of several, and that mean."""
+    return jnp.argmax(means).astype(jnp.int32), jnp.max(means)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -48,6 +48,9 @@ class Environment:
     Laws: `vmap` over tasks is the loop over tasks; the same key gives the same bits; no split holds
     a task of another.
     """
+
+    on_host: ClassVar[bool] = False
+    """Its worlds are stepped on the host, and not compiled (`from_gymnasium`)."""
 
     name: str
     """Under which `load` finds it: "bandit", "mdp" ..., or "my_module:factory"."""

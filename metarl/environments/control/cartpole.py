@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
 
-from ..contract.environment import Environment, Split, Step
-from ..contract.setting_checks import real_number, whole_number, yes_or_no
-from .physics import constant_features, draw_constants, showing_constants, told
+from ..contract.environment import Environment, Step
+from ..contract.setting_checks import whole_number
+from .physics import physical_family
 
 FARTHEST = 2.4  # m
 STEEPEST = math.radians(12)
@@ -66,12 +66,6 @@ def cartpole(
       InvalidInput: a setting is not accepted.
     """
     horizon = whole_number("horizon", horizon)
-    physics_range = real_number("physics_range", physics_range, least=0.0)
-    show_physics = yes_or_no("show_physics", show_physics)
-
-    def draw_task(key: jax.Array, split: Split) -> CartPole:
-        del split
-        return draw_constants(key, USUAL, physics_range)
 
     def reset(key: jax.Array, task: CartPole) -> tuple[jax.Array, CartPoleState]:
         del task
@@ -87,19 +81,18 @@ def cartpole(
         return Step(jnp.stack(state[:4]), state, jnp.ones(()), terminated, truncated, {})
 
     most = np.array([2 * FARTHEST, np.inf, 2 * STEEPEST, np.inf], np.float32)
-    environment = Environment(
+    return physical_family(
+        USUAL,
+        physics_range,
+        show_physics,
+        about="a pole balanced on a cart",
         name="cartpole",
-        settings={"horizon": horizon, "physics_range": physics_range, "show_physics": show_physics},
         observation_space=spaces.Box(-most, most, dtype=np.float32),
         action_space=spaces.Discrete(2),
         horizon=horizon,
-        draw_task=draw_task,
         reset=reset,
         step=step,
-        task_features=lambda task: constant_features(task, USUAL, physics_range),
-        description=f"a pole balanced on a cart, {told(physics_range)}",
     )
-    return showing_constants(environment) if show_physics else environment
 
 
 def move(state: CartPoleState, action: jax.Array, task: CartPole) -> CartPoleState:

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
 
-from ..contract.environment import Environment, Split, Step
-from ..contract.setting_checks import real_number, whole_number, yes_or_no
-from .physics import constant_features, draw_constants, showing_constants, told
+from ..contract.environment import Environment, Step
+from ..contract.setting_checks import whole_number
+from .physics import physical_family
 
 FASTEST = 8.0  # rad/s
 STRONGEST = 2.0  # N m
@@ -57,12 +57,6 @@ def pendulum(
       InvalidInput: a setting is not accepted.
     """
     horizon = whole_number("horizon", horizon)
-    physics_range = real_number("physics_range", physics_range, least=0.0)
-    show_physics = yes_or_no("show_physics", show_physics)
-
-    def draw_task(key: jax.Array, split: Split) -> Pendulum:
-        del split
-        return draw_constants(key, USUAL, physics_range)
 
     def reset(key: jax.Array, task: Pendulum) -> tuple[jax.Array, PendulumState]:
         del task
@@ -80,20 +74,19 @@ def pendulum(
         return Step(observe(state), state, -cost, jnp.zeros((), bool), ends, {})
 
     most = np.array([1.0, 1.0, FASTEST], np.float32)
-    environment = Environment(
+    return physical_family(
+        USUAL,
+        physics_range,
+        show_physics,
+        about="a pendulum swung up by a weak motor",
         name="pendulum",
-        settings={"horizon": horizon, "physics_range": physics_range, "show_physics": show_physics},
         observation_space=spaces.Box(-most, most, dtype=np.float32),
         action_space=spaces.Box(-STRONGEST, STRONGEST, (1,), np.float32),
         horizon=horizon,
-        draw_task=draw_task,
         reset=reset,
         step=step,
         fixed_length=True,
-        task_features=lambda task: constant_features(task, USUAL, physics_range),
-        description=f"a pendulum swung up by a weak motor, {told(physics_range)}",
     )
-    return showing_constants(environment) if show_physics else environment
 
 
 def move(state: PendulumState, torque: jax.Array, task: Pendulum) -> PendulumState:

@@ -16,9 +16,47 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
 
-from ..contract.environment import Environment, Step
+from ..contract.environment import Environment, Split, Step
+from ..contract.setting_checks import real_number, yes_or_no
 
 Constants = TypeVar("Constants", bound=tuple)
+
+
+def physical_family(
+    usual: tuple, physics_range: float, show_physics: bool, about: str, **fields: Any
+) -> Environment:
+    """Returns a family whose tasks are the constants of a physical system.
+
+    Args:
+      usual: what the constants usually are, a NamedTuple of positive numbers.
+      physics_range: r; each constant is drawn log-uniformly between 1 / (1 + r) times and 1 + r
+        times its usual value. 0 gives one task alone, which all splits share.
+      show_physics: let observations end with the constants, each from -1 to 1 in its range.
+      about: what is described, before what is said of the constants.
+      **fields: all other fields of `Environment`.
+
+    Raises:
+      InvalidInput: a setting is not accepted.
+    """
+    physics_range = real_number("physics_range", physics_range, least=0.0)
+    show_physics = yes_or_no("show_physics", show_physics)
+
+    def draw_task(key: jax.Array, split: Split) -> tuple:
+        del split
+        return draw_constants(key, usual, physics_range)
+
+    environment = Environment(
+        settings={
+            "horizon": fields["horizon"],
+            "physics_range": physics_range,
+            "show_physics": show_physics,
+        },
+        draw_task=draw_task,
+        task_features=lambda task: constant_features(task, usual, physics_range),
+        description=f"{about}, {told(physics_range)}",
+        **fields,
+    )
+    return showing_constants(environment) if show_physics else environment
 
 
 def draw_constants(key: jax.Array, usual: Constants, physics_range: float) -> Constants:

@@ -26,10 +26,10 @@ from gymnasium import spaces
 from metarl.errors import require
 
 from ..contract.environment import SPLITS, Split
-from ..contract.host_environment import HostEnvironment
 from ..contract.setting_checks import whole_number
 from ..contract.trials import Transition, Trial
 from .exchange import checked_actions, refuse_nan
+from .worlds import HostEnvironment
 
 
 class HostTrials:

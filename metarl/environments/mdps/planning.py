@@ -1,8 +1,6 @@
-"""Exact solutions of small problems.
+"""Exact solutions of small MDPs, by dynamic programming.
 
-Those of bandits whose means are unknown are in `bandits/beliefs.py`.
-
-Letters: K arms; S states; A actions; H horizon.
+Letters: S states; A actions; H horizon.
 """
 
 from __future__ import annotations
@@ -12,11 +10,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-
-
-def best_arm(means: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns which of the arms [K] has the greatest mean, the first of several, and that mean."""
-    return jnp.argmax(means).astype(jnp.int32), jnp.max(means)
 
 
 class Plan(NamedTuple):

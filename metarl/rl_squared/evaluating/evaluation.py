@@ -27,7 +27,6 @@ import numpy as np
 from metarl import classical_agents, rl_baselines
 from metarl.environments import (
     Agent,
-    HostEnvironment,
     Played,
     Trial,
     play_in_chunks,
@@ -255,7 +254,7 @@ class _Stage(NamedTuple):
         return _Play(every_total, tuple(means.tolist()))
 
     def _chunks(self, agent: Agent, together: int) -> Iterable[Played]:
-        if isinstance(self.trial.environment, HostEnvironment):
+        if self.trial.environment.on_host:
             return [play_on_host(agent, self.trial, self.seed, self.tasks, "test")]
         return play_in_chunks(agent, self.trial, self.seed, self.tasks, "test", together)
 

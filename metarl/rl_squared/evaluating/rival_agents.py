@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metarl import classical_agents
-from metarl.environments import HostEnvironment, Trial
+from metarl.environments import Trial
 from metarl.errors import InvalidInput
 
 _OF_BANDITS = ("gittins", "thompson", "bayes-optimal")
@@ -26,7 +26,7 @@ def rivals(trial: Trial, say: Callable[[str], None] = lambda text: None) -> list
     Returns:
       The texts; none where worlds are stepped on the host, which takes its time.
     """
-    if isinstance(trial.environment, HostEnvironment):
+    if trial.environment.on_host:
         return []
     world = classical_agents.world_of(trial.environment)
     if world == "mdp":

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from metarl.environments import Agent, HostEnvironment, Trial, play, play_on_host
+from metarl.environments import Agent, Trial, play, play_on_host
 from metarl.errors import require
 from metarl.rl_baselines import learn_split
 from metarl.statistics import Interval, Mean, bootstrap_interval, mean_interval
@@ -183,7 +183,7 @@ def first_trials(agent: Agent, trial: Trial, seed: int, count: int) -> np.ndarra
 
     It is the mean over R trials in each task, or one trial where worlds are stepped on the host.
     """
-    if isinstance(trial.environment, HostEnvironment):
+    if trial.environment.on_host:
         return np.asarray(play_on_host(agent, trial, seed, count, "test").returns, np.float64)
     task_key, key = jax.random.split(jax.random.key(seed))  # those of `play_split`
     indices = np.arange(count)

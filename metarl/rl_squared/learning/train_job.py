@@ -24,7 +24,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from metarl import classical_agents
-from metarl.environments import HostEnvironment
 from metarl.errors import require
 from metarl.policy_gradient import Algorithm
 
@@ -72,7 +71,7 @@ class TrainJob:
         self.teacher = (
             classical_agents.make(config.warm_start, self.trial) if config.warm_start else None
         )
-        self.on_host = isinstance(environment, HostEnvironment)
+        self.on_host = environment.on_host
         require(
             not self.on_host or (config.seeds == 1 and config.warm_start is None),
             f"{environment.name!r} is stepped on the host, where one agent at a time is trained, "

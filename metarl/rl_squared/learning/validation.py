@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from metarl.environments import Agent, HostEnvironment, Trial, play, play_on_host
+from metarl.environments import Agent, Trial, play, play_on_host
 
 from .sizes import Sizes
 from .train_state import Params, TrainProgress, TrainState
@@ -29,7 +29,7 @@ def validation_return(agent: Agent, trial: Trial, key: jax.Array, tasks: int) ->
     """Returns the mean trial return on so many validation tasks, by sampled actions."""
     task_key, key = jax.random.split(key)
     environment = trial.environment
-    if isinstance(environment, HostEnvironment):
+    if environment.on_host:
         seed = int(jax.random.bits(key))
         return float(np.mean(play_on_host(agent, trial, seed, tasks, "validation").totals))
     drawn = environment.sample_tasks(task_key, tasks, "validation")

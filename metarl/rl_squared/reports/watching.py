@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from metarl.environments import Environment, Followed, HostEnvironment, Split, Trial, follow, load
+from metarl.environments import Environment, Followed, Split, Trial, follow, load
 from metarl.environments import names as environment_names
 from metarl.errors import InvalidInput, require
 from metarl.reporting import Frame, write_animation
@@ -105,7 +105,7 @@ def _steps_of_episodes(followed: Followed) -> Sequence[np.ndarray]:
 
 def _require_views(environment: Environment) -> None:
     """Refuses an environment of which there are no pictures."""
-    if environment.views and not isinstance(environment, HostEnvironment):
+    if environment.views and not environment.on_host:
         return
     drawn = [name for name in environment_names() if load(name).views]
     raise InvalidInput(

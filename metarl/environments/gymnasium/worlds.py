@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import gymnasium
 import numpy as np
@@ -29,9 +29,9 @@ from gymnasium import spaces
 from metarl.errors import InvalidInput, require
 from metarl.user_code import told
 
-from .encoding import feature_size
-from .environment import SPLITS, Environment, Split
-from .setting_checks import whole_number
+from ..contract.encoding import feature_size
+from ..contract.environment import SPLITS, Environment, Split
+from ..contract.setting_checks import whole_number
 
 Kwargs = dict[str, Any]
 
@@ -42,6 +42,8 @@ class HostEnvironment(Environment):
 
     Its compiled functions refuse to be called; everything that describes it is as elsewhere.
     """
+
+    on_host: ClassVar[bool] = True
 
     make_env: Callable[..., gymnasium.Env]
     """**kwargs -> the environment of one task"""
