@@ -17,7 +17,6 @@ Letters: S seeds; N points of a curve.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from metarl import classical_agents
 from metarl.environments import Agent, Trial, play
 from metarl.reading import read_json_object
 from metarl.reporting import write_json
-from metarl.runs import Progress, RunDirectory
+from metarl.runs import Progress
 from metarl.statistics import mean_interval
 
 from ..agent.agent_files import load
@@ -37,11 +36,11 @@ from ..evaluating.evaluation import describe_trial
 from ..learning.train_job import TrainJob
 from ..learning.training import make_job, train_in
 from ..measuring.benchmark import Program, median_seconds
-from ..settings.config import TrainConfig, preset, train_config
+from ..settings.config import TrainConfig
 from .architecture_report import write_architectures
 from .experiments import Experiment
-from .scales import changed_settings
-from .worlds import SETTINGS, Documents, Written, reproduce_worlds
+from .scales import changed_config
+from .worlds import SETTINGS, Documents, WorldWork, Written, reproduce_worlds
 
 YARDSTICKS = ("random", "oracle")  # who knows nothing, and who knows the task
 _LUCK = 0  # seed of test tasks and of what happens in them
@@ -55,13 +54,8 @@ class Rate(NamedTuple):
     parameters: int  # numbers in the network that acts
 
 
-class _Work(NamedTuple):
-    """One command at work."""
-
-    settings: Mapping[str, Any]  # of the experiment
-    scale: Mapping[str, Any]
-    run: RunDirectory
-    progress: Progress
+class _Work(WorldWork):
+    """One command at work on architectures."""
 
     def measure(self, world: str) -> dict[str, Any]:
         """Returns the document of one world: "environment", "tasks", "rates", "tuning", "runs", "returns"."""
@@ -150,15 +144,13 @@ class _Work(NamedTuple):
         return place
 
     def _config(self, world: str, name: str, own: Mapping[str, Any] | None = None) -> TrainConfig:
-        values = preset(self.scale["preset"]).to_json()
         changes = (
             self.settings["architectures"][name],
             self.scale["every"],
             self.scale["worlds"][world],
             own or {},
         )
-        values = functools.reduce(changed_settings, changes, values)
-        return train_config(values, f"{SETTINGS}, {world}, {name}")
+        return changed_config(self.scale["preset"], changes, f"{SETTINGS}, {world}, {name}")
 
 
 def reproduce_architectures(

@@ -10,16 +10,15 @@ Whatever has been trained or measured lies in the run's directory and is not don
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from metarl.environments import load as load_environment
 from metarl.reading import read_json_object
 from metarl.reporting import Table, to_markdown, write_csv, write_file, write_json
 from metarl.rl_baselines import fitting
-from metarl.runs import Progress, RunDirectory
+from metarl.runs import Progress
 from metarl.statistics import mean_interval
 
 from ..evaluating.evaluation import Evaluation, evaluate
@@ -27,25 +26,21 @@ from ..evaluating.within_task import FromScratchPlan
 from ..learning.training import train_in
 from ..reports.tables import evaluation_table
 from ..reports.within_task_report import within_task_table, write_within_task
-from ..settings.config import TrainConfig, WorldConfig, preset, train_config
+from ..settings.config import TrainConfig
+from .documents import slug
 from .experiments import Experiment
-from .scales import changed_settings
-from .worlds import Documents, Written, reproduce_worlds
+from .scales import changed_config, world_config
+from .worlds import SETTINGS, Documents, WorldWork, Written, reproduce_worlds
 
 _SHOWN = "show_physics"
 
 
-class _Work(NamedTuple):
-    """One command at work."""
-
-    settings: Mapping[str, Any]  # of the experiment
-    scale: Mapping[str, Any]
-    run: RunDirectory
-    progress: Progress
+class _Work(WorldWork):
+    """One command at work on control."""
 
     def measure(self, world: str) -> dict[str, Any]:
         """Returns the document of one world: that of an evaluation, oracles that see the physics among its agents."""
-        kept = self.run.path / f"{_slug(world)}-evaluation.json"
+        kept = self.run.path / f"{slug(world)}-evaluation.json"
         if not kept.is_file():
             places = {name: str(self._train(world, name)) for name in self.settings["agents"]}
             hidden = {places[name]: name for name in places if not self._is_shown(name)}
@@ -69,27 +64,24 @@ class _Work(NamedTuple):
     def _train(self, world: str, name: str) -> Path:
         """Returns the run of an agent, trained to the end."""
         config = self._config(world, name)
-        place = self.run.path / "trainings" / f"{_slug(world)}-{_slug(name)}"
+        place = self.run.path / "trainings" / f"{slug(world)}-{slug(name)}"
         command = self.run.provenance["command"]
         train_in(place, config, f"{world}, {name}", "experiments/", command, self.progress)
         return place
 
     def _config(self, world: str, name: str) -> TrainConfig:
-        values = preset(self.scale["preset"]).to_json()
         own = dict(self.settings["agents"][name])
         where = dict(self.scale["worlds"][world])
         if own.pop(_SHOWN, False):
             where["setting"] = [*where.get("setting", ()), f"{_SHOWN}=true"]
-        for change in (self.scale["every"], own, {"world": where}):
-            values = changed_settings(values, change)
-        return train_config(values, f"settings.json, world {world}")
+        changes = (self.scale["every"], own, {"world": where})
+        return changed_config(self.scale["preset"], changes, f"{SETTINGS}, world {world}")
 
     def _is_shown(self, name: str) -> bool:
         return bool(self.settings["agents"][name].get(_SHOWN))
 
     def _fitting(self, world: str) -> tuple[str, ...]:
-        given = dict(self.scale["worlds"][world])
-        config = WorldConfig(**{**given, "setting": tuple(given.get("setting", ()))})
+        config = world_config(self.scale["worlds"][world])
         return fitting(load_environment(config.environment, **config.settings()))
 
 
@@ -117,13 +109,12 @@ def _tables(documents: Documents) -> dict[str, Table]:
 def _write(place: Path, documents: Documents) -> Written:
     tables = _tables(documents)
     files = [
-        write_file(place / f"{_slug(name)}.md", to_markdown(table))
-        for name, table in tables.items()
+        write_file(place / f"{slug(name)}.md", to_markdown(table)) for name, table in tables.items()
     ]
     for world, document in documents.items():
-        files.append(write_csv(place / f"{_slug(world)}.csv", tables[world]))
+        files.append(write_csv(place / f"{slug(world)}.csv", tables[world]))
         if "from_scratch" in document:
-            files += write_within_task(place / _slug(world), document)
+            files += write_within_task(place / slug(world), document)
     return tables, files
 
 
@@ -162,7 +153,3 @@ def _renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, An
     if "from_scratch" in document:
         renamed["from_scratch"] = part(document["from_scratch"], "mark_of")
     return renamed
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower().replace("²", "2")).strip("-")

@@ -35,11 +35,12 @@ from metarl.runs import (
 from ..agent.agent import make_trial
 from ..agent.agent_files import load
 from ..learning.training import train_in
-from ..settings.config import TrainConfig, WorldConfig, preset, train_config
+from ..settings.config import TrainConfig
+from .documents import finish
 from .experiments import Experiment
 from .maze_figures import draw_observations, draw_training, draw_ways
 from .maze_measures import maze_table, measure
-from .scales import FILE, changed_settings
+from .scales import FILE, changed_config, world_config
 
 TABLE, VIEWS, CURVES, WAYS = MAZES = tuple(
     f"rl2-{what}" for what in ("table-3", "figure-4", "figure-5", "figure-6")
@@ -100,16 +101,7 @@ def reproduce_mazes(
         else:
             tables = {cell: work.table(cell) for cell in (cells or work.scale["cells"])}
             files = _write_tables(run.path, name, tables)
-        whole = {
-            "experiment": name,
-            "scale": scale,
-            "run_dir": str(run.path),
-            "tables": tables,
-            "files": [str(path) for path in files],
-        }
-        if not cells:
-            write_json(experiment.document_in(run.path), whole)
-    return whole
+        return finish(experiment, scale, run, {"tables": tables}, files, whole=not cells)
 
 
 class _Work(NamedTuple):
@@ -125,7 +117,9 @@ class _Work(NamedTuple):
         return {cell: self.trial(cell) for cell in self.scale["cells"]}
 
     def trial(self, cell: str) -> Trial:
-        return make_trial(_world({**self.scale["world"], **self.scale["cells"][cell]["world"]}))
+        return make_trial(
+            world_config({**self.scale["world"], **self.scale["cells"][cell]["world"]})
+        )
 
     def table(self, cell: str) -> Table:
         """Returns the table of one kind of maze; what is new in it is played."""
@@ -164,12 +158,10 @@ class _Work(NamedTuple):
         return before
 
     def _config(self, stage: str, seed: int, before: Path | None) -> TrainConfig:
-        values = preset(self.scale["preset"]).to_json()
         own = {"seed": seed, "init_from": None if before is None else str(before)}
         world = {"world": self.scale["world"]}
-        for change in (self.scale["every"], world, self.scale["stages"][stage], own):
-            values = changed_settings(values, change)
-        return train_config(values, f"{FILE}, stage {stage}")
+        changes = (self.scale["every"], world, self.scale["stages"][stage], own)
+        return changed_config(self.scale["preset"], changes, f"{FILE}, stage {stage}")
 
     def _place(self, stage: str, seed: int) -> Path:
         return self.run.path / "trainings" / f"{stage}-seed-{seed}"
@@ -193,10 +185,6 @@ def _player(name: str, text: str, trial: Trial) -> Agent:
     if name in YARDSTICKS:
         return classical_agents.make(text, trial)
     return load(text).as_agent(trial.environment)
-
-
-def _world(values: Mapping[str, Any]) -> WorldConfig:
-    return WorldConfig(**{**values, "setting": tuple(values.get("setting", ()))})
 
 
 def _write_tables(place: Path, name: str, tables: Mapping[str, Table]) -> list[Path]:

@@ -15,16 +15,13 @@ arXiv:1707.03141, table 1.
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metarl.classical_agents import PaperCell, PaperTable, read_table, reproduce_table
+from metarl.classical_agents import PaperCell, PaperTable, reproduce_table
 from metarl.errors import require, unknown_name
 from metarl.reading import read_json_object
 from metarl.reporting import write_json
@@ -43,15 +40,15 @@ from ..evaluating.evaluation import evaluate
 from ..learning.training import train_in
 from ..reports.learning_curves import write_curves
 from .architectures import reproduce_architectures
+from .cell_lines import by_cell, learnt_line
 from .control import reproduce_control
+from .documents import finish, slug
 from .experiments import ARCHITECTURES, CONTROL, EXPERIMENTS, Experiment
 from .mazes import MAZES, reproduce_mazes
 from .result_tables import write_tables
-from .scales import FILE, Learnt, Scale, read_scale
+from .scales import FILE, Learnt, Scale, read_scale, table_at
 
 _WHOLE = {CONTROL: reproduce_control, ARCHITECTURES: reproduce_architectures}  # without cells
-ROUNDING = 0.05  # the paper prints one decimal
-WARM_START = "warm start"
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def reproduce(
         return reproduce_mazes(experiment, plan.scale, *place, plan.cells, plan.committed)
     folder = experiment_folder(experiment.folder)
     scale = read_scale(folder, plan.scale)
-    table = _table(folder, scale, experiment.reference)
+    table = table_at(scale, folder, experiment.reference)
     for cell in plan.cells:
         if cell not in table.cells:
             raise unknown_name("cell", cell, table.cells)
@@ -150,22 +147,14 @@ class _Work(NamedTuple):
                     learnt.append(self._learnt(heading, column, cell))
                     self._tell(learnt[-1])
         lines = [line for cell in cells for line in (*classical, *learnt) if line.cell == cell]
-        document = _by_cell(lines)
+        document = by_cell(lines)
         for cell in cells:
             document[cell] |= self._quoted(cell, document[cell])
         files = write_tables(self.run.path, self.plan.experiment, document)
         if self.experiment.reference is not None:
             files += self._curves(cells, lines)
-        whole = {
-            "experiment": self.plan.experiment,
-            "scale": self.plan.scale,
-            "run_dir": str(self.run.path),
-            "cells": document,
-            "files": [str(path) for path in files],
-        }
-        if not self.plan.cells:
-            write_json(self.experiment.document_in(self.run.path), whole)
-        return whole
+        found, whole = {"cells": document}, not self.plan.cells
+        return finish(self.experiment, self.plan.scale, self.run, found, files, whole)
 
     def _quoted(self, cell: str, measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Returns the paper's numbers of a cell for learners of which none is measured here."""
@@ -212,7 +201,7 @@ class _Work(NamedTuple):
         document = read_json_object(kept)
         score = document["evaluation"]["agents"][document["agent"]]["return"]
         paper = self.table.others.get(column.paper or "", {}).get(cell)
-        return _line(cell, heading, paper, score, document, self.table)
+        return learnt_line(cell, heading, paper, score, document, self.table)
 
     def _trained(self, heading: str, column: Learnt, cell: str) -> str:
         """Returns the run of the best of a cell's agents, all of them trained to the end."""
@@ -245,36 +234,11 @@ class _Work(NamedTuple):
         )
 
     def _place(self, kind: str, heading: str, cell: str, seed: int | None = None) -> Path:
-        slug = re.sub(r"[^a-z0-9]+", "-", heading.lower().replace("²", "2")).strip("-")
-        name = f"{slug}-{cell}" + ("" if seed is None else f"-seed-{seed}")
+        name = f"{slug(heading)}-{cell}" + ("" if seed is None else f"-seed-{seed}")
         return self.run.path / kind / (name + ("-committed" if self._other(kind) else ""))
 
     def _other(self, kind: str) -> bool:
         return kind == "learnt" and self.plan.committed
-
-
-def _table(folder: Path, scale: Scale, reference: str | None) -> PaperTable:
-    """Returns the table of a folder at a scale."""
-    table = read_table(folder / "settings.json")
-    wanted = list(scale.classical) or list(table.columns)
-    for heading in wanted:
-        if heading not in table.columns:
-            raise unknown_name("column", heading, table.columns)
-    columns = {
-        heading: column
-        for heading, column in table.columns.items()
-        if heading in wanted or heading == reference
-    }
-    tasks = scale.tasks or table.tasks
-    validation_tasks = scale.validation_tasks or table.validation_tasks
-    if scale.validation_tasks:
-        columns = {
-            heading: dataclasses.replace(column, validation_tasks=None)
-            for heading, column in columns.items()
-        }
-    return dataclasses.replace(
-        table, columns=columns, tasks=tasks, validation_tasks=validation_tasks
-    )
 
 
 def _take_known(folder: Path, place: Path) -> None:
@@ -282,57 +246,3 @@ def _take_known(folder: Path, place: Path) -> None:
     known, own = folder / "measured.csv", place / "measured.csv"
     if known.is_file() and not own.exists():
         shutil.copyfile(known, own)
-
-
-def _line(
-    cell: str,
-    heading: str,
-    paper: float | None,
-    score: Mapping[str, float],
-    document: Mapping[str, Any],
-    table: PaperTable,
-) -> PaperCell:
-    """Returns the line of a trained agent; it is within the paper's reach as a classical one is."""
-    error = score["standard_error"]
-    difference = allowed = within = None
-    if paper is not None:
-        tasks = document["evaluation"]["tasks"]
-        difference = score["mean"] - paper
-        allowed = 3 * error * math.sqrt(1 + tasks / table.paper_tasks) + ROUNDING
-        within = abs(difference) <= allowed
-    teacher = document["evaluation"]["warm_started"].get(document["agent"])
-    return PaperCell(
-        cell=cell,
-        column=_marked(heading, teacher),
-        paper=paper,
-        ours=score["mean"],
-        standard_error=error,
-        low=score["low"],
-        high=score["high"],
-        difference=difference,
-        allowed=allowed,
-        within=within,
-        agent=document["agent"],
-    )
-
-
-def _marked(heading: str, teacher: str | None) -> str:
-    """Returns the heading of a column, which tells whom its agents imitated first."""
-    if teacher is None:
-        return heading
-    told = f"{WARM_START}: {teacher}"
-    return heading.replace(WARM_START, told) if WARM_START in heading else f"{heading}, {told}"
-
-
-def _by_cell(lines: Sequence[PaperCell]) -> dict[str, dict[str, Any]]:
-    cells: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        ours = {
-            "mean": line.ours,
-            "standard_error": line.standard_error,
-            "low": line.low,
-            "high": line.high,
-        }
-        rest = {name: getattr(line, name) for name in ("difference", "allowed", "within", "agent")}
-        cells.setdefault(line.cell, {})[line.column] = {"paper": line.paper, "ours": ours, **rest}
-    return cells

@@ -14,16 +14,18 @@ cell's own; the world is the cell's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metarl.classical_agents import PaperTable
+from metarl.classical_agents import PaperTable, read_table
 from metarl.errors import InvalidInput, require, unknown_name
 from metarl.reading import MOST_SETTINGS, read_json_object
 
-from ..settings.config import TrainConfig, preset, train_config
+from ..settings.config import TrainConfig, WorldConfig, preset, train_config
 
 FILE = "training.json"
 
@@ -59,11 +61,10 @@ class Learnt:
         Raises:
           InvalidInput: a setting is unknown or cannot be used.
         """
-        values = preset(scale).to_json()  # type: ignore[arg-type]
         world = {"environment": table.environment, **table.cells[cell]}
-        for change in (self.every, self.cells.get(cell, {}), {"world": world, "seed": seed}):
-            values = changed_settings(values, change)
-        return train_config(values, f"{FILE}, cell {cell}")
+        own = {"world": world, "seed": seed}
+        changes = (self.every, self.cells.get(cell, {}), own)
+        return changed_config(scale, changes, f"{FILE}, cell {cell}")
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,56 @@ def read_scale(folder: Path, name: str) -> Scale:
     return Scale(learnt, **settings)
 
 
-def changed_settings(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def table_at(scale: Scale, folder: Path, reference: str | None) -> PaperTable:
+    """Returns the table of a folder at a scale, with the column `reference` whatever it leaves out."""
+    table = read_table(folder / "settings.json")
+    wanted = list(scale.classical) or list(table.columns)
+    for heading in wanted:
+        if heading not in table.columns:
+            raise unknown_name("column", heading, table.columns)
+    columns = {
+        heading: column
+        for heading, column in table.columns.items()
+        if heading in wanted or heading == reference
+    }
+    tasks = scale.tasks or table.tasks
+    validation_tasks = scale.validation_tasks or table.validation_tasks
+    if scale.validation_tasks:
+        columns = {
+            heading: dataclasses.replace(column, validation_tasks=None)
+            for heading, column in columns.items()
+        }
+    return dataclasses.replace(
+        table, columns=columns, tasks=tasks, validation_tasks=validation_tasks
+    )
+
+
+def changed_config(name: str, changes: Iterable[Mapping[str, Any]], source: str) -> TrainConfig:
+    """Returns the settings of a training: those of a preset, changed by one after another.
+
+    Args:
+      name: of the preset.
+      changes: nested settings.
+      source: where they stand, for the error.
+
+    Raises:
+      InvalidInput: a setting is unknown or cannot be used.
+    """
+    values = preset(name).to_json()  # type: ignore[arg-type]
+    return train_config(functools.reduce(_changed, changes, values), source)
+
+
+def world_config(values: Mapping[str, Any]) -> WorldConfig:
+    """Returns the world that a JSON object describes."""
+    return WorldConfig(**{**values, "setting": tuple(values.get("setting", ()))})
+
+
+def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Returns nested settings with some of them changed."""
     changed = dict(values)
     for name, value in changes.items():
         nested = isinstance(value, Mapping) and isinstance(changed.get(name), Mapping)
-        changed[name] = changed_settings(changed[name], value) if nested else value
+        changed[name] = _changed(changed[name], value) if nested else value
     return changed
 
 

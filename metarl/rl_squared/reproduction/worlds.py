@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from metarl.errors import unknown_name
 from metarl.reading import read_json_object
-from metarl.reporting import Table, write_json
+from metarl.reporting import Table
 from metarl.runs import (
     Progress,
     RunDirectory,
@@ -17,6 +19,7 @@ from metarl.runs import (
     saying_how_to_go_on,
 )
 
+from .documents import finish
 from .experiments import Experiment
 
 SETTINGS = "settings.json"
@@ -24,12 +27,18 @@ Documents = Mapping[str, Mapping[str, Any]]  # by world
 Written = tuple[Mapping[str, Table], Sequence[Path]]  # tables by name, and all files
 
 
-class WorldWork(Protocol):
+@dataclass(frozen=True)
+class WorldWork(abc.ABC):
     """One command at work."""
 
+    settings: Mapping[str, Any]  # of the experiment
+    scale: Mapping[str, Any]
+    run: RunDirectory
+    progress: Progress
+
+    @abc.abstractmethod
     def measure(self, world: str) -> dict[str, Any]:
         """Returns the document of one world; what was measured is kept and not measured again."""
-        ...
 
 
 def reproduce_worlds(
@@ -38,7 +47,7 @@ def reproduce_worlds(
     run_dir: str | Path | None,
     command: Sequence[str],
     progress: Progress,
-    begin: Callable[[Mapping[str, Any], Mapping[str, Any], RunDirectory, Progress], WorldWork],
+    begin: type[WorldWork],
     write: Callable[[Path, Documents], Written],
 ) -> dict[str, Any]:
     """Measures all worlds of a scale and writes what came of it, or goes on with it.
@@ -69,12 +78,4 @@ def reproduce_worlds(
         work = begin(settings, of_scale, run, progress)
         documents = {world: work.measure(world) for world in of_scale["worlds"]}
         tables, files = write(run.path, documents)
-        whole = {
-            "experiment": experiment.name,
-            "scale": scale,
-            "run_dir": str(run.path),
-            "tables": tables,
-            "files": [str(path) for path in files],
-        }
-        write_json(experiment.document_in(run.path), whole)
-    return whole
+        return finish(experiment, scale, run, {"tables": tables}, files)
