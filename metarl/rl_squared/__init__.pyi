@@ -4,12 +4,12 @@ from .agent.agent import make_trial as make_trial
 from .agent.agent_files import agent_names as agent_names
 from .agent.agent_files import load as load
 from .agent.agent_files import save as save
-from .evaluating.evaluation import AgentScore as AgentScore
-from .evaluating.evaluation import Evaluation as Evaluation
 from .evaluating.evaluation import describe_trial as describe_trial
 from .evaluating.evaluation import evaluate as evaluate
 from .evaluating.result import conclude as conclude
 from .evaluating.rival_agents import rivals as rivals
+from .evaluating.scores import AgentScore as AgentScore
+from .evaluating.scores import Evaluation as Evaluation
 from .evaluating.within_task import FromScratchPlan as FromScratchPlan
 from .evaluating.within_task import Learning as Learning
 from .evaluating.within_task import WithinTask as WithinTask
@@ -35,13 +35,13 @@ from .reproduction.experiments import EXPERIMENTS as EXPERIMENTS
 from .reproduction.reproducing import Plan as Plan
 from .reproduction.reproducing import reproduce as reproduce
 from .reproduction.result_tables import cell_tables as cell_tables
-from .settings.config import PRESETS as PRESETS
 from .settings.config import ImitationConfig as ImitationConfig
-from .settings.config import NetworkConfig as NetworkConfig
 from .settings.config import TrainConfig as TrainConfig
-from .settings.config import WorldConfig as WorldConfig
-from .settings.config import preset as preset
 from .settings.config import train_config as train_config
+from .settings.network_config import NetworkConfig as NetworkConfig
+from .settings.presets import PRESETS as PRESETS
+from .settings.presets import preset as preset
+from .settings.world_config import WorldConfig as WorldConfig
 
 __all__ = [
     "EXPERIMENTS",

@@ -17,7 +17,9 @@ from metarl.controller import Policy
 from metarl.environments import Agent, Environment, Trial, load, make_agent
 from metarl.errors import require
 
-from ..settings.config import NetworkConfig, TrainConfig, WorldConfig
+from ..settings.config import TrainConfig
+from ..settings.network_config import NetworkConfig
+from ..settings.world_config import WorldConfig
 from .inputs import Inputs, Previous, make_encoder, repeat
 from .network import POLICY, fit_to, make_policy
 

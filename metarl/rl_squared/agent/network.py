@@ -30,7 +30,7 @@ from metarl.controller import (
 from metarl.environments import Environment, Trial, feature_size
 from metarl.errors import InvalidInput, require
 
-from ..settings.config import NetworkConfig
+from ..settings.network_config import NetworkConfig
 from .inputs import Encoder, Inputs, make_encoder
 
 POLICY = "policy"  # the branch of the parameters that acts

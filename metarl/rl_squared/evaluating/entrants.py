@@ -19,7 +19,7 @@ from metarl.errors import InvalidInput, require, unknown_name
 
 from ..agent.agent import TrainedAgent, make_trial
 from ..agent.agent_files import agent_names, load
-from ..settings.config import WorldConfig
+from ..settings.world_config import WorldConfig
 
 _BUDGET = ("episodes", "trial_steps")
 

@@ -17,102 +17,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from metarl import classical_agents, rl_baselines
-from metarl.environments import (
-    Agent,
-    Played,
-    Trial,
-    play_in_chunks,
-    play_on_host,
-)
+from metarl.environments import Agent, Trial
 from metarl.errors import InvalidInput, require
-from metarl.statistics import Mean, mean_interval, ratio_interval
 
 from ..agent.agent import TrainedAgent
-from ..settings.config import WorldConfig
+from ..settings.world_config import WorldConfig
 from .entrants import Entrant, find_entrants, find_trial
+from .scores import ORACLE, RANDOM, Evaluation, score_of
+from .stage import TOGETHER, Stage
 from .within_task import FromScratchPlan, WithinTask, compare_within_task
 
 DEFAULT_TASKS = 1_000
-RANDOM, ORACLE = "random", "oracle"  # the yardsticks
-TOGETHER = 10_000  # tasks that are played at a time, by agents that remember little
-
-
-@dataclass(frozen=True)
-class AgentScore:
-    """What one agent is worth.
-
-    Attributes:
-      totals: the return of a trial in each task [N], for differences of one's own.
-      returns: their mean.
-      per_episode: the mean return of each episode of a trial [E]; where trials have a budget of
-        steps, over those that came so far.
-      normalised: 0 is random, 1 who knows the task; None where nobody can know it.
-      greedy: the return with the likeliest actions instead of sampled ones; learnt agents only.
-      difference: to the first agent, paired by task; None for that itself.
-      learnt: whether it was trained here.
-      teacher: whom it imitated before it was reinforced, if it did.
-    """
-
-    totals: np.ndarray = dataclasses.field(repr=False, compare=False)
-    returns: Mean
-    per_episode: tuple[float, ...]
-    normalised: Mean | None = None
-    greedy: Mean | None = None
-    difference: Mean | None = None
-    learnt: bool = False
-    teacher: str | None = None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Agents in the same test tasks.
-
-    Attributes:
-      environment: its name, settings and the budget of a trial.
-      tasks: N.
-      seed: of tasks and luck.
-      agents: by the texts they were named with, in that order.
-      yardsticks: "random" and, where it can be had, "oracle".
-      within_task: return against episodes within a task, if there are learners from scratch.
-    """
-
-    environment: Mapping[str, Any]
-    tasks: int
-    seed: int
-    agents: Mapping[str, AgentScore]
-    yardsticks: Mapping[str, AgentScore]
-    within_task: WithinTask | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the document of `metarl evaluate --json`; infinite bounds become null there."""
-        first = next(iter(self.agents))
-        differences = {
-            text: score.difference._asdict()
-            for text, score in {**self.yardsticks, **self.agents}.items()
-            if score.difference is not None
-        }
-        document = {
-            "environment": dict(self.environment),
-            "tasks": self.tasks,
-            "agents": {text: _score_json(score) for text, score in self.agents.items()},
-            "seed": self.seed,
-            "yardsticks": {text: _score_json(score) for text, score in self.yardsticks.items()},
-            "differences": {"to": first, "agents": differences},
-            "warm_started": {
-                text: score.teacher for text, score in self.agents.items() if score.teacher
-            },
-        }
-        if self.within_task is not None:
-            document["from_scratch"] = self.within_task.to_json()
-        return document
 
 
 def evaluate(
@@ -154,7 +74,7 @@ def evaluate(
         plan.trial(trial)  # refuses what cannot be compared, before anything is played
         entrants = [_tuned(entrant, trial, plan, say) for entrant in entrants]
     playing = {entrant.text: (entrant, entrant.make(trial)) for entrant in entrants}
-    stage = _Stage(trial, tasks, seed, say)
+    stage = Stage(trial, tasks, seed, say)
     yardsticks = {name: stage.play(name, agent) for name, agent in _yardsticks(trial).items()}
     plays = {
         text: yardsticks[text]
@@ -168,14 +88,14 @@ def evaluate(
         greedy = None
         if entrant.trained is not None:
             greedy = stage.play(f"{text}, greedily", entrant.make(trial, greedy=True))
-        scores[text] = _score(entrant, plays[text], greedy, first, yardsticks)
+        scores[text] = score_of(entrant, plays[text], greedy, first, yardsticks)
     return Evaluation(
         environment=describe_trial(trial),
         tasks=tasks,
         seed=seed,
         agents=scores,
         yardsticks={
-            name: _score(Entrant(name), played, None, first, yardsticks)
+            name: score_of(Entrant(name), played, None, first, yardsticks)
             for name, played in yardsticks.items()
         },
         within_task=_within_task(entrants, trial, plan, seed, say),
@@ -221,88 +141,9 @@ def _within_task(
     )
 
 
-class _Play(NamedTuple):
-    """What came of N trials, no larger than it must be."""
-
-    totals: np.ndarray  # [N]
-    per_episode: tuple[float, ...]  # [E]
-
-
-class _Stage(NamedTuple):
-    """Where all agents are played."""
-
-    trial: Trial
-    tasks: int
-    seed: int
-    say: Callable[[str], None]
-
-    def play(self, text: str, agent: Agent, together: int = TOGETHER) -> _Play:
-        """Plays one agent, chunk by chunk; of each chunk the totals and sums are kept."""
-        self.say(f"{text}: {self.tasks:,} tasks")
-        totals, sums, begun = [], 0.0, 0
-        for played in self._chunks(agent, together):
-            returns = np.asarray(played.returns, np.float64)  # [n, E]
-            totals.append(returns.sum(axis=1))
-            sums, begun = sums + returns.sum(axis=0), begun + (played.lengths > 0).sum(axis=0)
-        every_total, reached = np.concatenate(totals), np.asarray(begun) > 0
-        require(
-            bool(np.isfinite(every_total).all()),
-            f"{text}: its return in test task {int(np.argmin(np.isfinite(every_total)))} is not "
-            "finite; the environment gives rewards or observations that are NaN or infinite.",
-        )
-        means = np.asarray(sums)[reached] / np.asarray(begun)[reached]
-        return _Play(every_total, tuple(means.tolist()))
-
-    def _chunks(self, agent: Agent, together: int) -> Iterable[Played]:
-        if self.trial.environment.on_host:
-            return [play_on_host(agent, self.trial, self.seed, self.tasks, "test")]
-        return play_in_chunks(agent, self.trial, self.seed, self.tasks, "test", together)
-
-
 def _yardsticks(trial: Trial) -> dict[str, Agent]:
     """Returns the agents that know nothing and everything, as far as there are such."""
     found = {RANDOM: classical_agents.make(RANDOM, trial)}
     with contextlib.suppress(InvalidInput):  # there is none for this family
         found[ORACLE] = classical_agents.make(ORACLE, trial)
     return found
-
-
-def _score(
-    entrant: Entrant,
-    played: _Play,
-    greedy: _Play | None,
-    first: _Play,
-    yardsticks: Mapping[str, _Play],
-) -> AgentScore:
-    return AgentScore(
-        totals=played.totals,
-        returns=mean_interval(played.totals),
-        per_episode=played.per_episode,
-        normalised=_normalised(played, yardsticks),
-        greedy=None if greedy is None else mean_interval(greedy.totals),
-        difference=None if played is first else mean_interval(played.totals - first.totals),
-        learnt=entrant.trained is not None,
-        teacher=entrant.teacher,
-    )
-
-
-def _normalised(played: _Play, yardsticks: Mapping[str, _Play]) -> Mean | None:
-    """Returns (R - random) / (oracle - random); None if there is no oracle, or nothing to know."""
-    if ORACLE not in yardsticks:
-        return None
-    random = yardsticks[RANDOM].totals
-    span = yardsticks[ORACLE].totals - random
-    if np.mean(span) <= 0:
-        return None
-    return ratio_interval(played.totals - random, span)
-
-
-def _score_json(score: AgentScore) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "return": score.returns._asdict(),
-        "normalised": None if score.normalised is None else score.normalised._asdict(),
-        "per_episode": list(score.per_episode),
-    }
-    if score.greedy is not None:
-        document["greedy_actions"] = {"return": score.greedy._asdict()}
-    return document

@@ -26,7 +26,8 @@ from metarl.runs import (
 
 from ..agent.agent import TrainedAgent
 from ..agent.agent_files import AGENT_FILE, load, save
-from ..settings.config import STACKED, NetworkConfig, TrainConfig, train_config
+from ..settings.config import TrainConfig, train_config
+from ..settings.network_config import STACKED, NetworkConfig
 from .metrics import describe
 from .train_job import TrainJob
 from .train_state import TrainState

@@ -25,7 +25,9 @@ from metarl.classical_agents import PaperTable, read_table
 from metarl.errors import InvalidInput, require, unknown_name
 from metarl.reading import MOST_SETTINGS, read_json_object
 
-from ..settings.config import TrainConfig, WorldConfig, preset, train_config
+from ..settings.config import TrainConfig, train_config
+from ..settings.presets import preset
+from ..settings.world_config import WorldConfig
 
 FILE = "training.json"
 

@@ -23,7 +23,7 @@ from metarl.rl_squared import (
 )
 from metarl.rl_squared.agent.network import fit_to
 from metarl.rl_squared.learning.training import _acting_network
-from metarl.rl_squared.settings.config import CORES
+from metarl.rl_squared.settings.network_config import CORES
 from metarl.runs import SilentProgress
 
 BANDIT = WorldConfig(arms=2, episodes=5)

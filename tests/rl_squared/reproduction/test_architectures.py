@@ -27,7 +27,7 @@ from metarl.rl_squared.reproduction.architecture_report import (
     write_architectures,
 )
 from metarl.rl_squared.reproduction.architectures import Rate, _Work, measure_rates
-from metarl.rl_squared.settings.config import CORES
+from metarl.rl_squared.settings.network_config import CORES
 from metarl.runs import RunDirectory, SilentProgress, experiment_folder
 
 
