@@ -21,7 +21,7 @@ from metarl.reporting import (
     write_file,
 )
 from metarl.runs import RunDirectory
-from metarl.statistics import bootstrap_interval, extended_mean
+from metarl.statistics import bootstrap_interval, extended_mean, fewest_runs
 
 from ..reports.tables import read_mean, world_text
 
@@ -98,7 +98,7 @@ def architecture_table(document: Mapping[str, Any]) -> Table:
     seeds, tries = (len(next(iter(document[part].values()))) for part in ("runs", "tuning"))
     over = "test tasks, of one training" if seeds == 1 else f"{seeds} trainings each"
     notes = [
-        f"Intervals: 95 %, over {over}.",
+        f"Intervals: 95 %, over {over}; none over fewer than {fewest_runs()}.",
         "Steps a second: acting and learning, warm, measured before the trainings.",
         f"Learning rate: the best of {tries} on validation tasks, with the first seed.",
     ]
