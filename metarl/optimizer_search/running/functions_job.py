@@ -50,10 +50,6 @@ class FunctionsJob:
 
     def __init__(self, config: FunctionsConfig):
         """Raises InvalidInput when the space cannot be enumerated."""
-        require(
-            config.budget >= 1,
-            f"--budget is a number of rules, 1 or more; received {config.budget}.",
-        )
         self.config = config
         self.grammar = Grammar(config.space, config.depth)
         self._probes = Probes(Interpreter(self.grammar))

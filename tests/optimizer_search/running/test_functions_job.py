@@ -61,17 +61,17 @@ def test_a_budget_ends_a_space_that_is_too_large_and_that_is_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    ("settings", "message"),
     [
-        (FunctionsConfig("sing"), "sign"),
-        (FunctionsConfig(depth=5), "1, 2, 3 or 4 groups, not 5"),
-        (FunctionsConfig(budget=0), "1 or more; received 0"),
-        (FunctionsConfig(max_size=0), "1 or more; received 0"),
+        ({"space": "sing"}, "sign"),
+        ({"depth": 5}, "depth is 5; it must be from 1 to 4"),
+        ({"budget": 0}, "budget is 0; it must be at least 1"),
+        ({"max_size": 0}, "max_size is 0; it must be at least 1"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused_before_anything_is_written(
-    tmp_path, config, message
+    tmp_path, settings, message
 ):
     with pytest.raises(InvalidInput, match=message):
-        begin_functions(config, tmp_path / "run")
+        begin_functions(FunctionsConfig(**settings), tmp_path / "run")
     assert not (tmp_path / "run").exists()
