@@ -8,7 +8,7 @@ around the line of no difference.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def interval_chart(
       x_label: the horizontal axis in words, with the unit.
       reference: where the line stands; None for no line.
       description: for those who cannot see it; made from the labels if empty.
-      x_scale: "linear", or "log" for ratios, all above zero.
+      x_scale: "linear", or "log" for ratios; a bound of zero is as far off there as an infinite one.
 
     Returns:
       The drawing; intervals that exclude the reference have a filled dot and a hue, the others are
@@ -118,6 +118,8 @@ def interval_chart(
         len(labels) == len(intervals) > 0,
         f"A chart needs one interval per label; received {len(labels)} and {len(intervals)}.",
     )
+    if x_scale == "log":
+        intervals = [_beyond_zero(interval) for interval in intervals]
     figure, axes = new_figure(height=0.24 * len(labels) + 0.8)
     if reference is not None:
         axes.axvline(reference, color=INK, alpha=FAINT, linewidth=0.9, linestyle=(0, (4, 2)))
@@ -132,6 +134,17 @@ def interval_chart(
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     return Drawing(figure, description or f"{x_label}: {', '.join(labels)}.")
+
+
+class _Interval(NamedTuple):
+    estimate: float
+    low: float
+    high: float
+
+
+def _beyond_zero(ratio: IntervalLike) -> _Interval:
+    """Returns a ratio with what is not above zero, and so on no logarithmic axis, as -inf."""
+    return _Interval(*(number if number > 0 else -np.inf for number in _numbers(ratio)))
 
 
 def _finite_range(

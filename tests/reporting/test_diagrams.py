@@ -125,6 +125,15 @@ def test_ratios_stand_on_a_logarithmic_axis_as_far_to_either_side():
     assert axes.get_xscale() == "log"
 
 
+def test_a_ratio_of_which_nothing_is_known_runs_from_edge_to_edge():
+    intervals = [Interval(1.2, 0.0, np.inf), Interval(0.9, 0.8, 1.0)]
+    drawing = interval_chart(["few seeds", "many"], intervals, "ratio", 1.0, x_scale="log")
+    (axes,) = drawing.figure.axes
+    assert axes.get_xlim()[0] > 0.7 and axes.get_xlim()[1] < 1.3
+    markers = [line.get_marker() for line in axes.lines]
+    assert "<" in markers and ">" in markers
+
+
 def test_a_short_logarithmic_axis_has_several_plain_numbers_to_read_it_by():
     intervals = [Interval(1.18, 1.13, 1.22), Interval(0.97, 0.95, 1.01)]
     drawing = interval_chart(["worse", "alike"], intervals, "ratio", 1.0, x_scale="log")
