@@ -21,6 +21,7 @@ from metarl.errors import InvalidInput, require, unknown_name
 
 Kind = TypeVar("Kind")
 
+_MOST_LISTED = 50  # names of a module that a message shows
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
 _SCRIPT = (
     " A module is imported here, not run: what it does as a script (parsing arguments, training, "
@@ -53,6 +54,8 @@ def find_own(kind: str, name: str, expected: type) -> Any:
         if not known.startswith("_")
         and (isinstance(value, expected) or getattr(value, "__module__", None) == module_name)
     ]
+    if not 0 < len(own) <= _MOST_LISTED:  # a library, not a module of the user's
+        raise InvalidInput(f"Module {module_name!r} has nothing called {attribute!r}.")
     raise unknown_name(f"factory of module {module_name}", attribute, own)
 
 

@@ -134,3 +134,9 @@ def test_a_class_is_named_as_a_user_imports_it(module):
     assert refusal(f"{name}:number").endswith(
         "number(learning_rate) gave float; it must give an optax.GradientTransformation."
     )
+
+
+@pytest.mark.parametrize("name", ["optax:nothing", "numpy:nothing"])
+def test_of_a_library_without_that_name_no_list_is_shown(name):
+    module, _, attribute = name.partition(":")
+    assert refusal(name) == f"Module {module!r} has nothing called {attribute!r}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
@@ -18,13 +17,14 @@ def check_output(path: Path | None, force: bool, *, beside: tuple[str, ...] = ()
       beside: endings of files that are written beside it, in place of its own.
 
     Raises:
-      InvalidInput: something is there already.
-      FileNotFoundError: its folder is not there.
+      InvalidInput: something is there already, or its folder is not.
     """
     if path is None:
         return
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    require(
+        path.parent.is_dir(),
+        f"--output {str(path)!r}: there is no folder {str(path.parent)!r}. Make it, or name another.",
+    )
     for place in (path, *(path.with_name(path.stem + ending) for ending in beside)):
         require(not place.is_dir(), f"--output {str(place)!r} is a directory; name a file in it.")
         require(

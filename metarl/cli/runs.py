@@ -79,7 +79,7 @@ def _check(arguments: Arguments) -> None:
     )
     require(
         action != "diff" or len(arguments.dirs) == 2,
-        f"`metarl runs diff` takes two runs, not {len(arguments.dirs)}.",
+        f"`metarl runs diff RUN OTHER` takes two runs, not {len(arguments.dirs)}.",
     )
 
 

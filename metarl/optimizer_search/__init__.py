@@ -8,12 +8,12 @@ Its wings, in the order of the data's flow; each looks only at those above it:
 
     settings      The settings of a search and of a comparison, as frozen dataclasses; nothing here imports jax.
     training      One network, one optimizer, a number of steps; and the seeds they are drawn from.
-    screening     Cheap tests that a rule passes before it is trained: what it does to random probes.
+    screening     Filters, cheap tests that a rule passes before it is trained: what it does to random probes.
     judging       What a rule is worth: the compiled program, its judges, their rewards, and who runs it.
     journal       Every verdict on disk, under the hash of all that it depends on.
     workers       Judging on the workers of a Ray cluster, to the same bits.
     strategies    How rules are proposed, behind one ask / tell contract.
-    searching     One generation after another: ask, sort, train, reward, remember, tell.
+    searching     One generation after another: ask, sort (filter, drop repeats), train, reward, remember, tell.
     selecting     From the many rules of a search to the few that are claimed.
     comparing     Equal tuning for everybody, fresh seeds, and what the differences amount to.
     reports       Documents, tables, charts and pages of what was run.

@@ -8,7 +8,7 @@ Its wings; each looks only at those above it:
 
     settings      Settings of a training, as frozen dataclasses; nothing here imports jax.
     agent         Inputs, network, the hidden state that lasts for one trial, and the files of an agent.
-    learning      Whole trials, imitation and reinforcement, over devices, as a job that resumes.
+    learning      Whole trials, each from a fresh hidden state, imitation and reinforcement, as a job that resumes.
     evaluating    Agents beside their rivals on the same tasks with the same luck.
     reports       Pages, tables, learning curves, and pictures of what an agent does.
     measuring     What a step of training costs, and how it scales with devices.

@@ -58,7 +58,9 @@ def find_runs(place: Path, *, nested: bool = False) -> list[Path]:
     Raises:
       InvalidInput: there is no such folder.
     """
-    require(place.is_dir(), f"{str(place)!r} is no folder. Give a run, or a folder of runs.")
+    require(
+        place.is_dir(), f"There is no folder {str(place)!r} here. Give a run, or a folder of runs."
+    )
     tops = [place] if (place / "run.json").is_file() else list(_inside(place))
     inner = [run for top in tops for run in _inside(top)] if nested else []
     return sorted([*tops, *inner])

@@ -258,4 +258,5 @@ def resolve(text_or_name: str) -> Rule:
             raise
         nearest = nearest_name(name, (*NAMED_RULES, *OPERANDS))
         hint = f"Did you mean {nearest!r}?" if nearest else f"Named: {', '.join(NAMED_RULES)}."
-        raise InvalidInput(f"Unknown rule {name[:100]!r}. {hint}") from error
+        accepted = "A rule is a name or a formula such as adam * exp(m)."
+        raise InvalidInput(f"Unknown rule {name[:100]!r}. {hint} {accepted}") from error

@@ -160,7 +160,10 @@ def test_a_forged_result_is_refused_in_words(capsys, run_directory, result):
 def test_a_file_that_cannot_be_written_is_named_as_it_was_typed(capsys, tmp_path):
     path = tmp_path / "missing" / "rule.py"
     message = refused(capsys, "powersign", "--to", "optax", "-o", str(path))
-    assert message == f"metarl: error: No such file or directory: {path}\n"
+    assert message == (
+        f"metarl: error: --output {str(path)!r}: there is no folder {str(path.parent)!r}. "
+        "Make it, or name another.\n"
+    )
 
 
 def test_a_file_that_is_there_is_replaced_only_when_told(capsys, tmp_path):
@@ -188,7 +191,7 @@ def test_no_verb_replaces_the_file_at_output_unasked(capsys, tmp_path, words):
     assert main([*words, "-o", str(path)]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main([*words, "-o", str(tmp_path / "missing" / "file")]) == 2
-    assert "No such file or directory" in capsys.readouterr().err
+    assert "there is no folder" in capsys.readouterr().err
     assert [*tmp_path.iterdir()] == [path]
 
 

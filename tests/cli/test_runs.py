@@ -53,7 +53,7 @@ def test_runs_are_listed_as_a_table_and_as_json(elsewhere, capsys):
 def test_a_folder_without_runs_is_an_empty_table_and_none_is_refused(elsewhere, capsys):
     (elsewhere / "empty").mkdir()
     assert "0 runs" in printed(["runs", "list", "empty"], capsys)
-    assert "'runs' is no folder" in refusal(["runs", "list"], capsys)
+    assert "There is no folder 'runs' here" in refusal(["runs", "list"], capsys)
 
 
 def test_a_damaged_run_is_listed_with_what_is_wrong(elsewhere, capsys):

@@ -126,7 +126,7 @@ def test_runs_are_found_in_a_folder_in_themselves_and_in_each_other(new_run, tmp
     assert found == ["a", "b"]
     assert find_runs(tmp_path / "a") == [tmp_path / "a"]
     assert find_runs(tmp_path / "a", nested=True) == [tmp_path / "a", tmp_path / "a" / "inner"]
-    with pytest.raises(InvalidInput, match=r"nowhere' is no folder. Give a run, or a folder of"):
+    with pytest.raises(InvalidInput, match=r"nowhere' here. Give a run, or a folder of"):
         find_runs(tmp_path / "nowhere")
 
 

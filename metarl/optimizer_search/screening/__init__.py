@@ -1,1 +1,1 @@
-"""Cheap tests that a rule passes before it is trained: what it does to random probes."""
+"""Filters, cheap tests that a rule passes before it is trained: what it does to random probes."""

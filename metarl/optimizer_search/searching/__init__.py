@@ -1,1 +1,1 @@
-"""One generation after another: ask, sort, train, reward, remember, tell."""
+"""One generation after another: ask, sort (filter, drop repeats), train, reward, remember, tell."""

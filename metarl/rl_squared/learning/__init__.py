@@ -1,1 +1,1 @@
-"""Whole trials, imitation and reinforcement, over devices, as a job that resumes."""
+"""Whole trials, each from a fresh hidden state, imitation and reinforcement, as a job that resumes."""
