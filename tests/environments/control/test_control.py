@@ -156,6 +156,7 @@ def test_constants_that_are_shown_stand_behind_the_observation_and_change_nothin
     hidden, shown = (load(name, physics_range=1.0, show_physics=show) for show in (False, True))
     task = hidden.sample_task(jax.random.key(0))
     action = jnp.asarray(hidden.action_space.sample())
+    assert hidden.task_features is not None and hidden.observation_space.shape is not None
     constants = hidden.task_features(task)
     size = hidden.observation_space.shape[0]
     for key in (1, 2):

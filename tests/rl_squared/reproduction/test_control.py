@@ -95,8 +95,8 @@ def test_who_sees_the_physics_is_compared_task_by_task(untrained, tmp_path):
     differences = alone.agents[seeing].totals - found.agents[blind].totals
     assert document["differences"]["agents"]["seeing"] == mean_interval(differences)._asdict()
     # The same tasks: who does nothing clever in them has the same luck.
-    random = [one.yardsticks["random"].totals for one in (found, alone)]
-    np.testing.assert_allclose(*random)
+    one, other = (where.yardsticks["random"].totals for where in (found, alone))
+    np.testing.assert_allclose(one, other)
     (row,) = (row for row in evaluation_table(document).rows if row["agent"] == "seeing")
     assert row["difference"].mean == pytest.approx(differences.mean())
 
