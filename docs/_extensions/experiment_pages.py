@@ -45,6 +45,14 @@ def _page(readme: Path, name: str) -> tuple[str, dict[str, str | bytes]]:
     return f"{text.rstrip()}\n\n---\n\n{where} [All experiments]({back}index.md)\n", figures
 
 
+def _from_index(found: re.Match) -> str:
+    """Returns a link of the list of experiments as the site has it: to a page of docs/, or of an experiment."""
+    target = found[3].removesuffix("/README.md")
+    if target.startswith("../docs/"):
+        return f"[{found[2]}]({target.replace('../docs/', '../', 1)})"
+    return f"[{found[2]}]({target.removesuffix('.md')}.md)"
+
+
 def _index(text: str, names: list[str]) -> str:
     """Returns the list of experiments with a link from each row to its page."""
     lines = []
@@ -53,5 +61,5 @@ def _index(text: str, names: list[str]) -> str:
         if row and row[1].rstrip("/") in names:
             name = row[1].rstrip("/")
             line = line.replace(f"`{row[1]}`", f"[`{name}`]({name}.md)", 1)
-        lines.append(line)
+        lines.append(_LINK.sub(_from_index, line))
     return "\n".join([*lines, "", "```{toctree}", ":hidden:", "", *names, "```", ""])
