@@ -21,13 +21,14 @@ from metarl.errors import require
 from metarl.reading import read_json_object
 from metarl.reporting import Column, Table, write_csv, write_json
 from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr
-from metarl.update_rules import Grammar, Interpreter
+from metarl.update_rules import LANGUAGE, Grammar, Interpreter
 
 from ..screening.enumeration import Enumeration
 from ..screening.filters import Verdict, screen
 from ..screening.probes import Probes
 from ..settings.config import from_dict, to_dict
 from ..settings.functions_config import FunctionsConfig
+from ..settings.language import require_same_language
 
 JOB = "enumerate"
 FUNCTIONS, RESULT = "functions.csv", "result.json"
@@ -84,11 +85,16 @@ class FunctionsJob:
         """Returns the state as arrays."""
         arrays = {f"enumeration|{name}": x for name, x in state.enumeration.to_arrays().items()}
         tokens, sizes, verdicts = self.functions(state)
-        return {**arrays, "tokens": tokens, "sizes": sizes, "verdicts": verdicts}, {}
+        arrays |= {"tokens": tokens, "sizes": sizes, "verdicts": verdicts}
+        return arrays, {"language": LANGUAGE["version"]}
 
     def load(self, arrays: dict[str, np.ndarray], meta: Any) -> FunctionsState:
-        """Inverse of `save`."""
-        del meta
+        """Inverse of `save`.
+
+        Raises:
+          InvalidInput: it was saved in another version of the rule language, in which rules are other functions.
+        """
+        require_same_language(meta, "The checkpoint of this enumeration")
         state = self.init()
         prefix = "enumeration|"
         state.enumeration.restore(
@@ -186,6 +192,7 @@ def _summary(job: FunctionsJob, state: FunctionsState) -> dict[str, Any]:
     return {
         "space": job.config.space,
         "depth": job.config.depth,
+        "language": dict(LANGUAGE),
         "tried": state.enumeration.tried,
         "sequences": job.grammar.size,
         "functions": len(sizes),

@@ -77,9 +77,7 @@ def trainable_functions(grammar: Grammar, config: SearchConfig) -> Iterator[np.n
     """
     free = Grammar(grammar.space, grammar.depth)
     probes = Probes(Interpreter(free))
-    enumeration = Enumeration(
-        free, probes
-    )  # checks the space at once, not when the first rule is asked for
+    enumeration = Enumeration(free, probes)  # here, so that the space is checked at once
 
     def rules() -> Iterator[np.ndarray]:
         for found in enumeration:

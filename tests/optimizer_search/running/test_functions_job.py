@@ -60,6 +60,14 @@ def test_a_budget_ends_a_space_that_is_too_large_and_that_is_said(tmp_path):
     assert document["rules"][0]["rule"] == "g"
 
 
+def test_a_checkpoint_of_another_rule_language_is_refused():
+    job = functions_job.FunctionsJob(FunctionsConfig("sign", 1))
+    arrays, meta = job.save(job.init())
+    assert job.load(arrays, meta).enumeration.tried == 0
+    with pytest.raises(InvalidInput, match="of this enumeration is of version 1 of the rule lang"):
+        job.load(arrays, meta | {"language": 1})
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
