@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from metarl.statistics import interval_from_json
+from metarl.statistics import Interval, fewest_runs, interval_from_json
 
 from .result import SearchResult
 
@@ -30,13 +31,22 @@ def _sentence(name: str, entry: dict[str, Any], compared: dict[str, Any]) -> str
     adam = interval_from_json(compared["entries"]["adam"]["final_loss"])
     assert difference is not None and loss is not None and adam is not None
     said = "no clear difference to" if entry["verdict"] == "unclear" else f"{entry['verdict']} than"
-    if ratio is None:
-        stands = (
-            f"difference {difference.estimate:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+    over = f"over {compared['report_seeds']} fresh seeds"
+    if compared["report_seeds"] < fewest_runs():
+        said, over = (
+            "no verdict beside",
+            f"{over}, too few for an interval (at least {fewest_runs()})",
         )
-    else:
-        stands = f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] times as high"
-    return (
-        f"{name}: {said} tuned Adam; test loss {loss.estimate:.4g} to Adam's {adam.estimate:.4g}, {stands} over "
-        f"{compared['report_seeds']} fresh seeds."
+    stands = (
+        f"difference {_number(difference, '+.4f')}"
+        if ratio is None
+        else f"{_number(ratio, '.3f')} times as high"
     )
+    return f"{name}: {said} tuned Adam; test loss {loss.estimate:.4g} to Adam's {adam.estimate:.4g}, {stands} {over}."
+
+
+def _number(interval: Interval, form: str) -> str:
+    """Returns an estimate with its bounds, or alone where there are none."""
+    if not math.isfinite(interval.high):
+        return f"{interval.estimate:{form}}"
+    return f"{interval.estimate:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
