@@ -14,6 +14,7 @@ from metarl.reading import Count
 from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig
 
 from .machine import Machine
+from .output_file import check_output_folder
 
 _OF_SEARCH = {
     "ratio_to_fixed_adam": "rules through the interpreter over hard-coded Adam, same steps",
@@ -71,6 +72,8 @@ class Arguments:
     accelerator they are forced CPU devices, more than cores if need be."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = None
     """Scaling: also write the document, a table as CSV and a figure into this directory."""
+    force: bool = False
+    """Replace what is at --output."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
@@ -78,6 +81,7 @@ class Arguments:
 
 def run(arguments: Arguments) -> dict[str, Any]:
     """Measures and returns the figures."""
+    check_output_folder(arguments.output, arguments.force)
     if arguments.what == "scaling":
         return _scaling(arguments)
     arguments.machine.start()

@@ -1,4 +1,4 @@
-"""Files that a user names by `--output`: looked at before the work begins, and never replaced unasked."""
+"""What a user names by `--output`: looked at before the work begins, and never replaced unasked."""
 
 from __future__ import annotations
 
@@ -31,3 +31,29 @@ def check_output(path: Path | None, force: bool, *, beside: tuple[str, ...] = ()
             force or not os.path.lexists(place),
             f"{str(place)!r} exists already. Name another file, or give --force to replace it.",
         )
+
+
+def check_output_folder(path: Path | None, force: bool) -> None:
+    """Looks at a folder that several files are to be written into.
+
+    Args:
+      path: what --output names; it is made if need be; None is nothing to be written.
+      force: whether --force was given: files that are there may be replaced.
+
+    Raises:
+      InvalidInput: it holds something already, it is a file, or there is no folder to make it in.
+    """
+    if path is None:
+        return
+    require(
+        path.parent.is_dir(),
+        f"--output {str(path)!r}: there is no folder {str(path.parent)!r}. Make it, or name another.",
+    )
+    require(
+        path.is_dir() or not os.path.lexists(path),
+        f"--output {str(path)!r} is a file; name a folder.",
+    )
+    require(
+        force or not path.is_dir() or not any(path.iterdir()),
+        f"--output {str(path)!r} holds files already. Name another folder, or give --force to replace them.",
+    )

@@ -26,7 +26,7 @@ class Arguments:
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """The GIF; trial.gif in the run if not given, or here for an agent that is no run."""
     force: bool = False
-    """Replace what is at --output."""
+    """Replace a GIF that is there already."""
     split: Literal["train", "validation", "test"] = "test"
     """Of the task."""
     seed: Seed = 0
@@ -53,6 +53,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
         seed=arguments.seed,
         greedy=arguments.greedy,
         episodes=arguments.episodes,
+        force=arguments.force,
     )
 
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from metarl.cli import main
+from metarl.cli import bench, main
 from metarl.runs import RunDirectory
 from metarl.update_rules import Rule, parse
 
@@ -193,6 +193,22 @@ def test_no_verb_replaces_the_file_at_output_unasked(capsys, tmp_path, words):
     assert main([*words, "-o", str(tmp_path / "missing" / "file")]) == 2
     assert "there is no folder" in capsys.readouterr().err
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_folder_that_holds_something_is_written_into_only_when_told(
+    capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(bench, "_scaling", lambda arguments: {"would": "measure"})
+    monkeypatch.setattr(bench, "show", lambda document: None)
+    (tmp_path / "mine.csv").write_text("mine")
+    words = ("bench", "scaling", "-o")
+    assert main([*words, str(tmp_path)]) == 2
+    assert "holds files already. Name another folder, or give --force" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "mine.csv")]) == 2
+    assert "is a file; name a folder" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "missing" / "folder")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "new")]) == main([*words, str(tmp_path), "--force"]) == 0
 
 
 def test_json_that_was_exported_is_exported_again(capsys, tmp_path):

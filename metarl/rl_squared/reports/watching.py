@@ -32,6 +32,7 @@ def watch(
     seed: int = 0,
     greedy: bool = False,
     episodes: int = 2,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Writes an animation of a trained agent's trial.
 
@@ -42,19 +43,20 @@ def watch(
       seed: of the task and of luck.
       greedy: take the likeliest action instead of sampling.
       episodes: how many of the trial are shown, from the first.
+      force: whether a file that is there already may be replaced.
 
     Returns:
       "animation", the path; "episodes", of each "return", "length" and "terminated".
 
     Raises:
       InvalidInput: there is no such agent, its environment cannot be drawn, or `output` is no
-        place for a GIF.
+        place for a GIF or is there already.
       OSError: it could not be written.
     """
     agent = load_agent(run_or_name)
     trial = agent.trial
     _require_views(trial.environment)
-    place = _checked_output(output, run_or_name)
+    place = _checked_output(output, run_or_name, force)
     require(0 <= seed < 2**32, f"seed is {seed}; it must be from 0 to 4294967295.")
     require(episodes >= 1, f"--episodes is {episodes}; it must be at least 1.")
     task_key, key = jax.random.split(jax.random.key(seed))
@@ -114,7 +116,7 @@ def _require_views(environment: Environment) -> None:
     )
 
 
-def _checked_output(output: str | Path | None, run_or_name: str | Path) -> Path:
+def _checked_output(output: str | Path | None, run_or_name: str | Path, force: bool) -> Path:
     """Returns where the animation goes; refuses what cannot be written before anything is played."""
     beside = Path(run_or_name).expanduser()
     folder = beside if beside.is_dir() else Path()
@@ -130,5 +132,9 @@ def _checked_output(output: str | Path | None, run_or_name: str | Path) -> Path:
     require(
         os.access(place.parent, os.W_OK),
         f"--output {str(place)!r}: directory {str(place.parent)!r} cannot be written to.",
+    )
+    require(
+        force or not os.path.lexists(place),
+        f"{str(place)!r} exists already. Name another file, or give --force to replace it.",
     )
     return place

@@ -112,6 +112,17 @@ def test_watch_on_the_command_line_tells_the_episodes_it_shows(tmp_path, capsys,
         assert gif.n_frames == episode["length"]  # type: ignore[attr-defined]
 
 
+def test_an_animation_is_replaced_by_force_alone(tmp_path, monkeypatch, write_agent):
+    agent = write_agent()
+    monkeypatch.chdir(tmp_path)  # where an agent that is no run leaves its animation
+    (tmp_path / "trial.gif").write_bytes(b"mine")
+    with pytest.raises(InvalidInput, match=r"'trial.gif' exists already. .* give --force"):
+        watch(agent)
+    assert (tmp_path / "trial.gif").read_bytes() == b"mine"
+    assert main(["watch", str(agent), "--episodes", "1", "--force", "--json"]) == 0
+    assert (tmp_path / "trial.gif").read_bytes() != b"mine"
+
+
 def test_no_episode_at_all_is_refused(tmp_path, write_agent):
     with pytest.raises(InvalidInput, match="--episodes is 0; it must be at least 1"):
         watch(write_agent(), tmp_path / "trial.gif", episodes=0)
