@@ -16,6 +16,8 @@ from jax.scipy.special import xlog1py, xlogy
 
 from .beta_sampling import sample_beta
 
+_NEAREST = 2.0**-24  # the largest number below 1 in float32 is 1 - 2⁻²⁴
+
 
 class BetaArms(NamedTuple):
     """Independent Beta(successes, failures) over the means of Bernoulli rewards.
@@ -47,8 +49,12 @@ class BetaArms(NamedTuple):
         return sample_beta(key, self.successes, self.failures)
 
     def log_density(self, means: jax.Array) -> jax.Array:
-        """Returns the logarithm of the joint posterior density at `means` [K], up to a constant."""
-        return jnp.sum(xlogy(self.successes - 1, means) + xlog1py(self.failures - 1, -means))
+        """Returns the logarithm of the joint posterior density at `means` [K], up to a constant.
+
+        Means nearer to 0 or 1 than 2⁻²⁴ count as so near: at 0 and 1 it may be infinite.
+        """
+        inside = jnp.clip(means, _NEAREST, 1 - _NEAREST)
+        return jnp.sum(xlogy(self.successes - 1, inside) + xlog1py(self.failures - 1, -inside))
 
 
 class NormalArms(NamedTuple):

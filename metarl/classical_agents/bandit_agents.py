@@ -103,7 +103,7 @@ def optimistic_thompson(samples: int) -> Scoring:
 
 
 def gittins(prior: tuple[float, float], discount: float, pulls: int, ends: bool) -> Scoring:
-    """Takes the arm of the highest Gittins index, from an exact table.
+    """Takes the arm of the highest Gittins index, from a table that is true to 0.001.
 
     score = ν(successes, failures, pulls left), or ν(successes, failures) without an end
 

@@ -15,6 +15,7 @@ from metarl.errors import require
 
 from . import bandit_agents
 from .arm_posteriors import Arms, BetaArms, NormalArms
+from .gittins import whittle_accepts
 from .row import Row, Setting, Value, World
 from .scoring_agent import Scoring, number_of_arms, scoring_agent
 from .yardstick_agents import bandit_oracle, random_agent
@@ -90,6 +91,18 @@ def _gittins(values: Mapping[str, Any], trial: Trial) -> Scoring:
         f"gittins: discount is {discount:g}; without a horizon it must be below 1.",
     )
     return bandit_agents.gittins(_ab(values), discount, trial.length, ends)
+
+
+def _whittle(values: Mapping[str, Any], trial: Trial) -> Scoring:
+    del trial
+    a, b = _ab(values)
+    require(
+        whittle_accepts((a, b)),
+        f"whittle: of the prior Beta({a:g}, {b:g}) the closed form gives indices outside of 0 ... 1; "
+        "a b / (a + b) must be at least 1/4, as for Beta(0.5, 0.5). Take gittins, which is for any "
+        "prior.",
+    )
+    return bandit_agents.whittle(values["discount"])
 
 
 def _bayes_optimal(values: Mapping[str, Any], trial: Trial) -> Scoring:
@@ -184,7 +197,7 @@ _BERNOULLI_ONLY = (
     _row(
         "gittins",
         "bandit",
-        "pulls the arm of the highest Gittins index, from an exact table",
+        "pulls the arm of the highest Gittins index, from a table that is true to 0.001",
         "ν(successes, failures, pulls left)",
         "Gittins (1979), JRSS B 41; Niño-Mora (2011), INFORMS Journal on Computing 23",
         _gittins,
@@ -204,7 +217,7 @@ _BERNOULLI_ONLY = (
         "pulls the arm of the highest approximate Gittins index, in Whittle's closed form",
         "μ + μ (1 - μ) / (n √((2c + 1/n) μ (1 - μ)) + μ - 1/2), c = -ln γ",
         DUAN,
-        lambda values, trial: bandit_agents.whittle(values["discount"]),
+        _whittle,
         _BETA,
         {"discount": Setting(1.0, "γ, the worth of the next reward", low=1e-6, high=1)},
     ),

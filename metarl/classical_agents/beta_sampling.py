@@ -4,6 +4,8 @@
 
 Gamma numbers come from Marsaglia and Tsang's method, where a try is accepted with a probability of
 at least 0.95. All entries are tried at once, and the accepted ones keep their first acceptable try.
+A shape below 1 is served by G_a = G_(a+1) U^(1/a), where the power is kept as its logarithm: of
+Beta(0.003, 0.003) both powers would nearly always be 0 in float32, and so would the ratio.
 
 Reference: Marsaglia, Tsang (2000), "A simple method for generating gamma variables", ACM
 Transactions on Mathematical Software 26.
@@ -24,9 +26,11 @@ def sample_beta(key: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
       b: [...] float32, positive.
 
     Returns:
-      Numbers in [0, 1] [...].
+      Numbers in [0, 1] [...]; those nearer to 0 or 1 than float32 can tell are 0 or 1.
     """
-    gammas = sample_gamma(key, jnp.stack([a, b]))
+    drawn, log_power = _gamma_parts(key, jnp.stack([a, b]))
+    of_larger = jnp.max(log_power, axis=0, keepdims=True)  # relative to it neither can underflow
+    gammas = drawn * jnp.exp(log_power - of_larger)
     return gammas[0] / jnp.maximum(gammas[0] + gammas[1], jnp.finfo(jnp.float32).tiny)
 
 
@@ -34,16 +38,22 @@ def sample_gamma(key: jax.Array, shape: jax.Array) -> jax.Array:
     """Returns draws from Gamma distributions of scale 1.
 
     With d = a - 1/3, x normal and v = (1 + x / sqrt(9 d))³, d v is accepted with probability
-    exp(x²/2 + d - d v + d log v). A shape below 1 is served by G_a = G_(a+1) U^(1/a).
+    exp(x²/2 + d - d v + d log v).
 
     Args:
       key: consumed.
       shape: a [...] float32, positive.
 
     Returns:
-      Positive numbers [...].
+      Positive numbers [...]; 0 where they are smaller than float32 can tell.
     """
-    boost_key, tries_key = jax.random.split(key)
+    drawn, log_power = _gamma_parts(key, shape)
+    return drawn * jnp.exp(log_power)
+
+
+def _gamma_parts(key: jax.Array, shape: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns G and log P [...] with G P of Gamma(shape): P is U^(1/shape) below 1, else 1."""
+    power_key, tries_key = jax.random.split(key)
     small = shape < 1
     d = jnp.where(small, shape + 1, shape) - 1 / 3
     slope = 1 / jnp.sqrt(9 * d)
@@ -62,5 +72,6 @@ def sample_gamma(key: jax.Array, shape: jax.Array) -> jax.Array:
         return jnp.any(loop[1] < 0)
 
     _, drawn = jax.lax.while_loop(unfinished, attempt, (tries_key, jnp.full(d.shape, -1.0)))
-    boost = jax.random.uniform(boost_key, shape.shape) ** (1 / shape)
-    return jnp.where(small, drawn * boost, drawn)
+    # -log U is an exponential number, which unlike U is never 0.
+    log_power = -jax.random.exponential(power_key, shape.shape) / shape
+    return drawn, jnp.where(small, log_power, 0.0)

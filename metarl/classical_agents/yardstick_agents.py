@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from metarl.environments import Agent, Trial, make_agent
+from metarl.environments import Agent, Trial, make_agent, uniform_drawer
 from metarl.errors import InvalidInput, require
 
 from .scoring_agent import argmax_at_random
@@ -22,7 +21,14 @@ def random_agent(trial: Trial) -> Agent:
     Raises:
       InvalidInput: the actions are not of a bounded gymnasium space that is known here.
     """
-    draw = _draws(trial.environment.action_space)
+    space = trial.environment.action_space
+    try:
+        draw = uniform_drawer(space)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"Agent 'random' cannot draw from {space}; it can from Discrete, MultiDiscrete, "
+            "MultiBinary, and Box with finite bounds."
+        ) from error
     return make_agent(_nothing, _act_at_random, _learn_nothing, draw)
 
 
@@ -44,30 +50,6 @@ def bandit_oracle(trial: Trial) -> Agent:
         "none.",
     )
     return make_agent(_means, _act_by_means, _keep_means, sees_task=True)
-
-
-def _draws(space: Any) -> jax.tree_util.Partial:
-    """Returns key -> a member of the space, as a PyTree of its numbers."""
-    kind = type(space).__name__
-    if kind == "Discrete":
-        return jax.tree_util.Partial(_draw_whole, jnp.int32(space.start), jnp.int32(space.n))
-    if kind in ("MultiDiscrete", "MultiBinary"):
-        options = space.nvec if kind == "MultiDiscrete" else 0 * space.sample() + 2
-        return jax.tree_util.Partial(_draw_whole, jnp.zeros_like(options), jnp.asarray(options))
-    if kind == "Box" and space.is_bounded():
-        return jax.tree_util.Partial(_draw_real, jnp.asarray(space.low), jnp.asarray(space.high))
-    raise InvalidInput(
-        f"Agent 'random' cannot draw from {space}; it can from Discrete, MultiDiscrete, "
-        "MultiBinary, and Box with finite bounds."
-    )
-
-
-def _draw_whole(low: jax.Array, options: jax.Array, key: jax.Array) -> jax.Array:
-    return jax.random.randint(key, low.shape, low, low + options, low.dtype)
-
-
-def _draw_real(low: jax.Array, high: jax.Array, key: jax.Array) -> jax.Array:
-    return jax.random.uniform(key, low.shape, low.dtype, low, high)
 
 
 def _nothing(draw: Any, key: jax.Array, trial: Trial, task: None) -> tuple[()]:

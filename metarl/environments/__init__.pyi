@@ -9,6 +9,7 @@ from .contract.agent_settings import split_settings as split_settings
 from .contract.encoding import draw_member as draw_member
 from .contract.encoding import feature_size as feature_size
 from .contract.encoding import features as features
+from .contract.encoding import uniform_drawer as uniform_drawer
 from .contract.environment import SPLITS as SPLITS
 from .contract.environment import Environment as Environment
 from .contract.environment import Split as Split
@@ -112,4 +113,5 @@ __all__ = [
     "register_with_gymnasium",
     "setting_names",
     "split_settings",
+    "uniform_drawer",
 ]

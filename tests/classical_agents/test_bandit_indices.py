@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,6 +14,8 @@ from metarl.classical_agents.gittins import (
     first_of_total,
     indices_with_pulls_left,
     table_row,
+    whittle_accepts,
+    whittle_index,
 )
 from metarl.errors import InvalidInput
 
@@ -64,6 +67,31 @@ def test_at_an_index_with_pulls_left_pulling_gains_nothing(discount):
         for s in range(n + 1):
             index = float(table[first_of_total(n + left) + table_row(n, s)])
             assert abs(gain(index, n, s, left, discount)) < 1e-3, (n, s, left)
+
+
+@pytest.mark.parametrize("prior", [(1.0, 1.0), (0.1, 0.1)])
+def test_indices_are_as_true_as_is_said(prior):
+    rough = indices_with_pulls_left(40, prior=prior)
+    fine = indices_with_pulls_left(40, prior=prior, levels=2049)
+    assert np.abs(rough - fine).max() < 6e-4
+    rough, fine = (discounted_indices(20, 0.99, prior, levels) for levels in (513, 4097))
+    assert np.abs(rough - fine).max() < 2e-4
+
+
+@pytest.mark.parametrize("prior", [(0.5, 0.5), (0.3, 1.6), (1.0, 1.0), (20.0, 0.26)])
+@pytest.mark.parametrize("discount", [1.0, 0.5])
+def test_whittles_form_is_between_the_mean_and_1_where_it_is_accepted(prior, discount):
+    assert whittle_accepts(prior)
+    wins, losses = np.meshgrid(np.arange(40.0), np.arange(40.0))
+    wins, losses = wins + prior[0], losses + prior[1]
+    index = np.asarray(whittle_index(wins, losses, jnp.float32(discount)))
+    assert (index > wins / (wins + losses)).all() and index.max() <= 1 + 1e-6
+
+
+def test_whittles_form_is_not_accepted_where_it_leaves_0_to_1():
+    assert not whittle_accepts((0.45, 0.45)) and not whittle_accepts((0.25, 100.0))
+    assert float(whittle_index(jnp.float32(0.45), jnp.float32(0.45), jnp.float32(1))) > 1
+    assert float(whittle_index(jnp.float32(0.2), jnp.float32(99), jnp.float32(1))) < 0
 
 
 def test_with_one_pull_left_the_index_is_the_mean():

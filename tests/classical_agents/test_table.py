@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import jax
+import numpy as np
 import pytest
+from gymnasium import spaces
 
 from metarl.classical_agents import PRESETS, grid, make, names, parse, rows, tune, world_of
 from metarl.environments import Trial, load, play_split
@@ -123,6 +128,11 @@ def test_a_wrong_text_is_answered_with_what_is_accepted(text, message):
             "bandit",
             r"world 'bandit' has no setting 'prior_weight'; it has",
         ),
+        (
+            "whittle:prior_successes=0.25,prior_failures=0.25",
+            "bandit",
+            r"of the prior Beta\(0.25, 0.25\) the closed form gives .* Take gittins",
+        ),
         ("gittins:horizon=infinite", "bandit", r"without a horizon it must be below 1"),
         ("thompson", "any", r"not for environments of other kinds; agents for those: random\."),
     ],
@@ -144,6 +154,22 @@ def test_the_oracle_refuses_a_bandit_whose_means_change():
     trial = Trial(load("bandit", rewards="restless", pulls=5), episodes=1)
     with pytest.raises(InvalidInput, match="a restless bandit's change"):
         make("oracle", trial)
+
+
+def test_random_actions_in_a_box_of_whole_numbers_are_its_members():
+    space = spaces.Box(-2, np.array([0, 3]), (2,), np.int8)
+    trial = Trial(dataclasses.replace(load("pendulum"), action_space=space), steps=3)
+    agent = make("random", trial)
+    drawn = [agent.act(jax.random.key(i), (), None)[0] for i in range(60)]
+    assert all(space.contains(np.asarray(action)) for action in drawn)
+    assert set(np.stack(drawn)[:, 1].tolist()) == {-2, -1, 0, 1, 2, 3}
+
+
+def test_random_actions_without_bounds_are_refused():
+    space = spaces.Box(-np.inf, 1.0, (2,))
+    trial = Trial(dataclasses.replace(load("pendulum"), action_space=space), steps=3)
+    with pytest.raises(InvalidInput, match=r"'random' cannot draw from Box.*with finite bounds\."):
+        make("random", trial)
 
 
 def test_a_grid_holds_every_combination_and_keeps_what_is_fixed():

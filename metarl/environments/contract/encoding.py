@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from gymnasium import spaces
 
 from metarl.errors import InvalidInput
@@ -65,22 +66,55 @@ def draw_member(key: jax.Array, space: spaces.Space) -> jax.Array:
     Raises:
       InvalidInput: the space is of a kind that is not supported.
     """
+    if isinstance(space, spaces.Box) and not space.is_bounded():
+        return _draw_from_unbounded(key, space)
+    return uniform_drawer(space)(key)
+
+
+def uniform_drawer(space: spaces.Space) -> jax.tree_util.Partial:
+    """Returns key -> a member of a space, every one equally likely, as a PyTree of the space's numbers.
+
+    So one compiled program serves all spaces of a kind and shape. Of whole numbers those that int32
+    holds are drawn.
+
+    Raises:
+      InvalidInput: the space is unbounded, or of a kind that is not supported.
+    """
     match space:
         case spaces.Discrete():
-            return int(space.start) + jax.random.randint(key, (), 0, int(space.n))
+            return _whole_numbers(space.start, space.start + space.n, space.dtype)
         case spaces.MultiDiscrete():
-            return jnp.asarray(space.start) + jax.random.randint(
-                key, space.shape, 0, jnp.asarray(space.nvec)
-            )
+            return _whole_numbers(space.start, space.start + space.nvec, space.dtype)
         case spaces.MultiBinary():
-            return jax.random.bernoulli(key, shape=space.shape).astype(jnp.int8)
+            nothing = np.zeros(space.shape, np.int8)
+            return _whole_numbers(nothing, nothing + 2, space.dtype)
+        case spaces.Box() if not space.is_bounded():
+            raise InvalidInput(f"Nothing can be drawn uniformly from {space}, which has no bounds.")
+        case spaces.Box() if np.issubdtype(space.dtype, np.floating):
+            low, high = jnp.asarray(space.low), jnp.asarray(space.high)
+            return jax.tree_util.Partial(_draw_real, low, high)
         case spaces.Box():
-            return _draw_from_box(key, space)
+            return _whole_numbers(space.low, space.high.astype(np.int64) + 1, space.dtype)
         case _:
             raise unsupported(space)
 
 
-def _draw_from_box(key: jax.Array, space: spaces.Box) -> jax.Array:
+def _whole_numbers(low: Any, beyond: Any, kind: Any) -> jax.tree_util.Partial:
+    """Returns what draws whole numbers from `low` to less than `beyond`."""
+    ends = (np.clip(end, -(2**31), 2**31 - 1).astype(np.int32) for end in (low, beyond))
+    like = jnp.zeros((), jax.dtypes.canonicalize_dtype(kind))  # its type is what is meant
+    return jax.tree_util.Partial(_draw_whole, *map(jnp.asarray, ends), like)
+
+
+def _draw_whole(low: jax.Array, beyond: jax.Array, like: jax.Array, key: jax.Array) -> jax.Array:
+    return jax.random.randint(key, low.shape, low, beyond).astype(like.dtype)
+
+
+def _draw_real(low: jax.Array, high: jax.Array, key: jax.Array) -> jax.Array:
+    return jax.random.uniform(key, low.shape, low.dtype, low, high)
+
+
+def _draw_from_unbounded(key: jax.Array, space: spaces.Box) -> jax.Array:
     """Uniform between two bounds, exponential beyond one, normal without any."""
     low, high = jnp.asarray(space.low, jnp.float32), jnp.asarray(space.high, jnp.float32)
     below, above = space.bounded_below, space.bounded_above

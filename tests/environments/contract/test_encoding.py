@@ -23,6 +23,8 @@ SPACES = [
     spaces.Box(-1.0, 2.0, (2, 2)),
     HALF_BOUNDED,
     spaces.Box(0, 255, (3,), np.uint8),
+    spaces.Box(np.array([-3, 5]), np.array([-1, 9]), (2,), np.int64),
+    spaces.Box(-(2**31), 2**31 - 1, (2,), np.int32),
 ]
 
 
