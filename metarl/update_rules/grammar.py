@@ -206,6 +206,10 @@ class Grammar:
 
         return next_mask(jnp, tokens, position, self._constraints)
 
+    def allows(self, tokens: np.ndarray) -> bool:
+        """Returns whether tokens of the right slots, [L], break no constraint of the grammar."""
+        return self._broken_constraint(tokens) is None
+
     def validate(self, tokens: Any) -> None:
         """Raises InvalidInput unless tokens are one sequence of this grammar."""
         tokens = np.asarray(tokens)
@@ -261,6 +265,8 @@ class Grammar:
         return None
 
     def _broken_constraint(self, tokens: np.ndarray) -> str | None:
+        if not (self.different_operands or self.no_final_addition or self.reuse_values):
+            return None
         for position, token in enumerate(tokens.tolist()):
             if not self.mask(tokens, position)[token]:
                 return self._reason(position)

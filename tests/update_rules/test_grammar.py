@@ -61,6 +61,14 @@ def test_the_size_counts_what_the_constraints_allow(options, depth):
 
 
 @pytest.mark.parametrize("options", ALL_OPTIONS, ids=option_id)
+def test_a_grammar_allows_exactly_the_sequences_that_break_no_constraint(options):
+    grammar = Grammar(TINY, 2, **options)
+    every = list(itertools.product(*(range(size) for size in grammar.slot_sizes)))[::7]
+    for tokens in every:
+        assert grammar.allows(np.array(tokens, np.int32)) == is_allowed(grammar, tokens)
+
+
+@pytest.mark.parametrize("options", ALL_OPTIONS, ids=option_id)
 def test_masks_allow_exactly_the_beginnings_of_allowed_sequences(options):
     grammar = Grammar(TINY, 2, **options)
     every = itertools.product(*(range(size) for size in grammar.slot_sizes))

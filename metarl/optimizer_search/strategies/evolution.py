@@ -26,6 +26,7 @@ from .contract import Feedback, Proposals, Strategy
 from .random_search import numpy_generator
 
 _REMEMBERED = 1 << 14
+_AT_HAND = 1 << 17  # digests, some 20 MB
 _TRIES = 32  # mutations of a child, one upon the other, before a repeat is accepted
 
 
@@ -55,6 +56,7 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
     """
     settings = config.evolution
     start = None if settings.init_from is None else grammar.to_tokens(resolve(settings.init_from))
+    digest_of = _Digests(grammar)
 
     def init(key: jax.Array) -> EvolutionState:
         del key
@@ -102,12 +104,12 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
         generator: np.random.Generator, child: np.ndarray, known: set[int]
     ) -> tuple[np.ndarray, int]:
         """Mutates a child until its digest is not known, for a limited number of times."""
-        digest = _digest(grammar, child)
+        digest = digest_of(child)
         for _ in range(_TRIES):
             if digest not in known:
                 break
             child = _mutated(generator, child, grammar)
-            digest = _digest(grammar, child)
+            digest = digest_of(child)
         return child, digest
 
     return Strategy(init, ask, tell)
@@ -127,15 +129,31 @@ def _mutated(generator: np.random.Generator, parent: np.ndarray, grammar: Gramma
         slot = generator.choice(free)
         child = parent.copy()
         child[slot] = (parent[slot] + generator.integers(1, sizes[slot])) % sizes[slot]
-        if all(grammar.mask(child, position)[token] for position, token in enumerate(child)):
+        if grammar.allows(child):
             return child
     return parent.copy()
 
 
-def _digest(grammar: Grammar, tokens: np.ndarray) -> int:
-    """Returns a number for the rule that tokens stand for, whatever way it is written."""
-    text = str(grammar.to_rule(tokens).canonical())
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+class _Digests:
+    """Numbers for the rules that tokens stand for, whatever way they are written.
+
+    Those of late are at hand: children of one population are often the same, and to bring a rule into its canonical
+    form is most of what evolution costs.
+    """
+
+    def __init__(self, grammar: Grammar):
+        self._grammar = grammar
+        self._known: dict[bytes, int] = {}
+
+    def __call__(self, tokens: np.ndarray) -> int:
+        code = tokens.tobytes()
+        if code not in self._known:
+            if len(self._known) >= _AT_HAND:
+                self._known.clear()
+            text = str(self._grammar.to_rule(tokens).canonical())
+            digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+            self._known[code] = int.from_bytes(digest, "little")
+        return self._known[code]
 
 
 def _remember(state: EvolutionState, digests: list[int]) -> EvolutionState:

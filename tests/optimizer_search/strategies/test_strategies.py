@@ -63,6 +63,15 @@ def made():
     return {name: (strategy, *run(strategy, 24)) for name, strategy in strategies.items()}
 
 
+def test_evolution_proposes_the_same_whether_it_has_met_the_rules_of_a_search_before(made):
+    strategy, _, history = made["evolution"]  # its digests are at hand by now
+    again = run(strategy, 24)[1]
+    anew = run(make("evolution", GRAMMAR, CONFIG), 24)[1]
+    for one, other, first in zip(again, anew, history, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[0], first[0])
+
+
 def test_the_table_names_six_strategies():
     assert set(names()) == {"ppo", "reinforce", "trpo", "evolution", "random", "enumeration"}
 
