@@ -2,12 +2,13 @@
 
     imitate     if there is a teacher: learn to say what it would do
     reinforce   act in new training tasks, and update by the outer algorithm
-    try         every so many environment steps, on validation tasks; the best is kept
+    try         on validation tasks: what training starts from, if that has learnt before, then every
+                so many environment steps, and what it ends with; the best is kept
 
 A chunk of updates is one compiled program; between chunks the host logs, tries and saves. All
 randomness of update n comes from the root seed, the phase and n, so a training that was resumed
-equals one that was not. The agent that is kept is the best on validation tasks, the first one
-included, so reinforcement never ends below where it began.
+equals one that was not. The agent that is kept is the best on validation tasks, so neither a teacher's
+pupil nor an agent that goes on (`init_from`) ends below where it began by that measure.
 
 Letters: B trials of an update; T steps of a trial; S seeds.
 """
@@ -98,8 +99,13 @@ class TrainJob:
 
     def update(self, state: TrainState) -> tuple[TrainState, Metrics]:
         """Runs one chunk, and tries the agent on validation tasks when it is time."""
+        first: Metrics = {}
+        if self._start is not None and state.progress.tried_at < 0:
+            state, tried = self._try(state)
+            first = {"start_validation_return": tried["validation_return"]}
         imitating = self._imitates(state.progress)
         state, metrics = self._imitate(state) if imitating else self._reinforce(state)
+        metrics |= first
         turning = imitating and not self._imitates(state.progress)
         if turning or is_due(state.progress, self.config.validation_every, self.sizes):
             state, tried = self._try(state)
@@ -108,6 +114,16 @@ class TrainJob:
             learner = self._placed(self._begin_reinforcement(state.learner))
             state = dataclasses.replace(state, learner=learner)
         return state, metrics
+
+    def with_last_tried(self, state: TrainState) -> TrainState:
+        """Returns the state in which what it has learnt has been tried on validation tasks.
+
+        The clock may have ended a training between two trials, or before the first.
+        """
+        progress = state.progress
+        if progress.env_steps == 0 or progress.tried_at == progress.env_steps:
+            return state
+        return self._try(state)[0]
 
     def validate(self, params: Params) -> float:
         """Returns the mean trial return on the validation tasks, by sampled actions."""

@@ -219,7 +219,7 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -
         unit="environment steps",
         describe=describe,
     )
-    agent = _agent(run, job, state)
+    agent = _agent(run, job, job.with_last_tried(state))
     save(agent, run.path / AGENT_FILE)
     if outcome == "interrupted":
         raise KeyboardInterrupt

@@ -128,6 +128,37 @@ def test_what_is_kept_is_the_best_on_validation_tasks(monkeypatch):
         np.testing.assert_array_equal(kept, second)
 
 
+def test_what_the_clock_ends_before_its_first_trial_is_tried_and_handed_over(tmp_path, monkeypatch):
+    one_chunk_at_a_time(monkeypatch)
+    config = dataclasses.replace(TINY, env_steps=None, minutes=1e-9, validation_every=10**9)
+    untrained = leaves(make_job(config).init().best)
+    agent = train(config, tmp_path / "run", progress=SilentProgress())
+    assert agent.scores["env_steps"] == agent.scores["best_at"] == 400
+    assert 0 < agent.scores["validation_return"] < 5
+    assert any(np.any(a != b) for a, b in zip(leaves(agent.params), untrained, strict=True))
+
+
+@pytest.mark.parametrize("later", [1.0, 3.0])
+def test_what_training_starts_from_is_tried_first_and_kept_unless_beaten(
+    tmp_path, monkeypatch, later
+):
+    """The scores are given: 2 for the start, then `later`."""
+    one_chunk_at_a_time(monkeypatch)
+    start = train(dataclasses.replace(TINY, env_steps=400), tmp_path / "a", progress=SilentProgress())
+    job = make_job(dataclasses.replace(TINY, init_from=str(tmp_path / "a"), env_steps=800))
+    scores = iter([2.0, later])
+    monkeypatch.setattr(job, "validate", lambda params: next(scores))
+    state, metrics = job.update(job.init())
+    assert metrics["start_validation_return"] == 2.0
+    while not job.finished(state):
+        state, metrics = job.update(state)
+        assert "start_validation_return" not in metrics
+    assert state.progress.best_score == max(2.0, later)
+    assert state.progress.best_at == (800 if later > 2 else 0)
+    kept = zip(leaves(state.best), leaves(start.params), strict=True)
+    assert all(np.array_equal(a, b) for a, b in kept) == (later < 2)
+
+
 def test_patience_ends_a_training(monkeypatch):
     one_chunk_at_a_time(monkeypatch)
     job = make_job(dataclasses.replace(TINY, validation_every=400, patience=2))
