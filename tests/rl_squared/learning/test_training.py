@@ -144,7 +144,9 @@ def test_what_training_starts_from_is_tried_first_and_kept_unless_beaten(
 ):
     """The scores are given: 2 for the start, then `later`."""
     one_chunk_at_a_time(monkeypatch)
-    start = train(dataclasses.replace(TINY, env_steps=400), tmp_path / "a", progress=SilentProgress())
+    start = train(
+        dataclasses.replace(TINY, env_steps=400), tmp_path / "a", progress=SilentProgress()
+    )
     job = make_job(dataclasses.replace(TINY, init_from=str(tmp_path / "a"), env_steps=800))
     scores = iter([2.0, later])
     monkeypatch.setattr(job, "validate", lambda params: next(scores))
