@@ -18,11 +18,18 @@ from .aliases import powersign_plus_clip as powersign_plus_clip
 from .aliases import sgd_minus_clip_g2 as sgd_minus_clip_g2
 from .aliases import sgd_plus_drop10_adam_powersign as sgd_plus_drop10_adam_powersign
 from .aliases import sgd_plus_drop30_momentum as sgd_plus_drop30_momentum
+from .caution import cautious as cautious
+from .caution import cautious_adamw as cautious_adamw
+from .eigenbasis import scale_by_soap as scale_by_soap
+from .eigenbasis import soap as soap
+from .matrices import weight_dimension_numbers as weight_dimension_numbers
 from .schedules import linear_cosine_decay as linear_cosine_decay
 from .schedules import noisy_linear_cosine_decay as noisy_linear_cosine_decay
 from .sign_agreement import DECAYS as DECAYS
 from .sign_agreement import addsign as addsign
 from .sign_agreement import powersign as powersign
+from .variance_reduction import mars as mars
+from .variance_reduction import scale_by_mars as scale_by_mars
 
 __all__ = [
     "DECAYS",
@@ -31,6 +38,8 @@ __all__ = [
     "adam_sharp_powersign",
     "adam_step_back",
     "addsign",
+    "cautious",
+    "cautious_adamw",
     "clip_momentum_exp_v",
     "clip_rmsprop_plus_drop30_momentum",
     "drop10_momentum_exp_g3",
@@ -41,13 +50,18 @@ __all__ = [
     "drop30_rmsprop_plus_drop10_adam",
     "exp_g_minus_exp_momentum",
     "linear_cosine_decay",
+    "mars",
     "momentum_exp_g2",
     "momentum_exp_v",
     "named",
     "noisy_linear_cosine_decay",
     "powersign",
     "powersign_plus_clip",
+    "scale_by_mars",
+    "scale_by_soap",
     "sgd_minus_clip_g2",
     "sgd_plus_drop10_adam_powersign",
     "sgd_plus_drop30_momentum",
+    "soap",
+    "weight_dimension_numbers",
 ]

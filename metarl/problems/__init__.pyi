@@ -3,6 +3,10 @@ from .data_files import use_data_folder as use_data_folder
 from .difficulties import Diagnostic as Diagnostic
 from .difficulties import diagnostics as diagnostics
 from .landscapes import quadratic as quadratic
+from .leaf_roles import LEAF_ROLES as LEAF_ROLES
+from .leaf_roles import LeafRole as LeafRole
+from .leaf_roles import guessed_leaves as guessed_leaves
+from .leaf_roles import roles_of_leaves as roles_of_leaves
 from .networks import Network as Network
 from .networks import linear as linear
 from .networks import mlp as mlp
@@ -20,9 +24,11 @@ from .supervised import classification as classification
 from .supervised import regression as regression
 
 __all__ = [
+    "LEAF_ROLES",
     "SPLITS",
     "Card",
     "Diagnostic",
+    "LeafRole",
     "Network",
     "Problem",
     "Split",
@@ -30,6 +36,7 @@ __all__ = [
     "cifar10_wrn",
     "classification",
     "diagnostics",
+    "guessed_leaves",
     "linear",
     "load",
     "mlp",
@@ -37,6 +44,7 @@ __all__ = [
     "quadratic",
     "register",
     "regression",
+    "roles_of_leaves",
     "stateless",
     "suite",
     "use_data_folder",

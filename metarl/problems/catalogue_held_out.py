@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from .leaf_roles import mlp_roles
 from .problem import Card
 from .sources import (
     CANCER,
@@ -37,6 +38,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Digits by eight layers of 32 ReLU units.",
             source=DIGITS,
             data="digits",
+            leaf_roles=mlp_roles(9),
         ),
     ),
     (
@@ -52,6 +54,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Digits by one layer of 512 ReLU units.",
             source=DIGITS,
             data="digits",
+            leaf_roles=mlp_roles(2),
         ),
     ),
     (
@@ -67,6 +70,13 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Digits by two residual blocks of 16 and 32 channels with batch norm.",
             source=DIGITS,
             data="digits",
+            leaf_roles={
+                "stem": "convolution",
+                "*/conv?": "convolution",
+                "*/past": "matrix",
+                "head": "output",
+                "*": "vector",
+            },
         ),
     ),
     (
@@ -82,6 +92,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Digits through 8 units, 64-32-8-32-64; squared error.",
             source=DIGITS,
             data="digits",
+            leaf_roles={"first/w*": "matrix", "first/b*": "vector", **mlp_roles(2, "second/")},
         ),
     ),
     (
@@ -95,6 +106,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Digits by a variational autoencoder with codes of 8 numbers.",
             source=DIGITS,
             data="digits",
+            leaf_roles={"encoder/w*": "matrix", "encoder/b*": "vector", **mlp_roles(2, "decoder/")},
         ),
     ),
     (
@@ -110,6 +122,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Malignant tumours from 30 features, by logistic regression.",
             source=CANCER,
             data="breast-cancer",
+            leaf_roles={"w": "output", "b": "vector"},
         ),
     ),
     (
@@ -125,6 +138,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Three growers of wine from 13 features, by a 13-16-3 ReLU network.",
             source=WINE,
             data="wine",
+            leaf_roles=mlp_roles(2),
         ),
     ),
     (
@@ -140,6 +154,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Progression of diabetes from 10 features, by a 10-16-1 ReLU network.",
             source=DIABETES,
             data="diabetes",
+            leaf_roles=mlp_roles(2),
         ),
     ),
     (
@@ -156,6 +171,12 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Next character of Python's documentation, by a GRU of 32 units.",
             source=PYTHON,
             data="python-docs",
+            leaf_roles={
+                "inward": "embedding",
+                "recurrent": "matrix",
+                "head": "output",
+                "*_bias": "vector",
+            },
         ),
     ),
     (
@@ -172,6 +193,14 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Next character by two layer-norm transformer blocks of width 32.",
             source=PYTHON,
             data="python-docs",
+            leaf_roles={
+                "letters": "embedding",
+                "places": "embedding",
+                "head": "output",
+                "*_bias": "vector",
+                "*norm*": "vector",
+                "blocks/*": "matrix",
+            },
         ),
     ),
     (
@@ -187,6 +216,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Which of 400 words stand near each other, by vectors of 4; sparse gradients.",
             source=PYTHON,
             data="python-docs",
+            leaf_roles={"left": "embedding", "right": "embedding", "*_bias": "vector"},
         ),
     ),
     (
@@ -202,6 +232,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="A photograph from 44.5 % of its pixels, as a matrix of rank 8.",
             source=FLOWER,
             data="photographs",
+            leaf_roles={"left": "embedding", "right": "embedding", "*_bias": "vector"},
         ),
     ),
     (
@@ -217,6 +248,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Colours of a photograph from coordinates, by waves and two layers of 64.",
             source=FLOWER,
             data="photographs",
+            leaf_roles=mlp_roles(3, "second/"),
         ),
     ),
     (
@@ -232,6 +264,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="A damped pendulum's motion from its differential equation alone.",
             source=PENDULUM,
             data="synthetic",
+            leaf_roles=mlp_roles(3),
         ),
     ),
     (
@@ -247,6 +280,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Poles of many kinds kept upright for 200 steps, by policy gradient on 8 episodes.",
             source=CARTPOLE,
             data="synthetic",
+            leaf_roles=mlp_roles(2),
         ),
     ),
     (
@@ -260,6 +294,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="A bowl in 64 rotated dimensions, condition 100,000.",
             source=NOISY,
             data="synthetic",
+            leaf_roles={"point": "vector"},
         ),
     ),
     (
@@ -273,6 +308,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Rosenbrock's curved valley in two dimensions.",
             source=MORE,
             data="synthetic",
+            leaf_roles={"point": "vector"},
         ),
     ),
     (
@@ -286,6 +322,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Beale's function in two dimensions: flat, with steep walls.",
             source=MORE,
             data="synthetic",
+            leaf_roles={"point": "vector"},
         ),
     ),
     (
@@ -303,6 +340,13 @@ ROWS: tuple[tuple[str, Card], ...] = (
             data="cifar10",
             needs_data=True,
             is_costly=True,
+            leaf_roles={
+                "stem": "convolution",
+                "*/conv?": "convolution",
+                "*/past": "matrix",
+                "head": "output",
+                "*": "vector",
+            },
         ),
     ),
 )

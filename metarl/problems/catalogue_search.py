@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from .leaf_roles import mlp_roles
 from .problem import Card
 from .sources import CHINA, CIFAR, DIGITS, NOISY, PYTHON
 
@@ -26,6 +27,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Handwritten digits, 8x8 pixels, by a 64-64-10 ReLU network.",
             source=DIGITS,
             data="digits",
+            leaf_roles=mlp_roles(2),
         ),
     ),
     (
@@ -41,6 +43,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="Digits by two 3x3 convolutions of 16 filters with batch norm.",
             source=DIGITS,
             data="digits",
+            leaf_roles={"conv*": "convolution", "head": "output", "*": "vector"},
         ),
     ),
     (
@@ -56,6 +59,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="8x8 patches of a photograph, noise taken away by 64 tanh units.",
             source=CHINA,
             data="photographs",
+            leaf_roles=mlp_roles(2),
         ),
     ),
     (
@@ -72,6 +76,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="A character from the eight before it, by embeddings and 64 tanh units.",
             source=PYTHON,
             data="python-docs",
+            leaf_roles={"first/table": "embedding", **mlp_roles(2, "second/")},
         ),
     ),
     (
@@ -85,6 +90,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             description="A bowl in 32 rotated dimensions, condition 1000, noisy gradients.",
             source=NOISY,
             data="synthetic",
+            leaf_roles={"point": "vector"},
         ),
     ),
     (
@@ -102,6 +108,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             data="cifar10",
             needs_data=True,
             is_costly=True,
+            leaf_roles={"conv*": "convolution", "head": "output", "*": "vector"},
         ),
     ),
 )

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from metarl.errors import require
+
+from .leaf_roles import LeafRole
 
 if TYPE_CHECKING:
     import jax
@@ -62,6 +64,8 @@ class Card:
     """Whether its data must be fetched first, and the folder named; see data_files.py."""
     is_costly: bool = False
     """Whether a run takes more than a second or two on a laptop; comparisons then take fewer seeds."""
+    leaf_roles: Mapping[str, LeafRole] = dataclasses.field(default_factory=dict, hash=False)
+    """What the parameters are to the network, by pattern of a leaf's path; guessed where none fits."""
 
     def __post_init__(self):
         """Refuses a card that no search could use."""

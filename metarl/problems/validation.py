@@ -14,6 +14,7 @@ import numpy as np
 from metarl.errors import require
 from metarl.user_code import told
 
+from .leaf_roles import roles_of_leaves
 from .problem import SPLITS, Examples, Problem, Split
 
 
@@ -81,6 +82,7 @@ def _check_functions(problem: Problem, batch: Examples) -> None:
         start = jax.eval_shape(problem.init, init_key)
     pair = isinstance(start, tuple) and len(start) == 2
     require(pair, prefix + "init must give (params, model_state).")
+    roles_of_leaves(start[0], problem.leaf_roles, prefix)
     with told(prefix + "loss raised", problem.loss):
         step = jax.eval_shape(problem.loss, *start, batch, loss_key)
     pair = isinstance(step, tuple) and len(step) == 2

@@ -1,4 +1,5 @@
 from .compiler import ScaleByRuleState as ScaleByRuleState
+from .compiler import average_rate as average_rate
 from .compiler import descend as descend
 from .compiler import known_number as known_number
 from .compiler import scale_by_rule as scale_by_rule
@@ -75,6 +76,7 @@ __all__ = [
     "Unary",
     "UnaryFunction",
     "applied",
+    "average_rate",
     "complexity",
     "descend",
     "evaluate",

@@ -152,7 +152,7 @@ def scale_by_rule(
     """
     expression = as_rule(rule).expression
     needed, drawn = needs(expression), draws(expression)
-    b1, b2, b3 = _rate("b1", b1), _rate("b2", b2), _rate("b3", b3)
+    b1, b2, b3 = average_rate("b1", b1), average_rate("b2", b2), average_rate("b3", b3)
     known_eps = known_number(eps)
     require(known_eps is None or known_eps >= 0.0, f"eps must not be negative; received {eps}.")
     _check_total_steps(expression, total_steps)
@@ -263,11 +263,18 @@ def _as_arrays(tree: Any) -> Any:
     return jax.tree.map(jnp.asarray, tree)
 
 
-def _rate(name: str, rate: Any) -> Any:
+def average_rate(name: str, rate: Any) -> Any:
     """Returns the rate of a moving average, which is checked where it is known.
 
     An array comes from `optax.inject_hyperparams`, rounded to the type of the parameters: one that became 1, which
     would divide by zero, is the largest number below 1 instead.
+
+    Args:
+      name: for the message.
+      rate: a number, or an array.
+
+    Raises:
+      InvalidInput: it is not in [0, 1).
     """
     known, is_array = known_number(rate), isinstance(rate, jax.Array)
     require(

@@ -16,10 +16,12 @@ from metarl.errors import InvalidInput
 from metarl.update_rules import to_optax
 
 RATE = optax.linear_schedule(0.1, 0.0, 4)
+NO_OPTIMIZERS = ("DECAYS", "cautious", "named", "weight_dimension_numbers")
 NAMES = [
     name
     for name in optimizers.__all__
-    if name not in ("DECAYS", "named", "linear_cosine_decay", "noisy_linear_cosine_decay")
+    if name not in (*NO_OPTIMIZERS, "linear_cosine_decay", "noisy_linear_cosine_decay")
+    and not name.startswith("scale_by_")
 ]
 
 
@@ -29,6 +31,9 @@ FEW: dict[str, tuple[Any, dict[str, Any]]] = {
     "powersign": (optimizers.powersign, {"decay": "ld", "total_steps": 9}),
     "addsign": (optimizers.addsign, {}),
     "named": (optimizers.named, {"name": "powersign-cd", "total_steps": 9}),
+    "soap": (optimizers.soap, {}),
+    "mars": (optimizers.mars, {}),
+    "cautious_adamw": (optimizers.cautious_adamw, {}),
 }
 
 
