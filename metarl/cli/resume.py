@@ -68,6 +68,10 @@ def run(arguments: Arguments) -> dict[str, Any]:
             from metarl.optimizer_search import resume_functions
 
             return resume_functions(arguments.run_dir)
+        case "table":
+            from metarl.optimizer_search import resume_table
+
+            return resume_table(arguments.run_dir)
         case job:
             raise InvalidInput(
                 f"Run {str(arguments.run_dir)!r} is a {job}, which this metarl cannot go on with."
@@ -100,6 +104,10 @@ def show(document: dict[str, Any]) -> None:
         from . import enumeration
 
         enumeration.show(document)
+    elif "judges" in document:
+        from . import table
+
+        table.show(document)
     elif "scores" in document:
         from . import compare
 

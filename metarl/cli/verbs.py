@@ -42,6 +42,11 @@ VERBS = (
     Verb("runs", "runs", "how the runs in a folder stand, how two differ; old checkpoints removed"),
     Verb("compare", "compare", "rules beside tuned optimizers, under one protocol"),
     Verb("enumerate", "enumeration", "every function of a space of rules once, simplest first"),
+    Verb(
+        "table",
+        "table",
+        "every rule of a small space by every judge, so that searches can be replayed",
+    ),
     Verb("export", "export", "write a rule as a file: optax, torch, LaTeX or JSON"),
     Verb("report", "report", "write the page of a finished run anew"),
     Verb("bench", "bench", "measure the speed of a search or a training, and how training scales"),

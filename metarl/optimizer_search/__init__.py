@@ -18,6 +18,7 @@ Its wings, in the order of the data's flow; each looks only at those above it:
     comparing     Equal tuning for everybody, fresh seeds, and what the differences amount to.
     reports       Documents, tables, charts and pages of what was run.
     running       From settings to a result on disk: a search, a comparison; what they will cost.
+    tables        Small spaces trained to their end: every rule by every judge, so that a search takes a second.
     reproduction  The paper's figures and tables, each a function of settings that lie in `experiments/`.
 
 Reference:

@@ -43,6 +43,11 @@ from .settings.config import from_dict as from_dict
 from .settings.config import preset as preset
 from .settings.config import to_dict as to_dict
 from .settings.functions_config import FunctionsConfig as FunctionsConfig
+from .settings.table_config import TableConfig as TableConfig
+from .tables import begin_table as begin_table
+from .tables import load_table as load_table
+from .tables import resume_table as resume_table
+from .tables import table_names as table_names
 from .workers.ray_cluster import RayCluster as RayCluster
 from .workers.ray_evaluator import RayEvaluator as RayEvaluator
 from .workers.ray_evaluator import ray_backend as ray_backend
@@ -69,9 +74,11 @@ __all__ = [
     "RayWorkers",
     "SearchConfig",
     "SearchResult",
+    "TableConfig",
     "TrainingConfig",
     "begin_comparison",
     "begin_functions",
+    "begin_table",
     "compare",
     "compared_tables",
     "comparison_sentences",
@@ -80,6 +87,7 @@ __all__ = [
     "finalists_document",
     "finalists_table",
     "from_dict",
+    "load_table",
     "local_evaluator",
     "measure_search",
     "preset",
@@ -90,10 +98,12 @@ __all__ = [
     "resume",
     "resume_comparison",
     "resume_functions",
+    "resume_table",
     "rewrite_comparison_report",
     "rule_entrant",
     "search",
     "selection_lines",
+    "table_names",
     "to_dict",
     "verdicts",
     "write_figures",

@@ -10,9 +10,11 @@ Letters: N steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from metarl.errors import require
 from metarl.problems import Problem
 
 from ..training.seeding import Stage, replicate_seeds
@@ -53,6 +55,33 @@ def judges_of(
         for problem in problems
         for draw, horizon in enumerate(horizons)
     ]
+
+
+def judges_named(texts: Sequence[str], load: Callable[[str], Problem]) -> list[Judge]:
+    """Returns the judges of these names, `digits-mlp` or `digits-mlp x4`: inverse of a judge's name.
+
+    Args:
+      texts: names of judges; several horizons of a problem have draws of seeds of their own, in the order given.
+      load: finds a problem by its name.
+
+    Raises:
+      InvalidInput: there is no such problem, or a horizon is no positive number.
+    """
+    judges: list[Judge] = []
+    for text in texts:
+        name, _, multiple = text.partition(" x")
+        problem = load(name)
+        try:
+            horizon = float(multiple) if multiple else 1.0
+        except ValueError:
+            horizon = math.nan
+        require(
+            math.isfinite(horizon) and horizon > 0,
+            f"Judge {text!r}: a horizon is a positive multiple of the problem's steps, as in '{name} x4'.",
+        )
+        draw = sum(judge.problem.name == problem.name for judge in judges)
+        judges += [judge._replace(draw=draw) for judge in judges_of([problem], None, [horizon])]
+    return judges
 
 
 def rounds(judges: Sequence[Judge]) -> list[list[Judge]]:

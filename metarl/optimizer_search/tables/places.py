@@ -1,0 +1,104 @@
+"""places: which function of a table a sequence of tokens computes.
+
+At depth 1 a table knows the place of every sequence of its grammar, by the sequence's number. Deeper grammars have too
+many: there a sequence is run on the probes as in a search, filtered, and found by its fingerprint, and what was once
+found is remembered.
+
+Letters: N sequences; L tokens; K functions of the table.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+
+import numpy as np
+
+from metarl.update_rules import Grammar, Interpreter
+
+from ..screening import filters
+from ..screening.probes import Probes, rule_fingerprints
+from ..settings.config import FilterConfig
+
+OUTSIDE = -1  # the place of what does not pass the filters, or is beyond the size of the table
+_UNKNOWN = -2
+_MOST_NUMBERED = 2**18  # sequences that are numbered one by one
+_BLOCK = 4096  # sequences run on the probes at a time
+
+
+class Places:
+    """Finds the functions of a table.
+
+    Args:
+      grammar: of the table.
+      hurdles: the filters of the table.
+      fingerprints: of its functions, uint8 [K, 16].
+      known: the place of every sequence by its number, int [size of the grammar]; found when asked for if None.
+    """
+
+    def __init__(
+        self,
+        grammar: Grammar,
+        hurdles: FilterConfig,
+        fingerprints: np.ndarray,
+        known: np.ndarray | None = None,
+    ):
+        self._grammar, self._hurdles = grammar, hurdles
+        self._place_of = {row.tobytes(): place for place, row in enumerate(fingerprints)}
+        self._sizes = np.asarray(grammar.slot_sizes, np.int64)
+        self._numbered = grammar.size <= _MOST_NUMBERED
+        self._by_number = (
+            None if known is None and not self._numbered
+            else np.full(grammar.size, _UNKNOWN, np.int32) if known is None
+            else known.astype(np.int32)
+        )  # fmt: skip
+        self._remembered: dict[bytes, int] = {}
+        self._lock = threading.Lock()  # any number of threads may ask
+
+    def of(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns the place of the function that each sequence computes, -1 where the table has none, [N].
+
+        Args:
+          tokens: valid under the grammar, [N, L].
+        """
+        tokens = np.ascontiguousarray(tokens, np.int32)
+        with self._lock:
+            return self._numbered_places(tokens) if self._numbered else self._other_places(tokens)
+
+    def of_every_sequence(self) -> np.ndarray:
+        """Returns the place of every sequence of the grammar by its number."""
+        numbers = np.arange(self._grammar.size)
+        tokens = np.stack(np.unravel_index(numbers, self._sizes), axis=1).astype(np.int32)
+        return np.concatenate(
+            [self.of(tokens[first : first + _BLOCK]) for first in range(0, len(tokens), _BLOCK)]
+        )
+
+    def _numbered_places(self, tokens: np.ndarray) -> np.ndarray:
+        assert self._by_number is not None
+        numbers = np.ravel_multi_index(tuple(tokens.T), tuple(self._sizes))
+        missing = np.unique(numbers[self._by_number[numbers] == _UNKNOWN])
+        if len(missing):
+            rows = np.stack(np.unravel_index(missing, self._sizes), axis=1).astype(np.int32)
+            self._by_number[missing] = self._looked_up(rows)
+        return self._by_number[numbers]
+
+    def _other_places(self, tokens: np.ndarray) -> np.ndarray:
+        keys = [row.tobytes() for row in tokens]
+        missing = list(dict.fromkeys(key for key in keys if key not in self._remembered))
+        if missing:
+            rows = np.stack([np.frombuffer(key, np.int32) for key in missing])
+            self._remembered.update(zip(missing, self._looked_up(rows).tolist(), strict=True))
+        return np.array([self._remembered[key] for key in keys], np.int32)
+
+    @cached_property
+    def _probes(self) -> Probes:
+        return Probes(Interpreter(self._grammar))
+
+    def _looked_up(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns places by the probes, as a search sorts its rules."""
+        verdicts = filters.screen(self._probes.outputs(tokens), self._probes, self._hurdles)
+        good = np.array([verdict == filters.Verdict.PASSES for verdict in verdicts])
+        places = np.full(len(tokens), OUTSIDE, np.int32)
+        prints = rule_fingerprints(self._probes.exact_updates(tokens[good]))
+        places[good] = [self._place_of.get(print_, OUTSIDE) for print_ in prints]
+        return places
