@@ -17,7 +17,7 @@ HASTILY := JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 help:
 	@echo "make demo         search an update rule on handwritten digits (some minutes), then open its report"
 	@echo "make test         the quick tests"
-	@echo "make test-extras  installs torch, ray, tensorboard, flax and sphinx; tests that need them, tutorials, smoke reproductions, gangs of processes"
+	@echo "make test-extras  installs torch, ray, tensorboard, flax, sphinx and clients; tests that need them, tutorials, smoke reproductions, gangs of processes"
 	@echo "make test-all     every test, the slow ones too"
 	@echo "make bench        speed of search and training on this machine"
 	@echo "make docs         builds the site into docs/_build/html"
@@ -72,5 +72,5 @@ $(VENV)/docs: $(VENV)/core
 	touch $@
 
 $(VENV)/extras: $(VENV)/dev
-	$(INSTALL) --editable '.[dev,torch,ray,tensorboard,docs,flax]'
+	$(INSTALL) --editable '.[dev,torch,ray,tensorboard,docs,flax,peers]'
 	touch $@

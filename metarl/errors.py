@@ -15,6 +15,14 @@ class InvalidInput(ValueError):
     """A value that came from the user and cannot be used; the message says what to do about it."""
 
 
+class UnexpectedKeyword(InvalidInput, TypeError):
+    """A keyword that nothing takes. Python's own error is a `TypeError`, on which alone those fall back who probe."""
+
+    def __init__(self, message: str, keyword: str = "") -> None:
+        super().__init__(message)
+        self.keyword = keyword
+
+
 def require(condition: bool, message: str) -> None:
     """Raises `InvalidInput(message)` unless `condition` holds."""
     if not condition:

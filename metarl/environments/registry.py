@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import dataclasses
 import importlib
 import inspect
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gymnasium import spaces
 
-from metarl.errors import InvalidInput, nearest_name, require, unknown_name
+from metarl.errors import InvalidInput, UnexpectedKeyword, nearest_name, require, unknown_name
 from metarl.user_code import find_own, made_by
 
 from .contract.environment import Environment
@@ -86,6 +87,21 @@ def load(name: str, **settings: Any) -> Environment:
     return _loaded[call]
 
 
+def reduced(environment: Environment) -> Any:
+    """Returns how a family is pickled: by name and settings if `load` gave it, else part by part."""
+    name, settings = environment.name, dict(environment.settings)
+    if _loaded.get((name, _as_text(name, settings))) is environment:
+        return _load_again, (name, settings)
+    return object.__reduce_ex__(environment, 2)
+
+
+copyreg.pickle(Environment, reduced)
+
+
+def _load_again(name: str, settings: dict[str, Any]) -> Environment:
+    return load(name, **settings)
+
+
 def _build(name: str, settings: dict[str, Any]) -> Environment:
     factory = _factory(name)
     _check_names(name, factory, settings)
@@ -120,12 +136,14 @@ def _check_names(name: str, factory: Any, settings: dict[str, Any]) -> None:
     if _takes_any(factory):
         return
     for setting in settings:
+        if setting in accepted:
+            continue
         nearest = nearest_name(setting, accepted)
         hint = f" Did you mean {nearest!r}?" if nearest else ""
-        require(
-            setting in accepted,
+        raise UnexpectedKeyword(
             f"Environment {name!r} has no setting {setting!r}.{hint} "
             f"It takes {', '.join(accepted) or 'none'}.",
+            setting,
         )
 
 

@@ -61,7 +61,7 @@ def test_constraints_pin_every_dependency_and_nothing_twice(checkout):
     project = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"]]
-    for extra in ("dev", "torch", "ray", "tensorboard"):
+    for extra in ("dev", "torch", "ray", "tensorboard", "peers"):
         wanted += extras[extra]
     missing = {distribution(line) for line in wanted} - set(pins)
     assert not missing

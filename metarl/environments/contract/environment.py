@@ -96,6 +96,13 @@ class Environment:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Anything else a reader of this family may want (for gymnasium: `render_modes`)."""
 
+    def __copy__(self) -> Environment:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Environment:
+        """Returns itself, which nothing changes: programs compiled for it serve all copies."""
+        return self
+
     def sample_task(self, key: jax.Array, split: Split = "train") -> Task:
         """Draws a task.
 

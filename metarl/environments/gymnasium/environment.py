@@ -22,6 +22,7 @@ from gymnasium.error import ResetNeeded
 from ..contract.environment import Environment, Split, Task
 from ..contract.task_checks import check_task
 from .exchange import (
+    SpecWithLength,
     checked_actions,
     checked_keys,
     checked_options,
@@ -34,7 +35,7 @@ from .exchange import (
 from .session import Session, advance_one, begin_one, draw_one
 
 
-class GymnasiumEnvironment(gymnasium.Env):
+class GymnasiumEnvironment(SpecWithLength, gymnasium.Env):
     """One world that hides its luck, its task and its state, stepped by a compiled program.
 
     `info` of a step holds what the family reports and, in a trial, `episode_index` (to which of them the
@@ -52,6 +53,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         episodes: int | None = None,
         steps: int | None = None,
         keep_task: bool = False,
+        max_episode_steps: int | None = None,
         render_mode: str | None = None,
         view: str | None = None,
         **settings: Any,
@@ -64,17 +66,22 @@ class GymnasiumEnvironment(gymnasium.Env):
           episodes: E, if a gymnasium episode is to be a trial of so many episodes.
           steps: T, if it is to be a trial of so many steps.
           keep_task: whether resets without a seed go on in the same task.
-          render_mode: "rgb_array" for a family that has `views`, else None.
+          max_episode_steps: after so many steps an episode is truncated too, as by gymnasium's
+            `TimeLimit`.
+          render_mode: "rgb_array" for a family that has `views`, else None; another is warned of.
           view: which of them `render` draws; None for the first.
           **settings: of the family ("arms").
 
         Raises:
+          UnexpectedKeyword: the family has no such setting; an `InvalidInput` and a `TypeError`.
           InvalidInput: one of them is not accepted.
         """
-        game = make_game(environment, split, episodes, steps, keep_task, settings)
+        game = make_game(
+            environment, split, episodes, steps, keep_task, max_episode_steps, settings
+        )
         self._game = game
-        self._draw = checked_view(game.trial.environment, render_mode, view)
-        self.render_mode = render_mode
+        self._view = checked_view(game.trial.environment, render_mode, view)
+        self.render_mode = render_mode if self._view else None
         # Spaces have random generators of their own, so no two environments may share them.
         self.observation_space = copy.deepcopy(game.trial.environment.observation_space)
         self.action_space = copy.deepcopy(game.trial.environment.action_space)
@@ -141,11 +148,11 @@ class GymnasiumEnvironment(gymnasium.Env):
 
     def render(self) -> Any:
         """Returns the picture of the present state [height, width, 3] uint8, or None."""
-        if self._draw is None:
+        if self._view is None:
             return None
         session = jax.device_get(self._running())
         states = jax.tree.map(lambda x: x[None], session.trial.environment)
-        return self._draw(session.task, states)
+        return self._game.trial.environment.views[self._view](session.task, states)
 
     def _next_task(self, given: dict[str, Any], seed: int | None) -> Task:
         """The one handed in, or the last one, or one drawn."""

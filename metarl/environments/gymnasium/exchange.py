@@ -6,16 +6,20 @@ is copied, since compiled programs hand out arrays that must not be written to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Mapping
 from typing import Any
 
+import gymnasium
 import jax
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 
-from metarl.errors import InvalidInput, require, unknown_name
+from metarl.errors import UnexpectedKeyword, require, unknown_name
 
 from ..contract.environment import SPLITS, Environment, Split
+from ..contract.setting_checks import whole_number
 from ..contract.task_checks import all_finite
 from ..contract.trials import Trial
 from ..registry import load
@@ -28,34 +32,76 @@ def make_game(
     episodes: int | None,
     steps: int | None,
     keep_task: bool,
+    most_steps: int | None,
     settings: Mapping[str, Any],
 ) -> Game:
     """Returns what one gymnasium episode is, from the arguments of an environment's constructor."""
-    if isinstance(environment, str):
-        environment = load(environment, **settings)
-    elif settings:
-        names = ", ".join(settings)
-        raise InvalidInput(f"An Environment has its settings already; received {names} beside it.")
+    if most_steps is not None:
+        most_steps = whole_number("max_episode_steps", most_steps)
+    environment = _family(environment, settings)
     require(split in SPLITS, f"split is {split!r}; it must be one of {', '.join(SPLITS)}.")
     whole_trial = episodes is not None or steps is not None
     trial = Trial(environment, episodes if whole_trial else 1, steps)
-    return Game(trial, whole_trial, split, keep_task)
+    return Game(trial, whole_trial, split, keep_task, most_steps)
+
+
+def _family(environment: str | Environment, settings: Mapping[str, Any]) -> Environment:
+    """Returns the family; for a setting that it has not, the error that Python has for a keyword."""
+    unexpected = "__init__() got an unexpected keyword argument"
+    if isinstance(environment, str):
+        try:
+            return load(environment, **settings)
+        except UnexpectedKeyword as error:
+            message = f"{unexpected} {error.keyword!r}. {error}"
+            raise UnexpectedKeyword(message, error.keyword) from None
+    for name in settings:
+        raise UnexpectedKeyword(
+            f"{unexpected} {name!r}. An Environment has its settings already; received "
+            f"{', '.join(settings)} beside it.",
+            name,
+        )
+    return environment
 
 
 def checked_view(
     environment: Environment, render_mode: str | None, view: str | None = None
-) -> Callable[..., np.ndarray] | None:
-    """Returns the function that draws a family, or None where nothing is to be drawn."""
+) -> str | None:
+    """Returns the name of the view to draw, or None where nothing is to be drawn.
+
+    A mode in which nothing can be drawn is warned of, as gymnasium does, and draws nothing.
+    """
     views = environment.views
-    require(
-        render_mode is None or (render_mode == "rgb_array" and bool(views)),
-        f"render_mode is {render_mode!r}; "
-        + ("it must be 'rgb_array' or None." if views else "this family draws nothing: None."),
-    )
     require(view is None or bool(views), f"view is {view!r}; {environment.name!r} draws nothing.")
     if view is not None and view not in views:
         raise unknown_name("view", view, tuple(views))
-    return views[view or next(iter(views))] if render_mode else None
+    if render_mode == "rgb_array" and views:
+        return view or next(iter(views))
+    if render_mode is not None:
+        gymnasium.logger.warn(
+            "%s",
+            f"render_mode is {render_mode!r}; "
+            + ("it must be 'rgb_array' or None." if views else "this family draws nothing: None."),
+        )
+    return None
+
+
+class SpecWithLength:
+    """The spec that gymnasium gives an environment, completed by how long an episode may be."""
+
+    _game: Game
+    _spec: EnvSpec | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What `gymnasium.make` made it from; None if it was made otherwise."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        if spec is not None and spec.max_episode_steps is None:
+            spec = copy.copy(spec)
+            spec.max_episode_steps = self._game.longest
+        self._spec = spec
 
 
 def checked_options(options: Mapping[str, Any] | None, known: tuple[str, ...]) -> dict[str, Any]:

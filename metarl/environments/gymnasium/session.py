@@ -37,6 +37,14 @@ class Game:
     keep_task: bool
     """A reset without a seed goes on in the same task."""
 
+    most_steps: int | None = None
+    """After so many steps a gymnasium episode is truncated, as by gymnasium's `TimeLimit`."""
+
+    @property
+    def longest(self) -> int:
+        """How many steps a gymnasium episode has at most."""
+        return min(self.trial.length, self.most_steps or self.trial.length)
+
 
 class Session(NamedTuple):
     """Where an environment stands."""
@@ -103,12 +111,13 @@ def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome
     key = jax.random.fold_in(steps_key, session.trial.steps)
     following, happened = game.trial.step(key, session.trial, action, session.task)
     session = session._replace(trial=following)
+    late = game.most_steps is not None and following.steps >= game.most_steps
     if not game.whole_trial:
         return session, Outcome(
             happened.next_observation,
             happened.reward,
             happened.terminated,
-            happened.truncated,
+            happened.truncated | late,
             happened.info,
         )
     info = {
@@ -122,7 +131,7 @@ def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome
         select(following.over, happened.next_observation, following.observation),
         happened.reward,
         happened.trial_terminated,
-        happened.trial_truncated,
+        happened.trial_truncated | late,
         info,
     )
 

@@ -34,10 +34,12 @@ from metarl.errors import require, unknown_name
 from ..contract.environment import Environment, Split, Task
 from ..contract.task_checks import check_task
 from .exchange import (
+    SpecWithLength,
     batched_info,
     checked_actions,
     checked_keys,
     checked_options,
+    checked_view,
     make_game,
     seed_words,
 )
@@ -56,7 +58,7 @@ from .session import (
 Seeds = int | Sequence[int | None] | None
 
 
-class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
+class GymnasiumVectorEnvironment(SpecWithLength, gymnasium.vector.VectorEnv):
     """N worlds; every argument but the first two and the mode is `GymnasiumEnvironment`'s."""
 
     def __init__(
@@ -69,7 +71,9 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         episodes: int | None = None,
         steps: int | None = None,
         keep_task: bool = False,
+        max_episode_steps: int | None = None,
         render_mode: str | None = None,
+        view: str | None = None,
         **settings: Any,
     ) -> None:
         """Makes the worlds; nothing is drawn before the first reset.
@@ -82,20 +86,29 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
           episodes: E, if a gymnasium episode is to be a trial of so many episodes.
           steps: T, if it is to be a trial of so many steps.
           keep_task: whether resets without a seed, automatic ones too, go on in the same task.
-          render_mode: None.
+          max_episode_steps: after so many steps an episode is truncated too, as by gymnasium's
+            `TimeLimit`.
+          render_mode: "rgb_array" for a family that has `views`, else None; another is warned of.
+          view: which of them `render` draws; None for the first.
           **settings: of the family ("arms").
 
         Raises:
+          UnexpectedKeyword: the family has no such setting; an `InvalidInput` and a `TypeError`.
           InvalidInput: one of them is not accepted.
         """
         require(num_envs >= 1, f"num_envs is {num_envs}; it must be at least 1.")
-        require(
-            render_mode is None, f"render_mode is {render_mode!r}; many worlds draw nothing: None."
+        game = make_game(
+            environment, split, episodes, steps, keep_task, max_episode_steps, settings
         )
-        game = make_game(environment, split, episodes, steps, keep_task, settings)
-        self._game, self._mode = game, _mode(autoreset_mode)
+        self._game, self.autoreset_mode = game, _mode(autoreset_mode)
+        self._view = checked_view(game.trial.environment, render_mode, view)
+        self.render_mode = render_mode if self._view else None
         self.num_envs = num_envs
-        self.metadata = {"render_modes": [], "autoreset_mode": self._mode}
+        self.metadata = {
+            "render_modes": ["rgb_array"] if game.trial.environment.views else [],
+            "render_fps": 10,
+            "autoreset_mode": self.autoreset_mode,
+        }
         self.single_observation_space = copy.deepcopy(game.trial.environment.observation_space)
         self.single_action_space = copy.deepcopy(game.trial.environment.action_space)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -158,7 +171,7 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         over = self._ended
         outcome, last = jax.device_get(self._advance(actions, over))
         self._ended = outcome.terminated | outcome.truncated
-        if self._mode is AutoresetMode.SAME_STEP:
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
             infos = self._infos_of_same_step(outcome, last)
         else:
             infos = batched_info(outcome.info, ~over)
@@ -166,12 +179,25 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         ends = np.array(outcome.terminated), np.array(outcome.truncated)
         return self._batch(outcome.observation), rewards, *ends, infos
 
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """Returns the pictures of the present states, N times [height, width, 3] uint8, or None."""
+        if self._view is None:
+            return None
+        draw = self._game.trial.environment.views[self._view]
+        tasks, states = jax.device_get((self._running().task, self._running().trial.environment))
+
+        def draw_one(world: int) -> np.ndarray:
+            task = jax.tree.map(lambda x: x[world], tasks)
+            return draw(task, jax.tree.map(lambda x: x[world : world + 1], states))
+
+        return tuple(draw_one(world) for world in range(self.num_envs))
+
     def _advance(self, actions: np.ndarray, over: np.ndarray) -> tuple[Outcome, Any]:
         """Steps the sessions; the second value is SAME_STEP's last observations, else None."""
         sessions, last = self._running(), None
-        if self._mode is AutoresetMode.NEXT_STEP:
+        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
             self._sessions, outcome = begin_anew_next_step(self._game, sessions, actions, over)
-        elif self._mode is AutoresetMode.SAME_STEP:
+        elif self.autoreset_mode is AutoresetMode.SAME_STEP:
             self._sessions, outcome, last = begin_anew_same_step(self._game, sessions, actions)
         else:
             if over.any():

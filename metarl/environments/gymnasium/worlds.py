@@ -18,6 +18,7 @@ Letters: H steps of an episode at most.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
@@ -32,6 +33,7 @@ from metarl.user_code import told
 from ..contract.encoding import feature_size
 from ..contract.environment import SPLITS, Environment, Split
 from ..contract.setting_checks import whole_number
+from ..registry import reduced
 
 Kwargs = dict[str, Any]
 
@@ -82,6 +84,9 @@ class HostEnvironment(Environment):
                 "All tasks must share their spaces.",
             )
         return env
+
+
+copyreg.pickle(HostEnvironment, reduced)
 
 
 def from_gymnasium(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -10,8 +13,17 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
-from metarl.environments import Bandit, GymnasiumEnvironment, Trial, load, make_agent, record
+from metarl.environments import (
+    Bandit,
+    GymnasiumEnvironment,
+    GymnasiumVectorEnvironment,
+    Trial,
+    load,
+    make_agent,
+    record,
+)
 from metarl.environments.gymnasium.registration import IDS
+from metarl.environments.gymnasium.session import advance_one
 from metarl.errors import InvalidInput
 
 
@@ -153,7 +165,6 @@ def test_environments_share_no_space_and_none_of_its_luck():
         ({"split": "dev"}, "split is 'dev'; it must be one of train, validation, test"),
         ({"episodes": 2, "steps": 9}, "either of episodes or of steps"),
         ({"episodes": 0}, "episodes is 0; it must be"),
-        ({"render_mode": "human"}, "render_mode is 'human'; this family draws nothing"),
     ],
 )
 def test_arguments_of_the_constructor_that_cannot_be_used(arguments, message):
@@ -164,6 +175,86 @@ def test_arguments_of_the_constructor_that_cannot_be_used(arguments, message):
 def test_an_environment_takes_no_settings_beside_it():
     with pytest.raises(InvalidInput, match="has its settings already; received arms beside it"):
         GymnasiumEnvironment(load("bandit"), arms=3)
+
+
+@pytest.mark.parametrize("make", [gymnasium.make, gymnasium.make_vec])
+@pytest.mark.parametrize("name", IDS)
+def test_an_unknown_keyword_is_pythons_type_error_for_those_who_probe(name, make):
+    words = r"__init__\(\) got an unexpected keyword argument 'frameskip'. Environment .* has no"
+    with pytest.raises(TypeError, match=words) as caught:
+        make(name, frameskip=1)
+    assert isinstance(caught.value, InvalidInput)
+
+
+def test_a_keyword_beside_an_environment_is_a_type_error_too():
+    with pytest.raises(TypeError, match=r"got an unexpected keyword argument 'frameskip'"):
+        GymnasiumEnvironment(load("bandit"), frameskip=1)
+
+
+@pytest.mark.parametrize("make", [GymnasiumEnvironment, GymnasiumVectorEnvironment])
+@pytest.mark.parametrize("mode", ["human", "rgb_array"])
+def test_a_render_mode_with_nothing_to_draw_is_a_warning(mode, make, counting):
+    with pytest.warns(UserWarning, match=f"render_mode is '{mode}'; this family draws nothing"):
+        env = make(counting(), render_mode=mode)
+    env.reset(seed=0)
+    assert env.render_mode is None and env.render() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "longest"),
+    [({}, 10), ({"horizon": 7}, 7), ({"episodes": 3}, 30), ({"steps": 4}, 4)],
+)
+def test_the_spec_tells_how_long_an_episode_may_be(arguments, longest):
+    env = gymnasium.make("metarl/MDP-v0", **arguments)
+    assert env.spec is not None
+    again, many = gymnasium.make(env.spec), gymnasium.make_vec("metarl/MDP-v0", **arguments)
+    for spec in (env.spec, again.spec, many.spec):
+        assert spec is not None and spec.max_episode_steps == longest
+
+
+def test_an_environment_may_be_truncated_earlier():
+    env = GymnasiumEnvironment("mdp", max_episode_steps=2)
+    env.reset(seed=0)
+    assert [env.step(0)[2:4] for _ in range(2)] == [(False, False), (False, True)]
+    with pytest.raises(InvalidInput, match="max_episode_steps is 0; it must be a whole number"):
+        GymnasiumEnvironment("mdp", max_episode_steps=0)
+
+
+def number_of_programs() -> int:
+    """Returns how many programs have been compiled for single steps."""
+    return advance_one._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_goes_on_alike_by_the_same_programs(copied):
+    """copy.deepcopy compiled all anew and kept the old programs; pickle failed on a local object."""
+    env = gymnasium.make("metarl/CartPole-v0", horizon=300)
+    env.reset(seed=3)
+    env.step(0)
+    programs = number_of_programs()
+    twin = copied(env)
+    for _ in range(2):
+        for mine, its in zip(env.step(1), twin.step(1), strict=True):
+            np.testing.assert_array_equal(mine, its)
+    assert number_of_programs() == programs
+    first, second = (each.reset(seed=5)[0] for each in (env, twin))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_copy_and_what_it_came_from_go_their_own_ways():
+    env = GymnasiumEnvironment("cartpole")
+    env.reset(seed=3)
+    twin = copy.deepcopy(env)
+    ahead = [env.step(1)[0] for _ in range(3)]
+    np.testing.assert_array_equal([twin.step(1)[0] for _ in range(3)], ahead)
+
+
+def test_a_family_is_pickled_by_name_and_settings():
+    family = load("mdp", states=3)
+    assert copy.deepcopy(Trial(family, 2)) == pickle.loads(pickle.dumps(Trial(family, 2)))
+    assert pickle.loads(pickle.dumps(family)) is family
+    assert copy.deepcopy([family])[0] is family
+    assert b"draw_task" not in pickle.dumps(family)
 
 
 @pytest.mark.parametrize(

@@ -249,3 +249,25 @@ def test_actions_that_there_are_not(worlds):
         envs.step([0, 2])
     with pytest.raises(InvalidInput, match=r"action has shape \(3,\); it must be \(2,\)"):
         envs.step([0, 0, 0])
+
+
+def test_the_mode_is_an_attribute():
+    envs = gymnasium.make_vec("metarl/MDP-v0", 2, autoreset_mode="SameStep")
+    assert envs.autoreset_mode is AutoresetMode.SAME_STEP  # pyright: ignore
+    assert envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+
+
+@pytest.mark.parametrize("budget", [{}, {"episodes": 2}])
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_a_limit_of_steps_is_gymnasiums_own(mode, budget):
+    settings = {"max_episode_steps": 3, "horizon": 4, **budget}
+    ours = gymnasium.make_vec("metarl/MDP-v0", 2, autoreset_mode=mode, **settings)
+    theirs = SyncVectorEnv(
+        [lambda: gymnasium.make("metarl/MDP-v0", **settings)] * 2, autoreset_mode=mode
+    )
+    assert data_equivalence(ours.reset(seed=0), theirs.reset(seed=0))
+    for t in range(9):
+        mine, its = ours.step([t % 5, 0]), theirs.step(np.array([t % 5, 0]))
+        for a, b in zip(mine[:4], its[:4], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert ours.spec is not None and ours.spec.max_episode_steps == 3

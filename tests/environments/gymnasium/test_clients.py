@@ -1,0 +1,53 @@
+"""Other libraries take our worlds by name, and none of them is asked to know metarl."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+import metarl  # noqa: F401 (registers the environments)
+from metarl.environments.gymnasium.registration import IDS
+
+pytestmark = [
+    pytest.mark.extras,
+    pytest.mark.filterwarnings("ignore"),  # theirs, about our spaces and one another
+]
+
+
+def client(module: str) -> Any:
+    """Returns a module of another library, or skips the test."""
+    return pytest.importorskip(module, reason=f"no {module}: pip install 'metarl[peers]'")
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_stable_baselines_takes_every_id(name):
+    model = client("stable_baselines3").PPO(
+        "MlpPolicy", name, n_steps=8, batch_size=8, n_epochs=1, device="cpu", seed=0
+    )
+    model.learn(16)
+    assert model.num_timesteps == 16
+
+
+def test_stable_baselines_makes_several_worlds():
+    make = client("stable_baselines3.common.env_util").make_vec_env
+    worlds = make("metarl/MDP-v0", 2, seed=0, env_kwargs={"states": 4})
+    assert worlds.reset().shape == (2,)
+    ends = [worlds.step(np.zeros(2, int))[2] for _ in range(10)]
+    np.testing.assert_array_equal(ends, [[False, False]] * 9 + [[True, True]])
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_torchrl_takes_every_id(name):
+    rollout = client("torchrl.envs.libs.gym").GymEnv(name).rollout(3)
+    assert rollout["next", "reward"].isfinite().all()
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_gymnasium_makes_several_with_a_limit(name):
+    worlds = gymnasium.make_vec(name, 2, max_episode_steps=1)
+    worlds.reset(seed=0)
+    _, _, terminated, truncated, _ = worlds.step(worlds.action_space.sample())
+    assert (terminated | truncated).all()
