@@ -1,5 +1,6 @@
 from .agent_text import AgentText as AgentText
 from .agent_text import parse as parse
+from .making import doubts as doubts
 from .making import grid as grid
 from .making import make as make
 from .paper_table import PaperCell as PaperCell
@@ -23,6 +24,7 @@ __all__ = [
     "PaperTable",
     "Row",
     "Setting",
+    "doubts",
     "grid",
     "make",
     "names",

@@ -1,7 +1,7 @@
 """What has been learnt of a bandit's arms: conjugate posteriors of their means, one home for all agents.
 
-Both kinds have the same face, so an agent is written once for either: `mean` and `pulls` [K],
-`after(action, reward)`, `sample(key)` of all means jointly, and `log_density(means)`.
+Both kinds have the same face, so an agent is written once for either: `mean`, `pulls` and `scale`
+[K], `after(action, reward)`, `sample(key)` of all means jointly, and `log_density(means)`.
 
 Letters: K arms.
 """
@@ -39,6 +39,11 @@ class BetaArms(NamedTuple):
         """The posterior mean [K]."""
         return self.successes / self.pulls
 
+    @property
+    def scale(self) -> jax.Array:
+        """The span of a reward [K]: 1."""
+        return jnp.ones_like(self.successes)
+
     def after(self, action: jax.Array, reward: jax.Array) -> BetaArms:
         """Returns the posterior after one more pull of arm `action`."""
         pulled = jax.nn.one_hot(action, self.successes.shape[0])  # [K]
@@ -68,6 +73,11 @@ class NormalArms(NamedTuple):
     def pulls(self) -> jax.Array:
         """How many pulls the posterior is worth [K], the prior's included."""
         return self.precision / self.noise_precision
+
+    @property
+    def scale(self) -> jax.Array:
+        """The deviation of a reward from its arm's mean [K]."""
+        return 1 / jnp.sqrt(self.noise_precision)
 
     def after(self, action: jax.Array, reward: jax.Array) -> NormalArms:
         """Returns the posterior after one more pull of arm `action`."""

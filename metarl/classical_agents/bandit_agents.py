@@ -49,12 +49,13 @@ def epsilon_greedy(epsilon: float) -> Scoring:
 def ucb1(c: float) -> Scoring:
     """Adds a bonus that shrinks with an arm's pulls and grows with the logarithm of time.
 
-    score = μ + c √(2 ln t / n)
+    score = μ + c σ √(2 ln t / n)
 
-    The original has c = 1, and n and μ without a prior; the prior counts here, as in Duan et al.
+    σ is the noise of Gaussian rewards, and 1 for Bernoulli ones. The original has c σ = 1 for rewards
+    in [0, 1], and n and μ without a prior; the prior counts here, as in Duan et al.
 
     Args:
-      c: in units of reward, 0 or more.
+      c: 0 or more.
 
     Reference: Auer, Cesa-Bianchi, Fischer (2002), "Finite-time analysis of the multiarmed bandit
     problem", Machine Learning 47, figure 1; Duan et al. (2016), arXiv:1611.02779, appendix.
@@ -179,7 +180,8 @@ def _epsilon_greedy_scores(epsilon: jax.Array, key: jax.Array, memory: Memory) -
 
 def _ucb1_scores(c: jax.Array, key: jax.Array, memory: Memory) -> jax.Array:
     del key
-    return memory.arms.mean + c * jnp.sqrt(2 * jnp.log(memory.taken + 1) / memory.arms.pulls)
+    bonus = jnp.sqrt(2 * jnp.log(memory.taken + 1) / memory.arms.pulls)
+    return memory.arms.mean + c * memory.arms.scale * bonus
 
 
 def _kl_ucb_scores(c: jax.Array, key: jax.Array, memory: Memory) -> jax.Array:

@@ -2,7 +2,8 @@
 
 The presets: `paper` gives equal scores to the first arm, as the paper's numbers show that Duan et
 al. did (a greedy agent earns 415 instead of 403 in 500 pulls of 50 arms if it takes one of them at
-random). The priors of the paper are the true ones, so `matched` is what the defaults are.
+random). Priors and noise are those that the family says its bandits have, whatever the preset; the
+defaults are for one that says nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from metarl.environments import Agent, Trial
+from metarl.environments import Agent, BanditDistribution, Distribution, Trial
 from metarl.errors import require
 
 from . import bandit_agents
 from .arm_posteriors import Arms, BetaArms, NormalArms
 from .gittins import whittle_accepts
-from .row import Row, Setting, Value, World
+from .row import Assumption, Row, Setting, Value, World, nothing_told
 from .scoring_agent import Scoring, number_of_arms, scoring_agent
 from .yardstick_agents import bandit_oracle, random_agent
 
@@ -51,6 +52,7 @@ def _row(
     prior: Mapping[str, Setting],
     settings: Mapping[str, Setting] | None = None,
     grid: Mapping[str, tuple[Value, ...]] | None = None,
+    assumes: tuple[Assumption, ...] = ("stationary",),
 ) -> Row:
     """Returns the row of an agent that scores arms."""
 
@@ -68,7 +70,21 @@ def _row(
         settings={**(settings or {}), **prior, **_TIES},
         presets={"paper": {"ties": "first"}, "matched": {}},
         grids={"paper": grid, "matched": grid} if grid else {},
+        beliefs=() if prior is _NO_PRIOR else tuple(prior),
+        told=nothing_told if prior is _NO_PRIOR else _told,
+        assumes=assumes,
     )
+
+
+def _told(distribution: Distribution | None, given: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Returns the settings of a prior, by the names of `_BETA` or `_NORMAL`."""
+    del given
+    if not isinstance(distribution, BanditDistribution):
+        return {}
+    first, second = distribution.prior
+    if distribution.rewards == "bernoulli":
+        return {"prior_successes": first, "prior_failures": second}
+    return {"prior_mean": first, "prior_deviation": second, "noise": distribution.noise}
 
 
 def _prior(values: Mapping[str, Any]) -> Arms:
@@ -106,6 +122,14 @@ def _whittle(values: Mapping[str, Any], trial: Trial) -> Scoring:
 
 
 def _bayes_optimal(values: Mapping[str, Any], trial: Trial) -> Scoring:
+    said = trial.environment.distribution
+    if isinstance(said, BanditDistribution):
+        require(
+            said.stationary and said.independent,
+            "bayes-optimal: it would not be, for the arms of this bandit "
+            + ("tell of each other." if said.stationary else "change within a trial.")
+            + " It is for arms that stay as they are and tell nothing of each other.",
+        )
     return bandit_agents.bayes_optimal(_ab(values), number_of_arms(trial), trial.length)
 
 
@@ -136,11 +160,15 @@ def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, .
             "ucb1",
             world,
             "adds a bonus that shrinks with an arm's pulls and grows with the logarithm of time",
-            "μ + c √(2 ln t / n)",
+            "μ + c σ √(2 ln t / n), σ the noise, 1 for Bernoulli rewards",
             "Auer, Cesa-Bianchi, Fischer (2002), Machine Learning 47; " + DUAN,
             lambda values, trial: bandit_agents.ucb1(values["c"]),
             prior,
-            {"c": Setting(0.2, "c, the scale of the bonus, in units of reward", low=0)},
+            {
+                "c": Setting(
+                    0.2, "c, the scale of the bonus; of Gaussian rewards in their noise", low=0
+                )
+            },
             {"c": TENTHS},
         ),
         _row(
@@ -151,6 +179,7 @@ def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, .
             "Thompson (1933), Biometrika 25; Chapelle, Li (2011), NeurIPS 24",
             lambda values, trial: bandit_agents.thompson(),
             prior,
+            assumes=("stationary", "independent"),
         ),
         _row(
             "optimistic-thompson",
@@ -162,6 +191,7 @@ def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, .
             prior,
             {"samples": Setting(5, "N, draws a pull", low=1, high=10_000, whole=True)},
             {"samples": tuple(range(1, 21))},
+            assumes=("stationary", "independent"),
         ),
         Row(
             name="oracle",
@@ -210,6 +240,7 @@ _BERNOULLI_ONLY = (
                 words=("left", "infinite"),
             ),
         },
+        assumes=("stationary", "independent"),
     ),
     _row(
         "whittle",
@@ -220,6 +251,7 @@ _BERNOULLI_ONLY = (
         _whittle,
         _BETA,
         {"discount": Setting(1.0, "γ, the worth of the next reward", low=1e-6, high=1)},
+        assumes=("stationary", "independent"),
     ),
     _row(
         "bayes-optimal",

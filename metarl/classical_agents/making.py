@@ -17,14 +17,36 @@ def make(text: str | AgentText, trial: Trial) -> Agent:
 
     Args:
       text: such as "gittins" or "ucb1:c=0.2".
-      trial: in which it will act; the number of arms, the horizon and so on are taken from it.
+      trial: in which it will act; the number of arms, the horizon and so on are taken from it, and
+        priors from what its family says of its tasks.
 
     Raises:
       InvalidInput: the text is not understood, or the agent does not fit the environment.
     """
     understood = parse(text) if isinstance(text, str) else text
     row = find_row(understood.name, world_of(trial.environment))
-    return row.build(row.values(understood.settings, understood.preset), trial)
+    told = trial.environment.distribution
+    return row.build(row.values(understood.settings, understood.preset, told), trial)
+
+
+def doubts(text: str | AgentText, trial: Trial) -> tuple[str, ...]:
+    """Returns what an agent believes or assumes that the family denies or does not say.
+
+    Args:
+      text: such as "gittins" or "psrl:preset=paper".
+      trial: in which it acts.
+
+    Returns:
+      Sentences without a subject, such as "assumes arms that stay as they are"; none if all that
+      the agent builds upon is true.
+
+    Raises:
+      InvalidInput: the text is not understood.
+    """
+    understood = parse(text) if isinstance(text, str) else text
+    row = find_row(understood.name, world_of(trial.environment))
+    told = trial.environment.distribution
+    return row.doubts(understood.settings, understood.preset, told)
 
 
 def grid(text: str, world: World, preset: str = "matched") -> list[str]:

@@ -1,13 +1,13 @@
 """What can be known of a tabular MDP from what was seen in it: one posterior for all agents.
 
-    mean reward of (s, a):          N((w m + sum of rewards) / (w + n), 1 / (w + n))
-    next states of (s, a):          Dirichlet(w + n_1, ..., w + n_S)
+    mean reward of (s, a):          N((w m + sum of rewards) / (w + n), σ² / (w + n))
+    next states of (s, a):          Dirichlet(α + n_1, ..., α + n_S)
 
-after n rewards with noise of variance 1. Which prior is believed is the agent's affair. The state an
-episode's last step leads to is not counted: who acts in it never sees that state, since what it is
-shown next is the first state of the next episode.
+after n rewards with noise of variance σ²; the prior N(m, σ² / w) is worth w rewards. Which prior is
+believed is the agent's affair. The state an episode's last step leads to is not counted: who acts in
+it never sees that state, since what it is shown next is the first state of the next episode.
 
-Letters: S states; A actions; m prior mean; w prior weight; n counts.
+Letters: S states; A actions; m prior mean; w prior weight; α of the Dirichlet; σ noise; n counts.
 
 Reference: Osband et al. (2013), arXiv:1306.0940, section 3.
 """
@@ -24,7 +24,9 @@ class Prior(NamedTuple):
     """What is believed of every pair of state and action at first."""
 
     mean: jax.Array | float  # [] m, of a mean reward
-    weight: jax.Array | float  # [] w, in rewards seen, and of each next state in transitions seen
+    weight: jax.Array | float  # [] w, in rewards seen
+    alpha: jax.Array | float  # [] α, of each next state, in transitions seen
+    noise: jax.Array | float = 1.0  # [] σ, deviation of a reward from its mean
 
 
 class Counts(NamedTuple):
@@ -74,7 +76,7 @@ class Model(NamedTuple):
 
 def mean_model(prior: Prior, counts: Counts) -> Model:
     """Returns the posterior mean."""
-    weights = prior.weight + counts.transitions  # [S, A, S]
+    weights = prior.alpha + counts.transitions  # [S, A, S]
     transitions = weights / jnp.sum(weights, axis=-1, keepdims=True)
     known = prior.weight + counts.visits  # [S, A] precision
     return Model(transitions, (prior.weight * prior.mean + counts.reward_sums) / known)
@@ -90,9 +92,9 @@ def sample_model(key: jax.Array, prior: Prior, counts: Counts) -> Model:
     """
     reward_key, transition_key = jax.random.split(key)
     deviations = jax.random.normal(reward_key, counts.visits.shape)
-    deviations /= jnp.sqrt(prior.weight + counts.visits)
+    deviations *= prior.noise / jnp.sqrt(prior.weight + counts.visits)
     means = mean_model(prior, counts).mean_rewards
-    weights = prior.weight + counts.transitions
+    weights = prior.alpha + counts.transitions
     return Model(sample_dirichlet(transition_key, weights), means + deviations)
 
 

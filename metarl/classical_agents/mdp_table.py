@@ -1,8 +1,9 @@
 """The rows of agents for tabular MDPs.
 
 The presets: `paper` has the priors of Duan et al. (2016), with a mean reward of 0 where the true one
-is 1; `matched` has the prior that the MDPs are drawn from. The grids of `paper` are those of the
-paper's appendix.
+is 1; `matched` has the prior that the family says its MDPs are drawn from, and so have the defaults
+of agents that plan in a posterior. Of a family that says nothing the prior of the paper's MDPs is
+believed. The grids of `paper` are those of the paper's appendix.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
-from metarl.environments import Agent, Trial
+from metarl.environments import Agent, Distribution, MDPDistribution, Trial
 
 from .mdp_agents import oracle_agent, plan_in_samples, plan_in_the_mean
 from .mdp_posterior import Prior
@@ -28,7 +29,11 @@ from .row import Row, Setting, Value
 
 DUAN = "Duan et al. (2016), arXiv:1611.02779"
 SCALES = tuple(float(f"{10 ** (-4 + i / 5):.3g}") for i in range(21))  # 1e-4 ... 1
-TRUE_PRIOR = {"prior_mean": 1.0, "prior_weight": 1.0}
+OF_THE_PAPERS_TASKS = {"prior_mean": 1.0, "prior_weight": 1.0}
+BELIEFS = ("prior_mean", "prior_weight", "prior_alpha", "noise")
+
+KNOWN = 1e9
+"""The weight of a mean reward that is known."""
 
 NUMBERS = ("epsilon", "scale", "samples", "bonus")
 """The fields of `Settings` besides the prior."""
@@ -37,7 +42,7 @@ NUMBERS = ("epsilon", "scale", "samples", "bonus")
 def _plan(planner: Planner, values: Mapping[str, Value], trial: Trial) -> Agent:
     del trial
     numbers: dict[str, Any] = {name: values[name] for name in NUMBERS if name in values}
-    prior = Prior(cast(float, values["prior_mean"]), cast(float, values["prior_weight"]))
+    prior = Prior(*(cast(float, values[name]) for name in BELIEFS))
     return planning_agent(planner, Settings(prior, **numbers), cast(Replan, values["replan"]))
 
 
@@ -59,30 +64,48 @@ def _oracle(values: Mapping[str, Value], trial: Trial) -> Agent:
 
 def _settings(mean: float = 1.0, weight: float = 1.0, **others: Setting) -> dict[str, Setting]:
     """Returns the settings of every agent that plans, and others."""
-    of_weight = "w, of the reward prior and of each next state, in steps seen"
+    of_weight = "w, of the reward prior, in rewards seen: (noise / deviation of mean rewards)²"
+    of_alpha = "α, of each next state, in steps seen, or the same as prior_weight"
     when = "when to plan: as an episode begins, or at every step"
     return {
         **others,
         "prior_mean": Setting(mean, "m, mean reward believed at first"),
         "prior_weight": Setting(weight, of_weight, low=1e-9),
+        "prior_alpha": Setting(
+            "prior_weight", of_alpha, low=1e-9, words=("prior_weight",), or_number=True
+        ),
+        "noise": Setting(1.0, "σ, deviation of a reward from its mean", low=1e-3),
         "replan": Setting("episode", when, words=("episode", "step")),
     }
 
 
 def _presets(mean: float, weight: float, **others: Value) -> Mapping[str, Mapping[str, Value]]:
-    """Returns the paper's preset as given, and that of the true prior."""
-    paper = {"prior_mean": mean, "prior_weight": weight, **others}
-    return MappingProxyType({"paper": paper, "matched": TRUE_PRIOR})
+    """Returns the paper's preset as given, and that of the prior of the paper's tasks."""
+    believed = {"prior_mean": mean, "prior_weight": weight, "prior_alpha": weight, "noise": 1.0}
+    return MappingProxyType({"paper": {**believed, **others}, "matched": OF_THE_PAPERS_TASKS})
+
+
+def _told(distribution: Distribution | None, given: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Returns the settings of the prior that a family says its MDPs are drawn from."""
+    if not isinstance(distribution, MDPDistribution):
+        return {}
+    noise, deviation = distribution.noise, distribution.deviation
+    told: dict[str, Value] = {"prior_mean": distribution.mean, "noise": noise}
+    told["prior_weight"] = (noise / deviation) ** 2 if deviation > 0 else KNOWN
+    if "prior_weight" not in given:  # which speaks of both, unless prior_alpha is given too
+        told["prior_alpha"] = distribution.alpha
+    return told
 
 
 def _both(**grid: tuple[Value, ...]) -> Mapping[str, Mapping[str, tuple[Value, ...]]]:
     return MappingProxyType({"paper": grid, "matched": grid})
 
 
+_planner = functools.partial(Row, world="mdp", told=_told, beliefs=BELIEFS)
+
 MDP_ROWS: tuple[Row, ...] = (
-    Row(
+    _planner(
         name="greedy",
-        world="mdp",
         caption="plans as if the posterior mean were the MDP",
         formula="argmax Q, r = posterior mean + bonus (1 - t/T) / (w + n)",
         paper=DUAN,
@@ -93,9 +116,8 @@ MDP_ROWS: tuple[Row, ...] = (
         presets=_presets(0.0, 1e-4),
         grids={"matched": {"bonus": (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)}},
     ),
-    Row(
+    _planner(
         name="epsilon-greedy",
-        world="mdp",
         caption="plans as greedy does, and acts at random now and then",
         formula="with probability ε any action, else argmax Q",
         paper=DUAN,
@@ -109,9 +131,8 @@ MDP_ROWS: tuple[Row, ...] = (
             "matched": {"epsilon": (0.01, 0.02, 0.05, 0.1, 0.2)},
         },
     ),
-    Row(
+    _planner(
         name="psrl",
-        world="mdp",
         caption="plans in an MDP drawn from the posterior",
         formula="argmax Q of one sample",
         paper="Osband et al. (2013), arXiv:1306.0940",
@@ -119,9 +140,8 @@ MDP_ROWS: tuple[Row, ...] = (
         settings=_settings(),
         presets=_presets(0.0, 1.0),
     ),
-    Row(
+    _planner(
         name="opsrl",
-        world="mdp",
         caption="plans in several MDPs drawn from the posterior, and believes the best",
         formula="argmax of max over N samples of Q",
         paper=f"Osband et al. (2013), arXiv:1306.0940; {DUAN}",
@@ -130,20 +150,19 @@ MDP_ROWS: tuple[Row, ...] = (
         presets=_presets(0.0, 1.0),
         grids=_both(samples=tuple(range(1, 21))),
     ),
-    Row(
+    _planner(
         name="beb",
-        world="mdp",
         caption="plans in the posterior mean with a bonus for what was seldom seen",
-        formula="r + 1/(w + n + 1) + 2 H³ scale (steps left) / (1 + S w + N)",
+        formula="r + 1/(w + n + 1) + 2 H³ scale (steps left) / (1 + S α + N)",
         paper="Kolter and Ng (2009), Near-Bayesian exploration in polynomial time",
         build=functools.partial(_plan, plan_with_bayes_bonus),
         settings=_settings(scale=Setting(5e-4, "of the bonus", low=0.0)),
         presets=_presets(0.0, 1.0),
         grids=_both(scale=SCALES),
     ),
-    Row(
+    _planner(
         name="ucrl2",
-        world="mdp",
+        trusts=False,
         caption="plans in the best MDP that the data do not rule out",
         formula="r + c sqrt(4 ln(.) / n), |p - P|₁ <= c sqrt(4 S ln(.) / N), c = scale",
         paper="Jaksch, Ortner and Auer (2010), JMLR 11",
@@ -161,9 +180,8 @@ MDP_ROWS: tuple[Row, ...] = (
         presets=_presets(0.0, 1e-4, optimism="compounding"),
         grids=_both(scale=SCALES),
     ),
-    Row(
+    _planner(
         name="ucbvi",
-        world="mdp",
         caption="plans in the mean with a bonus that bounds the error of the values",
         formula="r + P V + scale (sqrt(8 L Var V / N) + 14 R H L / 3N + sqrt(8 / N) R H)",
         paper="Azar, Osband and Munos (2017), arXiv:1703.05449",

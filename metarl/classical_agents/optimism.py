@@ -1,6 +1,7 @@
 """Agents for tabular MDPs that are optimistic about what they do not know: BEB, UCRL2, UCBVI.
 
-Letters: S states; A actions; H horizon; n rewards seen; N transitions seen; w prior weight;
+Letters: S states; A actions; H horizon; n rewards seen; N transitions seen; w prior weight; α of
+the Dirichlet prior; σ deviation of the reward noise;
 δ probability of error; R highest reward thought possible.
 """
 
@@ -24,7 +25,7 @@ DELTA = 0.05
 def plan_with_bayes_bonus(settings: Settings, key: jax.Array, memory: Memory) -> jax.Array:
     """Plans in the posterior mean with a bonus that falls as 1 / n: BEB.
 
-      r[t](s, a) = posterior mean + 1 / (w + n + 1) + β H (H - 1 - t) / (1 + S w + N)
+      r[t](s, a) = posterior mean + 1 / (w + n + 1) + β H (H - 1 - t) / (1 + S α + N)
       β = 2 H² scale
 
     The last term is the worth of knowing the transitions, in rewards of each step after this one.
@@ -43,7 +44,7 @@ def plan_with_bayes_bonus(settings: Settings, key: jax.Array, memory: Memory) ->
     seen = jnp.sum(memory.counts.transitions, axis=-1)  # [S, A]
     of_rewards = 1 / (weight + memory.counts.visits + 1)
     beta = 2 * horizon**2 * settings.scale
-    of_transitions = beta * horizon / (1 + states * weight + seen)
+    of_transitions = beta * horizon / (1 + states * settings.prior.alpha + seen)
     remaining = jnp.arange(horizon - 1, -1, -1.0)[:, None, None]  # [H, 1, 1]
     rewards = (model.mean_rewards + of_rewards)[None] + of_transitions[None] * remaining
     return plan(model.transitions, rewards, horizon).action_values
@@ -95,7 +96,7 @@ def plan_with_bernstein_bonus(settings: Settings, key: jax.Array, memory: Memory
 
       Q[t] = min(R (H - t), r + sqrt(2 L / n) + P V[t+1] + b[t])
       b[t](s, a) = sqrt(8 L Var(V[t+1]) / N) + 14 R H L / (3 N) + sqrt(8 / N) R H
-      L = ln(5 S A T / δ),   R = m + 3 / sqrt(w)
+      L = ln(5 S A T / δ),   R = m + 3 σ / sqrt(w)
 
     Variance is over the next state; bonuses are times `scale`, counts at least 1.
 
@@ -163,4 +164,4 @@ def _surprise(memory: Memory) -> jax.Array:
 
 def _highest_reward(settings: Settings) -> jax.Array:
     """Returns R []: three standard deviations above the prior mean."""
-    return settings.prior.mean + 3 / jnp.sqrt(settings.prior.weight)
+    return settings.prior.mean + 3 * settings.prior.noise / jnp.sqrt(settings.prior.weight)

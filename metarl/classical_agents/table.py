@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metarl.environments import Environment
+from metarl.environments import BanditDistribution, Environment
 from metarl.errors import InvalidInput, unknown_name
 
 from .bandit_table import BANDIT_ROWS
@@ -66,9 +66,9 @@ def names(world: World | None = None) -> tuple[str, ...]:
 def world_of(environment: Environment) -> World:
     """Returns the world that an environment belongs to, as can be seen from its name and spaces.
 
-    A bandit shows nothing, and its `metadata["rewards"]` say of what kind its rewards are; one whose
-    episodes last one step is taken for a bandit with Bernoulli rewards if they say nothing. Anything
-    else with finitely many observations and actions is an MDP.
+    A bandit shows nothing, and its distribution, or else its `metadata["rewards"]`, says of what kind
+    its rewards are; one whose episodes last one step is taken for a bandit with Bernoulli rewards if
+    nothing is said. Anything else with finitely many observations and actions is an MDP.
     """
     if environment.name == "maze":
         return "maze"
@@ -78,7 +78,9 @@ def world_of(environment: Environment) -> World:
     )
     if not (observations and actions):
         return "any"
-    rewards = environment.metadata.get("rewards")
+    said = environment.distribution
+    declared = isinstance(said, BanditDistribution)
+    rewards = said.rewards if declared else environment.metadata.get("rewards")
     if observations == 1 and (rewards or environment.horizon == 1):
         return "gaussian-bandit" if rewards == "gaussian" else "bandit"
     return "mdp"

@@ -6,6 +6,9 @@ from .bandits.beliefs import bayes_optimal_value as bayes_optimal_value
 from .contract.agent import Agent as Agent
 from .contract.agent import make_agent as make_agent
 from .contract.agent_settings import split_settings as split_settings
+from .contract.distributions import BanditDistribution as BanditDistribution
+from .contract.distributions import Distribution as Distribution
+from .contract.distributions import MDPDistribution as MDPDistribution
 from .contract.encoding import draw_member as draw_member
 from .contract.encoding import feature_size as feature_size
 from .contract.encoding import features as features
@@ -61,8 +64,10 @@ __all__ = [
     "SPLITS",
     "Agent",
     "Bandit",
+    "BanditDistribution",
     "BayesOptimal",
     "CartPole",
+    "Distribution",
     "Environment",
     "EnvironmentCard",
     "Followed",
@@ -71,6 +76,7 @@ __all__ = [
     "GymnasiumVectorEnvironment",
     "HostEnvironment",
     "HostTrials",
+    "MDPDistribution",
     "MDPState",
     "Maze",
     "MazeState",

@@ -171,7 +171,9 @@ def _as_text(name: str, settings: Mapping[str, Any]) -> str:
 
 
 def _card(environment: Environment) -> EnvironmentCard:
-    settings = dict.fromkeys(setting_names(environment.name)) | dict(environment.settings)
+    parameters = inspect.signature(_factory(environment.name)).parameters
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    settings = defaults | dict(environment.settings)
     return EnvironmentCard(
         environment.name,
         environment.description,

@@ -81,7 +81,7 @@ def test_plans_are_computed_only_where_an_episode_begins(trial, tasks):
         seen = memory.action_values + jnp.sum(memory.counts.visits)  # of each world
         return jax.pure_callback(count, shape, seen, memory.steps, vmap_method="sequential")
 
-    agent = planning_agent(planner, Settings(Prior(0.0, 1.0)))
+    agent = planning_agent(planner, Settings(Prior(0.0, 1.0, 1.0)))
     jax.block_until_ready(play(agent, trial, jax.random.key(0), tasks))
     assert sorted(calls) == [first for first in (0, 3, 6, 9) for _ in tasks.mean_rewards]
 

@@ -84,18 +84,18 @@ def test_rewards_of_a_plan_may_depend_on_the_time(mdp):
 
 def test_the_fading_bonus_is_a_higher_prior_mean(memory):
     faded = 0.8 * (1 - 8 / 20)
-    with_bonus = Settings(Prior(1.0, 1.0), bonus=0.8)
-    higher = Settings(Prior(1.0 + faded, 1.0))
+    with_bonus = Settings(Prior(1.0, 1.0, 1.0), bonus=0.8)
+    higher = Settings(Prior(1.0 + faded, 1.0, 1.0))
     plans = [
         mdp_agents.plan_in_the_mean(s, jax.random.key(0), memory) for s in (with_bonus, higher)
     ]
     np.testing.assert_allclose(*plans, rtol=1e-5)
-    lower = mdp_agents.plan_in_the_mean(Settings(Prior(1.0, 1.0)), jax.random.key(0), memory)
+    lower = mdp_agents.plan_in_the_mean(Settings(Prior(1.0, 1.0, 1.0)), jax.random.key(0), memory)
     assert not np.allclose(plans[0], lower, rtol=1e-3)
 
 
 def test_several_samples_are_joined_by_their_highest_action_values(memory):
-    prior = Prior(0.0, 1.0)
+    prior = Prior(0.0, 1.0, 1.0)
     planned = mdp_agents.plan_in_samples(Settings(prior, samples=3), jax.random.key(4), memory)
     each = []
     for index in range(3):
@@ -110,14 +110,14 @@ def test_posterior_sampling_with_a_known_mdp_plans_in_it(mdp, memory):
     many = 1e7
     known = Counts(many * jnp.asarray(transitions), jnp.full(rewards.shape, many), many * rewards)
     planned = mdp_agents.plan_in_samples(
-        Settings(Prior(0.0, 1.0)), jax.random.key(5), memory._replace(counts=known)
+        Settings(Prior(0.0, 1.0, 1.0)), jax.random.key(5), memory._replace(counts=known)
     )
     np.testing.assert_allclose(planned, plan_by_hand(transitions, rewards), atol=0.01)
 
 
 def test_beb_adds_its_bonus_for_each_remaining_step(memory):
     scale, weight = 0.01, 1.0
-    settings = Settings(Prior(0.5, weight), scale=scale)
+    settings = Settings(Prior(0.5, weight, weight), scale=scale)
     model = mean_model(settings.prior, memory.counts)
     rewards = np.zeros((HORIZON, STATES, ACTIONS))
     for time, s, a in np.ndindex(rewards.shape):
@@ -194,7 +194,7 @@ def test_extended_value_iteration_is_that_of_loops(mdp, compounding):
 
 
 def test_ucrl2_has_the_widths_of_its_formula(memory):
-    settings = Settings(Prior(0.0, 1e-4), scale=0.3)
+    settings = Settings(Prior(0.0, 1e-4, 1e-4), scale=0.3)
     model = mean_model(settings.prior, memory.counts)
     logarithm = math.log(2 * STATES * ACTIONS * (3 + 1) / 0.05)  # in the third episode
     of_rewards = 0.3 * np.sqrt(4 * logarithm / np.maximum(memory.counts.visits, 1))
@@ -212,7 +212,7 @@ def test_ucrl2_has_the_widths_of_its_formula(memory):
 @pytest.mark.parametrize("width", ["bernstein", "hoeffding"])
 def test_ucbvi_has_the_bonus_of_its_formula(memory, width):
     scale, highest = 0.01, 1.0 + 3 / math.sqrt(2.0)
-    settings = Settings(Prior(1.0, 2.0), scale=scale)
+    settings = Settings(Prior(1.0, 2.0, 2.0), scale=scale)
     model = mean_model(settings.prior, memory.counts)
     transitions = np.asarray(model.transitions, np.float64)
     logarithm = math.log(5 * STATES * ACTIONS * 20 / 0.05)

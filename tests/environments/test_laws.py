@@ -30,6 +30,8 @@ FAMILIES = [
     ("bandit", {"rewards": "correlated"}, True),
     ("bandit", {"rewards": "restless", "pulls": 6}, True),
     ("mdp", {"states": 4, "actions": 3, "horizon": 5}, True),
+    ("bandit", {"prior_successes": 0.5, "prior_failures": 3}, True),
+    ("mdp", {"states": 4, "horizon": 5, "alpha": 0.3, "reward_noise": 0.1}, True),
     ("gridworld", {"size": 3, "horizon": 4}, True),
     ("gridworld", {"start": "corner"}, False),
     ("maze", {"size": 3, "horizon": 20, "width": 8, "height": 6}, True),
@@ -153,7 +155,8 @@ def test_observations_and_actions_can_be_made_vectors(name, settings, disjoint):
 def test_cards_tell_every_family_and_all_of_its_settings():
     told = {card.name: card for card in cards()}
     assert tuple(told) == names()
-    assert told["mdp"].settings == {"states": 10, "actions": 5, "horizon": 10}
+    prior = {"alpha": 1, "reward_mean": 1, "reward_deviation": 1, "reward_noise": 1}
+    assert told["mdp"].settings == {"states": 10, "actions": 5, "horizon": 10, **prior}
     assert told["bandit"].settings["arms"] == 5 and "drift" in told["bandit"].settings
     assert told["pendulum"].observation == "Box(3,)" and told["pendulum"].action == "Box(1,)"
     assert all(card.description and "\n" not in card.description for card in cards())

@@ -2,10 +2,12 @@
 
 Four kinds of `rewards`:
 
-  bernoulli    means U(0, 1); a reward is 1 with that probability, else 0
+  bernoulli    means Beta(a, b), which is U(0, 1) for a = b = 1; a reward is 1 with
+               that probability, else 0
   gaussian     means N(mean, deviation²), rewards N(its mean, noise²)
   correlated   two Bernoulli arms of means p and 1 - p, p ~ U(0, 1): one arm tells of the other
-  restless     Bernoulli arms whose means walk at random, mean += drift N(0, 1), reflected at 0 and 1
+  restless     Bernoulli arms whose means, Beta(a, b) at first, walk at random, mean += drift N(0, 1),
+               reflected at 0 and 1
 
 A pull is an episode of one step. A restless bandit would forget its walk with each episode, so there
 the whole sequence of pulls is one episode; its task is where the walk begins.
@@ -18,6 +20,7 @@ arXiv:1611.05763, section 3.1 (correlated, restless).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -26,15 +29,17 @@ from gymnasium import spaces
 
 from metarl.errors import require
 
+from ..contract.distributions import BanditDistribution
 from ..contract.environment import Environment, Split, Step
 from ..contract.setting_checks import one_of, real_number, refuse_huge, whole_number
 
 # kind -> its settings and their defaults
+_BETA = {"prior_successes": 1.0, "prior_failures": 1.0}  # a and b
 KINDS: dict[str, dict[str, Any]] = {
-    "bernoulli": {"arms": 5},
+    "bernoulli": {"arms": 5, **_BETA},
     "gaussian": {"arms": 5, "mean": 0.0, "deviation": 1.0, "noise": 1.0},
     "correlated": {"arms": 2},
-    "restless": {"arms": 5, "pulls": 100, "drift": 0.1},
+    "restless": {"arms": 5, "pulls": 100, "drift": 0.1, **_BETA},
 }
 
 
@@ -59,6 +64,8 @@ def bandit(
     noise: float | None = None,
     pulls: int | None = None,
     drift: float | None = None,
+    prior_successes: float | None = None,
+    prior_failures: float | None = None,
 ) -> Environment:
     """Returns a family of bandits; the module's docstring tells its kinds.
 
@@ -70,6 +77,8 @@ def bandit(
       noise: deviation of a reward from its arm's mean; gaussian only, 1.
       pulls: steps of an episode; restless only, 100.
       drift: deviation of a mean's step from one pull to the next; restless only, 0.1.
+      prior_successes: a of the Beta(a, b) of an arm's mean; bernoulli and restless only, 1.
+      prior_failures: b of the Beta(a, b) of an arm's mean; bernoulli and restless only, 1.
 
     Raises:
       InvalidInput: a setting is not accepted, or is not one of this kind.
@@ -77,6 +86,7 @@ def bandit(
     rewards = one_of("rewards", rewards, KINDS)
     given = {"arms": arms, "mean": mean, "deviation": deviation}
     given |= {"noise": noise, "pulls": pulls, "drift": drift}
+    given |= {"prior_successes": prior_successes, "prior_failures": prior_failures}
     settings = _checked(rewards, {k: v for k, v in given.items() if v is not None})
     if rewards == "gaussian":
         return _gaussian(settings)
@@ -97,6 +107,8 @@ def _checked(rewards: str, given: dict[str, Any]) -> dict[str, Any]:
     for name, value in settings.items():
         if name in ("arms", "pulls"):
             settings[name] = whole_number(name, value)
+        elif name in _BETA:
+            settings[name] = real_number(name, value, above=0.0)
         else:
             settings[name] = real_number(name, value, -jnp.inf if name == "mean" else 0.0)
     refuse_huge("bandit", settings["arms"])
@@ -109,14 +121,14 @@ def _checked(rewards: str, given: dict[str, Any]) -> dict[str, Any]:
 
 def _bernoulli(settings: dict[str, Any], rewards: str) -> Environment:
     """One mean for each arm, or one for both."""
-    correlated = rewards == "correlated"
+    correlated, prior = rewards == "correlated", _beta(settings)
 
     def draw_task(key: jax.Array, split: Split) -> Bandit:
         del split
         if correlated:
             first = jax.random.uniform(key)
             return Bandit(jnp.stack([first, 1 - first]))
-        return Bandit(jax.random.uniform(key, (settings["arms"],)))
+        return Bandit(_draw_means(key, prior, settings["arms"]))
 
     return _stationary(
         settings,
@@ -124,10 +136,26 @@ def _bernoulli(settings: dict[str, Any], rewards: str) -> Environment:
         draw_task,
         draw_reward=_draw_bernoulli,
         task_features=lambda task: 2 * task.means - 1,
+        distribution=BanditDistribution("bernoulli", prior, independent=not correlated),
         description="two Bernoulli arms, means p and 1 - p, p ~ U(0, 1)"
         if correlated
-        else "Bernoulli arms, means U(0, 1)",
+        else f"Bernoulli arms, means {_beta_text(prior)}",
     )
+
+
+def _beta(settings: Mapping[str, float]) -> tuple[float, float]:
+    """Returns a and b of one arm's mean; of correlated arms each is U(0, 1) by itself."""
+    return settings.get("prior_successes", 1.0), settings.get("prior_failures", 1.0)
+
+
+def _beta_text(prior: tuple[float, float]) -> str:
+    return "U(0, 1)" if prior == (1.0, 1.0) else f"Beta({prior[0]:g}, {prior[1]:g})"
+
+
+def _draw_means(key: jax.Array, prior: tuple[float, float], arms: int) -> jax.Array:
+    if prior == (1.0, 1.0):
+        return jax.random.uniform(key, (arms,))
+    return jax.random.beta(key, *prior, (arms,), jnp.float32)
 
 
 def _gaussian(settings: dict[str, Any]) -> Environment:
@@ -143,6 +171,7 @@ def _gaussian(settings: dict[str, Any]) -> Environment:
         draw_task,
         draw_reward=lambda key, mean: mean + noise * jax.random.normal(key),
         task_features=lambda task: (task.means - mean) / (deviation or 1.0),
+        distribution=BanditDistribution("gaussian", (mean, deviation), noise),
         description=f"Gaussian arms, means N({mean:g}, {deviation:g}²), noise N(0, {noise:g}²)",
     )
 
@@ -163,7 +192,7 @@ def _stationary(
 
     return Environment(
         name="bandit",
-        settings={"rewards": rewards, **settings},
+        settings={"rewards": rewards, **_unusual(settings)},
         observation_space=spaces.Discrete(1),
         action_space=spaces.Discrete(settings["arms"]),
         horizon=1,
@@ -177,12 +206,20 @@ def _stationary(
     )
 
 
+def _unusual(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns settings without a prior that is U(0, 1), which goes without saying."""
+    if _beta(settings) != (1.0, 1.0):
+        return settings
+    return {name: value for name, value in settings.items() if name not in _BETA}
+
+
 def _restless(settings: dict[str, Any]) -> Environment:
     arms, pulls, drift = (settings[name] for name in ("arms", "pulls", "drift"))
+    prior = _beta(settings)
 
     def draw_task(key: jax.Array, split: Split) -> Bandit:
         del split
-        return Bandit(jax.random.uniform(key, (arms,)))
+        return Bandit(_draw_means(key, prior, arms))
 
     def reset(key: jax.Array, task: Bandit) -> tuple[jax.Array, RestlessState]:
         del key
@@ -201,7 +238,7 @@ def _restless(settings: dict[str, Any]) -> Environment:
 
     return Environment(
         name="bandit",
-        settings={"rewards": "restless", **settings},
+        settings={"rewards": "restless", **_unusual(settings)},
         observation_space=spaces.Discrete(1),
         action_space=spaces.Discrete(arms),
         horizon=pulls,
@@ -210,6 +247,7 @@ def _restless(settings: dict[str, Any]) -> Environment:
         step=step,
         fixed_length=True,
         task_features=lambda task: 2 * task.means - 1,
+        distribution=BanditDistribution("bernoulli", prior, stationary=drift == 0),
         description=f"Bernoulli arms, means drift by {drift:g} a pull, {pulls} pulls an episode",
         metadata={"rewards": "restless"},
     )

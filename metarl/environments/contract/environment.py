@@ -21,6 +21,7 @@ from gymnasium import spaces
 
 from metarl.errors import require
 
+from .distributions import Distribution
 from .setting_checks import whole_number
 
 Task = Any
@@ -84,6 +85,9 @@ class Environment:
 
     description: str = ""
     """One line for lists: what is to be learnt in it, and where it comes from."""
+
+    distribution: Distribution | None = None
+    """Of its tasks, as far as a reasoner may know it: from here hand-made agents take their priors"""
 
     observe: Callable[[State, Task], Observation] | None = None
     """state, task -> observation, where no more is needed to tell it and it costs something: a

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 from gymnasium import spaces
 
+from ..contract.distributions import MDPDistribution
 from ..contract.environment import Environment, Split, Step
-from ..contract.setting_checks import refuse_huge, whole_number
+from ..contract.setting_checks import real_number, refuse_huge, whole_number
 from .planning import plan
 
 
@@ -32,7 +33,15 @@ class MDPState(NamedTuple):
     time: jax.Array  # [] int32, steps taken
 
 
-def mdp(states: int = 10, actions: int = 5, horizon: int = 10) -> Environment:
+def mdp(
+    states: int = 10,
+    actions: int = 5,
+    horizon: int = 10,
+    alpha: float = 1.0,
+    reward_mean: float = 1.0,
+    reward_deviation: float = 1.0,
+    reward_noise: float = 1.0,
+) -> Environment:
     """Returns random MDPs: mean rewards N(1, 1), reward noise N(0, 1), transitions Dirichlet(1).
 
     Episodes start in state 0 and terminate after `horizon` steps, which is part of the problem.
@@ -41,21 +50,31 @@ def mdp(states: int = 10, actions: int = 5, horizon: int = 10) -> Environment:
       states: S.
       actions: A.
       horizon: H.
+      alpha: of the Dirichlet(alpha, ..., alpha) of where a pair of state and action leads.
+      reward_mean: expectation of a pair's mean reward.
+      reward_deviation: deviation of a pair's mean reward.
+      reward_noise: deviation of a reward from its mean.
 
     Raises:
-      InvalidInput: one of them is not positive, or a task would be huge.
+      InvalidInput: a size is not positive, or a task would be huge; alpha is not above 0, or a
+        deviation is below 0.
     """
     states, actions = whole_number("states", states), whole_number("actions", actions)
     horizon = whole_number("horizon", horizon)
     refuse_huge("mdp", states * actions * states)
+    prior = MDPDistribution(
+        real_number("alpha", alpha, above=0.0),
+        real_number("reward_mean", reward_mean),
+        real_number("reward_deviation", reward_deviation, 0.0),
+        real_number("reward_noise", reward_noise, 0.0),
+    )
 
     def draw_task(key: jax.Array, split: Split) -> TabularMDP:
         del split
         transition_key, reward_key = jax.random.split(key)
-        # Dirichlet(1, ..., 1) is a normalised vector of exponential numbers.
-        weights = jax.random.exponential(transition_key, (states, actions, states))
-        transitions = weights / jnp.sum(weights, axis=-1, keepdims=True)
-        return TabularMDP(transitions, 1 + jax.random.normal(reward_key, (states, actions)))
+        transitions = _draw_transitions(transition_key, prior.alpha, (states, actions, states))
+        surprise = prior.deviation * jax.random.normal(reward_key, (states, actions))
+        return TabularMDP(transitions, prior.mean + surprise)
 
     def reset(key: jax.Array, task: TabularMDP) -> tuple[jax.Array, MDPState]:
         del key, task
@@ -68,7 +87,8 @@ def mdp(states: int = 10, actions: int = 5, horizon: int = 10) -> Environment:
         luck = jax.random.uniform(next_key)
         passed = jnp.cumsum(probabilities) <= luck  # rounding may pass all of them
         place = jnp.minimum(jnp.sum(passed, dtype=jnp.int32), states - 1)
-        reward = task.mean_rewards[state.place, action] + jax.random.normal(reward_key)
+        noise = prior.noise * jax.random.normal(reward_key)
+        reward = task.mean_rewards[state.place, action] + noise
         time = state.time + 1
         return Step(place, MDPState(place, time), reward, time >= horizon, jnp.zeros((), bool), {})
 
@@ -76,11 +96,12 @@ def mdp(states: int = 10, actions: int = 5, horizon: int = 10) -> Environment:
         return plan(task.transitions, task.mean_rewards, horizon).values[0, 0]
 
     def task_features(task: TabularMDP) -> jax.Array:
-        return jnp.concatenate([task.mean_rewards.ravel() - 1, task.transitions.ravel()])
+        surprise = (task.mean_rewards.ravel() - prior.mean) / (prior.deviation or 1.0)
+        return jnp.concatenate([surprise, task.transitions.ravel()])
 
     return Environment(
         name="mdp",
-        settings={"states": states, "actions": actions, "horizon": horizon},
+        settings={"states": states, "actions": actions, "horizon": horizon, **_unusual(prior)},
         observation_space=spaces.Discrete(states),
         action_space=spaces.Discrete(actions),
         horizon=horizon,
@@ -90,5 +111,24 @@ def mdp(states: int = 10, actions: int = 5, horizon: int = 10) -> Environment:
         fixed_length=True,
         optimal_return=optimal_return,
         task_features=task_features,
-        description="random tabular MDPs: rewards N(1, 1), transitions Dirichlet(1)",
+        distribution=prior,
+        description=f"random tabular MDPs: rewards N({prior.mean:g}, {prior.deviation**2:g}), "
+        f"transitions Dirichlet({prior.alpha:g})",
     )
+
+
+def _draw_transitions(key: jax.Array, alpha: float, shape: tuple[int, int, int]) -> jax.Array:
+    """Draws probabilities of next states [S, A, S]."""
+    if alpha != 1:
+        return jax.random.dirichlet(key, jnp.full(shape[-1], alpha), shape[:-1])
+    # Dirichlet(1, ..., 1) is a normalised vector of exponential numbers.
+    weights = jax.random.exponential(key, shape)
+    return weights / jnp.sum(weights, axis=-1, keepdims=True)
+
+
+def _unusual(prior: MDPDistribution) -> dict[str, float]:
+    """Returns the settings of a prior, unless it is that of the paper, which goes without saying."""
+    if prior == MDPDistribution():
+        return {}
+    rewards = {f"reward_{name}": getattr(prior, name) for name in ("mean", "deviation", "noise")}
+    return {"alpha": prior.alpha, **rewards}

@@ -42,6 +42,12 @@ class Entrant(NamedTuple):
             return None
         return self.trained.config.warm_start or "an ancestor's teacher"
 
+    def doubts(self, trial: Trial) -> tuple[str, ...]:
+        """Returns what it believes or assumes that the family denies or does not say."""
+        if self.from_scratch or self.trained is not None:
+            return ()
+        return classical_agents.doubts(self.text, trial)
+
     def make(self, trial: Trial, greedy: bool = False) -> Agent:
         """Returns the agent for a trial.
 

@@ -88,7 +88,8 @@ def evaluate(
         greedy = None
         if entrant.trained is not None:
             greedy = stage.play(f"{text}, greedily", entrant.make(trial, greedy=True))
-        scores[text] = score_of(entrant, plays[text], greedy, first, yardsticks)
+        doubts = entrant.doubts(trial)
+        scores[text] = score_of(entrant, plays[text], greedy, first, yardsticks, doubts)
     return Evaluation(
         environment=describe_trial(trial),
         tasks=tasks,

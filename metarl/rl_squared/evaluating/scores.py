@@ -35,6 +35,8 @@ class AgentScore:
       difference: to the first agent, paired by task; None for that itself.
       learnt: whether it was trained here.
       teacher: whom it imitated before it was reinforced, if it did.
+      doubts: what it believes or assumes that the family denies or does not say; classical agents
+        only, see `metarl.classical_agents.doubts`.
     """
 
     totals: np.ndarray = dataclasses.field(repr=False, compare=False)
@@ -45,6 +47,7 @@ class AgentScore:
     difference: Mean | None = None
     learnt: bool = False
     teacher: str | None = None
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,9 @@ class Evaluation:
             "warm_started": {
                 text: score.teacher for text, score in self.agents.items() if score.teacher
             },
+            "doubts": {
+                text: list(score.doubts) for text, score in self.agents.items() if score.doubts
+            },
         }
         if self.within_task is not None:
             document["from_scratch"] = self.within_task.to_json()
@@ -97,6 +103,7 @@ def score_of(
     greedy: Play | None,
     first: Play,
     yardsticks: Mapping[str, Play],
+    doubts: tuple[str, ...] = (),
 ) -> AgentScore:
     """Returns what an agent is worth.
 
@@ -106,6 +113,7 @@ def score_of(
       greedy: likewise, with the likeliest actions; None if that was not tried.
       first: what came of the agent with which others are compared.
       yardsticks: what came of `RANDOM` and, where it can be had, `ORACLE`.
+      doubts: about what it believes and assumes.
     """
     return AgentScore(
         totals=played.totals,
@@ -116,6 +124,7 @@ def score_of(
         difference=None if played is first else mean_interval(played.totals - first.totals),
         learnt=entrant.trained is not None,
         teacher=entrant.teacher,
+        doubts=doubts,
     )
 
 

@@ -37,6 +37,8 @@ def evaluation_table(document: Mapping[str, Any]) -> Table:
     notes = ["Intervals: 95 %, normal, over tasks. Differences: by task, with the same luck."]
     if document["warm_started"]:
         notes.append("Warm start: it imitated that agent before it was reinforced.")
+    doubts = document.get("doubts", {})  # evaluations of before have none
+    notes += [f"† {text} {'; '.join(doubts[text])}." for text in ranked if text in doubts]
     title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"
     return Table(title, shown, rows, notes, [ranked.index(text) for text in learnt])
 
@@ -69,10 +71,11 @@ def read_mean(value: Mapping[str, float | None] | None) -> Mean | None:
 
 def _row(text: str, score: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
     teacher = document["warm_started"].get(text)
+    mark = " †" if text in document.get("doubts", {}) else ""
     episodes = score["per_episode"]
     greedy = score.get("greedy_actions", {}).get("return")
     return {
-        "agent": f"{text} (warm start: {teacher})" if teacher else text,
+        "agent": f"{text} (warm start: {teacher})" if teacher else f"{text}{mark}",
         "return": read_mean(score["return"]),
         "difference": read_mean(document["differences"]["agents"].get(text)),
         "normalised": read_mean(score["normalised"]),

@@ -43,12 +43,25 @@ def test_gaussian_rewards_have_mean_and_noise(constant_agent):
         ({"rewards": "gaussian", "mean": 3, "deviation": 0.1}, 3.0, 0.1),
         ({"rewards": "correlated"}, 0.5, np.sqrt(1 / 12)),
         ({"rewards": "restless"}, 0.5, np.sqrt(1 / 12)),
+        ({"prior_successes": 2, "prior_failures": 6}, 0.25, np.sqrt(3 / 16 / 9)),
+        (
+            {"rewards": "restless", "prior_successes": 0.1, "prior_failures": 0.1},
+            0.5,
+            0.25**0.5 / 1.2**0.5,
+        ),
     ],
 )
 def test_the_means_of_the_arms_are_drawn_as_described(settings, mean, deviation):
     drawn = load("bandit", **settings).sample_tasks(jax.random.key(1), 4000).means[:, 0]
     assert abs(drawn.mean() - mean) < 4 * deviation / np.sqrt(4000)
     assert abs(drawn.std() - deviation) < 0.05 * deviation
+
+
+def test_the_standard_prior_goes_without_saying():
+    same = load("bandit", arms=4, prior_successes=1.0, prior_failures=1)
+    assert same is load("bandit", arms=4)
+    assert dict(same.settings) == {"rewards": "bernoulli", "arms": 4}
+    assert load("bandit", prior_failures=2).settings["prior_successes"] == 1
 
 
 def test_one_correlated_arm_tells_of_the_other():
@@ -113,13 +126,15 @@ def test_reflection_folds_numbers_like_two_mirrors():
         ({"arms": "5"}, "arms is '5'; it must be a whole number of at least 1."),
         ({"arms": 10**9}, "would hold 1,000,000,000 numbers; at most 100,000,000"),
         ({"rewards": "bernouli"}, "Unknown value of rewards 'bernouli'. Did you mean 'bernoulli'"),
-        ({"noise": 1}, "A bandit of bernoulli rewards has no setting 'noise'; it takes arms."),
+        ({"noise": 1}, "A bandit of bernoulli rewards has no setting 'noise'; it takes arms, "),
         ({"rewards": "correlated", "arms": 5}, "arms is 5; a correlated bandit has 2"),
         (
             {"rewards": "gaussian", "noise": -1},
             "noise is -1; it must be a finite number of at least 0.",
         ),
         ({"rewards": "gaussian", "mean": float("nan")}, "mean is nan; it must be a finite number."),
+        ({"rewards": "gaussian", "prior_failures": 2}, "no setting 'prior_failures'"),
+        ({"prior_successes": 0}, "prior_successes is 0; it must be a finite number above 0."),
         ({"rewards": "restless", "pulls": 0}, "pulls is 0; it must be a whole number"),
         ({"rewards": "restless", "drift": "fast"}, "drift is 'fast'; it must be a finite number"),
     ],

@@ -55,6 +55,32 @@ def test_the_optimum_of_the_papers_mdps_is_what_it_is_known_to_be(tasks):
     assert abs(optima.mean() - 21.83) < 4 * optima.std() / np.sqrt(2000) + 0.05
 
 
+def test_mdps_of_a_prior_of_ones_own_have_its_moments():
+    environment = load("mdp", alpha=0.2, reward_mean=-3, reward_deviation=0.5, reward_noise=2)
+    tasks = environment.sample_tasks(jax.random.key(1), 1000)  # 50 pairs each: 5 standard errors
+    assert abs(tasks.mean_rewards.mean() + 3) < 5 * 0.5 / np.sqrt(50_000)
+    assert abs(tasks.mean_rewards.std() - 0.5) < 5 * 0.5 / np.sqrt(100_000)
+    np.testing.assert_allclose(tasks.transitions.sum(-1), 1, rtol=1e-5)
+    # of a share of Dirichlet(α) over S states: (S - 1) / (S² (S α + 1))
+    assert abs(tasks.transitions.var() - 9 / 100 / 3) < 0.001
+    task = jax.tree.map(lambda leaf: leaf[0], tasks)
+    _, state = environment.reset(jax.random.key(0), task)
+    keys = jax.random.split(jax.random.key(2), 4000)
+    step = jax.vmap(lambda key: environment.step(key, state, jnp.int32(1), task).reward)
+    assert abs(step(keys).std() - 2) < 5 * 2 / np.sqrt(8000)
+
+
+def test_the_papers_prior_goes_without_saying():
+    assert load("mdp", alpha=1, reward_noise=1.0) is load("mdp")
+    assert dict(load("mdp").settings) == {"states": 10, "actions": 5, "horizon": 10}
+
+
+@pytest.mark.parametrize("settings", [{"alpha": 0}, {"reward_noise": -1}, {"reward_mean": "1"}])
+def test_priors_that_are_none_are_refused(settings):
+    with pytest.raises(InvalidInput, match="it must be a finite number"):
+        load("mdp", **settings)
+
+
 def test_mean_rewards_are_normal_about_1(tasks):
     assert abs(tasks.mean_rewards.mean() - 1.0) < 0.02
     assert abs(tasks.mean_rewards.std() - 1.0) < 0.02

@@ -152,6 +152,15 @@ def test_the_table_marks_who_was_warm_started(make_agent):
     assert any("Warm start" in note for note in table.notes)
 
 
+def test_the_table_says_what_an_agent_assumes_that_is_not_so():
+    world = WorldConfig("bandit", arms=2, setting=("rewards=restless", "pulls=4"), episodes=1)
+    document = evaluate(["thompson", "random"], world=world, tasks=3).to_json()
+    assert document["doubts"] == {"thompson": ["assumes arms that stay as they are"]}
+    table = evaluation_table(document)
+    assert {row["agent"] for row in table.rows} == {"thompson †", "random"}
+    assert "† thompson assumes arms that stay as they are." in table.notes
+
+
 def test_rivals_fit_their_world():
     bandit, mdp = rivals(make_trial(BANDIT)), rivals(make_trial(WorldConfig("mdp")))
     assert "gittins" in bandit and any(text.startswith("ucb1:c=") for text in bandit)
