@@ -18,7 +18,7 @@ from .output_file import check_output
 class Arguments:
     """Plays one trial in a test task, and writes it as an animated GIF: all views, the reward so far.
 
-    Only environments that can be drawn: mazes, and a family of your own that has `views`.
+    A built-in environment, or a family of your own that has `views`.
     """
 
     agent: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]

@@ -12,6 +12,9 @@ from .contract.distributions import MDPDistribution as MDPDistribution
 from .contract.encoding import draw_member as draw_member
 from .contract.encoding import feature_size as feature_size
 from .contract.encoding import features as features
+from .contract.encoding import is_image as is_image
+from .contract.encoding import last_step_features as last_step_features
+from .contract.encoding import levels as levels
 from .contract.encoding import uniform_drawer as uniform_drawer
 from .contract.environment import SPLITS as SPLITS
 from .contract.environment import Environment as Environment
@@ -27,6 +30,7 @@ from .control.cartpole import CartPole as CartPole
 from .control.pendulum import Pendulum as Pendulum
 from .gymnasium.environment import GymnasiumEnvironment as GymnasiumEnvironment
 from .gymnasium.registration import register_with_gymnasium as register_with_gymnasium
+from .gymnasium.rl2_inputs import RL2Inputs as RL2Inputs
 from .gymnasium.trials import HostTrials as HostTrials
 from .gymnasium.vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
 from .gymnasium.worlds import HostEnvironment as HostEnvironment
@@ -83,6 +87,7 @@ __all__ = [
     "Pendulum",
     "Plan",
     "Played",
+    "RL2Inputs",
     "Recording",
     "Split",
     "Step",
@@ -104,6 +109,9 @@ __all__ = [
     "follow",
     "from_gymnasium",
     "in_any_world",
+    "is_image",
+    "last_step_features",
+    "levels",
     "load",
     "make_agent",
     "measure_mazes",

@@ -1,9 +1,10 @@
 """Training beside the recurrent PPO that one would otherwise pick, on the same trials.
 
     python recurrent_ppo.py --arms 5 --episodes 10 > recurrent-ppo-5-arms-10-pulls.json
+    python recurrent_ppo.py --learn 2000000 > recurrent-ppo-5-arms-10-pulls-learning.json
 
 The peer is sb3-contrib's RecurrentPPO, `pip install 'metarl[peers]'`. It gets what training here has:
-whole trials of one bandit as episodes, previous action, reward and flag in the observation, a
+whole trials of one bandit as episodes, what RL² sees as observation (`rl2_inputs=True`), a
 recurrent network of 64 units for the policy and one for the value, as many steps, epochs and
 minibatches an update, and all cores. Its worlds come in two ways:
 
@@ -47,70 +48,36 @@ from metarl.rl_squared.learning.train_job import TrainJob  # noqa: E402
 WORLDS = 64  # of DummyVecEnv
 
 
-class Trial(gymnasium.Wrapper):
-    """A trial of a bandit, shown as RL² is shown it: previous action, reward and flag."""
-
-    def __init__(self, arms: int, episodes: int):
-        super().__init__(gymnasium.make("metarl/Bandit-v0", arms=arms, episodes=episodes))
-        self.arms = arms
-        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (arms + 3,), np.float32)
-
-    def reset(self, **options: Any) -> Any:
-        _, info = self.env.reset(**options)
-        return self._shown(None, 0.0), info
-
-    def step(self, action: Any) -> Any:
-        _, reward, terminated, truncated, info = self.env.step(action)
-        return self._shown(action, float(reward)), reward, terminated, truncated, info
-
-    def _shown(self, action: Any, reward: float) -> np.ndarray:
-        """Returns the inputs [F]; a pull is an episode, so the flag is always 1."""
-        shown = np.zeros(self.arms + 3, np.float32)
-        shown[0] = shown[-1] = 1
-        shown[-2] = reward
-        if action is not None:
-            shown[1 + int(action)] = 1
-        return shown
-
-
 class CompiledTrials(VecEnv):
-    """Trials of a bandit in one compiled vector environment, shown likewise."""
+    """metarl's vector environment as stable-baselines3 has its own."""
 
-    def __init__(self, arms: int, episodes: int, count: int):
+    def __init__(self, arms: int, episodes: int, count: int, split: str = "train"):
         self.worlds = gymnasium.make_vec(
             "metarl/Bandit-v0",
             num_envs=count,
             arms=arms,
             episodes=episodes,
+            split=split,
+            rl2_inputs=True,
             autoreset_mode="SameStep",
         )
-        self.arms = arms
-        space = gymnasium.spaces.Box(-np.inf, np.inf, (arms + 3,), np.float32)
-        super().__init__(count, space, self.worlds.single_action_space)
+        spaces = self.worlds.single_observation_space, self.worlds.single_action_space
+        super().__init__(count, *spaces)
 
     def reset(self) -> np.ndarray:
-        self.worlds.reset(seed=0)
-        return self._shown(np.zeros((self.num_envs, self.arms)), np.zeros(self.num_envs))
+        return self.worlds.reset(seed=0)[0]
 
     def step_async(self, actions: np.ndarray) -> None:
         self._actions = actions
 
     def step_wait(self) -> Any:
-        _, rewards, terminated, truncated, _ = self.worlds.step(self._actions)
+        shown, rewards, terminated, truncated, more = self.worlds.step(self._actions)
         done = terminated | truncated
-        # The first step of a new trial knows of no action and no reward.
-        before = np.eye(self.arms)[self._actions] * ~done[:, None]
-        shown = self._shown(before, rewards * ~done)
         infos: list[dict[str, Any]] = [
-            {"terminal_observation": shown[world]} if over else {}
+            {"terminal_observation": more["final_obs"][world]} if over else {}
             for world, over in enumerate(done)
         ]
         return shown, rewards.astype(np.float32), done, infos
-
-    def _shown(self, before: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-        """Returns the inputs [N, F]."""
-        ones = np.ones((self.num_envs, 1))
-        return np.concatenate([ones, before, rewards[:, None], ones], axis=1).astype(np.float32)
 
     def close(self) -> None:
         self.worlds.close()
@@ -137,9 +104,15 @@ def ours(job: TrainJob, updates: int) -> Callable[[], Any]:
 
 def theirs(job: TrainJob, worlds: VecEnv) -> Callable[[], Any]:
     """Returns an update of RecurrentPPO with the same settings."""
+    model, steps = peer(job, worlds), job.trials * job.trial.length
+    return lambda: model.learn(steps)
+
+
+def peer(job: TrainJob, worlds: VecEnv, seed: int = 0) -> RecurrentPPO:
+    """Returns RecurrentPPO with the settings of training here."""
     ppo, steps = job.config.ppo, job.trials * job.trial.length
     torch.set_num_threads(CORES)
-    model = RecurrentPPO(
+    return RecurrentPPO(
         "MlpLstmPolicy",
         worlds,
         learning_rate=ppo.learning_rate,
@@ -151,9 +124,34 @@ def theirs(job: TrainJob, worlds: VecEnv) -> Callable[[], Any]:
         ent_coef=0.0,
         policy_kwargs={"lstm_hidden_size": job.config.network.hidden, "net_arch": []},
         device="cpu",
-        seed=0,
+        seed=seed,
     )
-    return lambda: model.learn(steps)
+
+
+def learn(arms: int, episodes: int, steps: int, tasks: int = 10_000) -> dict[str, Any]:
+    """Returns what RecurrentPPO earns in a trial of test tasks, after so many steps of training."""
+    job = TrainJob(TrainConfig(world=WorldConfig(arms=arms, episodes=episodes)))
+    model, returns = peer(job, CompiledTrials(arms, episodes, job.trials)), []
+    updates = -(-steps // (job.trials * job.trial.length))
+    for update in range(updates):
+        model.learn(job.trials * job.trial.length, reset_num_timesteps=update == 0)
+        if (update + 1) % max(updates // 8, 1) == 0 or update + 1 == updates:
+            earned = trial_returns(model, CompiledTrials(arms, episodes, tasks, "test"), episodes)
+            error = float(np.std(earned, ddof=1) / np.sqrt(tasks))
+            mean = float(np.mean(earned))
+            returns.append({"steps": model.num_timesteps, "return": mean, "standard_error": error})
+    return {"learning": returns, "arms": arms, "episodes": episodes, "tasks": tasks}
+
+
+def trial_returns(model: RecurrentPPO, worlds: CompiledTrials, episodes: int) -> np.ndarray:
+    """Returns what the likeliest actions earn in one trial of each world [N]."""
+    shown, state = worlds.reset(), None
+    begins, earned = np.ones(worlds.num_envs, bool), np.zeros(worlds.num_envs)
+    for _ in range(episodes):
+        actions, state = model.predict(shown, state, begins, deterministic=True)
+        shown, rewards, begins, _ = worlds.step(actions)
+        earned += rewards
+    return earned
 
 
 def measure(arms: int, episodes: int, repeats: int) -> dict[str, Any]:
@@ -161,7 +159,8 @@ def measure(arms: int, episodes: int, repeats: int) -> dict[str, Any]:
     config = TrainConfig(world=WorldConfig(arms=arms, episodes=episodes))
     job = TrainJob(config)
     steps = job.trials * job.trial.length
-    usual = DummyVecEnv([lambda: Trial(arms, episodes) for _ in range(WORLDS)])
+    settings = {"arms": arms, "episodes": episodes, "rl2_inputs": True}
+    usual = DummyVecEnv([lambda: gymnasium.make("metarl/Bandit-v0", **settings)] * WORLDS)
     programs = {
         "metarl": (ours(job, 8), 8),
         "recurrent_ppo, gymnasium": (theirs(job, usual), 1),
@@ -184,11 +183,13 @@ def measure(arms: int, episodes: int, repeats: int) -> dict[str, Any]:
         "trial_steps": job.trial.length,
         "batch_steps": steps,
         "cores": CORES,
-        "versions": {
-            name: version(name)
-            for name in ("metarl", "jax", "torch", "stable_baselines3", "sb3_contrib")
-        },
     }
+
+
+def versions() -> dict[str, Any]:
+    """Returns who was measured."""
+    names = ("metarl", "jax", "torch", "stable_baselines3", "sb3_contrib")
+    return {"versions": {name: version(name) for name in names}}
 
 
 if __name__ == "__main__":
@@ -196,4 +197,8 @@ if __name__ == "__main__":
     parser.add_argument("--arms", type=int, default=5)
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=5)
-    print(json.dumps(measure(**vars(parser.parse_args())), indent=1))
+    parser.add_argument("--learn", type=int, help="train for so many steps, and say what it earns")
+    asked = vars(parser.parse_args())
+    repeats, steps = asked.pop("repeats"), asked.pop("learn")
+    measured = measure(**asked, repeats=repeats) if steps is None else learn(**asked, steps=steps)
+    print(json.dumps(measured | versions(), indent=1))

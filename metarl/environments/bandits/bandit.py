@@ -32,6 +32,7 @@ from metarl.errors import require
 from ..contract.distributions import BanditDistribution
 from ..contract.environment import Environment, Split, Step
 from ..contract.setting_checks import one_of, real_number, refuse_huge, whole_number
+from .picture import draw_arms
 
 # kind -> its settings and their defaults
 _BETA = {"prior_successes": 1.0, "prior_failures": 1.0}  # a and b
@@ -202,6 +203,7 @@ def _stationary(
         fixed_length=True,
         optimal_return=lambda task: best_arm(task.means)[1],
         metadata={"rewards": rewards},
+        views={"arms": draw_arms},
         **about,
     )
 
@@ -250,6 +252,7 @@ def _restless(settings: dict[str, Any]) -> Environment:
         distribution=BanditDistribution("bernoulli", prior, stationary=drift == 0),
         description=f"Bernoulli arms, means drift by {drift:g} a pull, {pulls} pulls an episode",
         metadata={"rewards": "restless"},
+        views={"arms": draw_arms},
     )
 
 

@@ -56,6 +56,43 @@ def features(space: spaces.Space, member: Any) -> jax.Array:
             raise unsupported(space)
 
 
+def last_step_features(
+    space: spaces.Space, action: Any, reward: jax.Array, ended: jax.Array, begun: jax.Array
+) -> jax.Array:
+    """Returns what RL² is told of the step before: action, reward, flag [A + 2] float32.
+
+    Args:
+      space: of actions.
+      action: what was done; not shown where nothing was.
+      reward: what it brought [].
+      ended: whether an inner episode ended with it, and before the first step [] bool.
+      begun: False before the first step, when there was no action [] bool.
+    """
+    done = features(space, action) * begun
+    return jnp.concatenate([done, reward[None], ended.astype(jnp.float32)[None]])
+
+
+def is_image(space: spaces.Space, least_side: int = 1) -> bool:
+    """Whether members are images: a `Box` of height, width and at most four channels."""
+    shape = tuple(space.shape or ()) if isinstance(space, spaces.Box) else ()
+    return len(shape) == 3 and min(shape[:2]) >= least_side and shape[2] <= 4
+
+
+def levels(space: spaces.Space, image: Any) -> Any:
+    """Returns an image with bounds as levels 0 to 255 uint8, another as it is; numpy's or jax's.
+
+    Args:
+      space: of images.
+      image: one of them.
+    """
+    assert isinstance(space, spaces.Box)
+    low, high = np.min(space.low), np.max(space.high)
+    if space.dtype == np.uint8 or not (np.isfinite(low) and np.isfinite(high)):
+        return image
+    share = (image.astype(np.float32) - low) / max(high - low, 1e-9)
+    return (255 * share).round().astype(np.uint8)
+
+
 def draw_member(key: jax.Array, space: spaces.Space) -> jax.Array:
     """Draws a member of a space: uniformly where it is bounded, as `space.sample()` does elsewhere.
 

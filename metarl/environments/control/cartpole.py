@@ -11,6 +11,7 @@ system".
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from gymnasium import spaces
 from ..contract.environment import Environment, Step
 from ..contract.setting_checks import whole_number
 from .physics import physical_family
+from .pictures import draw_cart
 
 FARTHEST = 2.4  # m
 STEEPEST = math.radians(12)
@@ -92,6 +94,7 @@ def cartpole(
         horizon=horizon,
         reset=reset,
         step=step,
+        views={"side": functools.partial(draw_cart, FARTHEST)},
     )
 
 

@@ -17,6 +17,7 @@ from gymnasium import spaces
 from ..contract.environment import Environment, Step
 from ..contract.setting_checks import whole_number
 from .physics import physical_family
+from .pictures import draw_pendulum
 
 FASTEST = 8.0  # rad/s
 STRONGEST = 2.0  # N m
@@ -85,6 +86,7 @@ def pendulum(
         horizon=horizon,
         reset=reset,
         step=step,
+        views={"side": draw_pendulum},
         fixed_length=True,
     )
 

@@ -11,7 +11,6 @@ The task is not in `info`, where an agent could read it by accident: it is the a
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import gymnasium
@@ -29,6 +28,7 @@ from .exchange import (
     checked_view,
     copied_info,
     copied_observation,
+    game_spaces,
     make_game,
     seed_words,
 )
@@ -43,7 +43,8 @@ class GymnasiumEnvironment(SpecWithLength, gymnasium.Env):
     led, while the observation returned after an inner end is the next episode's first).
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012 (gymnasium's own form)
+    # gymnasium reads the modes off the class; a family without `views` has none.
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 (its own form)
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class GymnasiumEnvironment(SpecWithLength, gymnasium.Env):
         episodes: int | None = None,
         steps: int | None = None,
         keep_task: bool = False,
+        rl2_inputs: bool = False,
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
         view: str | None = None,
@@ -66,6 +68,8 @@ class GymnasiumEnvironment(SpecWithLength, gymnasium.Env):
           episodes: E, if a gymnasium episode is to be a trial of so many episodes.
           steps: T, if it is to be a trial of so many steps.
           keep_task: whether resets without a seed go on in the same task.
+          rl2_inputs: whether the agent sees its last action, its last reward and the ends of inner
+            episodes too, as RL² does; `RL2Inputs` has the layout.
           max_episode_steps: after so many steps an episode is truncated too, as by gymnasium's
             `TimeLimit`.
           render_mode: "rgb_array" for a family that has `views`, else None; another is warned of.
@@ -77,14 +81,14 @@ class GymnasiumEnvironment(SpecWithLength, gymnasium.Env):
           InvalidInput: one of them is not accepted.
         """
         game = make_game(
-            environment, split, episodes, steps, keep_task, max_episode_steps, settings
+            environment, split, episodes, steps, keep_task, max_episode_steps, rl2_inputs, settings
         )
         self._game = game
         self._view = checked_view(game.trial.environment, render_mode, view)
         self.render_mode = render_mode if self._view else None
-        # Spaces have random generators of their own, so no two environments may share them.
-        self.observation_space = copy.deepcopy(game.trial.environment.observation_space)
-        self.action_space = copy.deepcopy(game.trial.environment.action_space)
+        if not game.trial.environment.views:
+            self.metadata = {"render_modes": []}
+        self.observation_space, self.action_space = game_spaces(game)
         self._luck: Any = None  # [2] uint32, once seeded
         self._resets: Any = np.int32(0)
         self._session: Session | None = None
@@ -120,7 +124,7 @@ class GymnasiumEnvironment(SpecWithLength, gymnasium.Env):
         key = checked_keys(given["key"]) if given.get("key") is not None else None
         session = begin_one(self._game, self._luck, self._resets, task, key)
         self._session, self._resets, self._over = session, session.resets, False
-        return copied_observation(self.observation_space, session.trial.observation), {}
+        return copied_observation(self.observation_space, session.shown), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Takes one step.
@@ -167,9 +171,3 @@ class GymnasiumEnvironment(SpecWithLength, gymnasium.Env):
         if self._session is None:
             raise ResetNeeded("No episode has begun; call reset first.")
         return self._session
-
-
-class PicturedEnvironment(GymnasiumEnvironment):
-    """A family with `views`: `gymnasium.make("metarl/Maze-v0", render_mode="rgb_array", view="top")`."""
-
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012

@@ -19,10 +19,11 @@ from gymnasium.envs.registration import EnvSpec
 from metarl.errors import UnexpectedKeyword, require, unknown_name
 
 from ..contract.environment import SPLITS, Environment, Split
-from ..contract.setting_checks import whole_number
+from ..contract.setting_checks import whole_number, yes_or_no
 from ..contract.task_checks import all_finite
 from ..contract.trials import Trial
 from ..registry import load
+from .rl2_inputs import rl2_space
 from .session import Game
 
 
@@ -33,16 +34,29 @@ def make_game(
     steps: int | None,
     keep_task: bool,
     most_steps: int | None,
+    rl2_inputs: bool,
     settings: Mapping[str, Any],
 ) -> Game:
     """Returns what one gymnasium episode is, from the arguments of an environment's constructor."""
+    yes_or_no("rl2_inputs", rl2_inputs)
     if most_steps is not None:
         most_steps = whole_number("max_episode_steps", most_steps)
     environment = _family(environment, settings)
     require(split in SPLITS, f"split is {split!r}; it must be one of {', '.join(SPLITS)}.")
     whole_trial = episodes is not None or steps is not None
     trial = Trial(environment, episodes if whole_trial else 1, steps)
-    return Game(trial, whole_trial, split, keep_task, most_steps)
+    return Game(trial, whole_trial, split, keep_task, most_steps, rl2_inputs)
+
+
+def game_spaces(game: Game) -> tuple[spaces.Space, spaces.Space]:
+    """Returns the spaces of what the agent sees and does, for one environment alone.
+
+    Spaces have random generators of their own, so no two environments may share them.
+    """
+    seen, done = game.trial.environment.observation_space, game.trial.environment.action_space
+    if game.rl2_inputs:
+        seen = rl2_space(seen, done)
+    return copy.deepcopy(seen), copy.deepcopy(done)
 
 
 def _family(environment: str | Environment, settings: Mapping[str, Any]) -> Environment:
@@ -158,7 +172,9 @@ def refuse_nan(name: str, array: np.ndarray) -> None:
 
 
 def copied_observation(space: spaces.Space, observation: Any) -> Any:
-    """Returns one observation as a member of its space."""
+    """Returns an observation, or a batch of them, as a member of its space."""
+    if isinstance(space, spaces.Dict):
+        return {name: copied_observation(space[name], observation[name]) for name in space}
     if isinstance(space, spaces.Discrete):
         return np.dtype(space.dtype).type(observation)
     return np.array(observation, dtype=space.dtype)

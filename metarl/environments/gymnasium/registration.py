@@ -29,11 +29,7 @@ IDS = {
     "metarl/Pendulum-v0": "pendulum",
 }
 
-# Families that can be drawn: gymnasium reads the render modes off the class.
-WITH_PICTURES = ("maze",)
-
 _SINGLE = "metarl.environments.gymnasium.environment:GymnasiumEnvironment"
-_PICTURED = "metarl.environments.gymnasium.environment:PicturedEnvironment"
 _VECTOR = "metarl.environments.gymnasium.vector:GymnasiumVectorEnvironment"
 
 
@@ -52,7 +48,7 @@ def _register() -> None:
         if name not in gymnasium.registry:
             gymnasium.register(
                 name,
-                entry_point=_PICTURED if family in WITH_PICTURES else _SINGLE,
+                entry_point=_SINGLE,
                 vector_entry_point=_VECTOR,
                 kwargs={"environment": family},
             )

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..contract.encoding import features, is_image, last_step_features, levels
 from ..contract.environment import Observation, Split, Task
 from ..contract.trials import Trial, TrialState
 
@@ -40,6 +41,9 @@ class Game:
     most_steps: int | None = None
     """After so many steps a gymnasium episode is truncated, as by gymnasium's `TimeLimit`."""
 
+    rl2_inputs: bool = False
+    """The agent sees what RL² sees, see `rl2_inputs.py`."""
+
     @property
     def longest(self) -> int:
         """How many steps a gymnasium episode has at most."""
@@ -54,6 +58,7 @@ class Session(NamedTuple):
     steps_luck: Array  # the numbers of the key of the world's luck in this episode
     task: Task
     trial: TrialState
+    shown: Any  # what the agent sees next
 
 
 class Outcome(NamedTuple):
@@ -92,7 +97,8 @@ def begin(
     _, fresh_key = _reset_keys(luck, resets)
     reset_key, steps_key = jax.random.split(fresh_key if world_key is None else world_key)
     steps_luck = jax.random.key_data(steps_key)
-    return Session(luck, resets + 1, steps_luck, task, game.trial.reset(reset_key, task))
+    trial = game.trial.reset(reset_key, task)
+    return Session(luck, resets + 1, steps_luck, task, trial, _shown(game, trial.observation, None))
 
 
 def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome]:
@@ -110,11 +116,15 @@ def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome
     steps_key = jax.random.wrap_key_data(jnp.asarray(session.steps_luck))
     key = jax.random.fold_in(steps_key, session.trial.steps)
     following, happened = game.trial.step(key, session.trial, action, session.task)
-    session = session._replace(trial=following)
+    upon_next = happened.next_observation
+    if game.whole_trial:
+        upon_next = select(following.over, upon_next, following.observation)
+    shown = _shown(game, upon_next, action, happened.reward, happened.episode_ended)
+    session = session._replace(trial=following, shown=shown)
     late = game.most_steps is not None and following.steps >= game.most_steps
     if not game.whole_trial:
         return session, Outcome(
-            happened.next_observation,
+            shown,
             happened.reward,
             happened.terminated,
             happened.truncated | late,
@@ -128,12 +138,31 @@ def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome
         "next_observation": happened.next_observation,
     }
     return session, Outcome(
-        select(following.over, happened.next_observation, following.observation),
+        shown,
         happened.reward,
         happened.trial_terminated,
         happened.trial_truncated | late,
         info,
     )
+
+
+def _shown(
+    game: Game,
+    observation: Observation,
+    action: Any,
+    reward: Any = 0.0,
+    ended: Any = True,
+) -> Any:
+    """Returns what the agent sees: the observation, or what RL² sees; without action the first."""
+    if not game.rl2_inputs:
+        return observation
+    space, acting = game.trial.environment.observation_space, game.trial.environment.action_space
+    before = jnp.zeros(acting.shape, acting.dtype) if action is None else jnp.asarray(action)
+    begun = jnp.asarray(action is not None)
+    told = last_step_features(acting, before, jnp.float32(reward), jnp.asarray(ended), begun)
+    if is_image(space):
+        return {"image": levels(space, observation), "told": told}
+    return jnp.concatenate([features(space, observation), told])
 
 
 def select(chosen: Array, first: Any, second: Any) -> Any:
@@ -185,7 +214,7 @@ def begin_anew_next_step(
     stepped, outcome = advance_all(game, sessions, actions)
     following = _begin_where(game, ended, stepped)
     return following, outcome._replace(
-        observation=select(ended, following.trial.observation, outcome.observation),
+        observation=select(ended, following.shown, outcome.observation),
         reward=jnp.where(ended, 0.0, outcome.reward),
         terminated=outcome.terminated & ~ended,
         truncated=outcome.truncated & ~ended,
@@ -210,7 +239,7 @@ def begin_anew_same_step(
     stepped, outcome = advance_all(game, sessions, actions)
     ended = outcome.terminated | outcome.truncated
     following = _begin_where(game, ended, stepped)
-    observation = select(ended, following.trial.observation, outcome.observation)
+    observation = select(ended, following.shown, outcome.observation)
     return following, outcome._replace(observation=observation), outcome.observation
 
 

@@ -17,7 +17,6 @@ Letters: N worlds.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +39,8 @@ from .exchange import (
     checked_keys,
     checked_options,
     checked_view,
+    copied_observation,
+    game_spaces,
     make_game,
     seed_words,
 )
@@ -71,6 +72,7 @@ class GymnasiumVectorEnvironment(SpecWithLength, gymnasium.vector.VectorEnv):
         episodes: int | None = None,
         steps: int | None = None,
         keep_task: bool = False,
+        rl2_inputs: bool = False,
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
         view: str | None = None,
@@ -86,6 +88,7 @@ class GymnasiumVectorEnvironment(SpecWithLength, gymnasium.vector.VectorEnv):
           episodes: E, if a gymnasium episode is to be a trial of so many episodes.
           steps: T, if it is to be a trial of so many steps.
           keep_task: whether resets without a seed, automatic ones too, go on in the same task.
+          rl2_inputs: whether agents see what RL² does, see `GymnasiumEnvironment`.
           max_episode_steps: after so many steps an episode is truncated too, as by gymnasium's
             `TimeLimit`.
           render_mode: "rgb_array" for a family that has `views`, else None; another is warned of.
@@ -98,7 +101,7 @@ class GymnasiumVectorEnvironment(SpecWithLength, gymnasium.vector.VectorEnv):
         """
         require(num_envs >= 1, f"num_envs is {num_envs}; it must be at least 1.")
         game = make_game(
-            environment, split, episodes, steps, keep_task, max_episode_steps, settings
+            environment, split, episodes, steps, keep_task, max_episode_steps, rl2_inputs, settings
         )
         self._game, self.autoreset_mode = game, _mode(autoreset_mode)
         self._view = checked_view(game.trial.environment, render_mode, view)
@@ -109,8 +112,7 @@ class GymnasiumVectorEnvironment(SpecWithLength, gymnasium.vector.VectorEnv):
             "render_fps": 10,
             "autoreset_mode": self.autoreset_mode,
         }
-        self.single_observation_space = copy.deepcopy(game.trial.environment.observation_space)
-        self.single_action_space = copy.deepcopy(game.trial.environment.action_space)
+        self.single_observation_space, self.single_action_space = game_spaces(game)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._sessions: Session | None = None  # [N]
@@ -152,7 +154,7 @@ class GymnasiumVectorEnvironment(SpecWithLength, gymnasium.vector.VectorEnv):
             begun = select(mask, begun, self._sessions)
         self._sessions = begun
         self._ended = self._ended & ~mask
-        return self._batch(begun.trial.observation), {}
+        return self._batch(begun.shown), {}
 
     def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Takes one step in every world.
@@ -214,8 +216,9 @@ class GymnasiumVectorEnvironment(SpecWithLength, gymnasium.vector.VectorEnv):
         infos = batched_info(outcome.info, ~ended)
         if ended.any():
             final = np.full(self.num_envs, None, dtype=object)
-            for world, row in zip(np.flatnonzero(ended), self._batch(last)[ended], strict=True):
-                final[world] = row
+            batch = self._batch(last)
+            for world in np.flatnonzero(ended):
+                final[world] = jax.tree.map(lambda rows, world=world: rows[world], batch)
             infos |= {"final_obs": final, "_final_obs": ended.copy()}
             infos |= {"final_info": batched_info(outcome.info, ended), "_final_info": ended.copy()}
         return infos
@@ -266,8 +269,8 @@ class GymnasiumVectorEnvironment(SpecWithLength, gymnasium.vector.VectorEnv):
         self._running()
         return mask
 
-    def _batch(self, observations: Any) -> np.ndarray:
-        return np.array(observations, dtype=self.observation_space.dtype)
+    def _batch(self, observations: Any) -> Any:
+        return copied_observation(self.observation_space, observations)
 
     def _running(self) -> Session:
         if self._sessions is None:

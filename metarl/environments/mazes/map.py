@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..contract.canvas import BODY, GOAL, GROUND, START, WALL, WAY
+
 SIDE = 240  # pixels of the picture, about
-GROUND, WALL = np.array([245, 243, 238], np.uint8), np.array([70, 65, 85], np.uint8)
-START, GOAL = np.array([120, 175, 110], np.uint8), np.array([230, 50, 35], np.uint8)
-WAY, BODY = np.array([110, 150, 215], np.uint8), np.array([25, 70, 160], np.uint8)
 FINE = 8  # points on the way between two states
 
 

@@ -27,7 +27,7 @@ from gymnasium import spaces
 from metarl.errors import require
 
 from ..contract.environment import Environment, Split, Step
-from ..contract.setting_checks import real_number, whole_number
+from ..contract.setting_checks import real_number, whole_number, yes_or_no
 from .body import walk
 from .layouts import draw_layout, inner_walls
 from .map import draw_map
@@ -70,6 +70,7 @@ def maze(
     goal_reward: float = 1.0,
     step_reward: float = -0.04,
     wall_reward: float = -0.001,
+    uint8: bool = False,
 ) -> Environment:
     """Returns mazes.
 
@@ -84,6 +85,7 @@ def maze(
       goal_reward: at the goal.
       step_reward: of every action, the last one too.
       wall_reward: of an action that met a wall.
+      uint8: let observations be levels from 0 to 255, as most convolutional agents expect them.
 
     Raises:
       InvalidInput: a setting is not accepted.
@@ -96,6 +98,7 @@ def maze(
     height = _within("height", height, 1, MOST_PIXELS_ALONG)
     if train_layouts is not None:
         train_layouts = whole_number("train_layouts", train_layouts)
+    uint8 = yes_or_no("uint8", uint8)
     rewards = {"goal": goal_reward, "step": step_reward, "wall": wall_reward}
     rewards = {name: real_number(f"{name}_reward", value) for name, value in rewards.items()}
 
@@ -121,7 +124,7 @@ def maze(
     def observe(state: MazeState, task: Maze) -> jax.Array:
         goal = middle(task.goal, size)
         pixels = look(task.walls, state.position, state.heading, goal, width, height)
-        return pixels.astype(jnp.float32) / 127.5 - 1
+        return pixels if uint8 else pixels.astype(jnp.float32) / 127.5 - 1
 
     return Environment(
         name="maze",
@@ -133,8 +136,11 @@ def maze(
             "frame_skip": frame_skip,
             **({} if train_layouts is None else {"train_layouts": train_layouts}),
             **{f"{name}_reward": value for name, value in rewards.items()},
+            **({"uint8": True} if uint8 else {}),
         },
-        observation_space=spaces.Box(-1.0, 1.0, (height, width, 3), np.float32),
+        observation_space=spaces.Box(0, 255, (height, width, 3), np.uint8)
+        if uint8
+        else spaces.Box(-1.0, 1.0, (height, width, 3), np.float32),
         action_space=spaces.Discrete(3),
         horizon=horizon,
         draw_task=draw_task,

@@ -18,6 +18,7 @@ Reference: Zintgraf et al. (2020), arXiv:1910.08348, section 5.1.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +30,7 @@ from metarl.errors import require
 
 from ..contract.environment import SPLITS, Environment, Split, Step
 from ..contract.setting_checks import one_of, whole_number
+from .pictures import draw_grid
 
 STARTS = {
     "random": "random starts and goals, disjoint splits",
@@ -111,6 +113,7 @@ def gridworld(size: int = 5, horizon: int = 15, start: str = "random") -> Enviro
         fixed_length=True,
         optimal_return=optimal_return,
         task_features=task_features,
+        views={"top": functools.partial(draw_grid, size)},
         description=f"{size} x {size} grids, the goal not shown; {STARTS[start]}",
     )
 

@@ -16,6 +16,7 @@ from gymnasium import spaces
 from ..contract.distributions import MDPDistribution
 from ..contract.environment import Environment, Split, Step
 from ..contract.setting_checks import real_number, refuse_huge, whole_number
+from .pictures import draw_graph
 from .planning import plan
 
 
@@ -111,6 +112,7 @@ def mdp(
         fixed_length=True,
         optimal_return=optimal_return,
         task_features=task_features,
+        views={"graph": draw_graph},
         distribution=prior,
         description=f"random tabular MDPs: rewards N({prior.mean:g}, {prior.deviation**2:g}), "
         f"transitions Dirichlet({prior.alpha:g})",

@@ -24,10 +24,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from metarl.controller import LEAST_PIXELS, ActionLayout, Sight
-from metarl.environments import Environment, draw_member, feature_size, features
+from metarl.environments import (
+    Environment,
+    draw_member,
+    feature_size,
+    features,
+    is_image,
+    last_step_features,
+    levels,
+)
 from metarl.errors import require
 
 
@@ -69,8 +76,7 @@ class Encoder(NamedTuple):
     @property
     def sees_images(self) -> bool:
         """Whether observations are images, for convolutions."""
-        shape = tuple(getattr(self.environment.observation_space, "shape", None) or ())
-        return len(shape) == 3 and min(shape[:2]) >= LEAST_PIXELS and shape[2] <= 4
+        return is_image(self.environment.observation_space, LEAST_PIXELS)
 
     def example(self) -> Any:
         """Returns shapes and types of the inputs of one step of one world."""
@@ -105,16 +111,15 @@ class Encoder(NamedTuple):
 
     def __call__(self, observation: Any, previous: Previous) -> Any:
         """Returns the inputs of one step of one world: [F], or a `Sight`."""
-        space = self.environment.observation_space
-        action = features(self.environment.action_space, previous.action) * previous.begun
-        flag = previous.ended.astype(jnp.float32)
-        told = [action, previous.reward[None], flag[None]]
+        space, acting = self.environment.observation_space, self.environment.action_space
+        action, begun = previous.action, previous.begun
+        told = last_step_features(acting, action, previous.reward, previous.ended, begun)
         if self.sees_images:
-            return Sight(_levels(space, observation), jnp.concatenate(told))
-        parts = [features(space, observation), *told]
+            return Sight(levels(space, observation), told)
+        parts = [features(space, observation), told]
         if self.pairs:
             before = features(space, previous.observation)
-            pair = jnp.outer(before, action).ravel()
+            pair = jnp.outer(before, told[: feature_size(acting)]).ravel()
             parts += [pair, previous.reward * pair]
         return jnp.concatenate(parts)
 
@@ -134,15 +139,6 @@ def make_encoder(environment: Environment, pairs: bool) -> Encoder:
     )
     assert encoder.size > 0
     return encoder
-
-
-def _levels(space: Any, image: jax.Array) -> jax.Array:
-    """Returns an image with bounds as levels 0 to 255, another as it is."""
-    low, high = np.min(space.low), np.max(space.high)
-    if space.dtype == np.uint8 or not (np.isfinite(low) and np.isfinite(high)):
-        return image
-    share = (image.astype(jnp.float32) - low) / max(high - low, 1e-9)
-    return jnp.round(255 * share).astype(jnp.uint8)
 
 
 def _zeros(space: Any) -> jax.Array:

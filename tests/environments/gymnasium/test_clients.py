@@ -51,3 +51,20 @@ def test_gymnasium_makes_several_with_a_limit(name):
     worlds.reset(seed=0)
     _, _, terminated, truncated, _ = worlds.step(worlds.action_space.sample())
     assert (terminated | truncated).all()
+
+
+def test_stable_baselines_learns_from_pixels():
+    """A world of its own of uint8 pixels, and the same with what RL² sees beside them."""
+    settings = {"size": 3, "width": 40, "height": 40, "uint8": True, "horizon": 8}
+    for policy, more in (("CnnPolicy", {}), ("MultiInputPolicy", {"rl2_inputs": True})):
+        env = gymnasium.make("metarl/Maze-v0", **settings, **more)
+        model = client("stable_baselines3").PPO(policy, env, n_steps=8, batch_size=8, n_epochs=1)
+        model.learn(8)
+
+
+def test_a_recurrent_policy_from_elsewhere_sees_what_rl2_sees():
+    env = gymnasium.make("metarl/Bandit-v0", arms=2, episodes=4, rl2_inputs=True)
+    settings = {"n_steps": 8, "batch_size": 8, "n_epochs": 1}
+    model = client("sb3_contrib").RecurrentPPO("MlpLstmPolicy", env, **settings)
+    model.learn(8)
+    assert model.observation_space.shape == (1 + 2 + 2,)

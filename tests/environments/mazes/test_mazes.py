@@ -399,6 +399,19 @@ def test_the_map_shows_walls_goal_and_who_walks():
     assert sum(at(1.5, 1.02)) < 300 < 600 < sum(at(1.02, 0.7))  # a wall above, a passage beside
 
 
+def test_observations_may_be_levels():
+    numbers, levels = (
+        load("maze", size=3, width=8, height=6, uint8=each) for each in (False, True)
+    )
+    task = numbers.sample_task(jax.random.key(0))
+    seen, _ = levels.reset(jax.random.key(1), task)
+    assert seen.dtype == np.uint8 and np.asarray(seen) in levels.observation_space
+    np.testing.assert_allclose(
+        numbers.reset(jax.random.key(1), task)[0], seen / 127.5 - 1, atol=1e-6
+    )
+    assert levels.settings["uint8"] and "uint8" not in numbers.settings
+
+
 # gymnasium ---------------------------------------------------------------------------------------
 
 
@@ -422,11 +435,6 @@ def test_an_unknown_view_is_refused():
 def test_a_render_mode_that_there_is_not_is_a_warning():
     with pytest.warns(UserWarning, match="render_mode is 'human'; it must be 'rgb_array' or None."):
         assert GymnasiumEnvironment("maze", render_mode="human").render_mode is None
-
-
-def test_a_family_without_pictures_has_no_views():
-    with pytest.raises(InvalidInput, match=r"view is 'top'; 'bandit' draws nothing\."):
-        GymnasiumEnvironment("bandit", view="top")
 
 
 # Bad settings ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from gymnasium import spaces
 
 from metarl import environments
+from metarl.environments import RL2Inputs
 from metarl.errors import InvalidInput
 from metarl.rl_squared import NetworkConfig
 from metarl.rl_squared.agent.inputs import Previous, make_encoder
@@ -95,3 +97,77 @@ def test_images_without_bounds_are_shown_as_they_are():
 def test_a_fast_weight_memory_sees_no_images():
     with pytest.raises(InvalidInput, match="outer-product sees no images, which 'maze' shows"):
         make_policy(environments.load("maze"), NetworkConfig(core="outer-product"))
+
+
+TRIALS = [
+    ("metarl/MDP-v0", {"states": 3, "horizon": 3, "steps": 7}),
+    ("metarl/Bandit-v0", {"arms": 2, "episodes": 5}),
+    ("metarl/Pendulum-v0", {"horizon": 2, "episodes": 2}),
+    ("metarl/Maze-v0", {"size": 3, "width": 16, "height": 13, "horizon": 3, "episodes": 2}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), TRIALS)
+def test_agents_from_elsewhere_see_what_our_own_see(name, settings):
+    """In the same trial: through gymnasium, through the wrapper, and by the encoder of our agents."""
+    raw = gymnasium.make(name, **settings)
+    seen = gymnasium.make(name, **settings, rl2_inputs=True)
+    wrapped = RL2Inputs(gymnasium.make(name, **settings))
+    assert seen.observation_space == wrapped.observation_space
+    encoder = make_encoder(raw.unwrapped._game.trial.environment, pairs=False)  # pyright: ignore
+    previous, over = encoder.first(), False
+    observation, shown, others = (env.reset(seed=4)[0] for env in (raw, seen, wrapped))
+    while True:
+        expected = _in_a_row(encoder(jnp.asarray(observation), previous))
+        np.testing.assert_array_equal(_in_a_row(shown), expected)
+        np.testing.assert_array_equal(_in_a_row(others), expected)
+        assert shown in seen.observation_space and others in seen.observation_space
+        if over:
+            break
+        action = seen.action_space.sample()
+        observation, reward, terminated, truncated, info = raw.step(action)
+        shown, *_ = seen.step(action)
+        others, *_ = wrapped.step(action)
+        over = terminated or truncated
+        previous = Previous(
+            jnp.asarray(info["next_observation"]),
+            jnp.asarray(action),
+            jnp.float32(reward),
+            jnp.asarray(info["episode_terminated"] or info["episode_truncated"]),
+            jnp.array(True),
+        )
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize(("name", "settings"), [TRIALS[0], TRIALS[3]])
+def test_many_worlds_show_what_one_shows(name, settings, mode):
+    settings = settings | {"rl2_inputs": True}
+    one = gymnasium.make(name, **settings)
+    many = gymnasium.make_vec(name, 2, autoreset_mode=mode, **settings)
+    assert many.single_observation_space == one.observation_space
+    shown, batch = one.reset(seed=5)[0], many.reset(seed=4)[0]
+    over = False
+    for t in range(12):
+        rows = jax.tree.map(lambda rows: rows[1], batch)
+        np.testing.assert_allclose(_in_a_row(rows), _in_a_row(shown), atol=1e-6)
+        batch, _, terminated, truncated, info = many.step(np.full(2, t % 3))
+        if over:  # NEXT_STEP: this step was the reset
+            shown, over = one.reset()[0], False
+            continue
+        shown, _, *ends, _ = one.step(t % 3)
+        over = any(ends)
+        assert over == (terminated | truncated)[1]
+        if over and mode == "SameStep":
+            last = _in_a_row(info["final_obs"][1])
+            np.testing.assert_allclose(last, _in_a_row(shown), atol=1e-6)
+            shown, over = one.reset()[0], False
+
+
+def _in_a_row(seen):
+    """Returns what is seen as one vector: an image first."""
+    return np.concatenate([np.ravel(part).astype(float) for part in jax.tree.leaves(seen)])
+
+
+def test_rl2_inputs_are_asked_for_by_yes_or_no():
+    with pytest.raises(InvalidInput, match="rl2_inputs is 'yes'; it must be true or false"):
+        gymnasium.make("metarl/Bandit-v0", rl2_inputs="yes")
