@@ -24,6 +24,7 @@ from .gang import GangBroken as GangBroken
 from .gang import follow as follow
 from .gang import lead as lead
 from .gang import together as together
+from .interruption import GivenUp as GivenUp
 from .interruption import Interruption as Interruption
 from .memory import peak_memory_mb as peak_memory_mb
 from .metric_log import MetricLog as MetricLog
@@ -51,6 +52,7 @@ __all__ = [
     "ExperimentCard",
     "Gang",
     "GangBroken",
+    "GivenUp",
     "Interruption",
     "Job",
     "MetricLog",

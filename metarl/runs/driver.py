@@ -26,7 +26,7 @@ from metarl.errors import InvalidInput, require
 
 from .directory import RunDirectory
 from .experiments import REPRODUCTION
-from .interruption import Interruption
+from .interruption import GivenUp, Interruption
 from .metric_log import GENERATION
 from .progress import Progress
 
@@ -49,6 +49,9 @@ class Job(Protocol[State]):
     A job may also have `score(state) -> float | None`: how good a state is that has just been found
     the best so far on validation data, None for all others. It is then saved at once, and kept
     beside the newest where checkpoints are of a kind that keeps the best.
+
+    And it may have `heed(interruption)`, called before the first generation. One whose generations
+    are long can then look whether a stop is requested, and raise `GivenUp` in the middle of one.
     """
 
     def init(self) -> State:
@@ -148,6 +151,9 @@ def drive(
             run.write_outcome(None)
         elif snapshot.generation == end.generation:
             return snapshot.state, _wanted(stop)
+        heed = getattr(job, "heed", None)
+        if heed is not None:
+            heed(stop)
         session = _Session(job, run, progress, limit, pause, unit, describe, stop, end, clock)
         snapshot, reason = session.advance(snapshot)
         _save(job, run, snapshot)
@@ -199,7 +205,10 @@ class _Session(NamedTuple):
             if reason is not None:
                 return snapshot, reason
             before = self.job.position(snapshot.state)[0]
-            state, metrics = self.job.update(snapshot.state)
+            try:
+                state, metrics = self.job.update(snapshot.state)
+            except GivenUp:
+                return snapshot, "signal"
             snapshot = Snapshot(state, snapshot.generation + 1, self.clock() - started)
             moved, text = self.job.position(state)[0] > before, self.describe(metrics)
             self._log(snapshot, metrics)

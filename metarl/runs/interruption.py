@@ -17,6 +17,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NOTICE = b"\nStopping when this generation is complete; once more stops at once.\n"
 
 
+class GivenUp(Exception):
+    """A job has left a generation unfinished since a stop is requested; who goes on computes it again."""
+
+
 class Interruption:
     """Context in which the first signal is remembered as `requested`.
 

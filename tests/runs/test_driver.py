@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.runs import Interruption, PlainProgress, RunDirectory, SilentProgress, drive
+from metarl.runs import GivenUp, Interruption, PlainProgress, RunDirectory, SilentProgress, drive
 
 
 def flip_a_bit(path):
@@ -83,6 +83,29 @@ def test_interrupted_and_resumed_equals_never_stopped(
     assert recorded["reason"] == "signal" and recorded["repeats_with_budget"] is None
     assert f"go on with: metarl resume '{run.path.parent}/it'\"'\"'s'" in capsys.readouterr().err
 
+    run = RunDirectory.open(run.path)
+    state, outcome = drive(ToyJob(), run, SilentProgress())
+    assert outcome == "finished"
+    assert_same_run(run, state, expected_run, expected)
+
+
+def test_a_generation_that_is_given_up_is_computed_again(ToyJob, new_run, assert_same_run):
+    expected_run, run = new_run("expected"), new_run()
+    expected, _ = drive(ToyJob(), expected_run, SilentProgress())
+
+    class Heeding(ToyJob):
+        def heed(self, interruption):
+            self.interruption, self.count = interruption, 0
+
+        def update(self, state):
+            self.count += 1
+            if self.count == 5:
+                self.interruption.request()
+                raise GivenUp
+            return super().update(state)
+
+    state, outcome = drive(Heeding(), run, SilentProgress())
+    assert (outcome, state.generation) == ("interrupted", 4)
     run = RunDirectory.open(run.path)
     state, outcome = drive(ToyJob(), run, SilentProgress())
     assert outcome == "finished"

@@ -6,7 +6,7 @@ Letters: N tasks; B trials at a time; E episodes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -33,6 +33,7 @@ def play_on_host(
     tasks: Sequence[Mapping[str, Any]] | None = None,
     batch: int = 64,
     threads: int = 1,
+    each_step: Callable[[], None] | None = None,
 ) -> Played:
     """Plays one trial in each of the first `count` tasks of a split, as `play_split` does.
 
@@ -45,6 +46,7 @@ def play_on_host(
       tasks: N times the arguments of `make_env`, instead of drawn ones.
       batch: B, how many worlds there are at a time; results do not depend on it.
       threads: see `HostTrials`.
+      each_step: called before every step of a batch; what it raises ends the play.
 
     Returns:
       The return of each episode, N rows, as numpy arrays.
@@ -70,11 +72,17 @@ def play_on_host(
         given = None if tasks is None else tasks[first : first + size]
         with HostTrials(trial, size, threads) as trials:
             trials.reset(seed, split, first, given)
-            played.append(_play(agent, trials, key, first))
+            played.append(_play(agent, trials, key, first, each_step))
     return jax.tree.map(lambda *parts: np.concatenate(parts), *played)
 
 
-def _play(agent: Agent, trials: HostTrials, key: jax.Array, first: int) -> Played:
+def _play(
+    agent: Agent,
+    trials: HostTrials,
+    key: jax.Array,
+    first: int,
+    each_step: Callable[[], None] | None,
+) -> Played:
     """Plays B trials to their ends."""
     trial, rows = trials.trial, np.arange(trials.count)
     returns = np.zeros((trials.count, trial.max_episodes), np.float32)
@@ -82,6 +90,8 @@ def _play(agent: Agent, trials: HostTrials, key: jax.Array, first: int) -> Playe
     terminated = np.zeros((trials.count, trial.max_episodes), bool)
     acts_keys, memories = _begin(agent, trial, key, first + rows)
     for index in range(trial.length):
+        if each_step is not None:
+            each_step()
         observations = trials.observations
         actions, memories = _act(agent, acts_keys, np.int32(index), memories, observations)
         transition = trials.step(jax.device_get(actions))

@@ -106,6 +106,7 @@ def host_chunk(
     algorithm: Algorithm,
     discount: float,
     trials: int,
+    each_step: Callable[[], None],
 ) -> Chunk:
     """Returns (learner, keys, frozen) -> learner, metrics: updates in worlds on the host.
 
@@ -116,6 +117,7 @@ def host_chunk(
       algorithm: the outer loop; its state is the learner.
       discount: γ.
       trials: B.
+      each_step: called before every step; what it raises ends the update.
     """
     actor = _HostActor(policy, encoder, trial, discount)
     learn_on_device = jax.jit(functools.partial(learn, algorithm))
@@ -124,7 +126,7 @@ def host_chunk(
         logged = []
         for key, held in zip(keys, frozen, strict=True):
             act_key, update_key = jax.random.split(key)
-            rollout = actor.collect(learner.params, act_key, trials)
+            rollout = actor.collect(learner.params, act_key, trials, each_step)
             learner, metrics = learn_on_device(update_key, learner, rollout, held)
             logged.append(jax.device_get(metrics))
         return learner, jax.tree.map(lambda *rows: np.stack(rows), *logged)
@@ -140,7 +142,9 @@ class _HostActor:
         self._trial, self._discount = trial, discount
         self._act = jax.jit(self._choose)
 
-    def collect(self, params: Any, key: jax.Array, count: int) -> Rollout:
+    def collect(
+        self, params: Any, key: jax.Array, count: int, each_step: Callable[[], None] = lambda: None
+    ) -> Rollout:
         """Acts through one trial in each of B new training tasks."""
         seed_key, actions_key = jax.random.split(key)
         memory = self._policy.initial_state(count)
@@ -150,6 +154,7 @@ class _HostActor:
         with HostTrials(self._trial, count) as worlds:
             worlds.reset(int(jax.random.bits(seed_key)), "train")
             for time in range(self._trial.length):
+                each_step()
                 observations = worlds.observations
                 memory, acted = self._act(params, memory, observations, previous, actions_key, time)
                 transition = worlds.step(jax.device_get(acted[1]))

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from ..settings.config import TrainConfig
 
+_VALIDATION_SHARE, _FEWEST_TASKS = 0.2, 16  # of the steps in between; whatever it costs
+
 
 class Sizes(NamedTuple):
     """What follows from the settings, the length of a trial and the number of devices."""
@@ -52,6 +54,24 @@ def sizes_of(config: TrainConfig, trial_steps: int, devices: int) -> Sizes:
         imitation_updates=_quotient(imitated, lessons * trial_steps),
         reinforcement_updates=None if budget is None else _quotient(budget, trials * trial_steps),
     )
+
+
+def validation_tasks_of(config: TrainConfig, trial_steps: int, on_host: bool) -> int:
+    """Returns on how many validation tasks an agent is tried.
+
+    Worlds on the host take nearly all of the time, step for step. There the default number is no more than what
+    takes a fifth of the steps from one trial on validation tasks to the next; any other number is taken as it is.
+
+    Args:
+      config: of the training.
+      trial_steps: T.
+      on_host: whether worlds are stepped on the host.
+    """
+    if not on_host or config.validation_tasks != TrainConfig.validation_tasks:
+        return config.validation_tasks
+    between = min(config.validation_every, config.budget or config.validation_every)
+    affordable = max(_FEWEST_TASKS, int(_VALIDATION_SHARE * between / trial_steps))
+    return min(config.validation_tasks, affordable)
 
 
 def _parts(config: TrainConfig, devices: int) -> int:

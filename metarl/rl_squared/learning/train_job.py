@@ -27,6 +27,7 @@ import numpy as np
 from metarl import classical_agents
 from metarl.errors import require
 from metarl.policy_gradient import Algorithm
+from metarl.runs import GivenUp, Interruption
 
 from ..agent.agent import acting_agent, make_trial
 from ..agent.inputs import make_encoder
@@ -38,7 +39,7 @@ from .metrics import mean_metrics
 from .parallel import Mesh, make_mesh, replicate, spread_policy
 from .reinforcement import chunk_of, compiled_update, host_chunk
 from .seeds import each_seed, keys_of_updates, over_seeds
-from .sizes import sizes_of
+from .sizes import sizes_of, validation_tasks_of
 from .train_state import Params, TrainProgress, TrainState, loaded, loaded_progress, saved
 from .validation import fresh_best_score, is_due, validation_return, with_best
 
@@ -84,6 +85,8 @@ class TrainJob:
         )
         self.mesh = mesh or make_mesh()
         self.sizes = sizes_of(config, self.trial.length, self.mesh.size)
+        self._interruption: Interruption | None = None
+        self.validation_tasks = validation_tasks_of(config, self.trial.length, self.on_host)
         self._key = jax.random.key(config.seed)
 
     @property
@@ -129,7 +132,15 @@ class TrainJob:
         """Returns the mean trial return on the validation tasks, by sampled actions."""
         agent = acting_agent(self.trial.environment, self._network, params)
         key = jax.random.fold_in(self._key, _VALIDATE)
-        return validation_return(agent, self.trial, key, self.config.validation_tasks)
+        return validation_return(agent, self.trial, key, self.validation_tasks, self._look_up)
+
+    def heed(self, interruption: Interruption) -> None:
+        """Lets steps of worlds on the host, which take long, be the last when a stop is requested."""
+        self._interruption = interruption
+
+    def _look_up(self) -> None:
+        if self._interruption is not None and self._interruption.requested:
+            raise GivenUp
 
     def finished(self, state: TrainState) -> bool:
         """Tells whether the budget is spent, or patience has ended."""
@@ -181,7 +192,7 @@ class TrainJob:
         """Several updates: (learner, keys, frozen) -> learner, metrics of each."""
         world = (self.policy, self.encoder, self.trial, self._algorithm, self.config.discount)
         if self.on_host:
-            return host_chunk(*world, self.trials)
+            return host_chunk(*world, self.trials, self._look_up)
         privileged = is_privileged(self.trial.environment, self.config.network)
         update = compiled_update(*world, privileged, self.trials, self.mesh)
         return chunk_of(over_seeds(update, self.config.seeds, in_axes=(0, 0, None)), self.mesh)

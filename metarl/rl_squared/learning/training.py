@@ -210,6 +210,12 @@ def make_job(config: TrainConfig) -> TrainJob:
 
 
 def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -> TrainedAgent:
+    if job.validation_tasks < job.config.validation_tasks:
+        progress.message(
+            f"{job.trial.environment.name} is stepped on the host: the agent is tried on "
+            f"{job.validation_tasks} validation tasks instead of {job.config.validation_tasks:,}, "
+            "which takes about a fifth of the training's steps; --validation-tasks asks for another number."
+        )
     state, outcome = lead(
         job,
         run,
@@ -219,7 +225,8 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -
         unit="environment steps",
         describe=describe,
     )
-    agent = _agent(run, job, job.with_last_tried(state))
+    stopped_at_once = outcome == "interrupted" and job.on_host
+    agent = _agent(run, job, state if stopped_at_once else job.with_last_tried(state))
     save(agent, run.path / AGENT_FILE)
     if outcome == "interrupted":
         raise KeyboardInterrupt
@@ -231,7 +238,7 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
     progress = state.progress
     scores: dict[str, Any] = {
         "validation_return": progress.best_score if progress.tried_at >= 0 else None,
-        "validation_tasks": job.config.validation_tasks,
+        "validation_tasks": job.validation_tasks,
         "env_steps": progress.env_steps,
         "best_at": progress.best_at,
     }

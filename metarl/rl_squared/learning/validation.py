@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -25,13 +25,28 @@ def is_due(progress: TrainProgress, every: int, sizes: Sizes) -> bool:
     return updates is not None and progress.reinforcement >= updates
 
 
-def validation_return(agent: Agent, trial: Trial, key: jax.Array, tasks: int) -> float:
-    """Returns the mean trial return on so many validation tasks, by sampled actions."""
+def validation_return(
+    agent: Agent,
+    trial: Trial,
+    key: jax.Array,
+    tasks: int,
+    each_step: Callable[[], None] | None = None,
+) -> float:
+    """Returns the mean trial return on so many validation tasks, by sampled actions.
+
+    Args:
+      agent: who acts.
+      trial: the environment and the budget.
+      key: of tasks and luck.
+      tasks: how many.
+      each_step: called before every step in worlds on the host; what it raises ends the play.
+    """
     task_key, key = jax.random.split(key)
     environment = trial.environment
     if environment.on_host:
         seed = int(jax.random.bits(key))
-        return float(np.mean(play_on_host(agent, trial, seed, tasks, "validation").totals))
+        played = play_on_host(agent, trial, seed, tasks, "validation", each_step=each_step)
+        return float(np.mean(played.totals))
     drawn = environment.sample_tasks(task_key, tasks, "validation")
     return float(np.mean(play(agent, trial, key, drawn).totals))
 

@@ -105,7 +105,7 @@ class TrainConfig:
     """Updates of reinforcement in which the value learns alone, where the policy has learnt before."""
 
     validation_tasks: Count = 1_000
-    """On how many validation tasks the agent is tried in between."""
+    """On how many validation tasks the agent is tried in between; by default fewer in a world on the host."""
 
     validation_every: Count = 1_000_000
     """Environment steps from one trial on validation tasks to the next."""

@@ -18,21 +18,36 @@ from metarl.rl_squared import (
     conclude,
     load,
     make_trial,
+    resume_training,
     train,
 )
 from metarl.rl_squared.agent.inputs import make_encoder
 from metarl.rl_squared.agent.network import make_policy
 from metarl.rl_squared.learning.reinforcement import _HostActor
+from metarl.rl_squared.learning.sizes import validation_tasks_of
 from metarl.runs import RunDirectory, SilentProgress
 
 WORLD = """
+import os, signal
 import gymnasium
 from metarl.environments import from_gymnasium
+
+taken, signal_at = 0, None
+
+class Counted(gymnasium.Wrapper):
+    def step(self, action):
+        global taken
+        taken += 1
+        if taken == signal_at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().step(action)
 
 def lake(horizon=6):
     def draw(generator, split):
         return {"is_slippery": bool(generator.integers(2))}
-    return from_gymnasium(lambda **task: gymnasium.make("FrozenLake-v1", **task), draw, horizon=horizon)
+    def make(**task):
+        return Counted(gymnasium.make("FrozenLake-v1", **task))
+    return from_gymnasium(make, draw, horizon=horizon)
 """
 
 TINY = TrainConfig(
@@ -108,3 +123,54 @@ def test_what_was_acted_is_what_is_recomputed():
     np.testing.assert_allclose(returns.sum(axis=1), batch.rewards.sum(axis=1), rtol=1e-6)
     last = mask.sum(axis=1) - 1
     assert not np.any(np.asarray(batch.discounts)[np.arange(16), last])
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "on_host", "tasks"),
+    [
+        ({"env_steps": 100_000}, 400, True, 50),
+        ({"env_steps": 100_000}, 400, False, 1000),
+        ({"env_steps": 100_000, "validation_every": 50_000}, 100, True, 100),
+        ({"env_steps": 10**9}, 10, True, 1000),
+        ({"env_steps": 1000}, 400, True, 16),
+        ({"env_steps": 100_000, "validation_tasks": 700}, 400, True, 700),
+        ({"minutes": 1.0}, 1000, True, 200),
+    ],
+)
+def test_validation_on_the_host_takes_a_fifth_of_the_steps(settings, steps, on_host, tasks):
+    """1,000 tasks took 267 s of 270."""
+    assert validation_tasks_of(TrainConfig(**settings), steps, on_host) == tasks
+
+
+def test_fewer_validation_tasks_are_said_and_kept_with_the_scores(lake, tmp_path):
+    class Listening(SilentProgress):
+        def __init__(self):
+            self.heard = []
+
+        def message(self, text):
+            self.heard.append(text)
+
+    progress = Listening()
+    config = dataclasses.replace(TINY, world=lake, validation_tasks=1000)
+    agent = train(config, tmp_path / "run", progress=progress)
+    (said,) = [text for text in progress.heard if "validation tasks" in text]
+    assert "tried on 16 validation tasks instead of 1,000" in said
+    assert agent.scores["validation_tasks"] == 16
+
+
+@pytest.mark.parametrize("signal_at", [30, 190])
+def test_a_signal_stops_worlds_on_the_host_at_once(signal_at, lake, tmp_path, monkeypatch):
+    """In the middle of an update, and of a validation, which took minutes; the rest is as never stopped."""
+    config = dataclasses.replace(TINY, world=lake, validation_tasks=40)
+    expected = train(config, tmp_path / "expected", progress=SilentProgress())
+    import my_lake  # pyright: ignore[reportMissingImports]
+
+    monkeypatch.setattr(my_lake, "taken", 0)
+    monkeypatch.setattr(my_lake, "signal_at", signal_at)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "run", progress=SilentProgress())
+    assert signal_at <= my_lake.taken < signal_at + 40  # the step that all worlds are taking
+    agent = resume_training(tmp_path / "run", progress=SilentProgress())
+    assert RunDirectory.open(tmp_path / "run").outcome["outcome"] == "finished"  # pyright: ignore
+    for a, b in zip(jax.tree.leaves(agent.params), jax.tree.leaves(expected.params), strict=True):
+        np.testing.assert_array_equal(a, b)
