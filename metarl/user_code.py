@@ -59,7 +59,7 @@ def find_own(kind: str, name: str, expected: type) -> Any:
     raise unknown_name(f"factory of module {module_name}", attribute, own)
 
 
-def call_own(kind: str, name: str, expected: type[Kind], **arguments: Any) -> Kind:
+def call_own(kind: str, name: str, expected: type[Kind], /, **arguments: Any) -> Kind:
     """Returns what a user's factory makes of `arguments`; an object that is already `expected` is returned itself.
 
     Args:
@@ -87,6 +87,7 @@ def made_by(
     factory: Callable[..., Any],
     about: str,
     expected: type[Kind],
+    /,
     *arguments: Any,
     **settings: Any,
 ) -> Kind:

@@ -88,5 +88,6 @@ def family(horizon: int = 250) -> HostEnvironment:
         horizon=horizon,
         name="vizdoom-rooms",
         settings={"horizon": horizon},
+        task="kwargs",
         description="ViZDoom's maze of rooms; the start is drawn, the vest stays",
     )

@@ -45,6 +45,7 @@ def make_counting(**changes) -> Environment:
         "observation_space": spaces.Box(np.float32(0), np.float32(COUNTING_HORIZON), ()),
         "action_space": spaces.Discrete(100),
         "horizon": COUNTING_HORIZON,
+        "shared_tasks": True,
         "draw_task": lambda key, split: Length(jnp.full((), 3, jnp.int32)),
         "reset": begin,
         "step": count_on,

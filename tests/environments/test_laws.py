@@ -57,7 +57,8 @@ def test_the_table_holds_every_family():
 
 @every_family
 def test_shapes_spaces_lengths_and_bits_are_as_promised(name, settings, disjoint):
-    check_environment(load(name, **settings), seed=3)
+    environment = check_environment(load(name, **settings), seed=3)
+    assert environment.shared_tasks == (not disjoint)
 
 
 @every_family

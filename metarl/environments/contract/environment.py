@@ -47,7 +47,7 @@ class Environment:
     """A family of tasks and its dynamics; every function is for one world, to be vmapped.
 
     Laws: `vmap` over tasks is the loop over tasks; the same key gives the same bits; no split holds
-    a task of another.
+    a task of another, but where it says `shared_tasks`.
     """
 
     on_host: ClassVar[bool] = False
@@ -76,6 +76,10 @@ class Environment:
 
     fixed_length: bool = False
     """Every episode has exactly H steps."""
+
+    shared_tasks: bool = False
+    """All splits hold the same tasks, since there are too few to be dealt out: who does well on those
+    of the test split may remember them from training."""
 
     optimal_return: Callable[[Task], jax.Array] | None = None
     """task -> expected return of an episode of who knows the task and plays it best"""

@@ -54,6 +54,7 @@ def physical_family(
         draw_task=draw_task,
         task_features=lambda task: constant_features(task, usual, physics_range),
         description=f"{about}, {told(physics_range)}",
+        shared_tasks=physics_range == 0,
         **fields,
     )
     return showing_constants(environment) if show_physics else environment

@@ -56,7 +56,7 @@ class RL2Inputs(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         ended = info.get("episode_terminated", terminated) or info.get(
             "episode_truncated", truncated
         )
-        before = np.ravel(spaces.flatten(self.env.action_space, action))
+        before = _flat(self.env.action_space, action)
         shown = self._shown(observation, before, float(reward), float(ended))
         return shown, reward, terminated, truncated, info
 
@@ -65,8 +65,7 @@ class RL2Inputs(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         told = np.concatenate([before, [reward, ended]]).astype(np.float32)
         if is_image(space):
             return {"image": levels(space, observation), "told": told}
-        flat = np.ravel(spaces.flatten(space, observation))
-        return np.concatenate([flat.astype(np.float32), told])
+        return np.concatenate([_flat(space, observation), told])
 
 
 def rl2_space(observation_space: spaces.Space, action_space: spaces.Space) -> spaces.Space:
@@ -78,11 +77,16 @@ def rl2_space(observation_space: spaces.Space, action_space: spaces.Space) -> sp
     told = feature_size(action_space) + 2
     if not is_image(observation_space):
         return _numbers(feature_size(observation_space) + told)
-    example = levels(observation_space, np.zeros(observation_space.shape, observation_space.dtype))
-    image = observation_space
-    if example.dtype == np.uint8:
-        image = spaces.Box(0, 255, observation_space.shape, np.uint8)
+    shape = tuple(observation_space.shape or ())
+    example = levels(observation_space, np.zeros(shape, observation_space.dtype))
+    image = spaces.Box(0, 255, shape, np.uint8) if example.dtype == np.uint8 else observation_space
     return spaces.Dict({"image": image, "told": _numbers(told)})
+
+
+def _flat(space: spaces.Space, member: Any) -> np.ndarray:
+    """Returns φ of a member, as `features` does in compiled programs."""
+    flat: Any = spaces.flatten(space, member)
+    return np.ravel(flat).astype(np.float32)
 
 
 def _numbers(count: int) -> spaces.Box:

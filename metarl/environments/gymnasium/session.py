@@ -157,7 +157,8 @@ def _shown(
     if not game.rl2_inputs:
         return observation
     space, acting = game.trial.environment.observation_space, game.trial.environment.action_space
-    before = jnp.zeros(acting.shape, acting.dtype) if action is None else jnp.asarray(action)
+    kind = jax.dtypes.canonicalize_dtype(acting.dtype)
+    before = jnp.zeros(acting.shape, kind) if action is None else jnp.asarray(action)
     begun = jnp.asarray(action is not None)
     told = last_step_features(acting, before, jnp.float32(reward), jnp.asarray(ended), begun)
     if is_image(space):

@@ -14,6 +14,7 @@ Letters: B trials.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,13 +24,14 @@ import jax
 import numpy as np
 from gymnasium import spaces
 
-from metarl.errors import require
+from metarl.errors import InvalidInput, require
+from metarl.user_code import told
 
 from ..contract.environment import SPLITS, Split
 from ..contract.setting_checks import whole_number
 from ..contract.trials import Transition, Trial
 from .exchange import checked_actions, refuse_nan
-from .worlds import HostEnvironment
+from .worlds import HostEnvironment, reset_world, step_world
 
 
 class HostTrials:
@@ -88,7 +90,10 @@ class HostTrials:
                 task = environment.draw_kwargs(np.random.default_rng(task_source), split)
             else:
                 task = dict(tasks[index])
-            trial.begin(task, int(luck_source.generate_state(1)[0]))
+            luck = int(luck_source.generate_state(1)[0])
+            if environment.seed_is_task:  # no split may have a seed of another
+                luck = (luck >> 2) * len(SPLITS) + SPLITS.index(split)
+            trial.begin(task, luck)
 
         self._map(begin, range(self.count), self._trials)
         return self.observations
@@ -114,26 +119,39 @@ class HostTrials:
           What happened, as numpy arrays [B, ...]; `info` is empty.
 
         Raises:
-          InvalidInput: there is no such action, or a world gave NaN or an observation of another
-            shape.
+          InvalidInput: there is no such action, a world fails, or it gave NaN, an observation of
+            another shape, or a reward that is no number.
         """
         actions = checked_actions(self.trial.environment.action_space, actions, (self.count,))
         transitions = self._map(_HostTrial.step, self._trials, actions)
         return jax.tree.map(lambda *parts: np.stack(parts), *transitions)
 
     def close(self) -> None:
-        """Closes all worlds; a second call does nothing."""
+        """Closes all worlds; a second call does nothing.
+
+        Raises:
+          InvalidInput: a world fails to close; the others are closed all the same.
+        """
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+        failed = None
         for trial in self._trials:
-            trial.close()
+            try:
+                trial.close()
+            except InvalidInput as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def __enter__(self) -> HostTrials:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *error: object) -> None:
+        with contextlib.ExitStack() as stack:
+            if kind is not None:  # what went wrong first is what is told
+                stack.enter_context(contextlib.suppress(InvalidInput))
+            self.close()
 
     def _map(self, function: Any, *arguments: Any) -> list[Any]:
         run = map if self._pool is None else self._pool.map
@@ -146,6 +164,7 @@ class _HostTrial:
     def __init__(self, trial: Trial) -> None:
         self._trial, self._environment = trial, _host(trial)
         self._env: gymnasium.Env | None = None
+        self._seed: int | None = None  # of every inner episode
         self.observation: Any = None
         self.over = True
         self._forget()
@@ -159,7 +178,8 @@ class _HostTrial:
         self.close()
         self._env = self._environment.build(task)
         self._forget()
-        self.observation = self._checked(self._env.reset(seed=seed)[0])
+        self._seed = seed if self._environment.seed_is_task else None
+        self.observation = self._checked(reset_world(self._environment.name, self._env, seed))
         self.over = False
 
     def step(self, action: np.ndarray) -> Transition:
@@ -167,9 +187,10 @@ class _HostTrial:
         if self.over or self._env is None:
             return self._transition(0.0, False, False, self._completed, valid=False)
         world_action = _for_world(self._environment.action_space, action)
-        observation, reward, terminated, truncated, _ = self._env.step(world_action)
+        name = self._environment.name
+        observation, reward, terminated, truncated = step_world(name, self._env, world_action)
         self.observation = self._checked(observation)
-        refuse_nan(f"{self._environment.name}: reward", np.asarray(reward, np.float32))
+        refuse_nan(f"{name}: reward", np.asarray(reward, np.float32))
         self._steps, self._time = self._steps + 1, self._time + 1
         truncated = truncated or (self._time >= self._environment.horizon and not terminated)
         episode, ended = self._completed, bool(terminated or truncated)
@@ -177,17 +198,19 @@ class _HostTrial:
         self._terminated = _reached(self._completed, self._trial.episodes)
         self._truncated = _reached(self._steps, self._trial.steps)
         truncated = truncated or (self._truncated and not terminated)
-        transition = self._transition(float(reward), terminated, truncated, episode, valid=True)
+        transition = self._transition(reward, terminated, truncated, episode, valid=True)
         self.over = self._terminated or self._truncated
         if ended and not self.over:
-            self.observation, self._time = self._checked(self._env.reset()[0]), 0
+            self.observation = self._checked(reset_world(name, self._env, self._seed))
+            self._time = 0
         return transition
 
     def close(self) -> None:
         """Closes the world, if there is one."""
-        if self._env is not None:
-            self._env.close()
-        self._env, self.over = None, True
+        env, self._env, self.over = self._env, None, True
+        if env is not None:
+            with told(f"{self._environment.name}: close raised", type(env.unwrapped)):
+                env.close()
 
     def _transition(
         self, reward: float, terminated: bool, truncated: bool, episode: int, valid: bool
@@ -210,6 +233,10 @@ class _HostTrial:
         """Returns an observation as agents in compiled worlds see it: int32 or float32."""
         space, name = self._environment.observation_space, self._environment.name
         array = np.array(observation)
+        require(
+            array.dtype.kind in "biuf",
+            f"{name}: an observation is of type {array.dtype}; it must hold numbers.",
+        )
         require(
             array.shape == space.shape,
             f"{name}: an observation has shape {array.shape}; its space says {space.shape}.",

@@ -13,15 +13,21 @@
 A task is the arguments of one call of `make_env`. Agents see no difference: the family has the same
 spaces, horizon and trials as a compiled one, and `play_on_host` takes the place of `play_split`.
 
+In many worlds the seed of `reset` is the task, or part of it: it lays out the rooms of MiniGrid. There
+every inner episode of a trial must begin with the same seed, or each would be another task and nothing
+could be learnt in the trial: `task="seed"`. Elsewhere the seed is luck alone, a little noise in where
+a cart begins, and every inner episode has its own: `task="kwargs"`.
+
 Letters: H steps of an episode at most.
 """
 
 from __future__ import annotations
 
 import copyreg
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, Literal, NoReturn
 
 import gymnasium
 import numpy as np
@@ -36,6 +42,7 @@ from ..contract.setting_checks import whole_number
 from ..registry import reduced
 
 Kwargs = dict[str, Any]
+SEED_TRIED, RESETS_TRIED = 1, 4  # of the world made to learn about a family
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,6 +59,9 @@ class HostEnvironment(Environment):
 
     sample_kwargs: Callable[[np.random.Generator, Split], Mapping[str, Any]]
     """generator, split -> kwargs; which tasks a split holds is its own affair"""
+
+    seed_is_task: bool = False
+    """Every inner episode of a trial is reset with the trial's seed."""
 
     def draw_kwargs(self, generator: np.random.Generator, split: Split) -> Kwargs:
         """Draws a task.
@@ -97,10 +107,11 @@ def from_gymnasium(
     name: str | None = None,
     settings: Mapping[str, Any] | None = None,
     description: str = "",
+    task: Literal["kwargs", "seed"] | None = None,
 ) -> HostEnvironment:
     """Returns a family of tasks whose worlds are gymnasium environments.
 
-    One environment is made here, and closed again, to learn the spaces.
+    One environment is made here, and closed again, to learn the spaces and what a seed does.
 
     Args:
       make_env: **kwargs -> the environment of one task; wrappers welcome.
@@ -111,10 +122,16 @@ def from_gymnasium(
       name: of the family; None for the id of the environment's spec.
       settings: by which a factory of yours makes this family again; what JSON can hold.
       description: one line for lists.
+      task: "seed", if all inner episodes of a trial are to be reset with the seed of the trial, and
+        with it their luck; "kwargs", if each is to have luck of its own. None: the seed, where two
+        resets with one seed give the same observation and resets without give others; a warning
+        then says so.
 
     Raises:
-      InvalidInput: a function fails, a space is of an unsupported kind, or the horizon is unknown.
+      InvalidInput: a function fails, a space is of an unsupported kind, the horizon is unknown, or
+        the seed is to be the task but two resets with one seed differ.
     """
+    require(task in ("kwargs", "seed", None), f"task is {task!r}; it must be 'kwargs' or 'seed'.")
     about = name or getattr(make_env, "__name__", "from_gymnasium")
     kwargs = _draw(about, sample_kwargs, np.random.default_rng(0), "train")
     env = _make(about, make_env, kwargs)
@@ -131,9 +148,11 @@ def from_gymnasium(
             description=description,
             make_env=make_env,
             sample_kwargs=sample_kwargs,
+            seed_is_task=task != "kwargs" and _seed_is_task(about, env, task),
         )
     finally:
-        env.close()
+        with told(f"{about}: close raised", type(env.unwrapped)):
+            env.close()
     for space in (family.observation_space, family.action_space):
         feature_size(space)  # refuses what no agent can see or act in
     return family
@@ -158,6 +177,72 @@ def _make(about: str, make_env: Any, kwargs: Mapping[str, Any]) -> gymnasium.Env
         f"{about}: make_env gave {type(env).__name__}; it must give a gymnasium.Env.",
     )
     return env
+
+
+def reset_world(about: str, env: gymnasium.Env, seed: int | None = None) -> Any:
+    """Returns the first observation of an episode.
+
+    Raises:
+      InvalidInput: the world fails, takes no seed, or gives no pair of observation and info.
+    """
+    with told(f"{about}: reset{'' if seed is None else '(seed=...)'} raised", type(env.unwrapped)):
+        given = env.reset() if seed is None else env.reset(seed=seed)
+    require(
+        isinstance(given, tuple) and len(given) == 2,
+        f"{about}: reset gave {_counted(given)}; gymnasium's gives a pair, observation and info. An "
+        "environment of the old gym must be converted (shimmy).",
+    )
+    return given[0]
+
+
+def step_world(about: str, env: gymnasium.Env, action: Any) -> tuple[Any, float, bool, bool]:
+    """Returns observation, reward, terminated and truncated of a step.
+
+    Raises:
+      InvalidInput: the world fails, gives no five values, or a reward or end that is no number.
+    """
+    with told(f"{about}: step raised", type(env.unwrapped)):
+        given = env.step(action)
+    require(
+        isinstance(given, tuple) and len(given) == 5,
+        f"{about}: step gave {_counted(given)}; gymnasium's gives five: observation, reward, "
+        "terminated, truncated, info. An environment of the old gym must be converted (shimmy).",
+    )
+    observation, reward, *ends, _ = given
+    for name, value in (("reward", reward), ("terminated", ends[0]), ("truncated", ends[1])):
+        array = np.asarray(value)
+        require(
+            array.ndim == 0 and array.dtype.kind in "biuf",
+            f"{about}: {name} is {value!r}, of type {type(value).__name__}; it must be one number.",
+        )
+    return observation, float(reward), bool(ends[0]), bool(ends[1])
+
+
+def _counted(given: Any) -> str:
+    return f"{len(given)} values" if isinstance(given, tuple) else type(given).__name__
+
+
+def _seed_is_task(about: str, env: gymnasium.Env, task: str | None) -> bool:
+    """Tells whether the seed of a reset decides on what the world is, so far as can be seen at once."""
+    first, again = (np.asarray(reset_world(about, env, SEED_TRIED)) for _ in range(2))
+    same = np.array_equal(first, again)
+    if task == "seed":
+        require(
+            same,
+            f"{about}: task='seed', but two resets with seed {SEED_TRIED} give different first "
+            "observations; a world must draw from its np_random alone.",
+        )
+        return True
+    others = (np.asarray(reset_world(about, env)) for _ in range(RESETS_TRIED))
+    if not same or all(np.array_equal(first, other) for other in others):
+        return False
+    warnings.warn(
+        f"{about}: resets with one seed agree and resets without differ, so the seed is taken for "
+        "the task: every inner episode of a trial is reset with the trial's seed. Say task='seed' "
+        "if that is meant, task='kwargs' if what differs is luck.",
+        stacklevel=3,
+    )
+    return True
 
 
 def _from_zero(about: str, space: spaces.Space) -> spaces.Space:

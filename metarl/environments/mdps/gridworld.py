@@ -111,6 +111,7 @@ def gridworld(size: int = 5, horizon: int = 15, start: str = "random") -> Enviro
         reset=reset,
         step=step,
         fixed_length=True,
+        shared_tasks=start == "corner",
         optimal_return=optimal_return,
         task_features=task_features,
         views={"top": functools.partial(draw_grid, size)},

@@ -120,8 +120,49 @@ def test_the_first_observation_is_looked_at_too(counting):
 def test_a_task_with_nan_is_seen(counting):
     length = type(counting().draw_task(None, None))
     broken = counting(draw_task=lambda key, split: length(jnp.full((), jnp.nan)))
-    with pytest.raises(InvalidInput, match=r"draw_task gives NaN or infinity"):
+    with pytest.raises(InvalidInput, match=r"draw_task gives NaN or infinity.* in split 'train'"):
         check_environment(broken)
+
+
+def number(key):
+    return jax.random.uniform(key)
+
+
+def test_every_split_is_played(counting):
+    """Only the train split was: a family broken in another passed."""
+
+    def draw_task(key, split):
+        return number(key) * (jnp.nan if split == "test" else 1.0)
+
+    def step(key, state, action, task):
+        return counting().step(key, state, action, type_of_task(counting)(jnp.int32(3)))
+
+    with pytest.raises(InvalidInput, match="NaN or infinity in split 'test'"):
+        check_environment(counting(draw_task=draw_task, step=step, shared_tasks=False))
+
+    def worse(key, state, action, task):
+        taken = step(key, state, action, task)
+        return taken._replace(reward=jnp.where(task > 1, jnp.nan, taken.reward))
+
+    def draw_larger(key, split):
+        return number(key) + 2.0 * (split == "validation")
+
+    with pytest.raises(InvalidInput, match="a reward is NaN or infinite"):
+        check_environment(counting(draw_task=draw_larger, step=worse, shared_tasks=False))
+
+
+def type_of_task(counting):
+    return type(counting().draw_task(None, None))
+
+
+def test_a_split_may_hold_no_task_of_another_unless_it_is_said(counting):
+    message = (
+        r"64 of 64 tasks drawn for 'validation' were drawn for 'train' too.*"
+        r"say shared_tasks=True"
+    )
+    with pytest.raises(InvalidInput, match=message):
+        check_environment(counting(shared_tasks=False))
+    assert check_environment(counting(shared_tasks=True)).shared_tasks
 
 
 def test_luck_that_is_not_the_keys_is_seen(counting):

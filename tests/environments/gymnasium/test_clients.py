@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import metarl  # noqa: F401 (registers the environments)
+from metarl.environments import HostTrials, Trial, from_gymnasium
 from metarl.environments.gymnasium.registration import IDS
 
 pytestmark = [
@@ -68,3 +69,38 @@ def test_a_recurrent_policy_from_elsewhere_sees_what_rl2_sees():
     model = client("sb3_contrib").RecurrentPPO("MlpLstmPolicy", env, **settings)
     model.learn(8)
     assert model.observation_space.shape == (1 + 2 + 2,)
+
+
+def test_a_trial_in_minigrid_keeps_its_task():
+    """Layout, start and goal come from the seed of `reset`: another one in each inner episode."""
+    wrappers = client("minigrid.wrappers")
+
+    def make_env():
+        return wrappers.ImgObsWrapper(gymnasium.make("MiniGrid-FourRooms-v0"))
+
+    with pytest.warns(UserWarning, match="the seed is taken for the task"):
+        family = from_gymnasium(make_env, lambda generator, split: {}, horizon=3)
+    assert family.seed_is_task
+    with HostTrials(Trial(family, episodes=4), 2) as trials:
+        seen = [trials.reset(seed=0)]
+        while not trials.over.all():
+            ended = trials.step(np.array([2, 2])).episode_ended
+            if ended.all() and not trials.over.all():
+                seen.append(trials.observations)
+    assert len(seen) == 4
+    for later in seen[1:]:
+        np.testing.assert_array_equal(later, seen[0])
+    assert (seen[0][0] != seen[0][1]).any()
+
+
+def test_worlds_step_in_processes_of_their_own():
+    worlds = gymnasium.make_vec(
+        "metarl:metarl/MDP-v0", 2, vectorization_mode="async", vector_kwargs={"context": "spawn"}
+    )
+    together = gymnasium.make_vec("metarl/MDP-v0", 2)
+    for envs in (worlds, together):
+        envs.reset(seed=0)
+    mine, theirs = together.step(np.array([0, 1])), worlds.step(np.array([0, 1]))
+    worlds.close()
+    np.testing.assert_array_equal(mine[0], theirs[0])
+    np.testing.assert_allclose(mine[1], theirs[1], rtol=1e-6)

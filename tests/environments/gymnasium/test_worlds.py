@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,9 @@ import pytest
 from gymnasium import spaces
 
 from metarl.environments import (
+    SPLITS,
     HostTrials,
+    Split,
     Trial,
     from_gymnasium,
     load,
@@ -150,7 +154,7 @@ def test_memory_is_kept_through_the_episodes_of_a_trial(counting_on_host, rememb
     ("make_env", "draw"), [(make_cartpole, draw_physics), (make_lake, draw_lake)]
 )
 def test_results_depend_neither_on_the_batch_nor_on_threads(make_env, draw):
-    trial = Trial(from_gymnasium(make_env, draw, horizon=12), episodes=2)
+    trial = Trial(from_gymnasium(make_env, draw, horizon=12, task="kwargs"), episodes=2)
     agent = make_agent(_nothing, _toss, _nothing)
     one_by_one = play_on_host(agent, trial, 0, 5, "validation", batch=1)
     for batch, threads in ((5, 1), (2, 2)):
@@ -165,7 +169,7 @@ def _toss(key, state, observation):
 
 
 def test_cartpole_with_a_task_of_its_own_obeys_its_physics():
-    family = from_gymnasium(make_cartpole, draw_physics)
+    family = from_gymnasium(make_cartpole, draw_physics, task="kwargs")
     assert family.horizon == 500
     assert family.name == "CartPole-v1"
     with HostTrials(Trial(family, episodes=1), 2) as trials:
@@ -183,7 +187,10 @@ def test_cartpole_with_a_task_of_its_own_obeys_its_physics():
 def test_every_split_and_every_seed_has_tasks_of_its_own():
     seen = []
     family = from_gymnasium(
-        make_cartpole, lambda rng, split: seen.append(rng.uniform()) or {}, horizon=5
+        make_cartpole,
+        lambda rng, split: seen.append(rng.uniform()) or {},
+        horizon=5,
+        task="kwargs",
     )
     seen.clear()
     with HostTrials(Trial(family, episodes=1), 2) as trials:
@@ -197,7 +204,7 @@ def test_every_split_and_every_seed_has_tasks_of_its_own():
 
 
 def test_the_luck_of_a_world_is_that_of_its_trial():
-    family = from_gymnasium(make_cartpole, lambda rng, split: {})
+    family = from_gymnasium(make_cartpole, lambda rng, split: {}, task="kwargs")
     with HostTrials(Trial(family, episodes=2), 3) as trials:
         first, other = trials.reset(0), trials.reset(0, first=1)
     assert len(np.unique(first[:, 0])) == 3
@@ -206,7 +213,9 @@ def test_the_luck_of_a_world_is_that_of_its_trial():
 
 def test_actions_beyond_the_bounds_of_a_box_are_clipped_for_the_world():
     family = from_gymnasium(
-        lambda: gymnasium.make("Pendulum-v1", disable_env_checker=True), lambda rng, split: {}
+        lambda: gymnasium.make("Pendulum-v1", disable_env_checker=True),
+        lambda rng, split: {},
+        task="kwargs",
     )
     rewards = []
     for torque in (2.0, 50.0):
@@ -298,7 +307,7 @@ def test_tasks_must_share_their_spaces():
     def make_env(rows):
         return gymnasium.make("FrozenLake-v1", desc=["SG"] * rows)
 
-    family = from_gymnasium(make_env, lambda rng, split: {"rows": 2}, horizon=9)
+    family = from_gymnasium(make_env, lambda rng, split: {"rows": 2}, horizon=9, task="kwargs")
     with (
         HostTrials(Trial(family, episodes=1), 1) as trials,
         pytest.raises(InvalidInput, match=r"observation_space is Discrete\(6\).*must share"),
@@ -311,15 +320,24 @@ def test_tasks_must_share_their_spaces():
     [
         ("observation", np.float32(np.nan), "Broken: observation holds NaN or infinity"),
         ("observation", np.zeros(2, np.float32), r"has shape \(2,\); its space says \(\)"),
+        ("observation", "left", r"Broken: an observation is of type <U4; it must hold numbers"),
         ("reward", np.nan, "Broken: reward holds NaN or infinity"),
+        (
+            "reward",
+            np.ones(1),
+            r"Broken: reward is array\(\[1.\]\), of type ndarray; it must be one",
+        ),
+        ("reward", "1", "Broken: reward is '1', of type str; it must be one number"),
+        ("reward", None, "Broken: reward is None, of type NoneType; it must be one number"),
+        ("terminated", "no", "Broken: terminated is 'no', of type str; it must be one number"),
     ],
 )
 def test_what_a_world_must_not_give(part, value, message):
     class Broken(Counting):
         def step(self, action):
-            observation, reward, *rest = super().step(action)
-            given = {"observation": observation, "reward": reward} | {part: value}
-            return given["observation"], given["reward"], *rest
+            names = ("observation", "reward", "terminated", "truncated", "info")
+            given = dict(zip(names, super().step(action), strict=True)) | {part: value}
+            return tuple(given.values())
 
     family = from_gymnasium(Broken, draw_length, horizon=4)
     with HostTrials(Trial(family, episodes=1), 1) as trials:
@@ -356,3 +374,145 @@ def test_an_agent_that_sees_the_task_cannot_play_on_the_host(counting_on_host):
     agent = make_agent(_nothing, _guess, _nothing, sees_task=True)
     with pytest.raises(InvalidInput, match="only agents that learn it by acting can play there"):
         play_on_host(agent, Trial(counting_on_host, episodes=1), 0, 1, "test")
+
+
+class Rooms(gymnasium.Env):
+    """The goal's place comes from the seed of `reset`, as a layout does in MiniGrid."""
+
+    observation_space = spaces.Discrete(1000)
+    action_space = spaces.Discrete(2)
+    spec = None
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.goal = int(self.np_random.integers(1000))
+        return self.goal, {}
+
+    def step(self, action):
+        return self.goal, 0.0, True, False, {}
+
+
+def no_kwargs(generator, split):
+    return {}
+
+
+def goals_of(family, split: Split = "train", episodes=4):
+    """Returns the goals [E, B] of the inner episodes of two trials."""
+    with HostTrials(Trial(family, episodes=episodes), 2) as trials:
+        seen = [trials.reset(0, split=split)]
+        for _ in range(episodes - 1):
+            trials.step([0, 0])
+            seen.append(trials.observations)
+    return np.stack(seen)
+
+
+def test_a_trial_keeps_the_task_that_is_in_the_seed():
+    """Each inner episode was another task, without a word."""
+    goals = goals_of(from_gymnasium(Rooms, no_kwargs, horizon=5, task="seed"))
+    assert (goals == goals[0]).all() and goals[0, 0] != goals[0, 1]
+    luck = goals_of(from_gymnasium(Rooms, no_kwargs, horizon=5, task="kwargs"))
+    assert len(np.unique(luck[:, 0])) > 1
+    np.testing.assert_array_equal(luck[0] == goals[0], [False, False])  # no seed of another split
+
+
+def test_where_the_seed_is_the_task_the_splits_have_seeds_of_their_own(monkeypatch):
+    seeds: dict[str, set[Any]] = {}
+    family = from_gymnasium(Rooms, no_kwargs, horizon=5, task="seed")
+    reset, hears = gymnasium.Env.reset, SPLITS[0]
+
+    def hearing(self, *, seed=None, options=None):
+        seeds.setdefault(hears, set()).add(seed)
+        return reset(self, seed=seed, options=options)
+
+    monkeypatch.setattr(gymnasium.Env, "reset", hearing)
+    for hears in SPLITS:
+        goals_of(family, hears)
+    assert all(len(heard) == 2 for heard in seeds.values())
+    assert {seed % 3 for seed in seeds["test"]} == {2}
+    assert {seed % 3 for seed in seeds["train"]} == {0}
+
+
+def test_what_a_seed_does_is_seen_and_said():
+    with pytest.warns(UserWarning, match="so the seed is taken for the task.*Say task='seed'"):
+        assert from_gymnasium(Rooms, no_kwargs, horizon=5).seed_is_task
+    assert not from_gymnasium(Counting, draw_length, horizon=4).seed_is_task
+
+
+def test_a_seed_that_decides_nothing_cannot_be_the_task():
+    class Careless(Rooms):
+        calls = 0
+
+        def reset(self, *, seed=None, options=None):
+            Careless.calls += 1
+            return Careless.calls, {}
+
+    assert not from_gymnasium(Careless, no_kwargs, horizon=5).seed_is_task
+    with pytest.raises(
+        InvalidInput, match="task='seed', but two resets with seed 1 give different"
+    ):
+        from_gymnasium(Careless, no_kwargs, horizon=5, task="seed")
+    with pytest.raises(InvalidInput, match="task is 'sead'; it must be 'kwargs' or 'seed'"):
+        from_gymnasium(Rooms, no_kwargs, horizon=5, task="sead")  # pyright: ignore
+
+
+def failing(part, value=None):
+    """Returns a world whose `part` raises, or gives a value, from its second trial on."""
+
+    class Failing(Counting):
+        trials = 0
+
+        def __init__(self):
+            super().__init__(steps=2)
+            Failing.trials += 1
+
+    def fail(self, *arguments, **settings):
+        if Failing.trials < 2:
+            return getattr(Counting, part)(self, *arguments, **settings)
+        if value is None:
+            raise KeyError("the window")
+        return value
+
+    setattr(Failing, part, fail)
+    return from_gymnasium(Failing, no_kwargs, horizon=4)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "message"),
+    [
+        (
+            "reset",
+            None,
+            r"Failing: reset\(seed=...\) raised KeyError: 'the window' \(.*test_worlds",
+        ),
+        ("step", None, r"Failing: step raised KeyError: 'the window' \(.*test_worlds.py:\d+\)"),
+        ("close", None, "Failing: close raised KeyError: 'the window'"),
+        ("reset", 0, "Failing: reset gave int; gymnasium's gives a pair, observation and info"),
+        ("step", (0, 0.0, True, {}), "step gave 4 values; gymnasium's gives five.*old gym"),
+    ],
+)
+def test_a_world_that_fails_is_named_with_its_own_error(part, value, message):
+    trials = HostTrials(Trial(failing(part, value), episodes=1), 1)
+    with pytest.raises(InvalidInput, match=message) as caught:
+        trials.reset(0)
+        trials.step([0])
+        trials.close()
+    if value is None:
+        assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_a_world_without_seeds_is_named():
+    class Seedless(Counting):
+        def reset(self):
+            return np.float32(0), {}
+
+    with pytest.raises(InvalidInput, match=r"Seedless: reset\(seed=...\) raised TypeError.*'seed'"):
+        from_gymnasium(Seedless, draw_length, horizon=4)
+
+
+def test_a_world_that_fails_to_close_hides_no_earlier_fault_and_keeps_no_other_open():
+    trial = Trial(failing("close"), episodes=1)
+    before = Counting.open
+    with pytest.raises(RuntimeError, match="in the middle"), HostTrials(trial, 2) as trials:
+        trials.reset(0)
+        raise RuntimeError("in the middle")
+    assert Counting.open == before + 2  # theirs failed; all were tried
