@@ -13,6 +13,7 @@ Its wings; each looks only at those above it:
     bandits    Bernoulli and Gaussian arms, and what is best where their means are unknown.
     mazes      Layouts, walls and body, view and map: mazes seen through the agent's eyes.
     control    Cart-pole and pendulum, with physics drawn for each task.
+    adapters   Worlds of other JAX libraries as families: gymnax.
     registry   Environments by name: the built-in families, and a user's own as "my_module:factory".
     gymnasium  Both ways: families as gymnasium environments, and gymnasium worlds in trials.
     playing    An agent in trials: compiled over many tasks, or on the host.

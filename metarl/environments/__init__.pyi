@@ -1,3 +1,4 @@
+from .adapters.gymnax import from_gymnax as from_gymnax
 from .bandits.bandit import Bandit as Bandit
 from .bandits.bandit import best_arm as best_arm
 from .bandits.beliefs import BayesOptimal as BayesOptimal
@@ -108,6 +109,7 @@ __all__ = [
     "features",
     "follow",
     "from_gymnasium",
+    "from_gymnax",
     "in_any_world",
     "is_image",
     "last_step_features",

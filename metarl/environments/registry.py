@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import dataclasses
+import functools
 import importlib
 import inspect
 import json
@@ -15,6 +16,7 @@ from gymnasium import spaces
 from metarl.errors import InvalidInput, UnexpectedKeyword, nearest_name, require, unknown_name
 from metarl.user_code import find_own, made_by
 
+from .adapters.gymnax import gymnax_world
 from .contract.environment import Environment
 from .contract.signatures import check_signatures
 
@@ -27,6 +29,8 @@ FAMILIES = {
     "cartpole": "metarl.environments.control.cartpole:cartpole",
     "pendulum": "metarl.environments.control.pendulum:pendulum",
 }
+
+GYMNAX = "gymnax:"  # and the id of one of its worlds
 
 _loaded: dict[tuple[str, str], Environment] = {}
 
@@ -64,13 +68,13 @@ def setting_names(name: str) -> tuple[str, ...]:
     return tuple(inspect.signature(factory).parameters)
 
 
-def load(name: str, **settings: Any) -> Environment:
+def load(name: str, /, **settings: Any) -> Environment:
     """Returns an environment; the same object for the same name and settings.
 
     Args:
       name: a name of `names()`, or "my_module:factory": a function of the user's that takes the
         settings by name and gives an `Environment`, or the environment itself. Its functions are
-        tried on abstract values; `check_environment` does more.
+        tried on abstract values; `check_environment` does more. Or "gymnax:ID", see `from_gymnax`.
       **settings: of the family; those not given, or None, have the family's defaults.
 
     Raises:
@@ -117,6 +121,8 @@ def _build(name: str, settings: dict[str, Any]) -> Environment:
 
 
 def _factory(name: str) -> Any:
+    if name.startswith(GYMNAX):
+        return functools.partial(gymnax_world, name.removeprefix(GYMNAX))
     if ":" in name:
         return find_own("environment", name, Environment)
     if name not in FAMILIES:

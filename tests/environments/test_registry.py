@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from metarl.environments import Trial, load, names, play_split, setting_names
 from metarl.errors import InvalidInput
@@ -129,3 +130,17 @@ def test_a_users_family_that_is_none_is_refused(own, attribute, settings, messag
 
 def test_every_name_loads():
     assert [load(name).name for name in names()] == list(names())
+
+
+def test_a_factory_may_call_its_parameters_as_it_likes(tmp_path, monkeypatch):
+    """`name`, `factory` and the like are names of ours, too."""
+    (tmp_path / "named_worlds.py").write_text(
+        "from metarl.environments import load\n"
+        "def make(name, factory='a', about='b', expected=1):\n"
+        "    return load('bandit', arms=len(name))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = {"name": "abc", "factory": "x", "about": "y", "expected": 2}
+    family = load("named_worlds:make", **settings)
+    assert family.action_space == spaces.Discrete(3) and dict(family.settings) == settings
+    assert load("named_worlds:make", **settings) is family

@@ -1,0 +1,1 @@
+"""Worlds of other JAX libraries as families: gymnax."""
