@@ -14,6 +14,7 @@ _INTRODUCTION = """\
 ```
 metarl search  [--problem digits-mlp ...] [--strategy ppo] [--space arxiv] [--depth 2] [--budget RULES | --minutes M]
                [--seed 0] [--preset laptop|paper|smoke] [--config RUN_DIR/config.json] [--run-dir DIR] [--dry-run]
+               [--evaluator local|ray|table:NAME]
 metarl resume  RUN_DIR
 metarl runs    list | diff | prune [DIR ...]
 metarl compare RULE_OR_NAME ... [--optimizer my_module:factory ...] [--problem P ...|search|held-out|all]
@@ -32,7 +33,7 @@ metarl watch   AGENT_OR_RUN_DIR [-o FILE.gif] [--episodes 2] [--seed 0]
 metarl reproduce [NAME|all] [--scale smoke|laptop|paper] [--run-dir DIR] [--data-dir DIR]
                [--cells 10x5,100x10] [--agents train|committed]
 metarl bench   search|train|scaling|maze [--devices 1,2,4,8]
-metarl list    problems|rules|primitives|strategies|environments|agents
+metarl list    problems|rules|primitives|strategies|tables|environments|agents
 ```
 
 The flags of every verb, as `metarl VERB --help` explains them, follow below. `--learning-rate` and `--learning_rate`

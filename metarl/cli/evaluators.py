@@ -6,9 +6,11 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated
 
-from metarl.errors import require
+import tyro
+
+from metarl.errors import require, unknown_name
 from metarl.reading import Count
 
 from .machine import Machine
@@ -17,16 +19,25 @@ if TYPE_CHECKING:
     from metarl.optimizer_search import Backend
 
 
+TABLE = "table:"
+
+
 @dataclass(frozen=True)
 class Evaluators:
     """Where candidates are trained; the numbers are the same."""
 
-    evaluator: Literal["local", "ray"] = "local"
-    """local: threads of this process; ray: workers on a Ray cluster (pip install 'metarl[ray]')."""
+    evaluator: Annotated[str, tyro.conf.arg(metavar="local|ray|table:NAME")] = "local"
+    """local: threads of this process; ray: workers on a Ray cluster (pip install 'metarl[ray]'); table:sign-1, or the
+    path of a table: nothing is trained, losses are looked up (docs/rule_tables.md)."""
     ray_address: str | None = None
     """HOST:PORT of the cluster's head; a cluster is started on this machine if not given. See docs/cluster.md."""
     ray_workers: Count | None = None
     """Workers, a core or a GPU each; as many as the cluster has if not given."""
+
+    @property
+    def table(self) -> str | None:
+        """Name or path of the table that answers; None if candidates are trained."""
+        return self.evaluator.removeprefix(TABLE) if self.evaluator.startswith(TABLE) else None
 
     def check(self) -> None:
         """Refuses flags that mean nothing together.
@@ -34,6 +45,8 @@ class Evaluators:
         Raises:
           InvalidInput: says which.
         """
+        if self.evaluator not in ("local", "ray") and self.table is None:
+            raise unknown_name("evaluator", self.evaluator, ("local", "ray", "table:NAME"))
         require(
             self.evaluator == "ray" or (self.ray_address is None and self.ray_workers is None),
             "--ray-address and --ray-workers go with --evaluator ray.",

@@ -1,4 +1,4 @@
-"""list: what there is: problems, named rules, primitives, strategies, environments, agents."""
+"""list: what there is: problems, named rules, primitives, strategies, rule tables, environments, agents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-Kind = Literal["problems", "rules", "primitives", "strategies", "environments", "agents"]
+Kind = Literal["problems", "rules", "primitives", "strategies", "tables", "environments", "agents"]
 Facts = dict[str, dict[str, Any]]  # name -> what one needs to choose
 
 _STRATEGIES = {
@@ -41,6 +41,8 @@ def run(arguments: Arguments) -> dict[str, Facts]:
             return {"primitives": _primitives(), "spaces": _spaces()}
         case "strategies":
             return {"strategies": _strategies()}
+        case "tables":
+            return {"tables": _tables()}
         case "environments":
             return {"environments": _environments()}
         case "agents":
@@ -102,6 +104,26 @@ def _spaces() -> Facts:
 
 def _strategies() -> Facts:
     return {name: {"description": description} for name, description in _STRATEGIES.items()}
+
+
+def _tables() -> Facts:
+    """Returns the judges of every rule table that comes along, by table and judge."""
+    from metarl.optimizer_search import load_table, table_bytes, table_names
+
+    return {
+        f"{name}: {judge.name}": {
+            "rules": len(table.tokens),
+            "family": judge.family,
+            "role": judge.role,
+            "steps": judge.steps,
+            "replicates": len(judge.seeds),
+            "rounding": judge.rounding,
+            "bytes": table_bytes(name, judge.name),
+        }
+        for name in table_names()
+        for table in (load_table(name),)
+        for judge in table.judges
+    }
 
 
 def _environments() -> Facts:

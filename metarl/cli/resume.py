@@ -68,6 +68,10 @@ def run(arguments: Arguments) -> dict[str, Any]:
             from metarl.optimizer_search import resume_functions
 
             return resume_functions(arguments.run_dir)
+        case "table-search":
+            from metarl.optimizer_search import resume_table_search
+
+            return resume_table_search(arguments.run_dir)
         case "table":
             from metarl.optimizer_search import resume_table
 
@@ -96,7 +100,11 @@ def _together(arguments: Arguments) -> dict[str, Any]:
 
 def show(document: dict[str, Any]) -> None:
     """Prints what the run found."""
-    if "evaluation" in document:
+    if "best_of_table" in document:
+        from .search import show_table_search
+
+        show_table_search(document)
+    elif "evaluation" in document:
         from . import train
 
         train.show(document)

@@ -51,7 +51,7 @@ def show(document: Mapping[str, Any]) -> None:
     columns = [
         Column("judge", "judge"),
         Column("bytes", "bytes"),
-        Column("rounding", "rounding of log losses", ".3g"),
+        Column("rounding", "rounding of log losses"),
     ]
     title = f"Table {document['table']}: {document['functions']:,} rules"
     print_table(Table(title, columns, document["judges"]))

@@ -54,7 +54,7 @@ VERBS = (
     Verb(
         "list",
         "listing",
-        "what there is: problems, rules, primitives, strategies, environments, agents",
+        "what there is: problems, rules, primitives, strategies, tables, environments, agents",
     ),
 )
 

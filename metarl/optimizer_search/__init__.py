@@ -14,11 +14,11 @@ Its wings, in the order of the data's flow; each looks only at those above it:
     workers       Judging on the workers of a Ray cluster, to the same bits.
     strategies    How rules are proposed, behind one ask / tell contract.
     searching     One generation after another: ask, sort (filter, drop repeats), train, reward, remember, tell.
+    tables        Small spaces trained to their end: every rule by every judge, so that a search takes a second.
     selecting     From the many rules of a search to the few that are claimed.
     comparing     Equal tuning for everybody, fresh seeds, and what the differences amount to.
     reports       Documents, tables, charts and pages of what was run.
     running       From settings to a result on disk: a search, a comparison; what they will cost.
-    tables        Small spaces trained to their end: every rule by every judge, so that a search takes a second.
     reproduction  The paper's figures and tables, each a function of settings that lie in `experiments/`.
 
 Reference:

@@ -30,6 +30,8 @@ from .running.functions_job import begin_functions as begin_functions
 from .running.functions_job import resume_functions as resume_functions
 from .running.pipeline import resume as resume
 from .running.pipeline import search as search
+from .running.table_search import resume_table_search as resume_table_search
+from .running.table_search import search_table as search_table
 from .searching.archive import Archive as Archive
 from .selecting.choice import Choice as Choice
 from .settings.compare_config import CompareConfig as CompareConfig
@@ -47,6 +49,7 @@ from .settings.table_config import TableConfig as TableConfig
 from .tables import begin_table as begin_table
 from .tables import load_table as load_table
 from .tables import resume_table as resume_table
+from .tables import table_bytes as table_bytes
 from .tables import table_names as table_names
 from .workers.ray_cluster import RayCluster as RayCluster
 from .workers.ray_evaluator import RayEvaluator as RayEvaluator
@@ -99,10 +102,13 @@ __all__ = [
     "resume_comparison",
     "resume_functions",
     "resume_table",
+    "resume_table_search",
     "rewrite_comparison_report",
     "rule_entrant",
     "search",
+    "search_table",
     "selection_lines",
+    "table_bytes",
     "table_names",
     "to_dict",
     "verdicts",

@@ -37,7 +37,7 @@ from ..training.inner_training import (
     train,
 )
 
-Executor = Literal["switch", "select"]
+Executor = Literal["switch", "select", "table"]
 
 _HALF_DECADES = np.array([10.0**-0.5, 10.0**0.5], np.float32)
 

@@ -8,7 +8,7 @@ Letters: N rules held; J judges.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +36,10 @@ class Cache:
 
     def __contains__(self, fingerprint: bytes) -> bool:
         return fingerprint in self._table
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yields the fingerprints."""
+        return iter(self._table)
 
     def get(self, fingerprint: bytes) -> CachedReward | None:
         """Returns what the rule of that fingerprint earned, None if it was never judged."""

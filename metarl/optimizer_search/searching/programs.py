@@ -5,8 +5,10 @@ Everything is made when it is first needed, and two searches that judge rules of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cached_property
+
+import numpy as np
 
 from metarl.errors import require
 from metarl.problems import Problem
@@ -19,10 +21,11 @@ from ..judging.reference import Reference, tuned_adam
 from ..judging.rewards import FLOOR, metric_floor
 from ..screening.probes import Probes
 from ..settings.config import SearchConfig
+from .sorting import Sorting, sort
 
 # What two searches must share for rules and rewards of one to stand in the archive of the other.
 SHARED_WITH_ARCHIVE = (
-    *("problem", "reward", "training", "filters", "seed"),
+    *("problem", "reward", "training", "filters", "seed", "table"),
     *("different_operands", "no_final_addition", "reuse_values"),
 )
 
@@ -95,6 +98,16 @@ class SearchPrograms:
     def evaluator(self) -> Evaluator:
         """Who trains candidates; freed by `close`."""
         return self._backend(self.judgements)
+
+    def sort(
+        self,
+        tokens: np.ndarray,
+        known: Container[bytes],
+        in_flight: Iterable[Sorting] = (),
+        room: int | None = None,
+    ) -> Sorting:
+        """Returns which rules of a generation are filtered, known and new; see `sorting.sort`."""
+        return sort(tokens, self.probes, self.config.filters, known, in_flight, room)
 
     def prepare(self) -> None:
         """Makes what training needs, once, before threads share it."""

@@ -19,6 +19,7 @@ Letters: K rules of a generation.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -26,8 +27,9 @@ import jax
 import numpy as np
 
 from metarl import problems as problem_suite
+from metarl.problems import Problem
 from metarl.runs import Progress, RunDirectory, drive
-from metarl.update_rules import LANGUAGE
+from metarl.update_rules import LANGUAGE, Grammar
 
 from .. import strategies
 from ..journal.journal import FILE, Journal
@@ -44,7 +46,6 @@ from .in_flight import GenerationThreads, InFlight
 from .programs import SHARED_WITH_ARCHIVE, SearchPrograms, grammar_of
 from .records import Records
 from .search_state import SearchState, restored
-from .sorting import sort
 
 DEFAULT_BUDGET = 2_000
 _CHECKPOINT_SECONDS = 10.0
@@ -60,18 +61,26 @@ class SearchJob:
     Args:
       config: the settings, valid.
       earlier: settings, checkpoint arrays and their meta of a run to start from (`init_from`).
+      programs: makes that by which rules are judged, of the grammar, the problems and the settings.
 
     Raises:
       InvalidInput: an unknown problem, space or strategy, or a problem that cannot be trained on.
     """
 
-    def __init__(self, config: SearchConfig, earlier: Earlier | None = None):
+    def __init__(
+        self,
+        config: SearchConfig,
+        earlier: Earlier | None = None,
+        programs: Callable[
+            [Grammar, Sequence[Problem], SearchConfig], SearchPrograms
+        ] = SearchPrograms,
+    ):
         """Looks everything up by name; nothing is compiled before the first generation."""
         self.config, self._earlier = config, earlier
         self.grammar = grammar_of(config)
         self._strategy = strategies.make(config.strategy, self.grammar, config)
         self.problems = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
-        self.programs = SearchPrograms(self.grammar, self.problems, config)
+        self.programs = programs(self.grammar, self.problems, config)
         self._key = jax.random.key(config.seed)
         self._budget = config.budget or (None if config.minutes else DEFAULT_BUDGET)
         self._threads: GenerationThreads[Earned | None] = GenerationThreads(self._train, config.lag)
@@ -152,10 +161,8 @@ class SearchJob:
 
     def _take_off(self, state: SearchState, proposals: strategies.Proposals) -> SearchState:
         """Sorts the rules of the next generation, and puts it behind those in flight."""
-        sorting = sort(
+        sorting = self.programs.sort(
             np.asarray(proposals.tokens),
-            self.programs.probes,
-            self.config.filters,
             state.cache,
             [flight.sorting for flight in state.in_flight],
             None if self._budget is None else max(0, self._budget - state.begun),

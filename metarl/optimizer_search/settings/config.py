@@ -155,6 +155,8 @@ class SearchConfig:
     """Search until this many minutes have passed; the budget that repeats the run is stored."""
     batch_size: Count = 64
     """Rules proposed in a generation."""
+    table: str | None = None
+    """Look losses up in this rule table instead of training; the same as --evaluator table:NAME."""
     lag: CountOrNone = 0
     """Generations in flight besides the one being finished: keeps many workers busy; part of what the search finds."""
     reward: Reward = "loss"

@@ -1,11 +1,12 @@
-"""packing: losses as rounded logarithms, and the hash that tells a damaged file.
+"""packing: losses as bytes, relative to tuned Adam's, and the hash that tells a damaged file.
 
-    code 0               the run diverged
-    code c = 1, 2, ...   loss = exp(lowest + step * (c - 1))
+    code 0            the run diverged
+    code c = 1...251  loss = Adam's · exp(0.04 (c - 126)), Adam's on the same replicate and the same data, at the end
 
-A step of 0.01 changes a loss by half a percent at most. Losses outside the codes' range are clipped to it.
+So a loss is changed by 2 % at most (0.02 in its logarithm), ten times less than two runs of one rule differ by. What is
+more than e^5 = 148 times worse or better than Adam is kept as that: rewards are clipped there too.
 
-Letters: any shape.
+Letters: K functions; R learning rates; S replicates; C checkpoints, M = C + 2 moments: those, choice data, test data.
 """
 
 from __future__ import annotations
@@ -17,35 +18,54 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-DIVERGED = 0
-_MOST_CODES = 2**16 - 1
+STEP = 0.04  # of the logarithm
+ROUNDING = STEP / 2  # the most that the logarithm of a loss is changed by
+_CLIP = 5.0
+_MIDDLE = round(_CLIP / STEP) + 1  # the code of Adam's loss
+_DIVERGED = 0
 _TINY = 1e-12  # losses below this are zero for all that single precision can tell
 
 
-class Packed(NamedTuple):
-    """Losses as codes."""
+class Losses(NamedTuple):
+    """Held-out losses of runs, +inf where they diverged; numpy outside of programs."""
 
-    codes: np.ndarray  # uint8 or uint16
-    lowest: float  # logarithm of the loss of code 1
-    step: float  # of the logarithm
-
-
-def pack(losses: np.ndarray, step: float) -> Packed:
-    """Returns losses as codes; +inf is code 0."""
-    good = np.isfinite(losses)
-    logs = np.log(np.maximum(np.where(good, losses, 1.0), _TINY).astype(np.float64))
-    lowest = float(np.floor(logs[good].min() / step) * step) if good.any() else 0.0
-    codes = np.where(good, np.rint((logs - lowest) / step) + 1, DIVERGED)
-    most = int(codes.max(initial=0))
-    assert most <= _MOST_CODES, (most, step)
-    return Packed(codes.astype(np.uint8 if most < 256 else np.uint16), lowest, step)
+    search: Any  # [..., C], at the checkpoints
+    choice: Any  # [...], at the end
+    test: Any  # [...], at the end
 
 
-def unpack(packed: Packed) -> np.ndarray:
-    """Returns losses, float32; +inf where a run diverged."""
-    codes = packed.codes.astype(np.float64)
-    losses = np.exp(packed.lowest + packed.step * (codes - 1))
-    return np.where(packed.codes == DIVERGED, np.inf, losses).astype(np.float32)
+def pack(losses: Losses, adam: Losses) -> np.ndarray:
+    """Returns losses as codes, uint8 [K, R, M, S]: in this order they are compressed best.
+
+    Args:
+      losses: search [K, R, S, C], choice and test [K, R, S].
+      adam: tuned Adam's, at the end, on search, choice and test data, [S] each.
+    """
+    moments = np.concatenate([losses.search, losses.choice[..., None], losses.test[..., None]], -1)
+    moments = np.swapaxes(moments, 2, 3).astype(np.float64)  # [K, R, M, S]
+    good = np.isfinite(moments)
+    logs = np.log(np.maximum(np.where(good, moments, 1.0), _TINY))
+    relative = np.clip(logs - _log_references(adam, moments.shape[2]), -_CLIP, _CLIP)
+    return np.where(good, np.rint(relative / STEP) + _MIDDLE, _DIVERGED).astype(np.uint8)
+
+
+def unpack(codes: np.ndarray, adam: Losses) -> Losses:
+    """Returns the losses that codes stand for, float32; inverse of `pack` but for its rounding."""
+    logs = (codes.astype(np.float64) - _MIDDLE) * STEP + _log_references(adam, codes.shape[2])
+    losses = np.where(codes == _DIVERGED, np.inf, np.exp(logs)).astype(np.float32)
+    moments = np.ascontiguousarray(np.moveaxis(losses, 2, 0))  # [M, K, R, S]
+    return Losses(np.ascontiguousarray(np.moveaxis(moments[:-2], 0, 3)), moments[-2], moments[-1])
+
+
+def tuned(runs: Losses) -> tuple[Losses, Losses]:
+    """Returns tuned Adam's losses, [S] each, and at which of its learning rates it has them.
+
+    Args:
+      runs: search [R, S, C], choice and test [R, S].
+    """
+    ends = Losses(runs.search[..., -1], runs.choice, runs.test)
+    best = Losses(*(int(np.argmin(x.mean(axis=1))) for x in ends))
+    return Losses(*(x[at] for x, at in zip(ends, best, strict=True))), best
 
 
 def content_hash(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
@@ -57,3 +77,9 @@ def content_hash(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) 
         found.update(f"{name} {array.dtype.str} {array.shape}".encode())
         found.update(array.tobytes())
     return found.hexdigest()
+
+
+def _log_references(adam: Losses, moments: int) -> np.ndarray:
+    """Returns the logarithm of Adam's loss for each moment and replicate, [M, S]."""
+    rows = [adam.search] * (moments - 2) + [adam.choice, adam.test]
+    return np.log(np.maximum(np.stack(rows).astype(np.float64), _TINY))

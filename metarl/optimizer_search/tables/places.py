@@ -20,8 +20,10 @@ from ..screening import filters
 from ..screening.probes import Probes, rule_fingerprints
 from ..settings.config import FilterConfig
 
-OUTSIDE = -1  # the place of what does not pass the filters, or is beyond the size of the table
-_UNKNOWN = -2
+OUTSIDE = -1  # the code of what passes the filters and is not in the table, being too large for it
+_VERDICTS = tuple(filters.Verdict)
+_FILTERED = -2  # the code of what fails the first hurdle; -3 of what fails the second, and so on
+_UNKNOWN = -100
 _MOST_NUMBERED = 2**18  # sequences that are numbered one by one
 _BLOCK = 4096  # sequences run on the probes at a time
 
@@ -33,7 +35,7 @@ class Places:
       grammar: of the table.
       hurdles: the filters of the table.
       fingerprints: of its functions, uint8 [K, 16].
-      known: the place of every sequence by its number, int [size of the grammar]; found when asked for if None.
+      known: the code of every sequence by its number, int [size of the grammar]; found when asked for if None.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Places:
         known: np.ndarray | None = None,
     ):
         self._grammar, self._hurdles = grammar, hurdles
+        self._fingerprints = [row.tobytes() for row in fingerprints]
         self._place_of = {row.tobytes(): place for place, row in enumerate(fingerprints)}
         self._sizes = np.asarray(grammar.slot_sizes, np.int64)
         self._numbered = grammar.size <= _MOST_NUMBERED
@@ -61,28 +64,43 @@ class Places:
         Args:
           tokens: valid under the grammar, [N, L].
         """
+        return np.maximum(self.codes(tokens), OUTSIDE)
+
+    def codes(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns the place of each sequence's function, or why it has none: see `verdict`, [N]."""
         tokens = np.ascontiguousarray(tokens, np.int32)
         with self._lock:
-            return self._numbered_places(tokens) if self._numbered else self._other_places(tokens)
+            return self._numbered_codes(tokens) if self._numbered else self._other_codes(tokens)
+
+    def verdict(self, code: int) -> filters.Verdict:
+        """Returns what the filters say of a sequence with that code."""
+        return filters.Verdict.PASSES if code >= OUTSIDE else _VERDICTS[_FILTERED - code]
+
+    def fingerprint(self, place: int) -> bytes:
+        """Returns the fingerprint of the function at a place."""
+        return self._fingerprints[place]
+
+    def holds(self, fingerprint: bytes) -> bool:
+        """Tells whether a function of the table has that fingerprint."""
+        return fingerprint in self._place_of
 
     def of_every_sequence(self) -> np.ndarray:
-        """Returns the place of every sequence of the grammar by its number."""
+        """Returns the code of every sequence of the grammar by its number."""
         numbers = np.arange(self._grammar.size)
         tokens = np.stack(np.unravel_index(numbers, self._sizes), axis=1).astype(np.int32)
-        return np.concatenate(
-            [self.of(tokens[first : first + _BLOCK]) for first in range(0, len(tokens), _BLOCK)]
-        )
+        blocks = range(0, len(tokens), _BLOCK)
+        return np.concatenate([self.codes(tokens[first : first + _BLOCK]) for first in blocks])
 
-    def _numbered_places(self, tokens: np.ndarray) -> np.ndarray:
+    def _numbered_codes(self, tokens: np.ndarray) -> np.ndarray:
         assert self._by_number is not None
-        numbers = np.ravel_multi_index(tuple(tokens.T), tuple(self._sizes))
+        numbers = np.asarray(np.ravel_multi_index(tuple(tokens.T), tuple(self._sizes)))
         missing = np.unique(numbers[self._by_number[numbers] == _UNKNOWN])
         if len(missing):
             rows = np.stack(np.unravel_index(missing, self._sizes), axis=1).astype(np.int32)
             self._by_number[missing] = self._looked_up(rows)
         return self._by_number[numbers]
 
-    def _other_places(self, tokens: np.ndarray) -> np.ndarray:
+    def _other_codes(self, tokens: np.ndarray) -> np.ndarray:
         keys = [row.tobytes() for row in tokens]
         missing = list(dict.fromkeys(key for key in keys if key not in self._remembered))
         if missing:
@@ -95,10 +113,10 @@ class Places:
         return Probes(Interpreter(self._grammar))
 
     def _looked_up(self, tokens: np.ndarray) -> np.ndarray:
-        """Returns places by the probes, as a search sorts its rules."""
+        """Returns codes by the probes, as a search sorts its rules."""
         verdicts = filters.screen(self._probes.outputs(tokens), self._probes, self._hurdles)
         good = np.array([verdict == filters.Verdict.PASSES for verdict in verdicts])
-        places = np.full(len(tokens), OUTSIDE, np.int32)
+        places = np.array([_FILTERED - _VERDICTS.index(v) for v in verdicts], np.int32)
         prints = rule_fingerprints(self._probes.exact_updates(tokens[good]))
         places[good] = [self._place_of.get(print_, OUTSIDE) for print_ in prints]
         return places

@@ -41,6 +41,9 @@ class TableJudge:
       seeds: of the replicates, [S].
       adam: losses of tuned Adam by replicate, [S] each, on "search", "choice" and "test" data, at the end of a run.
       adam_rates: its learning rate for each of the three, that of the lowest mean loss over the replicates.
+      adam_runs: its losses at fifteen learning rates from 1e-5 to 100: on "search" data at the checkpoints, [R, S, C],
+        on "choice" and "test" data at the end, [R, S].
+      start: losses on search data before the first step, [S].
       rounding: the most that the logarithm of a loss was changed by rounding.
       document: all that the file says of itself.
     """
@@ -54,6 +57,8 @@ class TableJudge:
     seeds: tuple[int, ...]
     adam: Mapping[str, np.ndarray]
     adam_rates: Mapping[str, float]
+    adam_runs: Mapping[str, np.ndarray] = field(repr=False)
+    start: np.ndarray = field(repr=False)
     rounding: float
     document: Mapping[str, Any] = field(repr=False, default_factory=dict)
     _losses: Mapping[str, np.ndarray] = field(repr=False, default_factory=dict)

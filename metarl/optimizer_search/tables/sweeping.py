@@ -35,19 +35,12 @@ from ..training.inner_training import (
     start,
     train,
 )
+from .packing import Losses
 
 CHECKPOINTS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # shares of a run, C
 RATES = 10.0 ** (
     np.arange(-11, 4) / 2.0
 )  # R half-decades, all that a search of whole decades and their sides can ask for
-
-
-class Losses(NamedTuple):
-    """Held-out losses of runs, +inf where they diverged; numpy outside of programs."""
-
-    search: Any  # [..., C], at the checkpoints
-    choice: Any  # [...], at the end
-    test: Any  # [...], at the end
 
 
 class _Place(NamedTuple):
@@ -103,6 +96,18 @@ def adam_losses(judge: Judge, seeds: Sequence[int], rates: np.ndarray) -> Losses
         return _all_runs(place, fixture, adam, rates, jnp.bool_(True))[0]
 
     return Losses(*(np.asarray(x) for x in program(fixture, jnp.asarray(rates, jnp.float32))))
+
+
+def starting_losses(judge: Judge, seeds: Sequence[int]) -> np.ndarray:
+    """Returns the losses on search data before the first step, [S]."""
+    fixture, place = _place_of(judge, seeds)
+    learner = Learner(lambda x: x, lambda x: x, lambda x: (), lambda *run: run[:2])
+
+    def one(replicate: jax.Array) -> jax.Array:
+        here = (place.problem, place.layout, learner, fixture, replicate)
+        return held_out_score(*here, start(learner, fixture, replicate))[0]
+
+    return np.asarray(jax.jit(lambda all_: lax.map(one, all_))(jnp.arange(len(seeds))))
 
 
 def checkpoint_steps(steps: int) -> list[int]:

@@ -1,7 +1,7 @@
 """table files: a table on disk, one file for its functions and one a judge, all read by numpy alone.
 
     NAME/functions.npz   the rules, simplest first, and where every token sequence is found among them
-    NAME/JUDGE.npz       the losses of one judge, as rounded logarithms (`packing`), and tuned Adam's
+    NAME/JUDGE.npz       the losses of one judge, as bytes (`packing`), and tuned Adam's
 
 Every file holds beside its arrays a text, `document`: JSON with the format's and the rule language's version, the
 space, what was run (judge, steps, replicates, seeds, learning rates), the provenance, and a hash of it all. A judge's
@@ -13,6 +13,7 @@ Letters: K functions; L tokens; R learning rates; S replicates; C checkpoints; N
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +28,7 @@ from metarl.update_rules import Grammar
 
 from ..settings.config import FilterConfig
 from ..settings.language import require_same_language
-from .packing import Packed, content_hash, unpack
+from .packing import ROUNDING, Losses, content_hash, tuned, unpack
 from .places import Places
 from .rule_table import RuleTable, TableJudge
 
@@ -65,6 +66,11 @@ def load_table(name: str | Path) -> RuleTable:
     files = [place / FUNCTIONS, *sorted(place.glob("*.npz"))]
     stamps = tuple((path, path.stat().st_mtime_ns) for path in dict.fromkeys(files))
     return _loaded(stamps)
+
+
+def table_bytes(name: str, judge: str) -> int:
+    """Returns the size of a judge's file of a table that comes with metarl."""
+    return (_DATA / name / file_name(judge)).stat().st_size
 
 
 @lru_cache(maxsize=8)
@@ -144,7 +150,7 @@ def read_file(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarr
 
 def file_name(judge: str) -> str:
     """Returns the name of a judge's file."""
-    return judge.replace(" ", "-") + ".npz"
+    return re.sub(r"[^\w.]+", "-", judge) + ".npz"
 
 
 def _judge(path: Path, functions: Mapping[str, Any], count: int) -> TableJudge:
@@ -154,16 +160,12 @@ def _judge(path: Path, functions: Mapping[str, Any], count: int) -> TableJudge:
             f"Rule table {str(path)!r} belongs to other functions than the {FUNCTIONS} beside it (space, depth, size, "
             f"filters or version differ). {_AGAIN}"
         )
-    losses = {
-        split: unpack(Packed(arrays[split], *document["packing"][split]))
-        for split in ("search", "choice", "test")
-    }
-    assert all(len(x) == count for x in losses.values())
-    for array in losses.values():
+    runs = Losses(*(arrays[f"adam_{split}"] for split in Losses._fields))
+    adam, best = tuned(runs)
+    losses = unpack(arrays["codes"], adam)
+    assert len(losses.test) == count, path
+    for array in losses:
         array.flags.writeable = False
-    adam = {split: arrays[f"adam_{split}"] for split in losses}
-    ends = {split: x[..., -1] if split == "search" else x for split, x in adam.items()}  # [R, S]
-    best = {split: int(np.argmin(x.mean(axis=1))) for split, x in ends.items()}
     return TableJudge(
         document["judge"],
         document["problem"],
@@ -172,9 +174,11 @@ def _judge(path: Path, functions: Mapping[str, Any], count: int) -> TableJudge:
         document["steps"],
         tuple(document["checkpoint_steps"]),
         tuple(document["seeds"]),
-        {split: ends[split][best[split]] for split in losses},
-        {split: float(document["adam_rates"][best[split]]) for split in losses},
-        max(step for _, step in document["packing"].values()) / 2,
+        adam._asdict(),
+        {split: document["adam_rates"][at] for split, at in best._asdict().items()},
+        runs._asdict(),
+        arrays["start"],
+        ROUNDING,
         document,
-        losses,
+        losses._asdict(),
     )

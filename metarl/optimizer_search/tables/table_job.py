@@ -22,7 +22,7 @@ import numpy as np
 
 from metarl import problems as problem_suite
 from metarl.errors import require
-from metarl.reading import read_json_object
+from metarl.reading import from_dict, read_arrays, read_json_object
 from metarl.reporting import write_json
 from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr, write_arrays
 from metarl.update_rules import LANGUAGE, Grammar, Interpreter
@@ -33,18 +33,25 @@ from ..judging.reference import HALF_DECADES
 from ..screening import filters
 from ..screening.enumeration import Enumeration
 from ..screening.probes import Probes, rule_fingerprints
-from ..settings.config import from_dict, to_dict
+from ..settings.config import to_dict
 from ..settings.language import require_same_language
 from ..settings.table_config import TableConfig
 from ..training.inner_training import check_start
-from .packing import content_hash, pack
+from .packing import ROUNDING, STEP, Losses, content_hash, pack, tuned
 from .places import Places
-from .sweeping import CHECKPOINTS, RATES, Losses, adam_losses, checkpoint_steps, table_judgement
+from .rule_table import RuleTable
+from .sweeping import (
+    CHECKPOINTS,
+    RATES,
+    adam_losses,
+    checkpoint_steps,
+    starting_losses,
+    table_judgement,
+)
 from .table_files import FUNCTIONS, file_name, load_table, read_file, write_file
 
 JOB = "table"
 RESULT, FOLDER, LOSSES = "result.json", "table", "losses"
-STEP = 0.02  # of the logarithm of a loss in the files: 1 % of the loss at most
 _RULES = 16  # trained in one generation
 _MOST_FUNCTIONS = 20_000
 _CHECKPOINT_SECONDS = 60.0
@@ -88,7 +95,9 @@ class TableJob:
     def init(self) -> TableState:
         """Meets the functions, and writes them."""
         state = TableState(self._functions())
-        self._write_functions(state.functions)
+        for folder in (FOLDER, LOSSES):
+            (self._place / folder).mkdir(exist_ok=True)
+        self.write_functions(state.functions, self._place / FOLDER)
         return state
 
     def update(self, state: TableState) -> tuple[TableState, dict[str, Any]]:
@@ -181,7 +190,8 @@ class TableJob:
     def _seeds(self, judge: Judge) -> list[int]:
         return judge.seeds(self.config.seed, "search", self.config.replicates)
 
-    def _write_functions(self, functions: dict[str, np.ndarray]) -> None:
+    def write_functions(self, functions: Mapping[str, np.ndarray], folder: Path) -> None:
+        """Writes the file of the functions: tokens [K, L], sizes [K], fingerprints [K, 16]."""
         config, arrays = self.config, dict(functions)
         if config.depth == 1:
             found = Places(self.grammar, config.filters, functions["fingerprints"])
@@ -196,30 +206,25 @@ class TableJob:
             "functions": len(functions["tokens"]),
             "rates": RATES.tolist(),
         }
-        (self._place / FOLDER).mkdir(exist_ok=True)
-        (self._place / LOSSES).mkdir(exist_ok=True)
-        write_file(self._place / FOLDER / FUNCTIONS, document, arrays)
+        write_file(folder / FUNCTIONS, document, arrays)
 
     def _write_judge(self, state: TableState, losses: Losses) -> None:
         judge = self.judges[state.judge]
         adam = adam_losses(judge, self._seeds(judge), HALF_DECADES)
-        name = file_name(judge.name)
         exact = {**losses._asdict(), **{f"adam_{n}": x for n, x in adam._asdict().items()}}
-        write_arrays(self._place / LOSSES / name, exact)
-        self.write_packed(judge, exact)
+        write_arrays(self._place / LOSSES / file_name(judge.name), exact)
+        self.write_judge(judge, exact, self._place / FOLDER)
 
-    def write_packed(
-        self, judge: Judge, exact: Mapping[str, np.ndarray], step: float = STEP
-    ) -> None:
+    def write_judge(self, judge: Judge, exact: Mapping[str, np.ndarray], folder: Path) -> None:
         """Writes the file of a judge, from losses that are not rounded.
 
         Args:
           judge: one of the job's.
-          exact: search [K, R, S, C], choice and test [K, R, S], and tuned Adam's under the names with `adam_`.
-          step: of the logarithm.
+          exact: search [K, R, S, C], choice and test [K, R, S], and Adam's runs under the names with `adam_`.
+          folder: of the table, which holds the functions.
         """
-        functions = read_file(self._place / FOLDER / FUNCTIONS, "functions")[0]["identity"]
-        packed = {split: pack(exact[split], step) for split in Losses._fields}
+        runs = Losses(*(exact[f"adam_{split}"] for split in Losses._fields))
+        codes = pack(Losses(*(exact[split] for split in Losses._fields)), tuned(runs)[0])
         document = {
             "kind": "judge",
             "judge": judge.name,
@@ -229,14 +234,13 @@ class TableJob:
             **{"checkpoint_steps": checkpoint_steps(judge.steps), "seeds": self._seeds(judge)},
             "rates": RATES.tolist(),
             "adam_rates": HALF_DECADES.tolist(),
-            "packing": {split: [x.lowest, x.step] for split, x in packed.items()},
-            "functions": functions,
+            "code": {"step": STEP, "rounding": ROUNDING},
+            "functions": read_file(folder / FUNCTIONS, "functions")[0]["identity"],
             **self._described(),
         }
-        # the functions last in memory: losses of one rate and replicate lie together, and are packed better
-        codes = {split: np.asfortranarray(x.codes) for split, x in packed.items()}
-        adam = {name: exact[name] for name in exact if name.startswith("adam_")}
-        write_file(self._place / FOLDER / file_name(judge.name), document, {**codes, **adam})
+        arrays = {"codes": codes, **{f"adam_{n}": x for n, x in runs._asdict().items()}}
+        arrays["start"] = starting_losses(judge, self._seeds(judge))
+        write_file(folder / file_name(judge.name), document, arrays)
 
     def _described(self) -> dict[str, Any]:
         """Returns what every file says of the table."""
@@ -253,6 +257,24 @@ def table_name(config: TableConfig) -> str:
     """Returns the name of a table: its space and depth, and the largest size if it ends before the space does."""
     whole = f"{config.space}-{config.depth}"
     return whole if config.max_size is None else f"{whole}-size-{config.max_size}"
+
+
+def write_again(run_dir: str | Path, folder: str | Path) -> RuleTable:
+    """Writes the table of a run's complete judges into another folder, from the losses before rounding.
+
+    Raises:
+      InvalidInput: there is no such run, or it is damaged.
+    """
+    run, folder = RunDirectory.open(run_dir), Path(folder)
+    job = TableJob(from_dict(TableConfig, run.config, "config.json"), run.path, run.provenance)
+    folder.mkdir(parents=True, exist_ok=True)
+    _, functions = read_file(run.path / FOLDER / FUNCTIONS, "functions")
+    job.write_functions({n: functions[n] for n in ("tokens", "sizes", "fingerprints")}, folder)
+    for judge in job.judges:
+        exact = run.path / LOSSES / file_name(judge.name)
+        if exact.is_file():
+            job.write_judge(judge, read_arrays(exact, f"Losses {str(exact)!r}"), folder)
+    return load_table(folder)
 
 
 def begin_table(

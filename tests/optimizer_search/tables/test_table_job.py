@@ -1,0 +1,78 @@
+"""A table as a run: one that was interrupted ends as another, and what cannot be built is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from toy_tables import TOY
+
+from metarl.errors import InvalidInput
+from metarl.optimizer_search import begin_table, load_table, resume_table
+from metarl.optimizer_search.tables import table_job, write_again
+from metarl.optimizer_search.tables.packing import content_hash
+from metarl.runs import SilentProgress
+
+
+class Stopping(SilentProgress):
+    """Interrupts a run behind its first rules of the second judge."""
+
+    def report(self, position, total, text="", seconds_left=None):
+        if position > (total or 0) // 2:
+            raise KeyboardInterrupt
+
+
+def contents(path):
+    """What a file of a table holds, but for its provenance."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    document = json.loads(str(arrays.pop("document")))
+    for name in ("provenance", "sha256"):
+        del document[name]
+    return content_hash(document, arrays)
+
+
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not(built, tmp_path, monkeypatch):
+    monkeypatch.setenv("METARL_CHECKPOINT_SECONDS", "0")
+    run = begin_table(TOY, tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        resume_table(run.path, progress=Stopping())
+    half = load_table(run.path)
+    assert [judge.name for judge in half.judges] == ["toy"]  # of use already
+    document = resume_table(run.path, progress=SilentProgress())
+    assert resume_table(run.path) == document  # read, not run
+    assert [row["judge"] for row in document["judges"]] == ["toy", "toy x2"]
+    for name in ("functions.npz", "toy.npz", "toy-x2.npz"):
+        assert contents(run.path / "table" / name) == contents(built / "table" / name)
+
+
+def test_files_are_written_again_from_the_losses_before_rounding(built, tmp_path):
+    table = write_again(built, tmp_path / "again")
+    assert [judge.name for judge in table.judges] == ["toy", "toy x2"]
+    for name in ("functions.npz", "toy.npz", "toy-x2.npz"):
+        assert contents(tmp_path / "again" / name) == contents(built / "table" / name)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"judges": ("digits-mpl",)}, "Did you mean 'digits-mlp'"),
+        ({"judges": ("quadratic xfour",)}, "a horizon is a positive multiple"),
+        ({"judges": ("quadratic", "quadratic")}, "judges must be one or more different problems"),
+        ({"space": "sing"}, "Did you mean 'sign'"),
+        ({"replicates": 1}, "replicates must be at least 2"),
+    ],
+)
+def test_settings_that_cannot_be_built_are_refused(tmp_path, values, words):
+    with pytest.raises(InvalidInput, match=words):
+        begin_table(dataclasses.replace(TOY, **values), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_space_that_is_too_large_is_refused_with_the_size_that_fits(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_job, "_MOST_FUNCTIONS", 20)
+    run = begin_table(TOY, tmp_path / "run")
+    with pytest.raises(InvalidInput, match=r"has more than 20 functions that pass.*--max-size 2"):
+        resume_table(run.path, progress=SilentProgress())
