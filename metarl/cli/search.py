@@ -138,11 +138,9 @@ def show_table_search(document: dict[str, Any]) -> None:
         Column("true_score", "true score"),
         Column("true_rank", f"rank of {document['functions']:,}"),
     ]
-    print_table(
-        Table(
-            f"Table {document['table']}: {', '.join(document['judges'])}", columns, document["best"]
-        )
-    )
+    title = f"Table {document['table']}: {', '.join(document['judges'])}"
+    rows = [{column.name: row[column.name] for column in columns} for row in document["best"]]
+    print_table(Table(title, columns, rows))
     print(
         f"{document['rules_sampled']:,} rules sampled: {document['rules_trained']:,} looked up, "
         f"{document['filtered']:,} filtered out, {document['duplicates']:,} met before; {document['seconds']:.1f} s, "

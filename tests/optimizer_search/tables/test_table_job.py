@@ -62,7 +62,7 @@ def test_files_are_written_again_from_the_losses_before_rounding(built, tmp_path
         ({"judges": ("quadratic xfour",)}, "a horizon is a positive multiple"),
         ({"judges": ("quadratic", "quadratic")}, "judges must be one or more different problems"),
         ({"space": "sing"}, "Did you mean 'sign'"),
-        ({"replicates": 1}, "replicates must be at least 2"),
+        ({"replicates": 1}, "replicates is 1; it must be at least 2"),
     ],
 )
 def test_settings_that_cannot_be_built_are_refused(tmp_path, values, words):
