@@ -18,6 +18,7 @@ from .output_file import check_output_folder
 
 _OF_SEARCH = {
     "ratio_to_fixed_adam": "rules through the interpreter over hard-coded Adam, same steps",
+    "ratio_to_fixed_muon": "`ortho(m)` through the interpreter over hard-coded Muon, same steps",
     "compile_speedup": "compiling 1,000 rules one by one over compiling the interpreter once",
     "speedup_over_compiling": "compiling and running each rule over the interpreter, first rules included",
     "rules_per_second": "rules a second, early stopping off",

@@ -87,7 +87,7 @@ def _primitives() -> Facts:
             return row.name
         if row.kind == "binary":
             return f"x {row.name} y"
-        arguments = "x, c" if row.constant else "x"
+        arguments = "x, k" if row.constant else "x"
         return f"{row.name}x" if row.precedence else f"{row.name}({arguments})"
 
     facts = ("kind", "meaning", "latex", "source")

@@ -12,12 +12,14 @@ infinities and NaN (whose payload does not count), in every precision that the v
 | x + -y to x - y, x - -y to x + y, -x + y to y - x | subtraction adds the negated number |
 | -x * y and x * -y to -(x * y), -x / y to -(x / y) | rounding is symmetric in the sign |
 | sqrt(-x) to sqrt(x), log(-x) to log(x) | both take the absolute value |
+| rms(-x) to -rms(x), and so with rownorm, colnorm | squares have no sign, and rounding is symmetric in it |
 | sign(sign(x)) to sign(x); drop(drop(x, a), a) to drop(x, a); clip(clip(x, a), b) to clip(x, min(a, b)) | exact |
 | sums, differences, products of whole numbers to a number | while below 2^8: exact in every float |
 
 Not rewritten, for these do change values: x / 1 (epsilon is added to the divisor), x * 0 and x - x
-(infinity, NaN), sign(exp(x)) (0 on underflow), -(x - y) and sign(-x) (sign of zero). A draw is a value like
-any other, and no rewriting takes a draw away, so that the rest keep their numbers.
+(infinity, NaN), sign(exp(x)) (0 on underflow), -(x - y), sign(-x) and ortho(-x)
+(sign of zero), rms(rms(x)) (epsilon). A draw is a value like any other, and no rewriting takes a draw
+away, so that the rest keep their numbers.
 
 An exact power is the scope's affair: where x ^ 1 is computed by logarithms it equals x only to
 rounding.
@@ -51,6 +53,8 @@ def _unary(node: Unary) -> Expression:
             return x
         case Unary("sqrt" | "log" as name, Unary("-", x)):
             return Unary(name, x)
+        case Unary("rms" | "rownorm" | "colnorm" as name, Unary("-", x)):
+            return Unary("-", _unary(Unary(name, x)))
         case Unary("sign", Unary("sign") as inner):
             return inner
         case Unary("drop", Unary("drop", _, inner) as once, outer) if inner == outer:

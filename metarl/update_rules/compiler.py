@@ -38,6 +38,8 @@ class ScaleByRuleState(NamedTuple):
     nu: optax.Updates | None  # moving average of g^2
     xi: optax.Updates | None  # moving average of g^3
     key: jax.Array | None  # numbers of a random key, the same at every step
+    slow: optax.Updates | None = None  # slow average of g
+    lion: optax.Updates | None = None  # the moving average of g that `c` interpolates
 
 
 def to_optax(
@@ -53,6 +55,9 @@ def to_optax(
     mu_dtype: jax.typing.DTypeLike | None = None,
     total_steps: int | None = None,
     seed: int | jax.Array = 0,
+    slow_b: jax.typing.ArrayLike = 0.9999,
+    lion_b1: jax.typing.ArrayLike = 0.9,
+    lion_b2: jax.typing.ArrayLike = 0.99,
 ) -> optax.GradientTransformationExtraArgs:
     """Returns the optimizer w ← w - learning_rate · (update + weight_decay · w).
 
@@ -62,16 +67,25 @@ def to_optax(
       b1: rate of the moving average m of g.
       b2: rate of the moving average v of g^2.
       b3: rate of the moving average y of g^3.
-      eps: added to the divisor of `/`, and to sqrt(v) in `adam` and `rmsprop`.
+      eps: added to the divisor of `/`, to sqrt(v) in `adam` and `rmsprop`, and to what `ortho`, `rms`, `rownorm` and
+        `colnorm` divide by.
       weight_decay: strength of the decay, decoupled from the gradient as in AdamW; None or 0 for no decay, and then
         `update` needs no parameters, unless the rule does.
       mask: which parameters decay: a tree of booleans or a function that returns one, as in `optax.adamw`.
-      mu_dtype: type of the average of g; None means that of the parameters, which the other averages always have.
+      mu_dtype: type of the averages of g itself, of m, s and c; None means that of the parameters, which the others
+        always have.
       total_steps: T, for rules that know how far the run is (`ld`, `cd`, `rd10` ...).
       seed: of `noise` and `drop`: an integer or a typed random key. Two transforms of one seed draw the same for
         leaves of one place and shape: give the labels of `optax.multi_transform` a seed each, and under
         `jax.shard_map` make the transform and its state inside, with
         `seed=jax.random.fold_in(key, jax.lax.axis_index(axis))`, unless the shards are copies.
+      slow_b: rate of the slow average s, which rises to it as t / (t + 1).
+      lion_b1: share of the average in the interpolation c, as b1 of `optax.lion`.
+      lion_b2: rate of that average, as b2 of `optax.lion`.
+
+    Functions of whole tensors (`ortho` ...) take each leaf by itself, as `metarl.update_rules.tensor_functions` says: a
+    leaf of two axes as a matrix, one of four as a convolution's kernel. Under `vmap` a leaf is that of one lane, under
+    `jit` with sharded arrays the whole array, under `jax.shard_map` the shard alone.
 
     Returns:
       A transform that works wherever optax's own do. Inside `optax.inject_hyperparams`, name `mu_dtype` and `mask`
@@ -101,6 +115,9 @@ def to_optax(
         mu_dtype=mu_dtype,
         total_steps=total_steps,
         seed=seed,
+        slow_b=slow_b,
+        lion_b1=lion_b1,
+        lion_b2=lion_b2,
     )
     return descend(direction, learning_rate, weight_decay=weight_decay, mask=mask)
 
@@ -139,6 +156,9 @@ def scale_by_rule(
     mu_dtype: jax.typing.DTypeLike | None = None,
     total_steps: int | None = None,
     seed: int | jax.Array = 0,
+    slow_b: jax.typing.ArrayLike = 0.9999,
+    lion_b1: jax.typing.ArrayLike = 0.9,
+    lion_b2: jax.typing.ArrayLike = 0.99,
 ) -> optax.GradientTransformationExtraArgs:
     """Returns the transform from gradients to a rule's updates, learning rate and sign not yet applied.
 
@@ -153,6 +173,8 @@ def scale_by_rule(
     expression = as_rule(rule).expression
     needed, drawn = needs(expression), draws(expression)
     b1, b2, b3 = average_rate("b1", b1), average_rate("b2", b2), average_rate("b3", b3)
+    slow_b = average_rate("slow_b", slow_b)
+    lion_b1, lion_b2 = average_rate("lion_b1", lion_b1), average_rate("lion_b2", lion_b2)
     known_eps = known_number(eps)
     require(known_eps is None or known_eps >= 0.0, f"eps must not be negative; received {eps}.")
     _check_total_steps(expression, total_steps)
@@ -165,6 +187,8 @@ def scale_by_rule(
             nu=optax.tree.zeros_like(params) if "v" in needed else None,
             xi=optax.tree.zeros_like(params) if "y" in needed else None,
             key=jax.random.key_data(_as_key(seed)) if "random" in needed else None,
+            slow=optax.tree.zeros_like(params, dtype=mu_dtype) if "s" in needed else None,
+            lion=optax.tree.zeros_like(params, dtype=mu_dtype) if "c" in needed else None,
         )
 
     def update(
@@ -184,22 +208,26 @@ def scale_by_rule(
         mu, m = _average(updates, state.mu, b1, 1, count)
         nu, v = _average(updates, state.nu, b2, 2, count)
         xi, y = _average(updates, state.xi, b3, 3, count)
+        slow, s = _slow_average(updates, state.slow, slow_b, count)
+        lion, c = _interpolation(updates, state.lion, lion_b1, lion_b2, state.count)
         draw = None if state.key is None else _draw_key(state.key, state.count, seed)
         t = jnp.asarray(state.count, jnp.int32)
 
-        def update_leaf(g: Any, m: Any, v: Any, y: Any, w: Any, key: Any) -> jax.Array:
+        def update_leaf(g: Any, *values: Any) -> jax.Array:
             # A weakly typed array: eps adapts to the leaf's type, and a number divided by zero is infinite.
-            scope = LeafScope(g, m, v, y, w, t, total_steps, jnp.asarray(eps), key, drawn)
+            *averages_and_w, key = values
+            scope = LeafScope(g, *averages_and_w, t, total_steps, jnp.asarray(eps), key, drawn)
             return jnp.broadcast_to(evaluate(expression, scope), g.shape).astype(g.dtype)
 
         leaves, structure = jax.tree.flatten(updates)
         columns = [
             _leaves(structure, tree)
-            for tree in (m, v, y, _as_arrays(params) if "w" in needed else None)
+            for tree in (m, v, y, s, c, _as_arrays(params) if "w" in needed else None)
         ]
         keys = [None] * len(leaves) if draw is None else jax.random.split(draw, len(leaves))
         new = [update_leaf(*row) for row in zip(leaves, *columns, keys, strict=True)]
-        return jax.tree.unflatten(structure, new), ScaleByRuleState(count, mu, nu, xi, state.key)
+        after = ScaleByRuleState(count, mu, nu, xi, state.key, slow, lion)
+        return jax.tree.unflatten(structure, new), after
 
     # optax's type of a state knows no None.
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
@@ -218,6 +246,31 @@ def _average(
         return None, None
     after = optax.tree.update_moment(updates, before, rate, order)
     return optax.tree.cast_like(after, before), optax.tree.bias_correction(after, rate, count)
+
+
+def _slow_average(
+    updates: optax.Updates, before: optax.Updates | None, rate: Any, count: Any
+) -> tuple[optax.Updates | None, optax.Updates | None]:
+    """Returns the slow average to be stored, in its own type, and as a rule sees it; see `Scope.s`."""
+    if before is None:
+        return None, None
+    share = jnp.maximum(1.0 / count, 1.0 - rate)
+    after = jax.tree.map(lambda g, s: s + (g - s) * share.astype(g.dtype), updates, before)
+    return optax.tree.cast_like(after, before), after
+
+
+def _interpolation(
+    updates: optax.Updates, before: optax.Updates | None, b1: Any, b2: Any, t: Any
+) -> tuple[optax.Updates | None, optax.Updates | None]:
+    """Returns the average to be stored, in its own type, and the interpolation with the one before; see `Scope.c`."""
+    if before is None:
+        return None, None
+    weights = 1.0 - b1 * b2 ** (1.0 * t)
+    c = jax.tree.map(
+        lambda g, old: ((1.0 - b1) * g + b1 * old) / weights.astype(g.dtype), updates, before
+    )
+    after = optax.tree.update_moment(updates, before, b2, 1)
+    return optax.tree.cast_like(after, before), c
 
 
 def _leaves(structure: Any, tree: Any) -> list[Any]:

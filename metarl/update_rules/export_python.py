@@ -23,6 +23,7 @@ from .file_header import (
 from .provenance import Provenance
 from .rule import Rule
 from .source_code import ARRAY, Code, SourceWriter
+from .tensor_source import of_tensors_in_jax
 
 _MOMENTS = {
     "m": ("mu", "b1", 1, "0.9"),
@@ -30,6 +31,18 @@ _MOMENTS = {
     "y": ("xi", "b3", 3, "0.999"),
 }
 _POWERS = {"m": "g", "v": "g^2", "y": "g^3"}
+# Averages that are updated in their own way: field of the state, its meaning, rates with defaults and meanings.
+_OTHER_AVERAGES = {
+    "s": ("slow", "slow average of g", (("slow_b", "0.9999", "rate of the slow average s."),)),
+    "c": (
+        "lion",
+        "moving average of g that c interpolates",
+        (
+            ("lion_b1", "0.9", "share of the average in the interpolation c, as in Lion."),
+            ("lion_b2", "0.99", "rate of that average, as in Lion."),
+        ),
+    ),
+}
 _LEAST_OPTAX = "0.2.5"  # the first with `optax.tree`
 
 
@@ -92,6 +105,7 @@ def to_python(
         "",
         *_REAL_ARRAYS,
         *(["", "", *_AS_KEY] if "key" in writer.used else []),
+        *of_tensors_in_jax(writer),
     ]
     return "\n".join(parts) + "\n"
 
@@ -116,6 +130,10 @@ class _JaxWriter(SourceWriter):
         self.lines.append(f"kept_{number} = {kept}")
         return Code(self, f"kept_{number}")
 
+    def filled(self, code: Code) -> Code:
+        self.used.add("g")
+        return Code(self, f"jnp.full_like(g, {code.text})")
+
     def _fold_in(self, number: int) -> None:
         self.used |= {"g", "key"}
         self.lines.append(f"key_{number} = jax.random.fold_in(key, {number})")
@@ -126,12 +144,18 @@ def _moments(writer: SourceWriter) -> list[tuple[str, str, str, int, str]]:
     return [(moment, *row) for moment, row in _MOMENTS.items() if moment in writer.used]
 
 
+def _others(writer: SourceWriter) -> list[tuple[str, str, str, tuple[tuple[str, str, str], ...]]]:
+    """Returns (average, field of the state, meaning, rates) of the averages that are no moments."""
+    return [(name, *row) for name, row in _OTHER_AVERAGES.items() if name in writer.used]
+
+
 def _state(state: str, writer: SourceWriter) -> list[str]:
     fields = ["count: jax.Array  # steps taken"]
     fields += [
         f"{field}: optax.Updates  # moving average of {_POWERS[moment]}"
         for moment, field, *_ in _moments(writer)
     ]
+    fields += [f"{field}: optax.Updates  # {meaning}" for _, field, meaning, _ in _others(writer)]
     fields += ["key: jax.Array  # numbers of the random key"] * ("key" in writer.used)
     return [
         f"class {state}(NamedTuple):",
@@ -145,6 +169,11 @@ def _arguments(writer: SourceWriter) -> list[tuple[str, str]]:
         (f"{rate}: float = {default}", f"rate of the moving average of {_POWERS[moment]}.")
         for moment, _, rate, _, default in _moments(writer)
     ]
+    rows += [
+        (f"{rate}: float = {default}", meaning)
+        for *_, rates in _others(writer)
+        for rate, default, meaning in rates
+    ]
     if "eps" in writer.used:
         rows.append(("eps: float = 1e-8", "keeps divisors away from zero."))
     if "total_steps" in writer.used:
@@ -153,7 +182,7 @@ def _arguments(writer: SourceWriter) -> list[tuple[str, str]]:
         ("weight_decay: float | None = None", "strength of decoupled weight decay, as in AdamW.")
     )
     rows.append(("mask: Any = None", "which parameters decay, as in `optax.adamw`."))
-    if "m" in writer.used:
+    if writer.used & {"m", "s", "c"}:
         rows.append(("mu_dtype: Any = None", "type of the average of g; None: the parameters'."))
     if "key" in writer.used:
         rows.append(
@@ -211,9 +240,13 @@ def _init(state: str, writer: SourceWriter) -> list[str]:
     for moment, field, *_ in _moments(writer):
         dtype = ", dtype=mu_dtype" if moment == "m" else ""
         fields.append(f"{field}=optax.tree.zeros_like(params{dtype})")
+    fields += [
+        f"{field}=optax.tree.zeros_like(params, dtype=mu_dtype)" for _, field, *_ in _others(writer)
+    ]
     fields += ["key=jax.random.key_data(_as_key(seed))"] * ("key" in writer.used)
     checked = '_real_arrays("parameters", params)'
-    lines = [f"    params = {checked}" if _moments(writer) else f"    {checked}"]
+    averages = _moments(writer) or _others(writer)
+    lines = [f"    params = {checked}" if averages else f"    {checked}"]
     body = [f"    return {state}(", *(f"        {field}," for field in fields), "    )"]
     if len(fields) == 1:
         body = [f"    return {state}({fields[0]})"]
@@ -237,6 +270,10 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
         )
         lines.append(f"{moment} = optax.tree.bias_correction({field}, {rate}, count)")
         lines.append(f"{field} = optax.tree.cast_like({field}, state.{field})")
+    if "s" in writer.used:
+        lines += _SLOW
+    if "c" in writer.used:
+        lines += _LION
     if "t" in writer.used:
         lines.append("t = state.count")
     if "key" in writer.used:
@@ -252,7 +289,12 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
         ["gradients", *(trees.get(name, name) for name in _leaf_arguments(writer)[1:])]
     )
     kept = ", ".join(
-        ["count", *(field for _, field, *_ in moments), *(["state.key"] * ("key" in writer.used))]
+        [
+            "count",
+            *(field for _, field, *_ in moments),
+            *(field for _, field, *_ in _others(writer)),
+            *(["state.key"] * ("key" in writer.used)),
+        ]
     )
     lines.append(f"updates = jax.tree.map(rule, {columns})")
     lines.append(f"return updates, {state}({kept})")
@@ -268,7 +310,7 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
 
 
 def _leaf_arguments(writer: SourceWriter) -> list[str]:
-    return ["g", *(name for name in ("m", "v", "y", "w", "key") if name in writer.used)]
+    return ["g", *(name for name in ("m", "v", "y", "s", "c", "w", "key") if name in writer.used)]
 
 
 def _leaf_function(writer: SourceWriter, value: Code) -> list[str]:
@@ -296,6 +338,25 @@ _ROUNDED = (
     "Where all parameters are bfloat16, `optax.inject_hyperparams` rounds 0.999 to 1, and",
     "updates are NaN: give it `hyperparam_dtype=jnp.float32`.",
     "",
+)
+
+_SLOW = (
+    "share = jnp.maximum(1.0 / count, 1.0 - slow_b)",
+    "s = jax.tree.map(",
+    "    lambda g, old: old + (g - old) * share.astype(g.dtype), gradients, state.slow",
+    ")",
+    "slow = optax.tree.cast_like(s, state.slow)",
+)
+
+_LION = (
+    "weights = 1.0 - lion_b1 * lion_b2 ** (1.0 * state.count)",
+    "c = jax.tree.map(",
+    "    lambda g, old: ((1.0 - lion_b1) * g + lion_b1 * old) / weights.astype(g.dtype),",
+    "    gradients,",
+    "    state.lion,",
+    ")",
+    "lion = optax.tree.update_moment(gradients, state.lion, lion_b2, 1)",
+    "lion = optax.tree.cast_like(lion, state.lion)",
 )
 
 _CHAIN = (

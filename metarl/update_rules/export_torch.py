@@ -21,10 +21,17 @@ from .file_header import (
 from .provenance import Provenance
 from .rule import Rule
 from .source_code import ARRAY, Code, SourceWriter
+from .tensor_source import of_tensors_in_torch
 from .torch_constructor import constructor, docstring
 from .torch_state import checkpoints
-from .torch_step import AVERAGE, COUNTER, JOINING, formula_arguments, step
-from .torch_writer import HELPERS, TorchWriter, averages_of
+from .torch_step import AVERAGE, COUNTER, JOINING, OTHER_AVERAGES, formula_arguments, step
+from .torch_writer import (
+    HELPERS,
+    TorchWriter,
+    averages_of,
+    keeps_averages,
+    other_averages_of,
+)
 
 
 def to_torch(
@@ -66,10 +73,12 @@ def to_torch(
         parts += ["", *indented(method)]
     parts += ["", "", *_formula(writer, value)]
     helpers = [HELPERS[function] for function in sorted(writer.helpers)]
-    counters = [COUNTER] if averages_of(writer) or "t" in writer.used else []
+    counters = [COUNTER] if keeps_averages(writer) or "t" in writer.used else []
     averages = [AVERAGE] if averages_of(writer) else []
+    averages += [OTHER_AVERAGES[value] for value, *_ in other_averages_of(writer)]
     for function in (*helpers, *counters, *averages, *JOINING):
         parts += ["", "", *function]
+    parts += of_tensors_in_torch(writer)
     return "\n".join(parts) + "\n"
 
 

@@ -134,7 +134,7 @@ def _glossary(rule: Rule) -> list[str]:
             case Operand(name=name):
                 meanings[name] = OPERANDS[name].meaning
             case Unary(name=name) if UNARY[name].precedence == 0:
-                arguments = "x, c" if UNARY[name].constant else "x"
+                arguments = "x, k" if UNARY[name].constant else "x"
                 meanings[f"{name}({arguments})"] = UNARY[name].meaning
             case Binary(name=name):
                 # In the table, x and y are the arguments; here y is also an average of g^3.

@@ -13,6 +13,8 @@ Reference: Bello et al. (2017), arXiv:1709.07417, section 3 and figure 3.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,11 +24,13 @@ import numpy as np
 from metarl.errors import InvalidInput, require
 
 from .decomposition import decompose, missing_part, padded
-from .expression import Binary, Expression
+from .expression import Binary, Expression, Operand, Unary, needs, walk
 from .masks import Constraints, next_mask
+from .primitives import UNARY, Need
 from .printer import to_text
 from .rule import Rule
 from .spaces import KEEP, Space, UnaryFunction, Vocabulary, applied, space_named, vocabulary
+from .tensor_functions import Shape
 
 if TYPE_CHECKING:
     import jax
@@ -86,6 +90,13 @@ class Grammar:
     def binary_names(self) -> tuple[str, ...]:
         """The binary functions in the order of their tokens: operators, and `keep` for the left."""
         return self._vocabulary.binary
+
+    @cached_property
+    def needs(self) -> frozenset[Need]:
+        """What any of its rules depends on beside g: moments, w, the shapes of tensors ..."""
+        x = Operand("g")
+        functions = [applied(function, x) for function in self.unary_functions]
+        return frozenset().union(*map(needs, (*self.operand_expressions, *functions)))
 
     @cached_property
     def slot_sizes(self) -> tuple[int, ...]:
@@ -224,6 +235,31 @@ class Grammar:
             require(0 <= token < size, message)
         broken = self._broken_constraint(tokens)
         require(broken is None, f"These tokens break a constraint of the grammar: {broken}.")
+
+    def require_shapes(self, shapes: Sequence[Shape] | None, size: int) -> None:
+        """Refuses to compute functions of whole tensors where nobody knows the tensors.
+
+        Args:
+          shapes: of the leaves that a flat vector joins, or None.
+          size: entries of the vector.
+
+        Raises:
+          InvalidInput: names the functions and says what to do.
+        """
+        if "shape" not in self.needs:
+            return
+        if shapes is not None:
+            entries = sum(map(math.prod, shapes))
+            fits = f"Tensors of the shapes {shapes} have {entries} entries together, but the vector has {size}."
+            return require(entries == size, fits)
+        parts = [part for operand in self.operand_expressions for part in walk(operand)]
+        names = [name for name, _ in self.unary_functions if name in UNARY]
+        names += [part.name for part in parts if isinstance(part, Unary)]
+        functions = ", ".join(name for name in dict.fromkeys(names) if UNARY[name].of_tensors)
+        raise InvalidInput(
+            f"The space {self._space.name!r} has functions of whole tensors ({functions}), and nothing says which "
+            f"tensors the vector of {size} entries joins: give their shapes, shapes=((64, 10), (10,)) say."
+        )
 
     @property
     def _space(self) -> Space:

@@ -5,7 +5,8 @@ with `lax.switch`. Rules that run one after another on a CPU thread (`lax.map`) 
 only for what the rule uses; under `vmap`, on a GPU or TPU, JAX turns the same switches into "compute all,
 select one". The semantics is one, and bits are promised for each of the two ways, not between them.
 
-Everything works on flat vectors [P] of parameters. Random primitives read a fixed table at an offset hashed from seed,
+Everything works on flat vectors [P] of parameters; functions of whole tensors cut them into the leaves whose shapes the
+interpreter was given. Random primitives read a fixed table at an offset hashed from seed,
 step, name and constant, which costs a slice where a generator would cost more than the rest of the step.
 
 Letters: P parameters, D groups (depth), L = 5 D tokens.
@@ -28,18 +29,26 @@ from .expression import Draw, Expression, evaluate
 from .grammar import Grammar
 from .primitives import BINARY, UNARY, share_of_run
 from .spaces import SCALE
+from .tensor_functions import Shape, of_flat_leaves
 
 _TABLE_ROWS = 1 << 16
 _HASH_MULTIPLIERS = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)
 
 
 class Moments(NamedTuple):
-    """Moving averages of g, g^2 and g^3, not yet bias-corrected, and the products of their rates so far."""
+    """Moving averages of g, g^2 and g^3, not yet bias-corrected, and the products of their rates so far.
+
+    What `s` and `c` need is there if the grammar has them, and None otherwise.
+    """
 
     m: jax.Array  # [P]
     v: jax.Array  # [P]
     y: jax.Array  # [P]
     decay: jax.Array  # [3], b1^t, b2^t, b3^t
+    s: jax.Array | None = None  # [P], the slow average
+    steps: jax.Array | None = None  # [], gradients that it is of
+    lion: jax.Array | None = None  # [P], the average of g that the next `c` interpolates
+    c: jax.Array | None = None  # [P], the interpolation, its weights not yet summing to 1
 
 
 class Randomness(NamedTuple):
@@ -59,6 +68,11 @@ class Interpreter:
       b2: rate of the average of g^2.
       b3: rate of the average of g^3.
       epsilon: see `Scope.epsilon`.
+      shapes: of the leaves that the vectors join, in their order; None where the grammar has no functions of whole
+        tensors.
+      slow_b: rate of the slow average.
+      lion_b1: share of the average in Lion's interpolation.
+      lion_b2: rate of that average.
     """
 
     grammar: Grammar
@@ -66,6 +80,10 @@ class Interpreter:
     b2: float = 0.999
     b3: float = 0.999
     epsilon: float = 1e-8
+    shapes: tuple[Shape, ...] | None = None
+    slow_b: float = 0.9999
+    lion_b1: float = 0.9
+    lion_b2: float = 0.99
 
     def randomness(self, num_parameters: int, seed: int = 0) -> Randomness:
         """Returns the tables that random primitives read, the same for the same arguments."""
@@ -77,17 +95,27 @@ class Interpreter:
 
     def init(self, num_parameters: int) -> Moments:
         """Returns the moments before the first step."""
-        zeros = jnp.zeros(num_parameters)
-        return Moments(zeros, zeros, zeros, jnp.ones(3))
+        zeros, needed = jnp.zeros(num_parameters), self.grammar.needs
+        slow = (zeros, jnp.float32(0.0)) if "s" in needed else (None, None)
+        lion = (zeros, zeros) if "c" in needed else (None, None)
+        return Moments(zeros, zeros, zeros, jnp.ones(3), *slow, *lion)
 
     def moments(self, before: Moments, g: jax.Array) -> Moments:
         """Returns the moments after gradient g, [P]: average <- b average + (1 - b) g^k."""
         square = g * g
+        s, steps, lion, c = before.s, before.steps, before.lion, None
+        if s is not None and steps is not None:
+            steps = steps + 1.0
+            s = s + (g - s) * jnp.maximum(1.0 / steps, 1.0 - self.slow_b)
+        if lion is not None:
+            c = (1.0 - self.lion_b1) * g + self.lion_b1 * lion
+            lion = self.lion_b2 * lion + (1.0 - self.lion_b2) * g
         return Moments(
             self.b1 * before.m + (1.0 - self.b1) * g,
             self.b2 * before.v + (1.0 - self.b2) * square,
             self.b3 * before.y + (1.0 - self.b3) * (square * g),
             before.decay * jnp.array([self.b1, self.b2, self.b3]),
+            *(s, steps, lion, c),
         )
 
     def update(
@@ -115,7 +143,11 @@ class Interpreter:
 
         Returns:
           The update, [P]; not finite where the rule fails.
+
+        Raises:
+          InvalidInput: the grammar has functions of whole tensors, and the shapes are not known or of other vectors.
         """
+        self.grammar.require_shapes(self.shapes, g.size)
         scope = _scope(self, moments, g, w, t, total_steps, _Draw(randomness, seed, t, g.size))
         operands = self.grammar.operand_expressions
         values: list[jax.Array] = []
@@ -191,12 +223,30 @@ def _scope(
         m = property(lambda self: moments.m * corrections[0])
         v = property(lambda self: moments.v * corrections[1])
         y = property(lambda self: moments.y * corrections[2])
+        s = property(lambda self: moments.s)
+        c = property(lambda self: moments.c / _weights_of_lion(interpreter, self.t))
         progress = property(share_of_run)
 
     steps = {"t": jnp.asarray(t, jnp.int32), "total_steps": jnp.asarray(total_steps, jnp.int32)}
     library = {"xp": jnp, "scalar": jnp, "power": power}
     drawn = {"normal": draw.normal, "keep": draw.keep}
+
+    def of_tensors(name: str, x: jax.Array) -> jax.Array:
+        shapes = interpreter.shapes or ()
+        return of_flat_leaves(jnp, name, x, g, shapes, interpreter.epsilon, _rolled)
+
+    drawn["of_tensors"] = of_tensors
     return Scope(g=g, w=w, epsilon=interpreter.epsilon, **steps, **library, **drawn)
+
+
+def _rolled(times: int, function: Callable[[Any], Any], x: Any) -> Any:
+    """Repeats a function in a loop: written out, it would be compiled for every slot, leaf and time."""
+    return lax.fori_loop(0, times, lambda _, x: function(x), x)
+
+
+def _weights_of_lion(interpreter: Interpreter, t: jax.Array) -> jax.Array:
+    """Returns the sum of the weights that Lion's interpolation gives to gradients."""
+    return 1.0 - interpreter.lion_b1 * interpreter.lion_b2 ** (1.0 * t)
 
 
 def _constant_shape(operand: Expression, scope: Any) -> Callable[[], jax.Array]:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from .expression import Draw
 from .primitives import share_of_run
+from .tensor_functions import of_leaf
 
 _LARGEST_MULTIPLIED_EXPONENT = 16
 
@@ -21,10 +22,12 @@ _LARGEST_MULTIPLIED_EXPONENT = 16
 class LeafScope:
     """What a rule sees of one leaf of the parameters; see `metarl.update_rules.primitives.Scope`."""
 
-    g: jax.Array  # [P], as m, v, y, w
+    g: jax.Array  # [P], as m, v, y, s, c, w
     m: jax.Array
     v: jax.Array
     y: jax.Array
+    s: jax.Array
+    c: jax.Array
     w: jax.Array
     t: jax.Array  # [], int32
     total_steps: Any  # [], a whole number; None if the run's length is not known
@@ -45,6 +48,11 @@ class LeafScope:
     def keep(self, x: Any, rate: float) -> jax.Array:
         kept = jax.random.bernoulli(self._key_of(("drop", rate)), 1.0 - rate, self.g.shape)
         return jnp.where(kept, x, 0.0)
+
+    def of_tensors(self, name: str, x: Any) -> jax.Array:
+        is_whole = isinstance(x, jax.Array) and x.shape == self.g.shape
+        x = x if is_whole else jnp.full_like(self.g, x)
+        return of_leaf(jnp, name, x, self.g, self.g.shape, self.epsilon)
 
     def power(self, x: Any, y: Any) -> jax.Array:
         whole = isinstance(y, int | float) and float(y).is_integer()

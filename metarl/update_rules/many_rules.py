@@ -18,22 +18,34 @@ from .grammar import Grammar
 from .primitives import BINARY, UNARY
 from .reference import NumpyScope
 from .spaces import KEEP, SCALE
+from .tensor_functions import Shape
 
 _RULES = 256  # at a time, so that their values stay in a cache
 
 
-def exact_updates(grammar: Grammar, tokens: np.ndarray, **states: Any) -> np.ndarray:
+def exact_updates(
+    grammar: Grammar,
+    tokens: np.ndarray,
+    shapes: tuple[Shape, ...] | None = None,
+    **states: Any,
+) -> np.ndarray:
     """Returns the updates of many rules in given states.
 
     Args:
       grammar: of the tokens.
       tokens: int32 [K, L].
-      **states: g, m, v, y, w, float64 [B, C]; t, whole numbers, [B, 1]; total_steps; epsilon.
+      shapes: of the leaves that a state joins, C entries together; needed by functions of whole tensors alone.
+      **states: g, m, v, y, w, and s and c where rules use them, float64 [B, C]; t, whole numbers, [B, 1]; total_steps;
+        epsilon.
 
     Returns:
       float64 [K, B, C]; not finite where a rule fails. Chance is drawn by name, the same at every call.
+
+    Raises:
+      InvalidInput: the grammar has functions of whole tensors, and the shapes are not given.
     """
-    scope = NumpyScope(drawn=_Named(states["g"].shape), **states)
+    grammar.require_shapes(shapes, states["g"].shape[-1])
+    scope = NumpyScope(drawn=_Named(states["g"].shape), shapes=shapes, **states)
     with np.errstate(all="ignore"):  # overflow and 0 / 0 are how a rule fails
         operands = np.stack(
             [

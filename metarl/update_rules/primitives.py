@@ -9,7 +9,12 @@ against that, compiled, over steps and precisions.
 
 Letters: g gradient; w parameter; m, v, y bias-corrected moving averages of g, g^2, g^3; t steps
 taken so far; T steps of the whole run; p = min(t, T) / T progress in [0, 1]; q, in [0, 1), the
-share of a cycle; P parameters.
+share of a cycle; s a slow average of g; c Lion's interpolation of g and an average; k constant of a
+function; P parameters.
+
+Most functions work entry by entry. Those of a whole tensor (`ortho`, `rms`, `rownorm`, `colnorm`,
+`cautious`) look at all entries of one array of parameters, a leaf, at once; `tensor_functions` says
+what they do.
 
 Chance is drawn once a step, and then it is a value like g: one normal vector for `noise`, another
 for `annealed_noise`, one mask for every rate of `drop`; these are independent of each other, and
@@ -19,7 +24,9 @@ written; masks of two rates can.
 
 References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcement Learning", ICML
 2017 (the space `icml`) and arXiv:1709.07417 (the space `arxiv`, which adds the decays and annealed
-noise).
+noise). For the space `modern`: Chen et al., "Symbolic Discovery of Optimization Algorithms",
+arXiv:2302.06675 (`c`); Pagliardini, Ablin, Grangier, "The AdEMAMix Optimizer", arXiv:2409.03137 (the
+idea of `s`); `tensor_functions` for the rest.
 """
 
 from __future__ import annotations
@@ -31,7 +38,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
 Kind = Literal["operand", "unary", "binary"]
-Need = Literal["m", "v", "y", "w", "progress", "count", "random"]
+Need = Literal["m", "v", "y", "s", "c", "w", "progress", "count", "random", "shape"]
 
 
 class Scope(Protocol):
@@ -56,6 +63,22 @@ class Scope(Protocol):
     @property
     def y(self) -> Any:
         """The bias-corrected moving average of g^3, [P]; as `m`, with k = 3."""
+
+    @property
+    def s(self) -> Any:
+        """The slow average of g, [P]: of all gradients so far, from step 10,000 on at rate 0.9999.
+
+        After each gradient: s <- s + (g - s) max(1 / (t + 1), 1 - b), b = 0.9999. As the first weight is 1,
+        nothing needs a correction.
+        """
+
+    @property
+    def c(self) -> Any:
+        """Lion's interpolation of g and a moving average l of it, [P].
+
+        c = (b1 l + (1 - b1) g) / (1 - b1 b2^t), and then l <- b2 l + (1 - b2) g, from 0; b1 = 0.9, b2 = 0.99.
+        The divisor makes the weights of the gradients sum to 1; Lion, which takes the sign, has none.
+        """
 
     @property
     def w(self) -> Any:
@@ -94,6 +117,9 @@ class Scope(Protocol):
         At one step, a rate always sets the same entries to 0.
         """
 
+    def of_tensors(self, name: str, x: Any) -> Any:
+        """Returns a function of `tensor_functions`, taken of each leaf of x by itself, [P]."""
+
     def power(self, x: Any, y: Any) -> Any:
         """Returns x ^ y as IEEE 754's pow does, [P].
 
@@ -128,7 +154,7 @@ class Primitive:
     Attributes:
       name: how the primitive is written in a rule's text.
       kind: operand (no argument), unary or binary.
-      meaning: the formula in one plain line; x and y are the arguments, c the constant.
+      meaning: the formula in one plain line; x and y are the arguments, k the constant.
       latex: the formula as LaTeX; in the template of a function, `{x}`, `{y}`, `{c}` stand for the
         arguments and the constant.
       evaluate: (scope) -> value for operands, (scope, x[, c]) for unary, (scope, x, y) for binary
@@ -139,6 +165,7 @@ class Primitive:
       precedence: of an infix operator: 1 for sums, 2 for products, 4 for powers (3 is the unary
         minus); 0 if none. Powers group from the right, the others from the left.
       by_step: whether an operand is a scalar that depends on the step alone.
+      of_tensors: whether a function looks at a whole leaf, see `tensor_functions`.
     """
 
     name: str
@@ -151,6 +178,7 @@ class Primitive:
     constant: Constant | None = None
     precedence: int = 0
     by_step: bool = False
+    of_tensors: bool = False
 
 
 def _operand(
@@ -194,6 +222,19 @@ def _cosine(cycles: float) -> Callable[[Scope], Any]:
 
 def _restarts(cycles: int) -> Callable[[Scope], Any]:
     return lambda s: 0.5 * (1.0 + s.scalar.cos(math.pi * share_of_cycle(s, cycles)))
+
+
+def _of_tensors(name: str, meaning: str, source: str) -> Primitive:
+    return Primitive(
+        name,
+        "unary",
+        meaning,
+        rf"\mathrm{{{{{name}}}}}\left({{x}}\right)",
+        lambda s, x: s.of_tensors(name, x),
+        source,
+        frozenset({"shape"}),
+        of_tensors=True,
+    )
 
 
 # The standard deviation of annealed noise is the root of its variance (1 + t)^-0.55.
@@ -283,6 +324,22 @@ PRIMITIVES = (
         source="arxiv",
         by_step=True,
     ),
+    _operand(
+        "s",
+        "slow average: the mean of all g so far, from step 10,000 on their average at rate 0.9999",
+        r"\bar{g}",
+        lambda s: s.s,
+        "s",
+        source="modern",
+    ),
+    _operand(
+        "c",
+        "Lion's interpolation, (0.9 l + 0.1 g) / (1 - 0.9 0.99^t), l the moving average of the g before at rate 0.99",
+        "c",
+        lambda s: s.c,
+        "c",
+        source="modern",
+    ),
     Primitive("-", "unary", "-x", "-{x}", lambda s, x: -x, precedence=3),
     Primitive("exp", "unary", "exp x", r"e^{{{x}}}", lambda s, x: s.xp.exp(x)),
     Primitive(
@@ -301,7 +358,7 @@ PRIMITIVES = (
     Primitive(
         "clip",
         "unary",
-        "x clipped to [-c, c]",
+        "x clipped to [-k, k]",
         r"\mathrm{{clip}}\left({x}, {c}\right)",
         lambda s, x, c: s.xp.clip(x, -c, c),
         constant=Constant("limit", 0.0, math.inf, includes_low=False),
@@ -309,11 +366,32 @@ PRIMITIVES = (
     Primitive(
         "drop",
         "unary",
-        "x, each entry set to 0 with probability c, survivors not rescaled; one mask a step for each c",
+        "x, each entry set to 0 with probability k, survivors not rescaled; one mask a step for each k",
         r"\mathrm{{drop}}\left({x}, {c}\right)",
         lambda s, x, c: s.keep(x, c),
         needs=frozenset({"random"}),
         constant=Constant("rate", 0.0, 1.0, includes_low=True),
+    ),
+    _of_tensors(
+        "ortho",
+        "matrices x = U S V' to about U V' sqrt(max(1, outputs / inputs)), as Muon does; rms(x) of others",
+        "modern",
+    ),
+    _of_tensors("rms", "x divided by the root mean square of its tensor", "modern"),
+    _of_tensors(
+        "rownorm",
+        "matrices with each row (an input's weights) divided by its root mean square; rms(x) of others",
+        "modern",
+    ),
+    _of_tensors(
+        "colnorm",
+        "matrices with each column (an output's weights) divided by its root mean square; rms(x) of others",
+        "modern",
+    ),
+    _of_tensors(
+        "cautious",
+        "x where it has the sign of g, 0 elsewhere, divided by the share of its tensor that is kept",
+        "modern",
     ),
     Primitive("+", "binary", "x + y", "{x} + {y}", lambda s, x, y: x + y, precedence=1),
     Primitive("-", "binary", "x - y", "{x} - {y}", lambda s, x, y: x - y, precedence=1),
@@ -338,7 +416,8 @@ PRIMITIVES = (
 
 # What the text of a rule means. Version 1, before November 2026: chance was drawn anew wherever it
 # was written in a compiled or exported rule, and once where tokens used a value again; restarts
-# could come a step late.
+# could come a step late. Primitives that are added, as those of the space `modern` were, need no new
+# version: what was written before reads and means the same.
 LANGUAGE = MappingProxyType(
     {
         "version": 2,

@@ -22,6 +22,7 @@ from metarl.errors import require
 from .expression import Draw, draws
 from .primitives import share_of_run
 from .rule import Rule
+from .tensor_functions import Shape, of_flat_leaves, of_leaf
 
 _ARGUMENTS = {"random": "rng", "progress": "total_steps"}  # of what a rule needs
 
@@ -33,6 +34,8 @@ def reference_update(
     m: np.ndarray | None = None,
     v: np.ndarray | None = None,
     y: np.ndarray | None = None,
+    s: np.ndarray | None = None,
+    c: np.ndarray | None = None,
     w: np.ndarray | None = None,
     t: int = 0,
     total_steps: int | None = None,
@@ -43,10 +46,12 @@ def reference_update(
 
     Args:
       rule: the rule, or its text.
-      g: gradient, [P], of a floating type.
+      g: gradient, [P], of a floating type; one leaf to functions of whole tensors.
       m: bias-corrected moving average of g, [P].
       v: bias-corrected moving average of g^2, [P].
       y: bias-corrected moving average of g^3, [P].
+      s: slow average of g, [P].
+      c: Lion's interpolation, [P].
       w: parameters, [P].
       t: steps taken before this one.
       total_steps: T, steps of the whole run.
@@ -60,13 +65,14 @@ def reference_update(
       InvalidInput: if the rule needs something that was not given.
     """
     rule = Rule.parse(rule) if isinstance(rule, str) else rule
-    given = {"m": m, "v": v, "y": y, "w": w, "progress": total_steps, "random": rng, "count": t}
+    arrays = {"m": m, "v": v, "y": y, "s": s, "c": c, "w": w}
+    given = {**arrays, "progress": total_steps, "random": rng, "count": t, "shape": np.shape(g)}
     missing = sorted(need for need in rule.needs if given[need] is None)
     names = ", ".join(_ARGUMENTS.get(need, need) for need in missing)
     require(not missing, f"The rule {str(rule)!r} needs {names} too.")
     g = np.asarray(g)
     require(np.issubdtype(g.dtype, np.floating), f"g holds {g.dtype}; give floating numbers.")
-    arrays = {name: _cast(given[name], g.dtype) for name in ("m", "v", "y", "w")}
+    arrays = {name: _cast(array, g.dtype) for name, array in arrays.items()}
     drawn = {draw: _draw(draw, g, rng) for draw in draws(rule.expression)}
     scope = NumpyScope(g=g, t=t, total_steps=total_steps, epsilon=epsilon, drawn=drawn, **arrays)
     with np.errstate(all="ignore"):  # overflow and 0 / 0 are how a rule fails
@@ -75,7 +81,7 @@ def reference_update(
 
 @dataclass(frozen=True)
 class NumpyScope:
-    """The scope of one array of parameters; see `Scope`."""
+    """The scope of one array of parameters, or of a batch of flat ones; see `Scope`."""
 
     g: np.ndarray
     m: Any
@@ -86,6 +92,10 @@ class NumpyScope:
     total_steps: int | None
     epsilon: float
     drawn: dict[Draw, np.ndarray]  # normal, or uniform in [0, 1) for masks
+    s: Any = None
+    c: Any = None
+    # of the leaves that the last axis joins; if None, the whole array is one leaf
+    shapes: tuple[Shape, ...] | None = None
 
     @property
     def xp(self) -> _Library:
@@ -111,6 +121,14 @@ class NumpyScope:
         return np.where(
             self.drawn["drop", rate] < rate, self.g.dtype.type(0.0), _cast(x, self.g.dtype)
         )
+
+    def of_tensors(self, name: str, x: Any) -> np.ndarray:
+        """Returns a function of whole tensors, of each leaf by itself, [P]."""
+        g = self.g
+        x = np.broadcast_to(_cast(x, g.dtype), np.broadcast_shapes(np.shape(x), g.shape))
+        if self.shapes is None:
+            return of_leaf(np, name, x, g, g.shape, self.epsilon)
+        return of_flat_leaves(np, name, x, g, self.shapes, self.epsilon)
 
     def power(self, x: Any, y: Any) -> np.ndarray:
         """Returns x ^ y, and x itself where y is 1."""

@@ -87,6 +87,7 @@ class SourceWriter:
       library: the name under which the program imports its array library.
       lines: assignments to local variables, in order.
       used: names of the values that the code reads: "g", "m", "eps" ...
+      of_tensors_used: names of the functions of whole tensors that it calls; the program defines `_ortho` for "ortho".
     """
 
     def __init__(self, library: str):
@@ -97,6 +98,7 @@ class SourceWriter:
         self._variables: dict[str, str] = {}
         self._draws: list[Draw] = []
         self._drawn: dict[Draw, Code] = {}
+        self.of_tensors_used: set[str] = set()
 
     def write(self, expression: Expression) -> Code:
         """Writes an expression and returns the code of its value."""
@@ -125,6 +127,14 @@ class SourceWriter:
     @property
     def y(self) -> Code:
         return self._value("y")
+
+    @property
+    def s(self) -> Code:
+        return self._value("s")
+
+    @property
+    def c(self) -> Code:
+        return self._value("c")
 
     @property
     def w(self) -> Code:
@@ -160,6 +170,24 @@ class SourceWriter:
     def keep(self, x: Any, rate: float) -> Code:
         kept = self._once(("drop", rate), lambda number: self.draw_kept(number, rate))
         return self.call("where", kept, x, 0.0)
+
+    def of_tensors(self, name: str, x: Any) -> Code:
+        """Writes the call of a function of whole tensors, which the program defines for one leaf."""
+        self.of_tensors_used.add(name)
+        second = self.g if name == "cautious" else self.epsilon
+
+        def text(*codes: Code) -> str:
+            return f"_{name}({', '.join(code.text for code in codes)})"
+
+        return self._fitting([self.whole(self.code(x)), second], text, _ATOM)
+
+    def whole(self, code: Code) -> Code:
+        """Returns the code of a value in the shape of the gradient."""
+        return code if code.kind == ARRAY else replace(self.filled(code), kind=ARRAY)
+
+    def filled(self, code: Code) -> Code:
+        """Writes an array like the gradient that is full of one number; each language does it in its own way."""
+        raise NotImplementedError
 
     def draw_normal(self, number: int) -> Code:
         """Writes the draw of that number, standard normal; each language draws in its own way."""

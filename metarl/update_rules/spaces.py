@@ -6,7 +6,8 @@ A space is data (texts), so a user writes one as easily as those that come with 
           description="signs and products")
 
 Reference: Bello et al., "Neural Optimizer Search with Reinforcement Learning", ICML 2017, section
-3, and arXiv:1709.07417, which adds the decays and annealed noise.
+3, and arXiv:1709.07417, which adds the decays and annealed noise. The spaces `modern` and
+`modern-arxiv` add what came after it; `primitives` names the papers.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ _UNARY = (
 _BINARY = ("+", "-", "*", "/", "^", "keep")
 _CONSTANTS = ("0.01", "0.1", "0.5", "0.9", "3", "10")
 _SCALINGS = ("0.1 * x", "0.5 * x", "2 * x")
+_OF_TENSORS = ("ortho(x)", "rms(x)", "rownorm(x)", "colnorm(x)", "cautious(x)")
 
 _SPACES = (
     Space("icml", _ICML_OPERANDS, _UNARY, _BINARY, "the full space of the ICML paper"),
@@ -88,6 +90,20 @@ _SPACES = (
         (*_UNARY, *_SCALINGS),
         _BINARY,
         "the arxiv space with more numbers, as operands and as factors of any value",
+    ),
+    Space(
+        "modern",
+        ("g", "m", "s", "c", "adam", "1e-2 * w"),
+        ("x", "exp(x)", "sign(x)", *_OF_TENSORS),
+        ("+", "-", "*", "keep"),
+        "averages, signs, weight decay and functions of whole tensors: Lion, AdEMAMix, Muon, caution",
+    ),
+    Space(
+        "modern-arxiv",
+        (*_ICML_OPERANDS, *_DECAYS, "s", "c"),
+        (*_UNARY, *_OF_TENSORS),
+        _BINARY,
+        "the arxiv space with the averages and the functions of whole tensors of the space modern",
     ),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .file_header import indented
 from .source_code import SourceWriter
-from .torch_writer import averages_of
+from .torch_writer import averages_of, other_averages_of
 
 
 def _arguments(writer: SourceWriter) -> list[tuple[str, str, str, str]]:
@@ -32,11 +32,18 @@ def _arguments(writer: SourceWriter) -> list[tuple[str, str, str, str]]:
         for _, _, rate, default, power, _ in moments:
             meaning = f"rate of the moving average of {power}."
             rows.append((rate, f": float = {default}", f"0.0 <= {rate} < 1.0", meaning))
+    rows += [
+        (rate, f": float = {default}", f"0.0 <= {rate} < 1.0", meaning)
+        for *_, rates in other_averages_of(writer)
+        for rate, default, meaning in rates
+    ]
     if "eps" in writer.used:
         rows.append(("eps", ": float = 1e-8", "0.0 <= eps", "keeps divisors away from zero."))
     meaning = "decoupled weight decay, as in AdamW."
     rows.append(("weight_decay", ": float = 0.0", "0.0 <= weight_decay", meaning))
-    return [*rows, *_FLAGS]
+    # functions of whole tensors take parameters one by one, so there is nothing to choose
+    left_out = {"foreach"} if writer.of_tensors_used else set()
+    return [*rows, *(row for row in _FLAGS if row[0] not in left_out)]
 
 
 _FLAGS = (

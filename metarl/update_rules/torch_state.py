@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .file_header import indented
 from .source_code import SourceWriter
-from .torch_writer import averages_of
+from .torch_writer import averages_of, keeps_averages
 
 
 def checkpoints(writer: SourceWriter) -> list[list[str]]:
@@ -55,7 +55,7 @@ def _set_state(writer: SourceWriter) -> list[str]:
             '    steps = group.get("steps", max(counts, default=0.0))',
             '    group["steps"] = _counter(steps, group)',
         ]
-    if moments:
+    if keeps_averages(writer):
         lines += [
             '    for p in group["params"]:',
             '        if "step" in self.state.get(p, ()):',

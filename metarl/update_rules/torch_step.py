@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .file_header import indented
 from .source_code import SourceWriter
-from .torch_writer import averages_of
+from .torch_writer import averages_of, keeps_averages, other_averages_of
 
 
 def step(writer: SourceWriter) -> list[list[str]]:
@@ -16,7 +16,8 @@ def step(writer: SourceWriter) -> list[list[str]]:
             '        group["steps"] += 1.0',
             lines[-1],
         ]
-    return [lines, list(_BATCHES), _update(writer)]
+    batches = _ONE_BY_ONE if writer.of_tensors_used else _BATCHES
+    return [lines, list(batches), _update(writer)]
 
 
 _STEP = (
@@ -38,16 +39,31 @@ _STEP = (
 )
 
 
-_BATCHES = (
-    "def _batches(self, group):",
-    '    """Returns lists of parameters of one device and type, each updated at once."""',
-    "    batches, newest = [], {}",
+_DENSE_AND_REAL = (
     '    for p in group["params"]:',
     "        if p.grad is None:",
     "            continue",
     "        if p.grad.layout != torch.strided or p.is_complex():",
     "            name = type(self).__name__",
     '            raise RuntimeError(f"{name} works on dense, real gradients alone")',
+)
+
+
+_ONE_BY_ONE = (
+    "def _batches(self, group):",
+    '    """Returns each parameter for itself: the formula looks at whole tensors."""',
+    "    batches = []",
+    *_DENSE_AND_REAL,
+    "        batches.append([p])",
+    "    return batches",
+)
+
+
+_BATCHES = (
+    "def _batches(self, group):",
+    '    """Returns lists of parameters of one device and type, each updated at once."""',
+    "    batches, newest = [], {}",
+    *_DENSE_AND_REAL,
     '        together = group["foreach"]',
     "        if together is None:",
     "            together = type(p) in (torch.Tensor, torch.nn.Parameter)",
@@ -65,26 +81,27 @@ _BATCHES = (
 
 
 def _update(writer: SourceWriter) -> list[str]:
-    moments = averages_of(writer)
+    moments, others = averages_of(writer), other_averages_of(writer)
+    entries = [entry for _, entry, *_ in (*moments, *others)]
     lines = [
         "grads = [p.grad for p in params]",
         'if group["maximize"]:',
         "    grads = torch._foreach_neg(grads)",
     ]
-    if moments or "t" in writer.used:
+    if entries or "t" in writer.used:
         lines += [
             'in_graph = group["capturable"] or torch.compiler.is_compiling()',
             "if params[0].is_cuda and torch.cuda.is_current_stream_capturing():",
             "    if not in_graph:",
             '        raise RuntimeError("a CUDA graph needs capturable=True")',
         ]
-    if moments:
+    if keeps_averages(writer):
         lines += [
             "states = [self.state[p] for p in params]",
             "for p, state in zip(params, states):",
             '    if "step" not in state:',
             '        state["step"] = _counter(0.0, group, p)',
-            *(f'        state["{entry}"] = torch.zeros_like(p)' for _, entry, *_ in moments),
+            *(f'        state["{entry}"] = torch.zeros_like(p)' for entry in entries),
             'steps = [state["step"] for state in states]',
             "# each is quick there",
             "one = torch.ones_like(steps[0]) if steps[0].is_cpu else 1.0",
@@ -101,6 +118,12 @@ def _update(writer: SourceWriter) -> list[str]:
                 f'averages = [state["{entry}"] for state in states]',
                 f"{moment} = _average(averages, {powers}, {rate}, steps)",
             ]
+    for value, entry, function, rates in others:
+        numbers = ", ".join(f'group["{rate}"]' for rate, *_ in rates)
+        lines += [
+            f'averages = [state["{entry}"] for state in states]',
+            f"{value} = {function}(averages, grads, {numbers}, steps)",
+        ]
     given = {
         "g": "_joined(grads)",
         "w": "_joined(params)",
@@ -129,7 +152,7 @@ def _broken(arguments: list[str]) -> list[str]:
 
 
 def formula_arguments(writer: SourceWriter) -> list[str]:
-    names = ("m", "v", "y", "w", "t", "total_steps", "eps", "generator")
+    names = ("m", "v", "y", "s", "c", "w", "t", "total_steps", "eps", "generator")
     return ["g", *(name for name in names if name in writer.used)]
 
 
@@ -153,6 +176,30 @@ AVERAGE = (
     "        return _joined(averages).div_(corrections[0])",
     "    return _joined(torch._foreach_div(averages, corrections))",
 )
+
+
+OTHER_AVERAGES = {
+    "s": (
+        "def _slow_average(averages, grads, rate, steps):",
+        '    """Updates slow averages: means of all gradients until the rate is reached."""',
+        "    for average, grad, step in zip(averages, grads, steps):",
+        "        share = 1.0 / step",
+        "        tensor = isinstance(share, torch.Tensor)",
+        "        share = share.clamp(min=1.0 - rate) if tensor else max(share, 1.0 - rate)",
+        "        average += (grad - average) * share",
+        "    return _joined(averages)",
+    ),
+    "c": (
+        "def _interpolation(averages, grads, b1, b2, steps):",
+        '    """Returns Lion\'s interpolations, their weights of sum 1; updates averages."""',
+        "    values = [",
+        "        (b1 * average + (1.0 - b1) * grad) / (1.0 - b1 * b2 ** (step - 1.0))",
+        "        for average, grad, step in zip(averages, grads, steps)",
+        "    ]",
+        "    torch._foreach_lerp_(averages, grads, 1.0 - b2)",
+        "    return _joined(values)",
+    ),
+}
 
 
 JOINING = (

@@ -12,6 +12,19 @@ _MOMENTS = {  # entry of the state, rate, its default, power of g, and how that 
     "y": ("exp_avg_cube", "beta3", "0.999", "g^3", "torch._foreach_pow(grads, 3)"),
 }
 
+# entry of the state, the function that updates it, and its rates: name, default, meaning
+_OTHER_AVERAGES = {
+    "s": ("exp_avg_slow", "_slow_average", (("slow_b", "0.9999", "rate of the slow average s."),)),
+    "c": (
+        "exp_avg_lion",
+        "_interpolation",
+        (
+            ("lion_b1", "0.9", "share of the average in the interpolation c, as in Lion."),
+            ("lion_b2", "0.99", "rate of that average, as in Lion."),
+        ),
+    ),
+}
+
 
 class TorchWriter(SourceWriter):
     """Writes torch."""
@@ -40,6 +53,10 @@ class TorchWriter(SourceWriter):
         kept = self._draw(f"kept_{number}", f"bernoulli_({share}, generator=generator)")
         return Code(self, f"{kept.text} > 0.0")
 
+    def filled(self, code: Code) -> Code:
+        self.used.add("g")
+        return Code(self, f"torch.zeros_like(g) + {code.text}")
+
     def _draw(self, name: str, method: str) -> Code:
         self.used |= {"g", "generator"}
         self.lines.append(f"{name} = torch.empty_like(g).{method}")
@@ -59,3 +76,15 @@ HELPERS = {
 def averages_of(writer: SourceWriter) -> list[tuple[str, str, str, str, str, str]]:
     """Returns (moment, its row in the table) of every average that the rule reads."""
     return [(moment, *row) for moment, row in _MOMENTS.items() if moment in writer.used]
+
+
+def other_averages_of(
+    writer: SourceWriter,
+) -> list[tuple[str, str, str, tuple[tuple[str, str, str], ...]]]:
+    """Returns (value, its row in the table) of every average that the rule reads and that is no moment."""
+    return [(value, *row) for value, row in _OTHER_AVERAGES.items() if value in writer.used]
+
+
+def keeps_averages(writer: SourceWriter) -> bool:
+    """Returns whether the rule reads any average."""
+    return bool(averages_of(writer) or other_averages_of(writer))

@@ -54,7 +54,7 @@ def test_every_primitive_and_space_is_listed_under_a_name_of_its_own(capsys):
     document = listed(capsys, "primitives")
     tables = (update_rules.OPERANDS, update_rules.UNARY, update_rules.BINARY)
     assert len(document["primitives"]) == sum(len(table) for table in tables)
-    assert {"g", "-x", "x - y", "exp(x)", "clip(x, c)", "x ^ y"} <= set(document["primitives"])
+    assert {"g", "-x", "x - y", "exp(x)", "clip(x, k)", "x ^ y"} <= set(document["primitives"])
     assert document["spaces"]["icml"]["binary"] == ["+", "-", "*", "/", "^", "keep"]
 
 

@@ -15,7 +15,7 @@ EDGES = [0.0, -0.0, 1.0, -1.0, 2.0, 1e-30, -1e-30, 1e30, -1e30, np.inf, -np.inf,
 def state(seed: int, dtype: type = np.float32) -> dict:
     """Returns random arrays whose first entries pair every edge case of g with others."""
     rng = np.random.default_rng(seed)
-    names = ("g", "m", "v", "y", "w")
+    names = ("g", "m", "v", "y", "w", "s", "c")
     arrays = {
         name: np.concatenate([rng.permutation(EDGES), rng.normal(size=20)]).astype(dtype)
         for name in names
@@ -50,7 +50,7 @@ def test_the_canonical_form_is_final_and_never_larger(data, expressions):
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-@pytest.mark.parametrize("space", ["arxiv", "deterministic", "sign"])
+@pytest.mark.parametrize("space", ["arxiv", "deterministic", "sign", "modern"])
 def test_rules_of_the_grammar_keep_their_bits_in_both_precisions(space, depth):
     grammar = Grammar(space, depth)
     for tokens in grammar.sample(np.random.default_rng(depth), 40):
@@ -94,6 +94,10 @@ def test_rules_of_the_grammar_keep_their_bits_in_both_precisions(space, depth):
         ("(1 - 2) * g", "-g"),
         ("g * (2 * 3 - 5)", "g"),
         ("exp(-(-(m * 1)))", "exp(m)"),
+        ("s * m * c", "c * (m * s)"),
+        ("rms(-g) * m", "-(m * rms(g))"),
+        ("colnorm(-rownorm(-m))", "colnorm(rownorm(m))"),
+        ("ortho(--m)", "ortho(m)"),
     ],
 )
 def test_equal_rules_get_one_form(text, canonical):
@@ -120,6 +124,9 @@ def test_equal_rules_get_one_form(text, canonical):
         "drop(drop(g, 0.3), 0.1)",  # two masks
         "g / -m",  # epsilon again
         "log(exp(g))",
+        "ortho(-g)",  # 0 or -0
+        "rms(rms(g))",  # epsilon
+        "cautious(-g)",
         "g * 0.1^1",  # a power rounds a number to the gradient's precision
         "g * (0.2 + 0.1^1)",
         "g * (1e-200 * 1e200^1)",  # and that may be infinite

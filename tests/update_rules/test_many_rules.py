@@ -13,7 +13,7 @@ STEPS = np.array([0, 7, 20])
 
 def states(seed=0):
     rng = np.random.default_rng(seed)
-    arrays = {name: rng.standard_normal((B, C)) for name in ("g", "m", "v", "y", "w")}
+    arrays = {name: rng.standard_normal((B, C)) for name in ("g", "m", "v", "y", "w", "s", "c")}
     return {**arrays, "v": arrays["v"] ** 2}
 
 

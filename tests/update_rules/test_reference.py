@@ -17,7 +17,10 @@ G = np.array([-3.0, -0.5, 0.0, 0.25, 2.0])
 M = np.array([0.5, -1.0, 0.125, -0.25, 4.0])
 V = np.array([1.0, 0.04, 0.0, 0.25, 9.0])
 Y = np.array([-1.0, 0.5, 0.0, 0.125, 8.0])
+S = np.array([0.25, -0.5, 1.0, 0.75, -2.0])
+C = np.array([-0.5, 0.25, 3.0, 0.0, 1.5])
 W = np.array([1.0, -2.0, 3.0, -4.0, 0.5])
+STATE = {"g": G, "m": M, "v": V, "y": Y, "s": S, "c": C, "w": W}
 STEP, STEPS = 30, 80
 
 OPERAND_FORMULAS = {
@@ -25,6 +28,8 @@ OPERAND_FORMULAS = {
     "m": lambda i: M[i],
     "v": lambda i: V[i],
     "y": lambda i: Y[i],
+    "s": lambda i: S[i],
+    "c": lambda i: C[i],
     "w": lambda i: W[i],
     "adam": lambda i: M[i] / (math.sqrt(V[i]) + EPSILON),
     "rmsprop": lambda i: G[i] / (math.sqrt(V[i]) + EPSILON),
@@ -55,7 +60,7 @@ OPERATOR_FORMULAS = {
 
 
 def update(text, dtype=np.float64, **more):
-    arrays = {name: np.asarray(x, dtype) for name, x in dict(g=G, m=M, v=V, y=Y, w=W).items()}
+    arrays = {name: np.asarray(x, dtype) for name, x in STATE.items()}
     arguments = {**arrays, "t": STEP, "total_steps": STEPS, "epsilon": EPSILON, **more}
     return reference_update(text, **arguments)
 
@@ -63,7 +68,8 @@ def update(text, dtype=np.float64, **more):
 def test_each_row_of_the_table_has_a_formula_here():
     assert set(OPERANDS) == {*OPERAND_FORMULAS, *RANDOM_OPERANDS}
     functions = {text.removesuffix("g").partition("(")[0] for text in FUNCTION_FORMULAS}
-    assert set(UNARY) == {*functions, "drop"}
+    elsewhere = {name for name, row in UNARY.items() if row.of_tensors}  # test_tensor_functions.py
+    assert set(UNARY) == {*functions, *elsewhere, "drop"}
     assert set(BINARY) == set(OPERATOR_FORMULAS)
 
 
@@ -147,7 +153,13 @@ def test_constants_divide_as_arrays_do():
 
 @pytest.mark.parametrize(
     ("text", "missing"),
-    [("m * g", "m"), ("adam", "m, v"), ("ld * w", "total_steps, w"), ("noise", "rng")],
+    [
+        ("m * g", "m"),
+        ("adam", "m, v"),
+        ("s * c", "c, s"),
+        ("ld * w", "total_steps, w"),
+        ("noise", "rng"),
+    ],
 )
 def test_what_a_rule_needs_must_be_given(text, missing):
     with pytest.raises(InvalidInput, match=f"needs {missing} too"):

@@ -156,7 +156,7 @@ def test_every_row_of_the_table_shows_in_mathtext(row):
         "binary": lambda: Binary(row.name, Operand("adam"), Operand("cd10")),
     }[row.kind]()
     assert renders(Rule(tree).to_latex())
-    assert row.meaning and row.source in ("icml", "arxiv")
+    assert row.meaning and row.source in ("icml", "arxiv", "modern")
 
 
 @given(data=st.data())
@@ -165,10 +165,17 @@ def test_the_latex_of_every_rule_shows_in_mathtext(data, expressions):
     assert renders(Rule(data.draw(expressions)).to_latex())
 
 
-def test_the_table_holds_the_language_of_the_paper():
+def test_the_table_holds_the_language_of_the_paper_and_what_came_after_it():
+    def rows(table, modern):
+        return {row.name for row in table.values() if (row.source == "modern") == modern}
+
     operands = "g m v y w adam rmsprop noise annealed_noise ld cd cd10 rd10 rd20"
-    assert set(OPERANDS) == set(operands.split())
-    assert set(UNARY) == {"-", "exp", "log", "sqrt", "sign", "clip", "drop"}
+    assert rows(OPERANDS, modern=False) == set(operands.split())
+    assert rows(UNARY, modern=False) == {"-", "exp", "log", "sqrt", "sign", "clip", "drop"}
+    assert rows(OPERANDS, modern=True) == {"s", "c"}
+    tensors = {"ortho", "rms", "rownorm", "colnorm", "cautious"}
+    assert rows(UNARY, modern=True) == tensors
+    assert tensors == {row.name for row in UNARY.values() if row.of_tensors}
 
 
 @pytest.mark.parametrize("row", NAMED_RULES.values(), ids=lambda row: row.name)

@@ -166,7 +166,8 @@ def interpreted_learner(problem: Problem, grammar: Grammar, fixture: Fixture):
     """Returns how to make a learner from a rule's tokens, and the random tables it reads."""
     example = jax.tree.map(lambda x: x[0], fixture.params)
     flat, unravel = ravel_pytree(example)
-    interpreter = Interpreter(grammar)
+    shapes = tuple(leaf.shape for leaf in jax.tree.leaves(example))
+    interpreter = Interpreter(grammar, shapes=shapes)
 
     def learner_of(tables, tokens, rate, total_steps, seed) -> Learner:
         def step(moments, w, g, t):

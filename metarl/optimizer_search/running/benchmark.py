@@ -3,6 +3,7 @@
     a  K random valid rules through the whole inner training, by the interpreter, early stopping off
     b  as many runs and steps with optax's Adam hard-coded: one after another, vmapped, and one thread per device
     c  every rule compiled for itself: a sample, extrapolated to all
+    d  `ortho(m)` through the interpreter of the space `modern`, beside optax's Muon hard-coded, on one device
 
 All are measured in turns within one process, warm, and reported as medians; (b) is the fastest of its three ways.
 Compilation is measured with the cache of compiled programs off.
@@ -27,7 +28,7 @@ from metarl import problems as problem_suite
 from metarl.errors import require
 from metarl.problems import Problem
 from metarl.runs import peak_memory_mb, without_compilation_cache
-from metarl.update_rules import Grammar, Interpreter, to_optax
+from metarl.update_rules import Grammar, Interpreter, matrix_shape, parse, to_optax
 
 from ..comparing.contest import Crew
 from ..judging.candidates import Candidates, Judgement, Trial, make_judgement
@@ -41,6 +42,7 @@ from ..training.seeding import replicate_seeds
 
 _SAMPLE = 4  # rules compiled one by one
 _MANY = 1_000
+_MUON_RULES = 4  # alike, so that a call is long enough to be timed
 # vmap over convolutions is hundreds of times too slow to be run in full: a step longer than this is extrapolated
 _VMAP_PATIENCE_SECONDS = 20.0
 
@@ -61,8 +63,9 @@ def measure_search(
 
     Returns:
       "ratio_to_fixed_adam" (a / b, warm), "compile_speedup" (compiling 1,000 rules one by one over compiling the
-      interpreter once), "speedup_over_compiling" (whole work for the first K rules, compilation included),
-      "rules_per_second", "compile_seconds", "peak_memory_mb", "steps_executed", and under "seconds" the medians
+      interpreter once), "ratio_to_fixed_muon" (the two of d), "speedup_over_compiling" (whole work for
+      the first K rules, compilation included), "rules_per_second", "compile_seconds", "peak_memory_mb",
+      "steps_executed", and under "seconds" the medians
       behind them.
 
     Raises:
@@ -84,6 +87,8 @@ def measure_search(
     ]
     say(f"{rules} rules, {repeats} rounds")
     seconds, steps = _rounds(problem, judgement, trial, tokens, rates, repeats, say)
+    say("functions of whole tensors")
+    seconds |= _muon_seconds(problem, trial, rates, repeats)
 
     threads = jax.local_device_count()
     compile_each = statistics.mean(compiled for compiled, _ in alone)
@@ -94,6 +99,7 @@ def measure_search(
         "rules": rules,
         "threads": threads,
         "ratio_to_fixed_adam": seconds["interpreter"] / fixed,
+        "ratio_to_fixed_muon": seconds["ortho_of_m"] / seconds["muon_loop"],
         "compile_speedup": _MANY * compile_each / compile_seconds,
         "speedup_over_compiling": (rules * each / threads)
         / (compile_seconds + seconds["interpreter"]),
@@ -196,6 +202,49 @@ def _rounds(
     seconds = {name: statistics.median(values) for name, values in found.items()}
     seconds["adam_vmap"] = _vmap_seconds(problem, judgement, trial, rates, len(tokens))
     return seconds, int(verdicts.steps.sum())
+
+
+def _muon_seconds(
+    problem: Problem, trial: Trial, rates: np.ndarray, repeats: int
+) -> dict[str, float]:
+    """Returns median seconds of `ortho(m)`, interpreted, and of Muon, hard-coded, on the same runs in turn."""
+    grammar = Grammar("modern", 2)
+    seeds = replicate_seeds(0, "search", trial.replicates)
+    judgement = make_judgement(problem, grammar, trial, "search", seeds)
+    tokens = np.tile(grammar.to_tokens(parse("ortho(m)")), (_MUON_RULES, 1))
+    grid = np.tile(rates, (_MUON_RULES, 1))
+    candidates = Candidates(tokens, grid, np.ones(_MUON_RULES, bool))
+    fixed = jax.jit(_fixed_program(problem, judgement.layout, _muon))
+    lanes = _lanes(trial, rates, _MUON_RULES)
+    ways: dict[str, Callable[[], Any]] = {
+        "ortho_of_m": lambda: judgement.program(judgement.data, candidates),
+        "muon_loop": lambda: fixed(judgement.data[0], *lanes),
+    }
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            jax.block_until_ready(way())
+            if turn > 0:  # the first compiles
+                found[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _muon(rate: Any) -> optax.GradientTransformation:
+    """Returns optax's Muon on the leaves that are matrices to a rule, without Nesterov's look ahead."""
+
+    def dimensions(params: Any) -> Any:
+        def of(leaf: jax.Array) -> Any:
+            if matrix_shape(leaf.shape) is None:
+                return None
+            inputs = tuple(range(leaf.ndim - 1))
+            return optax.contrib.MuonDimensionNumbers(inputs, leaf.ndim - 1)
+
+        return jax.tree.map(of, params)
+
+    return optax.contrib.muon(
+        rate, beta=0.9, nesterov=False, muon_weight_dimension_numbers=dimensions
+    )
 
 
 def _fixed_program(

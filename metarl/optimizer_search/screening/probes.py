@@ -5,7 +5,7 @@ each with its own gradients, moving averages and parameters. What a rule gives t
 that can be known without training: whether it is finite, depends on its input, points downhill
 (`filters`), and whether it is another rule written differently (`rule_fingerprints`). All rules run
 through one compiled program at microseconds each; those that are to be told apart run in double
-precision as well.
+precision as well. To functions of whole tensors the coordinates are a matrix and a vector.
 
 Letters: K rules; L tokens of a rule; B blocks (moments of the run); C coordinates of a block; n = B
 C numbers that a rule gives.
@@ -14,6 +14,7 @@ C numbers that a rule gives.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import chex
@@ -25,6 +26,7 @@ from metarl.update_rules import Interpreter, exact_updates
 
 BLOCKS = 4
 COORDINATES = 128
+SHAPES = ((7, 16), (16,))  # of the leaves that the coordinates join
 _STEPS = (2, 27, 63, 94)  # none at a round share of T, where cyclic decays coincide
 _TOTAL_STEPS = 100
 _SCALES = (1.0, 0.1, 0.01, 0.001)  # of the gradients, block by block
@@ -59,15 +61,14 @@ class Probes:
         Args:
           interpreter: of the rules' grammar.
         """
+        interpreter = replace(interpreter, shapes=SHAPES)
         self._randomness = interpreter.randomness(COORDINATES)
         here = _states(interpreter)
-        flipped = here._replace(
-            moments=here.moments._replace(m=-here.moments.m, y=-here.moments.y),
-            g=-here.g,
-            w=-here.w,
-        )
+        odd = {name: getattr(here.moments, name) for name in ("m", "y", "s", "lion", "c")}
+        opposite = {name: -x for name, x in odd.items() if x is not None}
+        flipped = here._replace(moments=here.moments._replace(**opposite), g=-here.g, w=-here.w)
         self._grammar = interpreter.grammar
-        self._exact = _in_double_precision(here, interpreter.epsilon)
+        self._exact = _in_double_precision(here, interpreter)
         self._states = jax.tree.map(lambda *x: jnp.stack(x), here, flipped, _moved(here))
         self._gradients = np.asarray(here.g)
         self._run = jax.jit(lambda *inputs: _run(interpreter, *inputs))
@@ -100,7 +101,8 @@ class Probes:
 
     def exact_updates(self, tokens: np.ndarray) -> np.ndarray:
         """Returns what `outputs` calls update, in double precision and with draws of its own, [K, n]."""
-        updates = exact_updates(self._grammar, np.asarray(tokens, np.int32), **self._exact)
+        tokens = np.asarray(tokens, np.int32)
+        updates = exact_updates(self._grammar, tokens, SHAPES, **self._exact)
         return updates.reshape(len(tokens), BLOCKS * COORDINATES)
 
 
@@ -192,15 +194,23 @@ def _states(interpreter: Interpreter) -> _States:
     return _States(average(gradients, steps), jnp.asarray(now), jnp.asarray(w), jnp.asarray(steps))
 
 
-def _in_double_precision(states: _States, epsilon: float) -> dict[str, Any]:
+def _in_double_precision(states: _States, interpreter: Interpreter) -> dict[str, Any]:
     """Returns the states as `metarl.update_rules.exact_updates` takes them, moments corrected."""
     moments = [np.asarray(x, np.float64) for x in states.moments[:3]]
     corrections = 1.0 - np.asarray(states.moments.decay, np.float64)  # [B, 3]
     m, v, y = (x / corrections[:, place : place + 1] for place, x in enumerate(moments))
+    t = np.asarray(states.t)[:, None]  # [B, 1]
+    modern = {}
+    if states.moments.s is not None:
+        modern["s"] = np.asarray(states.moments.s, np.float64)
+    if states.moments.c is not None:
+        weights = 1.0 - interpreter.lion_b1 * interpreter.lion_b2 ** t.astype(np.float64)
+        modern["c"] = np.asarray(states.moments.c, np.float64) / weights
     return {
         **{"g": np.asarray(states.g, np.float64), "w": np.asarray(states.w, np.float64)},
         **{"m": m, "v": v, "y": y},
-        **{"t": np.asarray(states.t)[:, None], "total_steps": _TOTAL_STEPS, "epsilon": epsilon},
+        **modern,
+        **{"t": t, "total_steps": _TOTAL_STEPS, "epsilon": interpreter.epsilon},
     }
 
 

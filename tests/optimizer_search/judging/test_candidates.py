@@ -11,6 +11,7 @@ import optax
 import pytest
 from jax import lax
 
+from metarl import problems
 from metarl.optimizer_search.judging.candidates import Candidates, Trial, make_judgement
 from metarl.optimizer_search.training.inner_training import (
     held_out_score,
@@ -18,7 +19,7 @@ from metarl.optimizer_search.training.inner_training import (
     start,
     train,
 )
-from metarl.update_rules import Grammar, Space, parse
+from metarl.update_rules import Grammar, Space, parse, to_optax
 
 SPACE = Space(
     "few",
@@ -216,3 +217,26 @@ def test_choice_data_are_another_judge(toy, verdicts):
     adam = TEXTS.index("adam")
     assert np.isfinite(found.losses[adam]).all()
     assert (found.losses[adam] != verdicts.losses[adam]).all()
+
+
+def test_a_function_of_whole_tensors_is_trained_as_its_optax_transform():
+    """On a problem with matrices and vectors, whose shapes the program takes from it."""
+    problem, rate, steps = problems.load("digits-mlp"), 0.02, 6
+    space = Space("tensors", ("g", "m"), ("x", "ortho(x)"), ("keep",), "one function of tensors")
+    grammar = Grammar(space, depth=1)
+    trial = Trial(steps, steps, sweep_replicates=1, full_replicates=1, num_rates=1)
+    judgement = make_judgement(problem, grammar, trial, "search", SEEDS[:2])
+    tokens = grammar.to_tokens(parse("ortho(m)"))[None]
+    found = run(judgement, Candidates(tokens, np.full((1, 1), rate, np.float32), np.ones(1, bool)))
+
+    @jax.jit
+    def program(replicate):
+        learner = optax_learner(to_optax("ortho(m)", rate))
+        place = (problem, judgement.layout, learner, judgement.data[0], replicate)
+        return held_out_score(
+            *place, train(*place, start(learner, judgement.data[0], replicate), jnp.int32(steps))
+        )[0]
+
+    np.testing.assert_allclose(found.sweep[0, 0], program(jnp.int32(0)), rtol=1e-4)
+    np.testing.assert_allclose(found.losses[0, 0], program(jnp.int32(1)), rtol=1e-4)
+    assert found.losses[0, 0] < judgement.baseline

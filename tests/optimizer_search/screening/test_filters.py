@@ -197,3 +197,38 @@ def test_a_profile_of_zeros_is_zero_and_of_nan_is_nan():
     row[0, 1, 5] = np.nan
     assert np.isnan(profiles(row.reshape(1, -1)).directions[0, COORDINATES + 5])
     assert len(rule_fingerprints(row.reshape(1, -1))[0]) == 16
+
+
+MODERN = Grammar("modern", depth=1)
+ELEMENTWISE = ("g", "m", "adam", "sign(g)", "m + exp(g)", "adam - 1e-2 * w")
+
+
+@pytest.fixture(scope="module")
+def modern():
+    """The probes of a space with functions of whole tensors, and the function from texts to tokens."""
+    probes = Probes(Interpreter(MODERN))
+    return probes, lambda *texts: np.stack([MODERN.to_tokens(parse(text)) for text in texts])
+
+
+def test_functions_of_whole_tensors_pass_and_are_functions_of_their_own(modern):
+    probes, tokens_of = modern
+    functions = ("x", "sign(x)", "ortho(x)", "rms(x)", "rownorm(x)", "colnorm(x)", "cautious(x)")
+    texts = [f.replace("x", o) for f in functions for o in ("g", "m", "s", "c", "adam")]
+    outputs = probes.outputs(tokens_of(*texts))
+    assert set(screen(outputs, probes, FilterConfig())) == {Verdict.PASSES}
+    exact = probes.exact_updates(tokens_of(*texts))
+    np.testing.assert_allclose(outputs.update, exact, rtol=1e-3, atol=2e-4)
+    prints = dict(zip(texts, rule_fingerprints(exact), strict=True))
+    # where every entry of g has the sign of g, caution has nothing to do
+    assert prints.pop("cautious(g)") == prints["g"]
+    # nor has adam's sign another sign than m
+    assert prints.pop("sign(adam)") == prints["sign(m)"]
+    assert len(set(prints.values())) == len(prints)
+
+
+def test_a_rule_without_tensors_has_one_fingerprint_in_both_kinds_of_space(modern):
+    probes, tokens_of = modern
+    grammar = Grammar("constants", depth=2)
+    plain = np.stack([grammar.to_tokens(parse(text)) for text in ELEMENTWISE])
+    prints = rule_fingerprints(Probes(Interpreter(grammar)).exact_updates(plain))
+    assert prints == rule_fingerprints(probes.exact_updates(tokens_of(*ELEMENTWISE)))
