@@ -46,7 +46,6 @@ from .spaces import UnaryFunction as UnaryFunction
 from .spaces import applied as applied
 from .spaces import space_named as space_named
 from .spaces import space_names as space_names
-from .tensor_functions import matrix_shape as matrix_shape
 
 __all__ = [
     "BINARY",
@@ -83,7 +82,6 @@ __all__ = [
     "evaluate",
     "exact_updates",
     "known_number",
-    "matrix_shape",
     "parse",
     "reference_update",
     "resolve",

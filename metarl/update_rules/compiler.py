@@ -84,7 +84,7 @@ def to_optax(
       lion_b2: rate of that average, as b2 of `optax.lion`.
 
     Functions of whole tensors (`ortho` ...) take each leaf by itself, as `metarl.update_rules.tensor_functions` says: a
-    leaf of two axes as a matrix, one of four as a convolution's kernel. Under `vmap` a leaf is that of one lane, under
+    leaf of two axes as a matrix, one of more as a convolution's kernel. Under `vmap` a leaf is that of one lane, under
     `jit` with sharded arrays the whole array, under `jax.shard_map` the shard alone.
 
     Returns:

@@ -3,10 +3,10 @@
 An entry of the value depends on all entries of its leaf. Written once over an array library, for numpy and
 jax, for one leaf or a batch of them: axes in front of the leaf's own are batch.
 
-A leaf is a matrix if it has two axes, [inputs, outputs], or four, a convolution's kernel [height, width,
-inputs, outputs], which is the matrix from its patches to its outputs, [height width inputs, outputs]. A
-row holds the weights from one input, a column those into one output. On a leaf that is no matrix `ortho`,
-`rownorm` and `colnorm` are `rms`.
+A leaf is a matrix if it has two axes, [inputs, outputs], or more: it is a convolution's kernel then, [height,
+width, inputs, outputs] say, which is the matrix from its patches to its outputs, [height width inputs,
+outputs]. A row holds the weights from one input, a column those into one output. On a leaf that is no matrix
+`ortho`, `rownorm` and `colnorm` are `rms`.
 
 Why that is the size that matches: the entries of `ortho` have a root mean square of about 1 / sqrt(I)
 whatever the shape of the matrix, and a bias is the weights from one input, which is always 1.
@@ -35,7 +35,7 @@ Shape = tuple[int, ...]
 
 def matrix_shape(shape: Sequence[int]) -> tuple[int, int] | None:
     """Returns [I, O] of a leaf that is a matrix, or None: the one place that knows which leaves are."""
-    if len(shape) not in (2, 4) or 0 in shape:
+    if len(shape) < 2 or 0 in shape:
         return None
     return math.prod(shape[:-1]), shape[-1]
 

@@ -64,7 +64,7 @@ def by_loops(name, x, g):
         share = max(sum(kept) / len(kept), 1e-3)
         value = [a / share if keep else 0.0 for a, keep in zip(x.ravel(), kept, strict=True)]
         return np.reshape(value, x.shape)
-    if name == "rms" or x.ndim not in (2, 4):
+    if name == "rms" or x.ndim < 2:
         return x / root_mean_square(x.ravel())
     matrix = x.reshape(-1, x.shape[-1])
     if name == "ortho":
@@ -118,7 +118,7 @@ def dimensions(params):
     """Which leaves are matrices, as optax's Muon takes it."""
 
     def of(leaf):
-        if leaf.ndim not in (2, 4):
+        if leaf.ndim < 2:
             return None
         return optax.contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
 

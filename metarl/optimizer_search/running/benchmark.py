@@ -26,9 +26,10 @@ from jax import lax
 
 from metarl import problems as problem_suite
 from metarl.errors import require
+from metarl.optimizers import weight_dimension_numbers
 from metarl.problems import Problem
 from metarl.runs import peak_memory_mb, without_compilation_cache
-from metarl.update_rules import Grammar, Interpreter, matrix_shape, parse, to_optax
+from metarl.update_rules import Grammar, Interpreter, parse, to_optax
 
 from ..comparing.contest import Crew
 from ..judging.candidates import Candidates, Judgement, Trial, make_judgement
@@ -234,13 +235,11 @@ def _muon(rate: Any) -> optax.GradientTransformation:
     """Returns optax's Muon on the leaves that are matrices to a rule, without Nesterov's look ahead."""
 
     def dimensions(params: Any) -> Any:
-        def of(leaf: jax.Array) -> Any:
-            if matrix_shape(leaf.shape) is None:
-                return None
-            inputs = tuple(range(leaf.ndim - 1))
-            return optax.contrib.MuonDimensionNumbers(inputs, leaf.ndim - 1)
-
-        return jax.tree.map(of, params)
+        roles = jax.tree.map(
+            lambda leaf: {0: "vector", 1: "vector", 2: "matrix"}.get(leaf.ndim, "convolution"),
+            params,
+        )
+        return weight_dimension_numbers(params, roles)
 
     return optax.contrib.muon(
         rate, beta=0.9, nesterov=False, muon_weight_dimension_numbers=dimensions
