@@ -1,4 +1,4 @@
-"""experiments: the figures and tables of Neural Optimizer Search that can be reproduced, one row each.
+"""experiments: the figures and tables of Neural Optimizer Search that can be reproduced, and others, one row each.
 
 Reference: Bello, Zoph, Vasudevan, Le (2017), Neural Optimizer Search with Reinforcement Learning, ICML, and
 arXiv:1709.07417.
@@ -113,6 +113,13 @@ _ROWS = (
         analysis="transfer:judge_transfer",
         caption="rules found on search problems, on held-out ones",
         costs={"smoke": "under a minute", "laptop": "6 minutes", "paper": "days, CIFAR-10"},
+    ),
+    Experiment(
+        name="rediscovery",
+        folder="rediscovery",
+        analysis="rediscovery:find_again",
+        caption="whether searches of the space modern find Muon's direction again",
+        costs={"smoke": "under a minute", "laptop": "an hour or two", "paper": "hours"},
     ),
 )
 
