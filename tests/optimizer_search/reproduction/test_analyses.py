@@ -29,6 +29,8 @@ from metarl.optimizer_search.reproduction.decays import decay_values
 from metarl.optimizer_search.reproduction.expression_trees import expression_tree
 from metarl.optimizer_search.reproduction.linear_cosine_decay import under
 from metarl.optimizer_search.reproduction.powersign_addsign import member
+from metarl.optimizer_search.reproduction.rediscovery import Settings as Rediscovery
+from metarl.optimizer_search.reproduction.rediscovery import _claim, _verdict
 from metarl.optimizer_search.reproduction.rosenbrock import (
     Settings,
     _paths,
@@ -49,6 +51,7 @@ from metarl.optimizer_search.reproduction.searches import (
 from metarl.optimizer_search.reproduction.small_convnet import accuracies
 from metarl.optimizer_search.reproduction.transfer import split_by_role
 from metarl.reporting import Tree
+from metarl.statistics import Interval
 from metarl.update_rules import Grammar, parse
 
 INF = float("inf")
@@ -261,3 +264,18 @@ def test_a_diverged_run_has_the_accuracy_of_chance():
     measured = SimpleNamespace(records={"adam": record}, chance=0.1)
     comparison: Any = SimpleNamespace(problems={"p": SimpleNamespace(measured=measured)})
     assert accuracies(comparison, "adam").tolist() == [[0.8, 0.1]]
+
+
+def test_a_rule_is_found_again_if_it_is_the_same_or_clearly_better():
+    clear, unclear = Interval(0.2, 0.1, 0.3), Interval(0.2, -0.1, 0.3)
+    worse = Interval(-0.2, -0.3, -0.1)
+    cases = [(True, worse), (False, clear), (False, unclear), (False, worse), (False, None)]
+    verdicts = [_verdict(*case) for case in cases]
+    assert verdicts == ["the same", "better", "unclear", "worse", "nothing found"]
+    rows = [{"depth": 1, "verdict": verdict} for verdict in (*verdicts, "better")]
+    assert _claim([*rows, {"depth": 2, "verdict": "better"}], 1, Rediscovery()) == (
+        "Depth 1: 3 of 6 searches of 1,500 rules hand over ortho(m) or a rule that is better by its paired interval "
+        "(better 2, nothing found 1, the same 1, unclear 1, worse 1)."
+    )
+    with pytest.raises(InvalidInput, match="depths names no depth"):
+        Rediscovery(depths=())
