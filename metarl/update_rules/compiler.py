@@ -213,10 +213,11 @@ def scale_by_rule(
         draw = None if state.key is None else _draw_key(state.key, state.count, seed)
         t = jnp.asarray(state.count, jnp.int32)
 
-        def update_leaf(g: Any, *values: Any) -> jax.Array:
+        def update_leaf(
+            g: Any, m: Any, v: Any, y: Any, s: Any, c: Any, w: Any, key: Any
+        ) -> jax.Array:
             # A weakly typed array: eps adapts to the leaf's type, and a number divided by zero is infinite.
-            *averages_and_w, key = values
-            scope = LeafScope(g, *averages_and_w, t, total_steps, jnp.asarray(eps), key, drawn)
+            scope = LeafScope(g, m, v, y, s, c, w, t, total_steps, jnp.asarray(eps), key, drawn)
             return jnp.broadcast_to(evaluate(expression, scope), g.shape).astype(g.dtype)
 
         leaves, structure = jax.tree.flatten(updates)

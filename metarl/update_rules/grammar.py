@@ -253,7 +253,7 @@ class Grammar:
             fits = f"Tensors of the shapes {shapes} have {entries} entries together, but the vector has {size}."
             return require(entries == size, fits)
         parts = [part for operand in self.operand_expressions for part in walk(operand)]
-        names = [name for name, _ in self.unary_functions if name in UNARY]
+        names = [name for name, _ in self.unary_functions if name is not None and name in UNARY]
         names += [part.name for part in parts if isinstance(part, Unary)]
         functions = ", ".join(name for name in dict.fromkeys(names) if UNARY[name].of_tensors)
         raise InvalidInput(

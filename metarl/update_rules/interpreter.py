@@ -217,6 +217,7 @@ def _scope(
 ) -> SimpleNamespace:
     """Returns what rules look at in one step."""
     corrections = 1.0 / (1.0 - moments.decay)
+    interpolation: Any = moments.c  # None where no rule reads it
 
     class Scope(SimpleNamespace):
         # properties, so that a branch computes what it uses and nothing else
@@ -224,7 +225,7 @@ def _scope(
         v = property(lambda self: moments.v * corrections[1])
         y = property(lambda self: moments.y * corrections[2])
         s = property(lambda self: moments.s)
-        c = property(lambda self: moments.c / _weights_of_lion(interpreter, self.t))
+        c = property(lambda self: interpolation / _weights_of_lion(interpreter, self.t))
         progress = property(share_of_run)
 
     steps = {"t": jnp.asarray(t, jnp.int32), "total_steps": jnp.asarray(total_steps, jnp.int32)}

@@ -285,8 +285,8 @@ def test_the_sign_of_c_is_lion_at_every_step(rules):
     interpreter = Interpreter(grammar, shapes=tuple(SHAPES.values()))
 
     def step(moments, g):
-        moments = interpreter.moments(moments, g)
-        return moments, jnp.sign(moments.c)
+        after: Any = interpreter.moments(moments, g)
+        return after, jnp.sign(after.c)
 
     got = jax.jit(lambda g: lax.scan(step, interpreter.init(P), g)[1])(gradients)
     np.testing.assert_array_equal(got, expected)
@@ -297,7 +297,8 @@ def test_the_slow_average_is_the_mean_until_its_rate_is_reached():
     gradients = np.random.default_rng(5).standard_normal((30, P)).astype(np.float32)
     optimizer = scale_by_rule("s", slow_b=0.9)
     interpreter = Interpreter(Grammar("modern", 1), slow_b=0.9)
-    state, moments = optimizer.init(jnp.zeros(P)), interpreter.init(P)
+    state: Any = optimizer.init(jnp.zeros(P))
+    moments: Any = interpreter.init(P)
     update, by_hand = jax.jit(optimizer.update), np.zeros(P)
     for t, g in enumerate(gradients):
         share = max(1 / (t + 1), 0.1)
