@@ -28,7 +28,7 @@ from jax import lax
 from .expression import Draw, Expression, evaluate
 from .grammar import Grammar
 from .primitives import BINARY, UNARY, share_of_run
-from .spaces import SCALE
+from .spaces import IDENTITY, KEEP, SCALE
 from .tensor_functions import Shape, of_flat_leaves
 
 _TABLE_ROWS = 1 << 16
@@ -152,7 +152,7 @@ class Interpreter:
         operands = self.grammar.operand_expressions
         values: list[jax.Array] = []
         for group in range(self.grammar.depth):
-            slots = tokens[5 * group : 5 * group + 5]
+            slots = _without_idle_functions(self.grammar, tokens[5 * group : 5 * group + 5])
             arguments = []
             for side in range(2):
                 choices = [_constant_shape(operand, scope) for operand in operands]
@@ -250,6 +250,18 @@ def _weights_of_lion(interpreter: Interpreter, t: jax.Array) -> jax.Array:
     return 1.0 - interpreter.lion_b1 * interpreter.lion_b2 ** (1.0 * t)
 
 
+def _without_idle_functions(grammar: Grammar, slots: jax.Array) -> jax.Array:
+    """Returns a group that does not compute a function of the right argument which `keep` drops, [5].
+
+    Only where functions look at whole tensors, which cost as much as the rest of a step.
+    """
+    dear = "shape" in grammar.needs
+    if not (dear and KEEP in grammar.binary_names and IDENTITY in grammar.unary_functions):
+        return slots
+    keeps = slots[4] == grammar.binary_names.index(KEEP)
+    return slots.at[3].set(jnp.where(keeps, grammar.unary_functions.index(IDENTITY), slots[3]))
+
+
 def _constant_shape(operand: Expression, scope: Any) -> Callable[[], jax.Array]:
     def branch() -> jax.Array:
         value = jnp.asarray(evaluate(operand, scope), scope.g.dtype)
@@ -272,7 +284,7 @@ def _unary_branches(grammar: Grammar, scope: Any) -> list[Callable]:
 
 def _binary_branches(grammar: Grammar, scope: Any) -> list[Callable]:
     def branch(name: str) -> Callable:
-        if name == "keep":
+        if name == KEEP:
             return lambda x, y: x
         return lambda x, y: BINARY[name].evaluate(scope, x, y)
 
