@@ -153,13 +153,27 @@ def _closing_lines(document: dict[str, Any]) -> list[str]:
     own = ":" in name  # code that is imported only by who names it
     beside += f" --environment {name}" if own else ""
     loaded = f"{str(run_dir)!r}" + (f", own=[{name!r}]" if own else "")
+    compiling = document.get("compile_seconds") or 0.0
+    compiled = f" and {compiling:.0f} s of compiling" if compiling else ""
     return [
-        f"Trained on {document['env_steps']:,} environment steps in {document['seconds']:.0f} s, "
+        *_warnings(document),
+        f"Trained on {document['env_steps']:,} environment steps in "
+        f"{document['seconds'] - compiling:.0f} s{compiled}, "
         f"{document['steps_per_second']:,.0f} a second.",
         f"Evaluate it anew: metarl evaluate {first}{beside} --tasks 10000",
         f"Use it: from metarl import rl_squared; agent = rl_squared.load({loaded}).as_agent()",
         f"Go on from it: metarl train --init-from {run_dir} ...",
         f"Report: metarl report {run_dir}",
+    ]
+
+
+def _warnings(document: dict[str, Any]) -> list[str]:
+    if document.get("beats_random") is not False:
+        return []
+    earned, by_chance = document["validation_return"], document["random_validation_return"]
+    return [
+        f"On validation tasks the agent ({earned:.4g}) has not been shown to beat acting at random "
+        f"({by_chance:.4g})."
     ]
 
 

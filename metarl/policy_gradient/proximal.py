@@ -2,7 +2,7 @@
 
 With the guard it is the outer loop of the RL² paper: of all epochs within the bound on the mean KL
 the one with the largest surrogate is kept, and where none is within it the last is drawn back
-towards the old policy.
+towards the old policy. The bound is the policy's: what moves the value alone keeps all epochs.
 
 Letters: B sequences; T steps; E epochs; M minibatches.
 
@@ -149,7 +149,10 @@ def _loss(
 def _keep_within_bound(
     policy: TrainablePolicy, config: PPOConfig, old_params: Any, after_each: Any, lesson: Lesson
 ) -> tuple[Any, jax.Array]:
-    """Chooses among the parameters after each epoch [E, ...]; returns those kept, and their KL."""
+    """Chooses among the parameters after each epoch [E, ...]; returns those kept, and their KL.
+
+    Parameters that move the value alone are those after the last epoch.
+    """
     batch, mask, bound = lesson.batch, lesson.batch.mask, config.max_kl or math.inf
     old, _ = policy.apply(old_params, batch.inputs)
 
@@ -166,4 +169,7 @@ def _keep_within_bound(
     kept, _ = backtrack(
         old_params, chosen, lambda params: measure(params)[1] <= bound, 0.5, BACKTRACKS
     )
+    last = jax.tree.map(lambda x: x[-1], after_each)
+    owned = policy.value_parameters(kept)
+    kept = jax.tree.map(lambda x, learnt, own: learnt if own else x, kept, last, owned)
     return kept, measure(kept)[1]

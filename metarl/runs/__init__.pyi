@@ -4,6 +4,7 @@ from .checkpoint_file import UnusableCheckpoint as UnusableCheckpoint
 from .checkpoint_file import load_checkpoint as load_checkpoint
 from .checkpoint_file import save_checkpoint as save_checkpoint
 from .checkpoints import Checkpoints as Checkpoints
+from .compilation import compilation_seconds as compilation_seconds
 from .compilation import without_compilation_cache as without_compilation_cache
 from .cores import usable_cores as usable_cores
 from .differences import run_differences as run_differences
@@ -68,6 +69,7 @@ __all__ = [
     "UnusableCheckpoint",
     "begin_or_go_on",
     "collect_provenance",
+    "compilation_seconds",
     "differing_bits",
     "drive",
     "experiment_folder",

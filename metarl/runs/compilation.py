@@ -1,9 +1,59 @@
-"""Compiling as if for the first time, to measure how long it takes."""
+"""Compiling: as if for the first time, to measure how long it takes; and how long it has taken so far."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_COMPILE_EVENTS = (
+    "/jax/core/compile/"  # how jax begins the names of what it measures: trace, lower, compile
+)
+
+
+def compilation_seconds() -> float:
+    """Returns how long this process has been tracing, lowering and compiling (or reading compiled
+    programs from jax's cache), since the first call of this function.
+    """
+    return _compilations().seconds
+
+
+class Compilations:
+    """The union of the spans of time in which jax compiled: they lie within each other, and beside each
+    other in several threads.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        """Knows of nothing yet; `clock` gives seconds, from anywhere."""
+        self.seconds = 0.0
+        self._clock, self._lock = clock, threading.Lock()
+        self._spans: list[tuple[float, float]] = []  # begin and end, apart, the latest last
+
+    def note(self, event: str, duration: float, **about: Any) -> None:
+        """Hears from jax that what took so many seconds has just ended."""
+        if not event.startswith(_COMPILE_EVENTS):
+            return
+        with self._lock:
+            end = self._clock()
+            begin = end - duration
+            while self._spans and self._spans[-1][1] > begin:
+                inner_begin, inner_end = self._spans.pop()
+                self.seconds -= inner_end - inner_begin
+                begin = min(begin, inner_begin)
+            self.seconds += end - begin
+            self._spans.append((begin, end))
+
+
+@functools.cache
+def _compilations() -> Compilations:
+    import jax.monitoring
+
+    found = Compilations()
+    jax.monitoring.register_event_duration_secs_listener(found.note)
+    return found
 
 
 @contextlib.contextmanager

@@ -85,6 +85,7 @@ class Snapshot(NamedTuple, Generic[State]):
     state: State
     generation: int  # how many are complete
     seconds: float  # spent on them, over all sessions
+    compiling: float = 0.0  # of these seconds
 
 
 def drive(
@@ -99,6 +100,7 @@ def drive(
     interruption: Interruption | None = None,
     owner: RunDirectory | None = None,
     clock: Callable[[], float] = time.monotonic,
+    compiling: Callable[[], float] | None = None,
 ) -> tuple[State, Outcome]:
     """Drives a job to its end, from its beginning or from where the run stands.
 
@@ -112,8 +114,8 @@ def drive(
       job: what to do.
       run: where it is recorded; locked meanwhile.
       progress: where it is shown; it is begun and ended here.
-      minutes: time limit over all sessions; the run then ends, finished, with the first generation
-        that is complete.
+      minutes: time limit over all sessions, without compiling where that is measured; the run then
+        ends, finished, with the first generation that is complete.
       checkpoint_seconds: the shortest time between two checkpoints, but for those of a new best
         score; the environment variable METARL_CHECKPOINT_SECONDS takes its place.
       unit: what the position counts, in the plural, for the display.
@@ -121,6 +123,8 @@ def drive(
       interruption: one that the caller holds around more than this; None handles signals here.
       owner: the run that this one is a part of, and that is therefore what the user resumes.
       clock: seconds, from anywhere.
+      compiling: seconds of compiling so far, from anywhere (`compilation_seconds`); `outcome.json` then
+        has "compile_seconds" too, a part of its "seconds".
 
     Returns:
       The last state, and whether the job is "finished" or was "interrupted" and can be resumed. A signal that comes
@@ -154,13 +158,18 @@ def drive(
         heed = getattr(job, "heed", None)
         if heed is not None:
             heed(stop)
-        session = _Session(job, run, progress, limit, pause, unit, describe, stop, end, clock)
+        session = _Session(
+            job, run, progress, limit, pause, unit, describe, stop, end, clock, compiling
+        )
         snapshot, reason = session.advance(snapshot)
         _save(job, run, snapshot)
         run.checkpoints.wait()
         recorded: Outcome = "interrupted" if reason == "signal" else "finished"
         if end is None or recorded == "finished":
-            run.write_outcome(_described(job, snapshot, recorded, reason))
+            described = _described(job, snapshot, recorded, reason)
+            if compiling is not None:
+                described["compile_seconds"] = round(snapshot.compiling, 3)
+            run.write_outcome(described)
         outcome = _wanted(stop)
     if outcome == "interrupted":
         progress.message(
@@ -194,10 +203,12 @@ class _Session(NamedTuple):
     stop: Interruption
     end: _End | None
     clock: Callable[[], float]
+    compiling: Callable[[], float] | None
 
     def advance(self, snapshot: Snapshot) -> tuple[Snapshot, Reason]:
         """Returns the first snapshot, not saved yet, with a reason to stop; and the reason."""
         started, saved = self.clock() - snapshot.seconds, self.clock()
+        compiling_before = self._compiled() - snapshot.compiling
         moved, text = True, ""
         while True:
             self._show(snapshot, text)
@@ -209,7 +220,8 @@ class _Session(NamedTuple):
                 state, metrics = self.job.update(snapshot.state)
             except GivenUp:
                 return snapshot, "signal"
-            snapshot = Snapshot(state, snapshot.generation + 1, self.clock() - started)
+            seconds, compiling = self.clock() - started, self._compiled() - compiling_before
+            snapshot = Snapshot(state, snapshot.generation + 1, seconds, compiling)
             moved, text = self.job.position(state)[0] > before, self.describe(metrics)
             self._log(snapshot, metrics)
             due = self.clock() - saved >= self.checkpoint_seconds
@@ -225,14 +237,19 @@ class _Session(NamedTuple):
         # A repetition stops at a position. It is this generation's alone if the position has just
         # moved; a job that is stuck is not waited for.
         limit = self.limit if self.end is None else float("inf")
-        if snapshot.seconds >= limit and (moved or snapshot.seconds >= _OVERTIME * limit):
+        spent = snapshot.seconds - snapshot.compiling
+        if spent >= limit and (moved or spent >= _OVERTIME * limit):
             return "time limit"
         return "signal" if self.stop.requested else None
+
+    def _compiled(self) -> float:
+        return 0.0 if self.compiling is None else self.compiling()
 
     def _show(self, snapshot: Snapshot, text: str) -> None:
         position, total = self.job.position(snapshot.state)
         self.run.heartbeat.note(position, total, self.unit)
-        left = None if self.limit == float("inf") else max(0.0, self.limit - snapshot.seconds)
+        spent = snapshot.seconds - snapshot.compiling
+        left = None if self.limit == float("inf") else max(0.0, self.limit - spent)
         self.progress.report(position, total, text, seconds_left=left)
 
     def _log(self, snapshot: Snapshot, metrics: Metrics) -> None:
@@ -277,7 +294,8 @@ def _restore(job: Job[State], run: RunDirectory, progress: Progress) -> Snapshot
         return Snapshot(job.init(), 0, 0.0)
     arrays, meta = saved
     # before anything on disk is touched, for a job may refuse what an older version saved
-    snapshot = Snapshot(job.load(arrays, meta["job"]), meta["generation"], meta["seconds"])
+    clock = meta["seconds"], meta.get("compile_seconds", 0.0)
+    snapshot = Snapshot(job.load(arrays, meta["job"]), meta["generation"], *clock)
     run.metrics.truncate(after=meta["generation"])
     run.checkpoints.set_aside_after(meta["generation"])
     return snapshot
@@ -295,7 +313,8 @@ def _save(job: Job[State], run: RunDirectory, snapshot: Snapshot[State]) -> None
     """Saves a checkpoint, after the rows of the log that lead up to it."""
     run.metrics.sync()
     arrays, meta = job.save(snapshot.state)
-    meta = {"generation": snapshot.generation, "seconds": snapshot.seconds, "job": meta}
+    clock = {"seconds": snapshot.seconds, "compile_seconds": snapshot.compiling}
+    meta = {"generation": snapshot.generation, **clock, "job": meta}
     run.checkpoints.save(snapshot.generation, arrays, meta, _score(job, snapshot.state))
 
 

@@ -108,7 +108,9 @@ def test_the_guard_keeps_the_last_epoch_within_the_bound_while_the_surrogate_gro
         mean_divergence(linear_policy, batch, start, after(epochs)) for epochs in (kept, kept + 1)
     ]
     guarded = after(4, max_kl=float(sum(divergences) / 2))  # between this epoch and the next
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), guarded, after(kept))
+    np.testing.assert_allclose(guarded["policy"], after(kept)["policy"], atol=1e-5)
+    # What moves the value alone is under no bound, and keeps what all epochs have taught it.
+    np.testing.assert_allclose(guarded["value"], after(4)["value"], atol=1e-5)
 
 
 def test_another_key_shuffles_otherwise(linear_policy, make_batch, algorithms, start):

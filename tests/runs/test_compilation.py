@@ -1,11 +1,12 @@
-"""Compiling without the cache of compiled programs."""
+"""Compiling without the cache of compiled programs, and how long compiling has taken."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
-from metarl.runs import without_compilation_cache
+from metarl.runs import compilation_seconds, without_compilation_cache
+from metarl.runs.compilation import Compilations
 
 
 def hits(monkeypatch) -> list[str]:
@@ -33,3 +34,34 @@ def test_inside_the_block_the_cache_is_not_asked_and_outside_it_is(monkeypatch):
         assert len(asked) == before
     jax.jit(lambda x: x + 3.0)(jnp.zeros(3))
     assert len(asked) > before
+
+
+def test_spans_of_compiling_count_once_where_they_lie_within_each_other():
+    now = [0.0]
+    compilations = Compilations(clock=lambda: now[0])
+
+    def ends(time, duration, event="/jax/core/compile/jaxpr_trace_duration"):
+        now[0] = time
+        compilations.note(event, duration, fun_name="f")
+
+    ends(12.0, 1.0)
+    ends(13.0, 0.5)
+    ends(14.0, 4.0)  # from 10, around both
+    assert compilations.seconds == 4.0
+    ends(15.0, 1.0)  # right after
+    ends(20.0, 2.0)
+    assert compilations.seconds == 7.0
+    ends(21.0, 2.0)  # from 19, in another thread
+    assert compilations.seconds == 8.0
+    ends(30.0, 9.0, event="/jax/checkpoint/write")
+    assert compilations.seconds == 8.0
+
+
+def test_jax_tells_how_long_it_compiles():
+    before = compilation_seconds()
+    compiled = jax.jit(lambda x: jnp.sin(x) + 4.0)
+    compiled(jnp.zeros(3))
+    after = compilation_seconds()
+    assert after > before
+    compiled(jnp.ones(3)).block_until_ready()
+    assert compilation_seconds() - after < 0.5 * (after - before)

@@ -250,6 +250,33 @@ def test_a_time_limit_counts_all_sessions(ToyJob, new_run):
     assert (outcome, state.generation) == ("finished", 3)
 
 
+def test_compiling_does_not_count_in_a_time_limit_over_all_sessions(ToyJob, new_run):
+    """A generation takes 10 s; the first of each session 25 s more, in which it is compiled."""
+    run, clock, compiled = new_run(), Clock(), [500.0]
+    for session, generations in enumerate((2, 3)):
+        interruption, updates = Interruption(), []
+
+        def update(session=session, interruption=interruption, updates=updates):
+            updates.append(clock.tick())
+            if len(updates) == 1:
+                clock.now += 25.0
+                compiled[0] += 25.0
+            if session == 0 and len(updates) == 2:
+                interruption.request()
+
+        state, _ = drive(
+            ToyJob(budget=None, on_update=update),
+            run,
+            SilentProgress(),
+            minutes=0.5,
+            clock=clock,
+            interruption=interruption,
+            compiling=lambda: compiled[0],
+        )
+        assert state.generation == generations
+    assert (run.outcome["seconds"], run.outcome["compile_seconds"]) == (80.0, 50.0)
+
+
 @pytest.mark.parametrize("minutes", [0, -1.5, float("nan")])
 def test_a_time_limit_is_positive(minutes, ToyJob, new_run):
     with pytest.raises(InvalidInput, match=r"time limit is .* minutes; it has to be above 0"):

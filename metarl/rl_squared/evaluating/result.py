@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ def conclude(
 
     Returns:
       "run_dir"; "agent", the path of its file; "warm_start", whom it imitated, or None;
-      "env_steps", "seconds", "steps_per_second" of the training; "validation_return"; and
+      "env_steps", "seconds", "compile_seconds" (a part of them) and "steps_per_second" (without
+      compiling) of the training; "validation_return"; "random_validation_return" and "beats_random",
+      whether it earned more than acting at random on validation tasks, beyond chance; and
       "evaluation", as `metarl evaluate --json` has it.
 
     Raises:
@@ -60,11 +62,19 @@ def conclude(
         "warm_start": agent.config.warm_start,
         "env_steps": outcome["position"],
         "seconds": outcome["seconds"],
-        "steps_per_second": outcome["position"] / max(outcome["seconds"], 1e-9),
+        "compile_seconds": outcome.get("compile_seconds"),
+        "steps_per_second": outcome["position"] / _learning_seconds(outcome),
         "validation_return": agent.scores.get("validation_return"),
+        "random_validation_return": agent.scores.get("random_validation_return"),
+        "beats_random": agent.scores.get("beats_random"),
         "evaluation": evaluate(
             [str(run_dir), *beside], world=world, tasks=tasks, say=say
         ).to_json(),
     }
     write_json(path, result)
     return result
+
+
+def _learning_seconds(outcome: Mapping[str, Any]) -> float:
+    """Returns what a training took without compiling, where that was measured."""
+    return max(outcome["seconds"] - (outcome.get("compile_seconds") or 0.0), 1e-9)

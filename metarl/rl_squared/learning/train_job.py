@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metarl import classical_agents
+from metarl.environments import Agent, Trial
 from metarl.errors import require
 from metarl.policy_gradient import Algorithm
 from metarl.runs import GivenUp, Interruption
@@ -41,7 +42,14 @@ from .reinforcement import chunk_of, compiled_update, host_chunk
 from .seeds import each_seed, keys_of_updates, over_seeds
 from .sizes import sizes_of, validation_tasks_of
 from .train_state import Params, TrainProgress, TrainState, loaded, loaded_progress, saved
-from .validation import fresh_best_score, is_due, validation_return, with_best
+from .validation import (
+    BesideRandom,
+    beside_random,
+    fresh_best_score,
+    is_due,
+    validation_returns,
+    with_best,
+)
 
 CHUNK_STEPS = 200_000  # environment steps of a compiled chunk, about
 _IMITATE, _REINFORCE, _VALIDATE, _START = range(4)  # streams of random numbers
@@ -130,9 +138,11 @@ class TrainJob:
 
     def validate(self, params: Params) -> float:
         """Returns the mean trial return on the validation tasks, by sampled actions."""
-        agent = acting_agent(self.trial.environment, self._network, params)
-        key = jax.random.fold_in(self._key, _VALIDATE)
-        return validation_return(agent, self.trial, key, self.validation_tasks, self._look_up)
+        return float(np.mean(validation_returns(*self._validation(params))))
+
+    def beside_random(self, params: Params) -> BesideRandom:
+        """Compares with acting at random on the validation tasks."""
+        return beside_random(*self._validation(params))
 
     def heed(self, interruption: Interruption) -> None:
         """Lets steps of worlds on the host, which take long, be the last when a stop is requested."""
@@ -230,6 +240,14 @@ class TrainJob:
         learnt = each_seed(jax.device_get(state.learner.params), self.config.seeds)
         candidates = [params[POLICY] for params in learnt]
         return with_best(state, candidates, [self.validate(params) for params in candidates])
+
+    def _validation(
+        self, params: Params
+    ) -> tuple[Agent, Trial, jax.Array, int, Callable[[], None]]:
+        """Returns who is tried, in which trials, with which luck, in how many tasks, and who looks up."""
+        agent = acting_agent(self.trial.environment, self._network, params)
+        key = jax.random.fold_in(self._key, _VALIDATE)
+        return agent, self.trial, key, self.validation_tasks, self._look_up
 
     @cached_property
     def _algorithm(self) -> Algorithm:

@@ -18,6 +18,7 @@ from metarl.runs import (
     Progress,
     RunDirectory,
     collect_provenance,
+    compilation_seconds,
     differing_bits,
     follow,
     lead,
@@ -224,13 +225,33 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -
         minutes=job.config.minutes,
         unit="environment steps",
         describe=describe,
+        compiling=compilation_seconds,
     )
     stopped_at_once = outcome == "interrupted" and job.on_host
     agent = _agent(run, job, state if stopped_at_once else job.with_last_tried(state))
-    save(agent, run.path / AGENT_FILE)
     if outcome == "interrupted":
+        save(agent, run.path / AGENT_FILE)
         raise KeyboardInterrupt
+    agent = _beside_random(agent, job, progress)
+    save(agent, run.path / AGENT_FILE)
     return agent
+
+
+def _beside_random(agent: TrainedAgent, job: TrainJob, progress: Progress) -> TrainedAgent:
+    """Returns the agent whose scores tell whether it beats chance; says so if it does not."""
+    found = job.beside_random(agent.params)
+    if not found.beats_random:
+        earned = agent.scores["validation_return"]
+        progress.message(
+            f"The agent earns {earned:.4g} a trial on {job.validation_tasks:,} validation "
+            f"tasks, acting at random {found.random_return:.4g}: it has not been shown to be better. "
+            "It needs a longer training (--env-steps, --minutes) or other settings."
+        )
+    scores = {
+        "random_validation_return": found.random_return,
+        "beats_random": found.beats_random,
+    }
+    return dataclasses.replace(agent, scores={**agent.scores, **scores})
 
 
 def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:

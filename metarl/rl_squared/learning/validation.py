@@ -1,15 +1,23 @@
-"""Validation: every so many environment steps the agent is tried on validation tasks; the best is kept."""
+"""Validation: every so many environment steps the agent is tried on validation tasks; the best is kept.
+
+Whoever is tried meets the same tasks with the same luck, so also the agent that acts at random, which
+shows whether anything has been learnt.
+
+Letters: N tasks.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from metarl import classical_agents
 from metarl.environments import Agent, Trial, play, play_on_host
+from metarl.statistics import mean_interval
 
 from .sizes import Sizes
 from .train_state import Params, TrainProgress, TrainState
@@ -25,14 +33,14 @@ def is_due(progress: TrainProgress, every: int, sizes: Sizes) -> bool:
     return updates is not None and progress.reinforcement >= updates
 
 
-def validation_return(
+def validation_returns(
     agent: Agent,
     trial: Trial,
     key: jax.Array,
     tasks: int,
     each_step: Callable[[], None] | None = None,
-) -> float:
-    """Returns the mean trial return on so many validation tasks, by sampled actions.
+) -> np.ndarray:
+    """Returns the trial returns on so many validation tasks [N], by sampled actions.
 
     Args:
       agent: who acts.
@@ -46,9 +54,30 @@ def validation_return(
     if environment.on_host:
         seed = int(jax.random.bits(key))
         played = play_on_host(agent, trial, seed, tasks, "validation", each_step=each_step)
-        return float(np.mean(played.totals))
+        return np.asarray(played.totals)
     drawn = environment.sample_tasks(task_key, tasks, "validation")
-    return float(np.mean(play(agent, trial, key, drawn).totals))
+    return np.asarray(play(agent, trial, key, drawn).totals)
+
+
+class BesideRandom(NamedTuple):
+    """An agent beside one that acts at random, on the same validation tasks."""
+
+    random_return: float
+    beats_random: bool  # the 95 % interval of the differences by task lies above 0
+
+
+def beside_random(
+    agent: Agent,
+    trial: Trial,
+    key: jax.Array,
+    tasks: int,
+    each_step: Callable[[], None] | None = None,
+) -> BesideRandom:
+    """Compares an agent with the random one on so many validation tasks; see `validation_returns`."""
+    blind = classical_agents.make("random", trial)
+    by_chance = validation_returns(blind, trial, jax.random.clone(key), tasks, each_step)
+    gain = validation_returns(agent, trial, key, tasks, each_step) - by_chance
+    return BesideRandom(float(np.mean(by_chance)), bool(mean_interval(gain).low > 0))
 
 
 def with_best(

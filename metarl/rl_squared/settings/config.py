@@ -85,7 +85,8 @@ class TrainConfig:
     """The budget in environment steps; five million if there is no time limit either."""
 
     minutes: Positive | None = None
-    """The budget as a time limit; the run stores the number of steps that repeats it."""
+    """The budget as a time limit on learning, compiling not counted; the run stores the number of steps
+    that repeats it."""
 
     seed: Seed = 0
     """Of everything random."""

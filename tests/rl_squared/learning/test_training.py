@@ -138,6 +138,28 @@ def test_what_the_clock_ends_before_its_first_trial_is_tried_and_handed_over(tmp
     assert any(np.any(a != b) for a, b in zip(leaves(agent.params), untrained, strict=True))
 
 
+@pytest.mark.parametrize("better", [True, False])
+def test_an_agent_that_has_not_learnt_says_so(tmp_path, monkeypatch, better):
+    """Its returns are given: those of the random agent, and a little or nothing more."""
+    given = iter(
+        [np.arange(20.0), np.arange(20.0)]  # in training, then the random agent
+        + [np.arange(20.0) + (np.linspace(0.1, 0.3, 20) if better else np.resize([-1, 1], 20))]
+    )
+    monkeypatch.setattr(
+        "metarl.rl_squared.learning.validation.validation_returns", lambda *what: next(given)
+    )
+    monkeypatch.setattr(
+        "metarl.rl_squared.learning.train_job.validation_returns", lambda *what: next(given)
+    )
+    said: list[str] = []
+    progress = SilentProgress()
+    monkeypatch.setattr(progress, "message", said.append)
+    agent = train(dataclasses.replace(TINY, env_steps=400), tmp_path / "run", progress=progress)
+    assert agent.scores["beats_random"] is better
+    assert agent.scores["random_validation_return"] == 9.5
+    assert said == [] if better else "at random 9.5: it has not been shown to be better" in said[0]
+
+
 @pytest.mark.parametrize("later", [1.0, 3.0])
 def test_what_training_starts_from_is_tried_first_and_kept_unless_beaten(
     tmp_path, monkeypatch, later
