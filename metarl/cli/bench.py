@@ -11,7 +11,7 @@ import tyro
 
 from metarl.errors import require
 from metarl.reading import Count
-from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig
+from metarl.rl_squared import TrainConfig, WorldConfig, preset
 
 from .machine import Machine
 from .output_file import check_output_folder
@@ -28,6 +28,7 @@ _OF_SEARCH = {
 }
 _OF_TRAINING = {
     "training_steps_per_second": "environment steps a second of training, all in all",
+    "whole_minibatches_steps_per_second": "the same, each minibatch's gradient computed at once",
     "floor_steps_per_second": "of the network passes of training alone",
     "ratio_to_floor": "training over that floor",
     "rollout_steps_per_second": "environment steps a second of acting and recording",
@@ -62,10 +63,13 @@ class Arguments:
     repeats: Count = 5
     """Rounds; each measures all ways in turn, and medians are printed."""
     world: Annotated[WorldConfig, tyro.conf.arg(name="")] = field(default_factory=WorldConfig)
-    hidden: Count = 64
-    """Training: units of the GRU."""
+    preset: str = "laptop"
+    """Training: settings of `metarl train --preset`: laptop, bandit, paper or smoke."""
+    hidden: Count | None = None
+    """Training: units of the network; those of the preset if not given."""
     batch_steps: Count | None = None
-    """Training: environment steps of an update, of scaling on one device; 25,600, of scaling 6,400, if not given."""
+    """Training: environment steps of an update, of scaling on one device; those of the preset, of scaling 6,400, if not
+    given."""
     worlds: Count = 256
     """Mazes: how many are walked together; their --size is 5 if not given."""
     devices: str | None = None
@@ -104,14 +108,16 @@ def run(arguments: Arguments) -> dict[str, Any]:
         )
     from metarl.rl_squared import measure_training
 
-    return measure_training(_training(arguments, 25_600), arguments.repeats, say)
+    return measure_training(_training(arguments), arguments.repeats, say)
 
 
-def _training(arguments: Arguments, batch_steps: int) -> TrainConfig:
-    return TrainConfig(
-        world=arguments.world,
-        network=NetworkConfig(hidden=arguments.hidden),
-        batch_steps=arguments.batch_steps or batch_steps,
+def _training(arguments: Arguments, batch_steps: int | None = None) -> TrainConfig:
+    config = preset(arguments.preset, arguments.world)  # type: ignore[arg-type]
+    hidden = arguments.hidden or config.network.hidden
+    return dataclasses.replace(
+        config,
+        network=dataclasses.replace(config.network, hidden=hidden),
+        batch_steps=arguments.batch_steps or batch_steps or config.batch_steps,
     )
 
 
@@ -158,7 +164,7 @@ def show(document: dict[str, Any]) -> None:
     rows = [
         {"figure": name, "value": number_text(document[name]), "meaning": meaning}
         for name, meaning in lines.items()
-        if document[name] is not None
+        if document.get(name) is not None
     ]
     columns = [Column("figure"), Column("value"), Column("meaning")]
     seconds = ", ".join(

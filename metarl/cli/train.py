@@ -42,7 +42,8 @@ class Arguments:
 
     train: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
     preset: str | None = None
-    """Defaults for all settings: laptop (if not given), paper (Duan et al. 2016) or smoke (seconds)."""
+    """Defaults for all settings: laptop (if not given), bandit (small updates, a control variate), paper (Duan et al.
+    2016) or smoke (seconds)."""
     config: str | None = None
     """Take all settings from an earlier run's config.json; other flags change them."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None

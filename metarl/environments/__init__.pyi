@@ -19,6 +19,7 @@ from .contract.encoding import levels as levels
 from .contract.encoding import uniform_drawer as uniform_drawer
 from .contract.environment import SPLITS as SPLITS
 from .contract.environment import Environment as Environment
+from .contract.environment import Oracle as Oracle
 from .contract.environment import Split as Split
 from .contract.environment import Step as Step
 from .contract.environment import Task as Task
@@ -85,6 +86,7 @@ __all__ = [
     "MDPState",
     "Maze",
     "MazeState",
+    "Oracle",
     "Pendulum",
     "Plan",
     "Played",

@@ -76,8 +76,8 @@ def check(batch: Batch, minibatches: int = 1) -> None:
     require(
         sequences % minibatches == 0,
         f"{sequences} sequences cannot be cut into {minibatches} equal minibatches; "
-        "choose a number of minibatches, times that of shuffle groups, that divides the number of "
-        "sequences.",
+        "choose a number of minibatches, times those of shuffle groups and of accumulation, that "
+        "divides the number of sequences.",
     )
 
 
@@ -100,5 +100,17 @@ def shuffled_minibatches(key: jax.Array, data: Any, count: int, groups: int = 1)
         )
         parts = shuffled.reshape(groups, count, size // count, *x.shape[1:])
         return jnp.swapaxes(parts, 0, 1).reshape(count, sequences // count, *x.shape[1:])
+
+    return jax.tree.map(cut, data)
+
+
+def in_parts(data: Any, count: int) -> Any:
+    """Cuts a PyTree of sequences [B, ...] into parts [count, B / count, ...].
+
+    A part holds every so many-th sequence: as many of each device's, where these lie side by side.
+    """
+
+    def cut(x: jax.Array) -> jax.Array:
+        return jnp.swapaxes(x.reshape(x.shape[0] // count, count, *x.shape[1:]), 0, 1)
 
     return jax.tree.map(cut, data)

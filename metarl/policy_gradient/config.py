@@ -62,6 +62,10 @@ class PPOConfig:
     """Gradient steps in one epoch; each sees whole sequences, and their number must divide that of
     the sequences."""
 
+    accumulation: Count = 1
+    """Parts of a minibatch whose gradients are computed one after the other and summed: the same step but
+    for rounding, in less memory, which on a CPU may fit the caches."""
+
     shuffle_groups: Count = 1
     """Shuffle sequences within so many groups, each a share of the batch; as many as devices, or a
     multiple, and none travels between devices. Results depend on it, and not on the devices."""
@@ -90,6 +94,9 @@ class PPOConfig:
 
     entropy_weight: NotNegative = 0.01
     """Weight of the mean entropy, which is rewarded."""
+
+    entropy_decay: bool = False
+    """Let that weight fall to 0 as the learning rate does, where it does (decay_updates)."""
 
     value_weight: NotNegative = 0.5
     """Weight of the value's squared error."""

@@ -20,7 +20,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from .batch import Algorithm, Batch, TrainablePolicy, check, shuffled_minibatches
+from .batch import (
+    Algorithm,
+    Batch,
+    TrainablePolicy,
+    check,
+    in_parts,
+    shuffled_minibatches,
+)
 from .config import PPOConfig
 from .credit import assign_credit
 from .losses import clipped_surrogate, kl_from_samples, masked_mean, mean_kl
@@ -68,7 +75,7 @@ def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
         return PPOState(params, optimizer.init(params), no_moments())
 
     def update(key: jax.Array, state: PPOState, batch: Batch) -> tuple[PPOState, Metrics]:
-        check(batch, config.minibatches * config.shuffle_groups)
+        check(batch, config.minibatches * config.accumulation * config.shuffle_groups)
         batch = without_padding(batch)
         credit = assign_credit(batch, state.returns, config)
         lesson = Lesson(batch, credit.advantages, credit.value_targets)
@@ -106,8 +113,12 @@ def _optimizer(policy: TrainablePolicy, config: PPOConfig) -> optax.GradientTran
 def _learning_rate(config: PPOConfig) -> float | optax.Schedule:
     if config.decay_updates is None:
         return config.learning_rate
-    steps = config.decay_updates * config.epochs * config.minibatches
-    return optax.cosine_decay_schedule(config.learning_rate, steps)
+    return optax.cosine_decay_schedule(config.learning_rate, _decay_steps(config))
+
+
+def _decay_steps(config: PPOConfig) -> int:
+    assert config.decay_updates is not None
+    return config.decay_updates * config.epochs * config.minibatches
 
 
 def _descend(
@@ -119,14 +130,60 @@ def _descend(
 ) -> tuple[Learner, Metrics]:
     """Takes one gradient step on one minibatch."""
     params, optimizer_state = learner
-    gradient, metrics = jax.grad(_loss, argnums=2, has_aux=True)(policy, config, params, lesson)
+    entropy_weight = _entropy_weight(config, optimizer_state)
+    gradient, metrics = _gradient(policy, config, params, lesson, entropy_weight)
     change, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     metrics["gradient_norm"] = global_norm(gradient)
     return (optax.apply_updates(params, change), optimizer_state), metrics
 
 
+def _entropy_weight(config: PPOConfig, optimizer_state: optax.OptState) -> jax.Array | float:
+    """Returns the weight of the entropy at the step to come; the optimizer counts the steps."""
+    if not config.entropy_decay or config.decay_updates is None:
+        return config.entropy_weight
+    _, steps = optax.tree_utils.tree_get_all_with_path(optimizer_state, "count")[0]
+    return jnp.asarray(
+        optax.cosine_decay_schedule(config.entropy_weight, _decay_steps(config))(steps)
+    )
+
+
+def _gradient(
+    policy: TrainablePolicy,
+    config: PPOConfig,
+    params: Any,
+    lesson: Lesson,
+    entropy_weight: jax.Array | float,
+) -> tuple[Any, Metrics]:
+    """Returns the gradient of a minibatch's loss and its metrics, computed part by part and summed.
+
+    All of them are means over steps, so each part weighs as it has steps that are no padding.
+    """
+
+    def differentiate(part: Lesson) -> tuple[Any, Metrics]:
+        take = jax.grad(_loss, argnums=2, has_aux=True)
+        return take(policy, config, params, part, entropy_weight)
+
+    if config.accumulation == 1:
+        return differentiate(lesson)
+    steps = jnp.maximum(jnp.sum(lesson.batch.mask), 1)
+
+    def add(total: Any, part: Lesson) -> tuple[Any, None]:
+        share = jnp.sum(part.batch.mask) / steps
+        found = differentiate(part)
+        return jax.tree.map(lambda x, y: x + share * y, total, found), None
+
+    parts = in_parts(lesson, config.accumulation)
+    shapes = jax.eval_shape(differentiate, lesson)
+    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    return jax.lax.scan(add, nothing, parts)[0]
+
+
 def _loss(
-    policy: TrainablePolicy, config: PPOConfig, params: Any, lesson: Lesson
+    policy: TrainablePolicy,
+    config: PPOConfig,
+    params: Any,
+    lesson: Lesson,
+    entropy_weight: jax.Array | float,
 ) -> tuple[jax.Array, Metrics]:
     """Returns the loss of a minibatch and its metrics."""
     batch, mask = lesson.batch, lesson.batch.mask
@@ -137,7 +194,7 @@ def _loss(
     )
     entropy = masked_mean(policy.distribution.entropy(parameters), mask)
     value_loss = 0.5 * masked_mean((values - lesson.value_targets) ** 2, mask)
-    loss = policy_loss - config.entropy_weight * entropy + config.value_weight * value_loss
+    loss = policy_loss - entropy_weight * entropy + config.value_weight * value_loss
     return loss, {
         "policy_loss": policy_loss,
         "value_loss": value_loss,

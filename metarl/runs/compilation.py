@@ -32,13 +32,13 @@ class Compilations:
         self._clock, self._lock = clock, threading.Lock()
         self._spans: list[tuple[float, float]] = []  # begin and end, apart, the latest last
 
-    def note(self, event: str, duration: float, **about: Any) -> None:
+    def note(self, event: str, duration_secs: float, **kwargs: Any) -> None:
         """Hears from jax that what took so many seconds has just ended."""
         if not event.startswith(_COMPILE_EVENTS):
             return
         with self._lock:
             end = self._clock()
-            begin = end - duration
+            begin = end - duration_secs
             while self._spans and self._spans[-1][1] > begin:
                 inner_begin, inner_end = self._spans.pop()
                 self.seconds -= inner_end - inner_begin

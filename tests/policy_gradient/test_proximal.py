@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metarl.policy_gradient import PPOConfig, ppo
+from metarl.errors import InvalidInput
+from metarl.policy_gradient import PPOConfig, ppo, proximal
 
 
 @pytest.fixture
@@ -136,3 +137,56 @@ def test_the_value_learns_in_units_of_its_targets(linear_policy, make_batch, sta
     np.testing.assert_allclose(
         metrics["value_loss"], np.mean(0.5 * (batch.values - targets) ** 2), rtol=1e-4
     )
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_gradient_accumulated_in_parts_is_that_of_the_whole_minibatch(
+    padded, linear_policy, make_batch, start
+):
+    batch = make_batch(0, start)
+    if padded:  # sequences of different lengths, so that parts weigh differently
+        lengths = jnp.array([5, 1, 2, 5, 3, 1, 4, 5])
+        batch = batch._replace(mask=jnp.arange(5)[None] < lengths[:, None])
+    found = []
+    for accumulation in (1, 4):
+        config = PPOConfig(
+            epochs=2, minibatches=1, accumulation=accumulation, max_gradient_norm=None
+        )
+        algorithm = ppo(linear_policy, config)
+        found.append(jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch))
+    (whole, whole_metrics), (parts, part_metrics) = found
+    for a, b in ((whole.optimizer, parts.optimizer), (whole_metrics, part_metrics)):
+        jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=2e-4, atol=1e-6), a, b)
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, atol=1e-5), whole.params, parts.params
+    )
+
+
+def test_parts_that_do_not_fit_are_refused(linear_policy, make_batch, start):
+    algorithm, batch = ppo(linear_policy, PPOConfig(accumulation=3)), make_batch(0, start)
+    with pytest.raises(InvalidInput, match="8 sequences cannot be cut into 12 equal minibatches"):
+        algorithm.update(jax.random.key(0), algorithm.init(start), batch)
+
+
+def test_the_weight_of_the_entropy_falls_with_the_learning_rate(
+    linear_policy, make_batch, start, monkeypatch
+):
+    """Two updates of two steps: the weights of the four steps are those of a cosine."""
+    batch, seen = make_batch(0, start), []
+
+    def watched(policy, config, params, lesson, entropy_weight):
+        jax.debug.callback(lambda weight: seen.append(float(weight)), entropy_weight)
+        return loss(policy, config, params, lesson, entropy_weight)
+
+    loss = proximal._loss
+    monkeypatch.setattr(proximal, "_loss", watched)
+    config = PPOConfig(
+        epochs=2, minibatches=1, entropy_weight=0.4, entropy_decay=True, decay_updates=2
+    )
+    algorithm = ppo(linear_policy, config)
+    state, update = algorithm.init(start), jax.jit(algorithm.update)
+    for seed in range(2):
+        state, _ = update(jax.random.key(seed), state, batch)
+        jax.effects_barrier()
+    expected = [0.2 * (1 + np.cos(np.pi * step / 4)) for step in range(4)]
+    np.testing.assert_allclose(sorted(seen, reverse=True), expected, rtol=1e-5)

@@ -30,7 +30,7 @@ from gymnasium import spaces
 from metarl.errors import require
 
 from ..contract.distributions import BanditDistribution
-from ..contract.environment import Environment, Split, Step
+from ..contract.environment import Environment, Oracle, Split, Step
 from ..contract.setting_checks import one_of, real_number, refuse_huge, whole_number
 from .picture import draw_arms
 
@@ -202,6 +202,8 @@ def _stationary(
         step=step,
         fixed_length=True,
         optimal_return=lambda task: best_arm(task.means)[1],
+        mean_reward=lambda state, action, task: task.means[action],
+        oracle=Oracle(solve=lambda task: best_arm(task.means)[1], value=lambda best, state: best),
         metadata={"rewards": rewards},
         views={"arms": draw_arms},
         **about,
@@ -248,6 +250,7 @@ def _restless(settings: dict[str, Any]) -> Environment:
         reset=reset,
         step=step,
         fixed_length=True,
+        mean_reward=lambda state, action, task: state.means[action],
         task_features=lambda task: 2 * task.means - 1,
         distribution=BanditDistribution("bernoulli", prior, stationary=drift == 0),
         description=f"Bernoulli arms, means drift by {drift:g} a pull, {pulls} pulls an episode",

@@ -42,6 +42,16 @@ class Step(NamedTuple):
     info: dict[str, Any]
 
 
+class Oracle(NamedTuple):
+    """What is still to be had by who knows the task and plays it best: dynamic programming in two parts."""
+
+    solve: Callable[[Task], Any]
+    """task -> what `value` reads, computed once a task"""
+
+    value: Callable[[Any, State], jax.Array]
+    """what `solve` gave, state -> [] float32 expected return of the rest of the episode"""
+
+
 @dataclass(frozen=True, eq=False)
 class Environment:
     """A family of tasks and its dynamics; every function is for one world, to be vmapped.
@@ -83,6 +93,13 @@ class Environment:
 
     optimal_return: Callable[[Task], jax.Array] | None = None
     """task -> expected return of an episode of who knows the task and plays it best"""
+
+    mean_reward: Callable[[State, jax.Array, Task], jax.Array] | None = None
+    """state, action, task -> [] float32 expected reward of the action there; for training with less
+    noise (`--variance-reduction`), as is the next"""
+
+    oracle: Oracle | None = None
+    """The best expected return from any state on."""
 
     task_features: Callable[[Task], jax.Array] | None = None
     """task -> [F] numbers of size one, for a value network that may see the task in training"""

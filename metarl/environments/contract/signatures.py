@@ -54,6 +54,13 @@ def check_signatures(environment: Environment) -> Environment:
     if environment.optimal_return is not None:
         value = _shapes(f"{name}: optimal_return", environment.optimal_return, task)
         _check_array(f"{name}: optimal_return", value, (), "floating")
+    if environment.mean_reward is not None:
+        mean = _shapes(f"{name}: mean_reward", environment.mean_reward, state, action, task)
+        _check_array(f"{name}: mean_reward", mean, (), "floating")
+    if environment.oracle is not None:
+        solution = _shapes(f"{name}: oracle.solve", environment.oracle.solve, task)
+        value = _shapes(f"{name}: oracle.value", environment.oracle.value, solution, state)
+        _check_array(f"{name}: oracle.value", value, (), "floating")
     if environment.task_features is not None:
         features = _shapes(f"{name}: task_features", environment.task_features, task)
         shape = (features.size,) if hasattr(features, "size") else (0,)

@@ -28,7 +28,7 @@ from gymnasium import spaces
 
 from metarl.errors import require
 
-from ..contract.environment import SPLITS, Environment, Split, Step
+from ..contract.environment import SPLITS, Environment, Oracle, Split, Step
 from ..contract.setting_checks import one_of, whole_number
 from .pictures import draw_grid
 
@@ -80,23 +80,36 @@ def gridworld(size: int = 5, horizon: int = 15, start: str = "random") -> Enviro
         pair = pairs[jax.random.randint(key, (), 0, len(pairs))]
         return GridTask(pair[0], pair[1])
 
+    def destination(place: jax.Array, action: jax.Array) -> jax.Array:
+        moved = _coordinates(place, size) + jnp.asarray(MOVES, jnp.int32)[action]
+        column, row = jnp.clip(moved, 0, size - 1)
+        return row * size + column
+
+    def reward_at(place: jax.Array, task: GridTask) -> jax.Array:
+        return jnp.where(place == task.goal, GOAL_REWARD, STEP_REWARD)
+
     def reset(key: jax.Array, task: GridTask) -> tuple[jax.Array, GridState]:
         del key
         return task.start, GridState(task.start, jnp.zeros((), jnp.int32))
 
     def step(key: jax.Array, state: GridState, action: jax.Array, task: GridTask) -> Step:
         del key
-        moved = _coordinates(state.place, size) + jnp.asarray(MOVES, jnp.int32)[action]
-        column, row = jnp.clip(moved, 0, size - 1)
-        place, time = row * size + column, state.time + 1
-        reward = jnp.where(place == task.goal, GOAL_REWARD, STEP_REWARD)
+        place, time = destination(state.place, action), state.time + 1
+        reward = reward_at(place, task)
         return Step(place, GridState(place, time), reward, jnp.zeros((), bool), time >= horizon, {})
 
+    def mean_reward(state: GridState, action: jax.Array, task: GridTask) -> jax.Array:
+        return reward_at(destination(state.place, action), task)
+
+    def value(goal: jax.Array, state: GridState) -> jax.Array:
+        between = _coordinates(goal, size) - _coordinates(state.place, size)
+        away = jnp.maximum(jnp.sum(jnp.abs(between)), 1)  # who is on the goal stays
+        left = horizon - state.time
+        on_goal = jnp.maximum(left - away + 1, 0)
+        return GOAL_REWARD * on_goal + STEP_REWARD * (left - on_goal)
+
     def optimal_return(task: GridTask) -> jax.Array:
-        between = _coordinates(task.goal, size) - _coordinates(task.start, size)
-        away = jnp.maximum(jnp.sum(jnp.abs(between)), 1)  # who starts on the goal stays
-        on_goal = jnp.maximum(horizon - away + 1, 0)
-        return GOAL_REWARD * on_goal + STEP_REWARD * (horizon - on_goal)
+        return value(task.goal, GridState(task.start, jnp.zeros((), jnp.int32)))
 
     def task_features(task: GridTask) -> jax.Array:
         return jax.nn.one_hot(jnp.stack([task.start, task.goal]), size * size).ravel()
@@ -113,6 +126,8 @@ def gridworld(size: int = 5, horizon: int = 15, start: str = "random") -> Enviro
         fixed_length=True,
         shared_tasks=start == "corner",
         optimal_return=optimal_return,
+        mean_reward=mean_reward,
+        oracle=Oracle(lambda task: task.goal, value),
         task_features=task_features,
         views={"top": functools.partial(draw_grid, size)},
         description=f"{size} x {size} grids, the goal not shown; {STARTS[start]}",

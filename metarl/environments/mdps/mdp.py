@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from gymnasium import spaces
 
 from ..contract.distributions import MDPDistribution
-from ..contract.environment import Environment, Split, Step
+from ..contract.environment import Environment, Oracle, Split, Step
 from ..contract.setting_checks import real_number, refuse_huge, whole_number
 from .pictures import draw_graph
 from .planning import plan
@@ -93,8 +93,17 @@ def mdp(
         time = state.time + 1
         return Step(place, MDPState(place, time), reward, time >= horizon, jnp.zeros((), bool), {})
 
+    def mean_reward(state: MDPState, action: jax.Array, task: TabularMDP) -> jax.Array:
+        return task.mean_rewards[state.place, action]
+
+    def solve(task: TabularMDP) -> jax.Array:
+        return plan(task.transitions, task.mean_rewards, horizon).values  # [H + 1, S]
+
+    def value(values: jax.Array, state: MDPState) -> jax.Array:
+        return values[state.time, state.place]
+
     def optimal_return(task: TabularMDP) -> jax.Array:
-        return plan(task.transitions, task.mean_rewards, horizon).values[0, 0]
+        return solve(task)[0, 0]
 
     def task_features(task: TabularMDP) -> jax.Array:
         surprise = (task.mean_rewards.ravel() - prior.mean) / (prior.deviation or 1.0)
@@ -111,6 +120,8 @@ def mdp(
         step=step,
         fixed_length=True,
         optimal_return=optimal_return,
+        mean_reward=mean_reward,
+        oracle=Oracle(solve, value),
         task_features=task_features,
         views={"graph": draw_graph},
         distribution=prior,

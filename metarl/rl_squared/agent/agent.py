@@ -17,7 +17,7 @@ from metarl.controller import Policy
 from metarl.environments import Agent, Environment, Trial, load, make_agent
 from metarl.errors import require
 
-from ..settings.config import TrainConfig
+from ..settings.config import TrainConfig, VarianceReduction
 from ..settings.network_config import NetworkConfig
 from ..settings.world_config import WorldConfig
 from .inputs import Inputs, Previous, make_encoder, repeat
@@ -51,6 +51,12 @@ class TrainedAgent:
     def warm_started(self) -> bool:
         """Whether it, or what it came from, has imitated a classical agent."""
         return bool(self.config.warm_start or self.scores.get("ancestor_warm_started"))
+
+    @property
+    def variance_reduction(self) -> VarianceReduction:
+        """What was taken out of the rewards that it, or what it came from, has learnt from."""
+        own = self.config.variance_reduction
+        return own if own != "none" else self.scores.get("ancestor_variance_reduction", "none")
 
     @property
     def standing(self) -> float:

@@ -42,6 +42,13 @@ class Entrant(NamedTuple):
             return None
         return self.trained.config.warm_start or "an ancestor's teacher"
 
+    @property
+    def control_variate(self) -> str | None:
+        """What was taken out of the rewards that it learnt from, if anything was."""
+        if self.trained is None or self.trained.variance_reduction == "none":
+            return None
+        return self.trained.variance_reduction
+
     def doubts(self, trial: Trial) -> tuple[str, ...]:
         """Returns what it believes or assumes that the family denies or does not say."""
         if self.from_scratch or self.trained is not None:

@@ -37,6 +37,7 @@ class AgentScore:
       teacher: whom it imitated before it was reinforced, if it did.
       doubts: what it believes or assumes that the family denies or does not say; classical agents
         only, see `metarl.classical_agents.doubts`.
+      control_variate: what was taken out of the rewards that it learnt from, if anything was.
     """
 
     totals: np.ndarray = dataclasses.field(repr=False, compare=False)
@@ -48,6 +49,7 @@ class AgentScore:
     learnt: bool = False
     teacher: str | None = None
     doubts: tuple[str, ...] = ()
+    control_variate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ class Evaluation:
             "doubts": {
                 text: list(score.doubts) for text, score in self.agents.items() if score.doubts
             },
+            "control_variates": {
+                text: score.control_variate
+                for text, score in self.agents.items()
+                if score.control_variate
+            },
         }
         if self.within_task is not None:
             document["from_scratch"] = self.within_task.to_json()
@@ -125,6 +132,7 @@ def score_of(
         learnt=entrant.trained is not None,
         teacher=entrant.teacher,
         doubts=doubts,
+        control_variate=entrant.control_variate,
     )
 
 

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 
 
-def mean_metrics(metrics: Mapping[str, jax.Array]) -> dict[str, Any]:
-    """Returns the means over updates and seeds, as JSON can hold them."""
-    host = {name: np.asarray(values) for name, values in metrics.items()}
+def mean_metrics(metrics: Mapping[str, jax.Array], count: int) -> dict[str, Any]:
+    """Returns the means over the first `count` updates and all seeds, as JSON can hold them."""
+    host = {name: np.asarray(values)[:count] for name, values in metrics.items()}
     blocks = host.pop("episode_returns", None)
     means: dict[str, Any] = {name: float(np.mean(values)) for name, values in host.items()}
     if blocks is not None:

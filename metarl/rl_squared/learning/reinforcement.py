@@ -23,12 +23,13 @@ from metarl.policy_gradient import Algorithm, Batch
 
 from ..agent.inputs import Encoder, Inputs, repeat
 from ..agent.network import POLICY
+from ..settings.config import VarianceReduction
 from .parallel import Mesh, on_all, spread
 from .rollout import Rollout, collect, remember
 
 BLOCKS = 10  # of successive episodes, whose mean returns are logged
 
-Chunk = Callable[[Any, jax.Array, jax.Array], tuple[Any, dict[str, Any]]]
+Chunk = Callable[[Any, jax.Array, jax.Array, jax.Array], tuple[Any, dict[str, Any]]]
 Update = Callable[[jax.Array, Any, jax.Array], tuple[Any, dict[str, Any]]]
 
 
@@ -41,6 +42,7 @@ def compiled_update(
     privileged: bool,
     trials: int,
     mesh: Mesh,
+    variance_reduction: VarianceReduction = "none",
 ) -> Update:
     """Returns (key, learner, frozen) -> learner, metrics: one update, to be compiled.
 
@@ -53,10 +55,13 @@ def compiled_update(
       privileged: whether the value sees the task.
       trials: B.
       mesh: the devices to spread the trials over.
+      variance_reduction: what is taken out of the rewards.
     """
 
     def act(params: Any, keys: jax.Array) -> Rollout:
-        return collect(policy, params, encoder, trial, keys, discount, privileged)
+        return collect(
+            policy, params, encoder, trial, keys, discount, privileged, variance_reduction
+        )
 
     gather = spread(act, mesh, replicated=1)
 
@@ -81,20 +86,30 @@ def learn(
 
 
 def chunk_of(update: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
-    """Returns the program of several updates, one for each row of the arguments after the first.
+    """Returns the program of several updates, one for each row of the arguments after the second.
 
     They are one loop within one program: loops of Python that start programs of several CPU devices
-    one after the other can wait for each other for ever.
+    one after the other can wait for each other for ever. Rows that are not `active` are passed over, so
+    that a last chunk with fewer updates is the same program.
 
     Args:
       update: (key, learner, *row) -> learner, metrics.
       mesh: the devices that it computes on; each has the results whole.
+
+    Returns:
+      (learner, active, keys, *rows) -> learner, metrics of each row, 0 where it was passed over.
     """
 
-    def run(learner: Any, keys: jax.Array, *rows: jax.Array) -> Any:
-        return jax.lax.scan(
-            lambda learner, row: update(row[0], learner, *row[1:]), learner, (keys, *rows)
-        )
+    def run(learner: Any, active: jax.Array, keys: jax.Array, *rows: jax.Array) -> Any:
+        def advance(learner: Any, row: tuple[jax.Array, ...]) -> tuple[Any, Any]:
+            here, key, *others = row
+            shapes = jax.eval_shape(lambda: update(key, learner, *others))[1]
+            nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+            return jax.lax.cond(
+                here, lambda: update(key, learner, *others), lambda: (learner, nothing)
+            )
+
+        return jax.lax.scan(advance, learner, (active, keys, *rows))
 
     return jax.jit(run, out_shardings=on_all(mesh)) if mesh.size > 1 else jax.jit(run)
 
@@ -108,7 +123,8 @@ def host_chunk(
     trials: int,
     each_step: Callable[[], None],
 ) -> Chunk:
-    """Returns (learner, keys, frozen) -> learner, metrics: updates in worlds on the host.
+    """Returns (learner, active, keys, frozen) -> learner, metrics: updates in worlds on the host, where
+    every row is active.
 
     Args:
       policy: who acts.
@@ -122,7 +138,10 @@ def host_chunk(
     actor = _HostActor(policy, encoder, trial, discount)
     learn_on_device = jax.jit(functools.partial(learn, algorithm))
 
-    def run(learner: Any, keys: jax.Array, frozen: jax.Array) -> tuple[Any, dict[str, Any]]:
+    def run(
+        learner: Any, active: jax.Array, keys: jax.Array, frozen: jax.Array
+    ) -> tuple[Any, dict[str, Any]]:
+        del active
         logged = []
         for key, held in zip(keys, frozen, strict=True):
             act_key, update_key = jax.random.split(key)

@@ -18,6 +18,8 @@ from metarl.environments import Task, Transition, Trial, TrialState
 from metarl.policy_gradient import Batch
 
 from ..agent.inputs import Encoder, Inputs, Previous, repeat
+from ..settings.config import VarianceReduction
+from .control_variates import ControlVariate, ends_of
 
 
 class Rollout(NamedTuple):
@@ -42,6 +44,7 @@ def collect(
     keys: jax.Array,
     discount: float,
     privileged: bool,
+    variance_reduction: VarianceReduction = "none",
 ) -> Rollout:
     """Acts through one trial in each of B new training tasks.
 
@@ -53,6 +56,7 @@ def collect(
       keys: one for each trial [B].
       discount: γ, the same through the ends of inner episodes; after a trial's last step it is 0.
       privileged: whether the inputs hold the features of the task.
+      variance_reduction: what is taken out of the rewards of the batch; see `control_variates`.
 
     Returns:
       The batch, and the return of each episode.
@@ -61,6 +65,8 @@ def collect(
     task_keys, world_keys, action_keys = jax.vmap(lambda key: tuple(jax.random.split(key, 3)))(keys)
     tasks = jax.vmap(trial.environment.sample_task)(task_keys)
     task_features = _features_of(trial, tasks, count, privileged)
+    variate = ControlVariate(trial.environment, variance_reduction)
+    solutions = variate.solve(tasks)
 
     def advance(carry: _Carry, time: jax.Array):
         seen = jax.vmap(encoder)(carry.trial.observation, carry.previous)  # [B, F]
@@ -72,12 +78,14 @@ def collect(
         state, transition = step
         previous = remember(carry.trial.observation, actions, transition)
         returns = jax.vmap(_tally)(carry.returns, transition)
+        known = variate.know(solutions, carry.trial.environment, actions, tasks)
         recorded = (seen, actions, log_probs, values, transition.reward, _over(transition))
-        return _Carry(state, previous, memory, returns), (*recorded, transition.valid)
+        ends = (transition.valid, ends_of(transition))
+        return _Carry(state, previous, memory, returns), (*recorded, *ends, known)
 
     start = begin(policy, encoder, trial, _at(world_keys, 0), tasks)
     carry, recorded = jax.lax.scan(advance, start, jnp.arange(1, trial.length + 1))
-    seen, actions, log_probs, values, rewards, over, valid = jax.tree.map(
+    seen, actions, log_probs, values, rewards, over, valid, ended, known = jax.tree.map(
         lambda x: jnp.swapaxes(x, 0, 1), recorded
     )  # each [B, T, ...]
     spread = jnp.broadcast_to(
@@ -87,7 +95,7 @@ def collect(
         inputs=Inputs(seen, spread),
         actions=actions,
         log_probs=log_probs,
-        rewards=rewards,
+        rewards=variate.apply(rewards, known, ended, valid, discount),
         values=values,
         discounts=discount * (1.0 - over),
         mask=valid,

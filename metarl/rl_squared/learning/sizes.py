@@ -75,9 +75,9 @@ def validation_tasks_of(config: TrainConfig, trial_steps: int, on_host: bool) ->
 
 
 def _parts(config: TrainConfig, devices: int) -> int:
-    """Returns of what number B is a multiple: whole minibatches, on each device as many."""
+    """Returns of what number B is a multiple: whole parts of minibatches, on each device as many."""
     minibatches, groups = {
-        "ppo": (config.ppo.minibatches, config.ppo.shuffle_groups),
+        "ppo": (config.ppo.minibatches * config.ppo.accumulation, config.ppo.shuffle_groups),
         "trpo": (config.trpo.value_minibatches, config.trpo.shuffle_groups),
         "reinforce": (1, 1),
     }[config.algorithm]

@@ -34,6 +34,7 @@ from ..agent.agent import acting_agent, make_trial
 from ..agent.inputs import make_encoder
 from ..agent.network import POLICY, fit_to, is_privileged, make_policy
 from ..settings.config import TrainConfig
+from .control_variates import require_known
 from .imitation import imitation
 from .learners import initial_params, make_algorithm
 from .metrics import mean_metrics
@@ -91,6 +92,7 @@ class TrainJob:
             not self.on_host or jax.process_count() == 1,
             f"{environment.name!r} is stepped on the host, and trained by one process.",
         )
+        require_known(environment, config.variance_reduction)
         self.mesh = mesh or make_mesh()
         self.sizes = sizes_of(config, self.trial.length, self.mesh.size)
         self._interruption: Interruption | None = None
@@ -182,29 +184,47 @@ class TrainJob:
         state = loaded(learner, best, progress, arrays)
         return dataclasses.replace(state, learner=self._placed(state.learner))
 
-    def imitation_rows(self, first: int, count: int) -> tuple[jax.Array]:
-        """Returns, for updates from `first`, their keys."""
-        return (self._keys(_IMITATE, first, count),)
+    @property
+    def chunk_updates(self) -> int:
+        """How many updates of reinforcement one program makes, at most."""
+        if self.on_host:
+            return 1
+        return _chunk(self.sizes.reinforcement_steps, self.sizes.reinforcement_updates)
 
-    def reinforcement_rows(self, first: int, count: int) -> tuple[jax.Array, jax.Array]:
-        """Returns, for updates from `first`, their keys and whether the policy stays as it is."""
+    def imitation_rows(
+        self, first: int, count: int, size: int | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        """Returns, for updates from `first`, whether there are such, up to `count`, and their keys.
+
+        They are as many as the chunk's program has, `size`; `count` if not given.
+        """
+        size = size or count
+        return jnp.arange(size) < count, self._keys(_IMITATE, first, size)
+
+    def reinforcement_rows(
+        self, first: int, count: int, size: int | None = None
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Returns the same, and whether the policy stays as it is."""
+        size = size or count
         learnt_before = self._start is not None or self.sizes.imitation_updates > 0
-        frozen = jnp.arange(first, first + count) < learnt_before * self.config.value_warm_up
-        return self._keys(_REINFORCE, first, count), frozen
+        frozen = jnp.arange(first, first + size) < learnt_before * self.config.value_warm_up
+        return jnp.arange(size) < count, self._keys(_REINFORCE, first, size), frozen
 
     @cached_property
     def imitation_chunk(self) -> Callable[..., Any]:
-        """Several updates: (learner, keys) -> learner, metrics of each."""
+        """Several updates: (learner, active, keys) -> learner, metrics of each."""
         return chunk_of(over_seeds(self._imitation.update, self.config.seeds), self.mesh)
 
     @cached_property
     def reinforcement_chunk(self) -> Callable[..., Any]:
-        """Several updates: (learner, keys, frozen) -> learner, metrics of each."""
+        """Several updates: (learner, active, keys, frozen) -> learner, metrics of each."""
         world = (self.policy, self.encoder, self.trial, self._algorithm, self.config.discount)
         if self.on_host:
             return host_chunk(*world, self.trials, self._look_up)
         privileged = is_privileged(self.trial.environment, self.config.network)
-        update = compiled_update(*world, privileged, self.trials, self.mesh)
+        update = compiled_update(
+            *world, privileged, self.trials, self.mesh, self.config.variance_reduction
+        )
         return chunk_of(over_seeds(update, self.config.seeds, in_axes=(0, 0, None)), self.mesh)
 
     def _imitates(self, progress: TrainProgress) -> bool:
@@ -212,28 +232,29 @@ class TrainJob:
 
     def _imitate(self, state: TrainState) -> tuple[TrainState, Metrics]:
         progress, steps = state.progress, self.sizes.imitation_steps
-        count = min(_chunk(steps), self.sizes.imitation_updates - progress.imitation)
-        rows = self.imitation_rows(progress.imitation, count)
+        size = _chunk(steps, self.sizes.imitation_updates)
+        count = min(size, self.sizes.imitation_updates - progress.imitation)
+        rows = self.imitation_rows(progress.imitation, count, size)
         learner, metrics = self.imitation_chunk(state.learner, *rows)
         progress = progress._replace(
             imitation=progress.imitation + count, env_steps=progress.env_steps + count * steps
         )
         state = TrainState(learner, state.best, progress)
-        return state, {"phase": "imitation", **mean_metrics(metrics)}
+        return state, {"phase": "imitation", **mean_metrics(metrics, count)}
 
     def _reinforce(self, state: TrainState) -> tuple[TrainState, Metrics]:
         progress, steps = state.progress, self.sizes.reinforcement_steps
-        count = 1 if self.on_host else _chunk(steps)
-        if self.sizes.reinforcement_updates is not None:
-            count = min(count, self.sizes.reinforcement_updates - progress.reinforcement)
-        rows = self.reinforcement_rows(progress.reinforcement, count)
+        updates = self.sizes.reinforcement_updates
+        size = self.chunk_updates
+        count = size if updates is None else min(size, updates - progress.reinforcement)
+        rows = self.reinforcement_rows(progress.reinforcement, count, size)
         learner, metrics = self.reinforcement_chunk(state.learner, *rows)
         progress = progress._replace(
             reinforcement=progress.reinforcement + count,
             env_steps=progress.env_steps + count * steps,
         )
         state = TrainState(learner, state.best, progress)
-        return state, {"phase": self.config.algorithm, **mean_metrics(metrics)}
+        return state, {"phase": self.config.algorithm, **mean_metrics(metrics, count)}
 
     def _try(self, state: TrainState) -> tuple[TrainState, Metrics]:
         """Plays on validation tasks, and keeps the best agent so far."""
@@ -299,6 +320,7 @@ class TrainJob:
         return replicate(tree, self.mesh)
 
 
-def _chunk(steps: int) -> int:
-    """Returns how many updates of so many environment steps make a chunk."""
-    return max(1, CHUNK_STEPS // steps)
+def _chunk(steps: int, updates: int | None) -> int:
+    """Returns how many updates of so many environment steps make a chunk: no more than there will be."""
+    size = max(1, CHUNK_STEPS // steps)
+    return size if updates is None else min(size, updates)

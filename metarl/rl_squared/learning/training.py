@@ -232,7 +232,8 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -
     if outcome == "interrupted":
         save(agent, run.path / AGENT_FILE)
         raise KeyboardInterrupt
-    agent = _beside_random(agent, job, progress)
+    if not job.on_host:  # where two more validations would take as long as much of the training
+        agent = _beside_random(agent, job, progress)
     save(agent, run.path / AGENT_FILE)
     return agent
 
@@ -266,6 +267,7 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
     if job.config.init_from is not None:
         ancestor = load(job.config.init_from, own=[job.config.world.environment])
         scores["ancestor_warm_started"] = ancestor.warm_started
+        scores["ancestor_variance_reduction"] = ancestor.variance_reduction
         scores["ancestor_env_steps"] = ancestor.scores.get("env_steps")
     return TrainedAgent(state.best, dataclasses.replace(job.config), scores, run.provenance)
 

@@ -3,9 +3,10 @@
     environment  the trials alone, with actions that are given
     rollout      the policy acts in them
     training     rollout, returns and the update: what `metarl train` does
+    whole        where minibatches are cut into parts (`accumulation`): the same without that
     floor        the network passes of training and nothing else: every step of the rollout forward,
-                 then each epoch's minibatches forward and backward, policy and value alike; without
-                 environment, random numbers, returns, loss terms or optimizer
+                 then each epoch's minibatches, or their parts, forward and backward, policy and value
+                 alike; without environment, random numbers, returns, loss terms or optimizer
 
 All are compiled programs of several updates, on the same devices with the same trials dealt out to
 them, measured in turns within one process, warm, and reported as medians.
@@ -15,6 +16,7 @@ Letters: B trials of an update; T steps of a trial; M minibatches; U updates of 
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Callable, Hashable
@@ -53,9 +55,11 @@ def measure_training(
 
     Returns:
       "environment_steps_per_second", "rollout_steps_per_second", "training_steps_per_second",
-      "floor_steps_per_second"; "ratio_to_floor", training over floor; "compile_seconds" of the
-      training program; "peak_memory_mb"; and what was measured: "environment", "network",
-      "batch_steps", "devices", "seconds" (medians of one program).
+      "floor_steps_per_second"; where minibatches are cut into parts (`accumulation`), also
+      "whole_minibatches_steps_per_second", the training that does not; "ratio_to_floor", training over
+      floor; "compile_seconds" of the training program; "peak_memory_mb"; and what was measured:
+      "environment", "network", "batch_steps", "minibatches", "accumulation", "devices", "seconds"
+      (medians of one program).
 
     Raises:
       InvalidInput: another algorithm or several seeds are asked for, or nothing is to be repeated.
@@ -75,6 +79,15 @@ def measure_training(
         "training": train,
         "floor": ready(*floor_program(job, updates)),
     }
+    if config.ppo.accumulation > 1:
+        whole = dataclasses.replace(config.ppo, accumulation=1)
+        undivided = TrainJob(dataclasses.replace(config, ppo=whole))
+        require(
+            undivided.trials == job.trials,
+            f"{job.trials} trials are cut into parts, {undivided.trials} are not: choose a batch of "
+            "which both are whole numbers.",
+        )
+        programs["whole_minibatches"] = _training_program(undivided, updates)[0]
     seconds = median_seconds(programs, repeats, say)
     steps = updates * job.trials * job.trial.length
     rates = {f"{name}_steps_per_second": steps / seconds[name] for name in programs}
@@ -90,6 +103,8 @@ def measure_training(
         },
         "network": f"{config.network.core}-{config.network.hidden}, {config.network.value} value",
         "batch_steps": job.trials * job.trial.length,
+        "minibatches": f"{config.ppo.epochs} x {config.ppo.minibatches}",
+        "accumulation": config.ppo.accumulation,
         "devices": job.mesh.size,
         "seconds": seconds,
     }
@@ -182,7 +197,7 @@ def floor_program(job: TrainJob, updates: int) -> tuple[Callable[..., Any], tupl
     """Returns the network passes of training, over inputs that are given, as function and arguments."""
     policy, spread_over = job.policy, spread_policy(job.policy, job.mesh)
     ppo = job.config.ppo
-    minibatch = job.trials // ppo.minibatches
+    passes = ppo.minibatches * ppo.accumulation
     params = job.init().learner.params
     sizes = (job.encoder.size, task_size(job.trial.environment, job.config.network))
     keys = jax.random.split(jax.random.key(0))
@@ -208,7 +223,8 @@ def floor_program(job: TrainJob, updates: int) -> tuple[Callable[..., Any], tupl
 
     def update(params: Any, inputs: Inputs) -> tuple[Any, Any]:
         acted = rollout(params, inputs)
-        parts = jax.tree.map(lambda x: x.reshape(ppo.minibatches, minibatch, *x.shape[1:]), inputs)
+        size = job.trials // passes
+        parts = jax.tree.map(lambda x: x.reshape(passes, size, *x.shape[1:]), inputs)
 
         def epoch(params: Any, _: None) -> tuple[Any, Any]:
             return jax.lax.scan(descend, params, parts)

@@ -99,7 +99,7 @@ def measure_scaling(
         "updates": updates,
         "parameters": sum(x.size for x in jax.tree.leaves(params)),
         "gradient_bytes": sum(x.nbytes for x in jax.tree.leaves(params)),
-        "sums_per_update": config.ppo.epochs * config.ppo.minibatches,
+        "sums_per_update": config.ppo.epochs * config.ppo.minibatches * config.ppo.accumulation,
     }
 
 
@@ -140,7 +140,8 @@ def _training(job: TrainJob, updates: int) -> Program:
 def _sums(job: TrainJob, updates: int) -> Program:
     """Returns the sums of all gradients, as often as the updates need them, one after the other."""
     params, mesh = job.init().learner.params, job.mesh
-    times = updates * job.config.ppo.epochs * job.config.ppo.minibatches
+    ppo = job.config.ppo
+    times = updates * ppo.epochs * ppo.minibatches * ppo.accumulation
 
     def add(params: Any) -> Any:
         return jax.tree.map(lambda x: jax.lax.psum(x, AXIS) / mesh.size, params)

@@ -37,6 +37,11 @@ def evaluation_table(document: Mapping[str, Any]) -> Table:
     notes = ["Intervals: 95 %, normal, over tasks. Differences: by task, with the same luck."]
     if document["warm_started"]:
         notes.append("Warm start: it imitated that agent before it was reinforced.")
+    if document.get("control_variates"):
+        notes.append(
+            "Control variate: in training, what the simulator knows was taken out of the rewards it "
+            "learnt from; it acts without."
+        )
     doubts = document.get("doubts", {})  # evaluations of before have none
     notes += [f"† {text} {'; '.join(doubts[text])}." for text in ranked if text in doubts]
     title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"
@@ -70,12 +75,16 @@ def read_mean(value: Mapping[str, float | None] | None) -> Mean | None:
 
 
 def _row(text: str, score: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    teacher = document["warm_started"].get(text)
+    marks = {
+        "warm start": document["warm_started"].get(text),
+        "control variate": document.get("control_variates", {}).get(text),
+    }
+    told = ", ".join(f"{name}: {value}" for name, value in marks.items() if value)
     mark = " †" if text in document.get("doubts", {}) else ""
     episodes = score["per_episode"]
     greedy = score.get("greedy_actions", {}).get("return")
     return {
-        "agent": f"{text} (warm start: {teacher})" if teacher else f"{text}{mark}",
+        "agent": f"{text} ({told})" if told else f"{text}{mark}",
         "return": read_mean(score["return"]),
         "difference": read_mean(document["differences"]["agents"].get(text)),
         "normalised": read_mean(score["normalised"]),

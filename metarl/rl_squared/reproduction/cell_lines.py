@@ -29,9 +29,10 @@ def learnt_line(
         allowed = 3 * error * math.sqrt(1 + tasks / table.paper_tasks) + ROUNDING
         within = abs(difference) <= allowed
     teacher = document["evaluation"]["warm_started"].get(document["agent"])
+    variate = document["evaluation"].get("control_variates", {}).get(document["agent"])
     return PaperCell(
         cell=cell,
-        column=_marked(heading, teacher),
+        column=_marked(heading, teacher) + (f", control variate: {variate}" if variate else ""),
         paper=paper,
         ours=score["mean"],
         standard_error=error,

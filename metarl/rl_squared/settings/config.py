@@ -25,6 +25,7 @@ from .network_config import NetworkConfig
 from .world_config import WorldConfig
 
 AlgorithmName = Literal["ppo", "trpo", "reinforce"]
+VarianceReduction = Literal["none", "mean", "regret"]
 ALGORITHMS = ("ppo", "trpo", "reinforce")
 DEFAULT_ENV_STEPS = 5_000_000
 
@@ -74,6 +75,11 @@ class TrainConfig:
 
     discount: Annotated[float, Bounds(above=0, most=1)] = 0.99
     """Of the whole trial: it runs through the ends of inner episodes."""
+
+    variance_reduction: VarianceReduction = "none"
+    """What the simulator knows is taken out of the rewards of training, which leaves the expected gradient
+    of the return as it is: "mean" replaces a reward by its mean, "regret" by what it falls short of the
+    best expected return. Nothing of it is needed to act; tables mark it."""
 
     batch_steps: Count = 25_600
     """Environment steps of an update, in whole trials."""

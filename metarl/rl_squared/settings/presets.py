@@ -1,4 +1,4 @@
-"""Presets: named settings of a training, for a laptop, as in the paper, and for seconds."""
+"""Presets: named settings of a training, for a laptop, for bandits, as in the paper, and for seconds."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from .config import ImitationConfig, TrainConfig
 from .network_config import NetworkConfig
 from .world_config import WorldConfig
 
-PresetName = Literal["laptop", "paper", "smoke"]
+PresetName = Literal["laptop", "bandit", "paper", "smoke"]
 
 
 def preset(name: PresetName, world: WorldConfig | None = None) -> TrainConfig:
     """Returns a named set of settings.
 
     Args:
-      name: "laptop" (GRU of 64, minutes on two cores), "paper" (the settings of Duan et al.) or
-        "smoke" (seconds; to see whether everything works).
+      name: "laptop" (GRU of 64, minutes on two cores), "bandit" (a fast-weight memory, small updates
+        and a control variate: a minute), "paper" (the settings of Duan et al.) or "smoke" (seconds; to
+        see whether everything works).
       world: what is to be learnt; the five-armed bandit if None.
 
     Raises:
@@ -33,6 +34,15 @@ def preset(name: PresetName, world: WorldConfig | None = None) -> TrainConfig:
 
 PRESETS: dict[str, TrainConfig] = {
     "laptop": TrainConfig(),
+    # experiments/rl2_learning
+    "bandit": TrainConfig(
+        network=NetworkConfig(core="outer-product", hidden=32, memory_keys=16, memory_values=8),
+        ppo=PPOConfig(learning_rate=3e-3, entropy_weight=0.03, entropy_decay=True, accumulation=4),
+        variance_reduction="regret",
+        batch_steps=6_400,
+        env_steps=1_000_000,
+        validation_every=250_000,
+    ),
     "paper": TrainConfig(
         network=NetworkConfig(
             hidden=256,

@@ -141,10 +141,9 @@ def test_what_the_clock_ends_before_its_first_trial_is_tried_and_handed_over(tmp
 @pytest.mark.parametrize("better", [True, False])
 def test_an_agent_that_has_not_learnt_says_so(tmp_path, monkeypatch, better):
     """Its returns are given: those of the random agent, and a little or nothing more."""
-    given = iter(
-        [np.arange(20.0), np.arange(20.0)]  # in training, then the random agent
-        + [np.arange(20.0) + (np.linspace(0.1, 0.3, 20) if better else np.resize([-1, 1], 20))]
-    )
+    chance = np.arange(20.0)
+    more = np.linspace(0.1, 0.3, 20) if better else np.resize([-1, 1], 20)
+    given = iter([chance, chance, chance + more])  # in training, then at random, then the best
     monkeypatch.setattr(
         "metarl.rl_squared.learning.validation.validation_returns", lambda *what: next(given)
     )

@@ -40,9 +40,11 @@ def _count(jaxpr) -> int:
     for equation in jaxpr.eqns:
         times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
         for value in equation.params.values():
-            inner = getattr(value, "jaxpr", value)
-            if hasattr(inner, "eqns"):
-                total += times * _count(inner)
+            branches = value if isinstance(value, tuple) else (value,)
+            for branch in branches:
+                inner = getattr(branch, "jaxpr", branch)
+                if hasattr(inner, "eqns"):
+                    total += times * _count(inner)
         if equation.primitive.name == "dot_general":
             (contracting, _), _ = equation.params["dimension_numbers"]
             left, result = equation.invars[0].aval, equation.outvars[0].aval
