@@ -33,6 +33,8 @@ metarl watch   AGENT_OR_RUN_DIR [-o FILE.gif] [--episodes 2] [--seed 0]
 metarl reproduce [NAME|all] [--scale smoke|laptop|paper] [--run-dir DIR] [--data-dir DIR]
                [--cells 10x5,100x10] [--agents train|committed]
 metarl bench   search|train|scaling|maze [--devices 1,2,4,8]
+metarl bench   strategies [--table sign-1 ...] [--strategy ppo evolution my_module:factory ...] [--searches 200]
+               [--budget RULES] [-o DIR]
 metarl list    problems|rules|primitives|strategies|tables|environments|agents
 ```
 
@@ -43,7 +45,7 @@ and flags.
 
 A rule is a name (`powersign`), a text (`"sign(g) * exp(m)"`) or a run's (`runs/mine#2`). Ctrl-C ends a search or a
 training cleanly; `metarl resume` goes on with the same numbers that an uninterrupted run would have had. `metarl
-reproduce` without a name lists the tables and figures of both papers, `nos-*` and `rl2-*`, and two experiments of our
+reproduce` without a name lists the tables and figures of both papers, `nos-*` and `rl2-*`, and three experiments of our
 own, with what they cost; `--cells` and `--agents` are for those of RL².
 
 Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used (one message on standard error); 75

@@ -1,4 +1,4 @@
-"""bench: measure the speed of a search, a training or mazes on this machine, and how training scales with devices."""
+"""bench: measure the speed of a search, a training or mazes on this machine, how training scales, and strategies."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from metarl.errors import require
+from metarl.optimizer_search import StrategiesConfig
 from metarl.reading import Count
 from metarl.rl_squared import TrainConfig, WorldConfig, preset
 
@@ -51,10 +52,13 @@ class Arguments:
 
     A training is measured beside the network passes that it cannot do without. "scaling" measures it on one device and
     on several, weak (the same batch on each) and strong (the same batch in all). "maze" measures steps and pictures of
-    mazes, beside ViZDoom where it is installed.
+    mazes, beside ViZDoom where it is installed. "strategies" measures no speed: it replays hundreds of searches of each
+    strategy on tables of rules that were all trained before, and says which finds the better rule, and by how much.
     """
 
-    what: Annotated[Literal["search", "train", "scaling", "maze"], tyro.conf.Positional] = "search"
+    what: Annotated[
+        Literal["search", "train", "scaling", "maze", "strategies"], tyro.conf.Positional
+    ] = "search"
     """What to measure."""
     problem: str = "digits-mlp"
     """Search: the problem that rules are trained on."""
@@ -75,8 +79,11 @@ class Arguments:
     devices: str | None = None
     """Scaling: how many devices, with commas between; those of 1,2,4,8 that there are if not given. Without an
     accelerator they are forced CPU devices, more than cores if need be."""
+    strategies: Annotated[StrategiesConfig, tyro.conf.arg(name="")] = field(
+        default_factory=StrategiesConfig
+    )
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = None
-    """Scaling: also write the document, a table as CSV and a figure into this directory."""
+    """Scaling, strategies: also write the document, tables as CSV and figures into this directory."""
     force: bool = False
     """Replace what is at --output."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
@@ -92,6 +99,8 @@ def run(arguments: Arguments) -> dict[str, Any]:
     arguments.machine.start()
     from metarl.runs import progress_on_stderr
 
+    if arguments.what == "strategies":
+        return _strategies(arguments)
     say = progress_on_stderr().message
     if arguments.what == "search":
         from metarl.optimizer_search import measure_search
@@ -142,6 +151,19 @@ def _scaling(arguments: Arguments) -> dict[str, Any]:
     return document
 
 
+def _strategies(arguments: Arguments) -> dict[str, Any]:
+    """Replays searches on tables of rules."""
+    from metarl.optimizer_search import measure_strategies, write_strategies
+    from metarl.runs import progress_on_stderr
+
+    progress = progress_on_stderr()
+    document = measure_strategies(arguments.strategies, progress)
+    if arguments.output is not None:
+        for path in write_strategies(arguments.output, document):
+            progress.message(f"wrote {path}")
+    return document
+
+
 def _counts(text: str) -> list[int]:
     """Returns the numbers in "1,2,4"."""
     parts = text.split(",")
@@ -160,6 +182,12 @@ def show(document: dict[str, Any]) -> None:
         from metarl.rl_squared import scaling_table
 
         return print_table(scaling_table(document))
+    if "tables" in document:
+        from metarl.optimizer_search import strategies_table
+
+        for name, table in document["tables"].items():
+            print_table(strategies_table(name, table))
+        return None
     lines = _lines(document)
     rows = [
         {"figure": name, "value": number_text(document[name]), "meaning": meaning}

@@ -49,7 +49,11 @@ VERBS = (
     ),
     Verb("export", "export", "write a rule as a file: optax, torch, LaTeX or JSON"),
     Verb("report", "report", "write the page of a finished run anew"),
-    Verb("bench", "bench", "measure the speed of a search or a training, and how training scales"),
+    Verb(
+        "bench",
+        "bench",
+        "the speed of a search or a training, how training scales; strategies on tables of rules",
+    ),
     Verb("reproduce", "reproduce", "a table or a figure of a paper, theirs beside ours"),
     Verb(
         "list",

@@ -19,6 +19,7 @@ Its wings, in the order of the data's flow; each looks only at those above it:
     comparing     Equal tuning for everybody, fresh seeds, and what the differences amount to.
     reports       Documents, tables, charts and pages of what was run.
     running       From settings to a result on disk: a search, a comparison; what they will cost.
+    measuring     How fast a search is, and which strategy finds what: searches replayed on tables of rules.
     reproduction  The paper's figures and tables, each a function of settings that lie in `experiments/`.
 
 Reference:

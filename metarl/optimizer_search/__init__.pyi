@@ -11,6 +11,10 @@ from .judging.evaluators import Backend as Backend
 from .judging.evaluators import Evaluator as Evaluator
 from .judging.evaluators import LocalEvaluator as LocalEvaluator
 from .judging.evaluators import local_evaluator as local_evaluator
+from .measuring.benchmark import measure_search as measure_search
+from .measuring.strategies import measure_strategies as measure_strategies
+from .measuring.strategies_report import strategies_table as strategies_table
+from .measuring.strategies_report import write_strategies as write_strategies
 from .reports.comparison_report import rewrite_comparison_report as rewrite_comparison_report
 from .reports.report import write_figures as write_figures
 from .reports.report import write_report as write_report
@@ -22,7 +26,6 @@ from .reports.selection_report import selection_lines as selection_lines
 from .reports.summary import verdicts as verdicts
 from .reproduction import EXPERIMENTS as EXPERIMENTS
 from .reproduction import reproduce as reproduce
-from .running.benchmark import measure_search as measure_search
 from .running.compare_job import begin_comparison as begin_comparison
 from .running.compare_job import resume_comparison as resume_comparison
 from .running.forecast import estimate as estimate
@@ -45,6 +48,7 @@ from .settings.config import from_dict as from_dict
 from .settings.config import preset as preset
 from .settings.config import to_dict as to_dict
 from .settings.functions_config import FunctionsConfig as FunctionsConfig
+from .settings.strategies_config import StrategiesConfig as StrategiesConfig
 from .settings.table_config import TableConfig as TableConfig
 from .tables import begin_table as begin_table
 from .tables import load_table as load_table
@@ -77,6 +81,7 @@ __all__ = [
     "RayWorkers",
     "SearchConfig",
     "SearchResult",
+    "StrategiesConfig",
     "TableConfig",
     "TrainingConfig",
     "begin_comparison",
@@ -93,6 +98,7 @@ __all__ = [
     "load_table",
     "local_evaluator",
     "measure_search",
+    "measure_strategies",
     "preset",
     "problem_table",
     "ray_backend",
@@ -108,10 +114,12 @@ __all__ = [
     "search",
     "search_table",
     "selection_lines",
+    "strategies_table",
     "table_bytes",
     "table_names",
     "to_dict",
     "verdicts",
     "write_figures",
     "write_report",
+    "write_strategies",
 ]

@@ -10,6 +10,7 @@ from .correlation import rank_correlation as rank_correlation
 from .means import Mean as Mean
 from .means import mean_interval as mean_interval
 from .means import ratio_interval as ratio_interval
+from .means import share_interval as share_interval
 from .plain_values import infinities_to_json as infinities_to_json
 from .plain_values import interval_from_json as interval_from_json
 from .plain_values import interval_to_json as interval_to_json
@@ -33,5 +34,6 @@ __all__ = [
     "performance_profile",
     "rank_correlation",
     "ratio_interval",
+    "share_interval",
     "stratified_bootstrap",
 ]

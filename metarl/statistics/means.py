@@ -11,7 +11,9 @@ numbers get the interval (-inf, inf): two tasks that were both solved do not say
 
 Letters: N tasks.
 
-Reference: Cochran (1977), Sampling Techniques, section 2.11 (ratios).
+References:
+  Cochran (1977), Sampling Techniques, section 2.11 (ratios).
+  Wilson (1927), Probable Inference, the Law of Succession, and Statistical Inference (shares).
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from scipy import special
 from metarl.errors import require
 
 from .aggregates import checked_numbers
-from .bootstrap import fewest_runs
+from .bootstrap import Interval, fewest_runs
 
 
 class Mean(NamedTuple):
@@ -86,6 +88,38 @@ def ratio_interval(
     require(scale != 0, "The mean of the denominators is 0; there is no ratio.")
     ratio = float(np.mean(above)) / scale
     return _interval(ratio, above - ratio * below, abs(scale), confidence)
+
+
+def share_interval(events: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Returns the share of trials in which something happened, with Wilson's interval.
+
+    (p + z² / 2n ± z √(p (1 - p) / n + z² / 4n²)) / (1 + z² / n)      z the normal quantile, p the share of n
+
+    Args:
+      events: [N] true where it happened.
+      confidence: the nominal coverage, between 0 and 1.
+
+    Returns:
+      The share and its interval, [0, 1] for fewer than eight trials; never of no length, also where all trials agree.
+
+    Raises:
+      InvalidInput: if there are no trials, or the confidence is out of range.
+
+    >>> share_interval([True] * 20).high, round(share_interval([True] * 20).low, 3)
+    (1.0, 0.839)
+    """
+    numbers = _vector(np.asarray(events, bool))
+    require(
+        0 < confidence < 1,
+        f"A confidence lies between 0 and 1 (such as 0.95); received {confidence}.",
+    )
+    n, share = numbers.size, float(numbers.mean())
+    if n < fewest_runs(confidence):
+        return Interval(share, 0.0, 1.0)
+    z = float(special.ndtri(0.5 + confidence / 2))
+    middle, scale = share + z**2 / (2 * n), 1 + z**2 / n
+    reach = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return Interval(share, max((middle - reach) / scale, 0.0), min((middle + reach) / scale, 1.0))
 
 
 def _vector(values: ArrayLike) -> np.ndarray:

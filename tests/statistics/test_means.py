@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.statistics import Mean, mean_interval, ratio_interval
+from metarl.statistics import Mean, mean_interval, ratio_interval, share_interval
 
 
 def test_the_interval_is_the_textbooks():
@@ -65,3 +65,23 @@ def test_what_has_no_ratio_is_refused(arguments, message):
 def test_a_confidence_out_of_range_is_refused():
     with pytest.raises(InvalidInput, match="between 0 and 1"):
         mean_interval([1.0, 2.0], confidence=95)
+
+
+@pytest.mark.parametrize(("happened", "count"), [(0, 20), (3, 20), (20, 20), (57, 200)])
+def test_the_ends_of_a_shares_interval_are_the_shares_that_a_test_just_does_not_reject(
+    happened, count
+):
+    found = share_interval(np.arange(count) < happened)
+    assert found.estimate == happened / count
+    for end in (found.low, found.high):
+        if 0 < end < 1:  # the deviation of the share that was seen, were the end true
+            assert abs(found.estimate - end) == pytest.approx(
+                1.959964 * np.sqrt(end * (1 - end) / count)
+            )
+    assert 0 <= found.low < found.high <= 1
+
+
+def test_a_share_of_fewer_than_eight_is_anything():
+    assert share_interval([True] * 7)[1:] == (0.0, 1.0)
+    with pytest.raises(InvalidInput, match="between 0 and 1"):
+        share_interval([True] * 8, confidence=1.0)

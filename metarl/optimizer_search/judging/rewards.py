@@ -49,9 +49,19 @@ def loss_rewards(
 
 def run_rewards(verdict: Verdicts, reference: np.ndarray) -> np.ndarray:
     """Returns -log(loss / Adam's loss) of every run, clipped to [-5, 5], [K, S]; -inf where it diverged."""
-    finite = np.isfinite(verdict.losses)
-    losses = np.log(np.maximum(np.where(finite, verdict.losses, 1.0), _TINY))
-    relative = np.log(np.maximum(reference, _TINY)) - losses
+    return relative_scores(verdict.losses, reference)
+
+
+def relative_scores(losses: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Returns -log(loss / Adam's loss), clipped to [-5, 5], [..., S]; -inf for a loss that is not finite.
+
+    Args:
+      losses: [..., S].
+      reference: tuned Adam's losses on the same replicates, [S].
+    """
+    finite = np.isfinite(losses)
+    logarithms = np.log(np.maximum(np.where(finite, losses, 1.0), _TINY))
+    relative = np.log(np.maximum(reference, _TINY)) - logarithms
     return np.where(finite, np.clip(relative, FLOOR, -FLOOR), -np.inf)
 
 

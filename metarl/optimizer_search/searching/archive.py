@@ -119,13 +119,19 @@ class Archive:
         self._groups = np.searchsorted(kept, groups[kept])  # leaders are kept: their crowd is 0
 
 
+def near_duplicates(profile: Profile) -> np.ndarray:
+    """Returns which rules are near-duplicates of which, [N, N] bool."""
+    near = profile.directions @ profile.directions.T > NEAR
+    for sizes in profile.log_sizes.T:  # [N], of one block
+        near &= np.abs(sizes[:, None] - sizes[None]) < SIZES_NEAR
+    return near
+
+
 def _groups(profile: Profile) -> np.ndarray:
     """Returns for each row, best first, the first row that leads a group and is near it, [N]."""
-    cosines = profile.directions @ profile.directions.T
-    gaps = np.abs(profile.log_sizes[:, None] - profile.log_sizes[None]).max(axis=2)
-    near = (cosines > NEAR) & (gaps < SIZES_NEAR)
+    near = near_duplicates(profile)
     leaders: list[int] = []
-    groups = np.arange(len(cosines))
+    groups = np.arange(len(near))
     for row in range(len(groups)):
         match = next((leader for leader in leaders if near[row, leader]), None)
         if match is None:

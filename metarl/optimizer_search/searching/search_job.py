@@ -122,8 +122,7 @@ class SearchJob:
 
     def is_barren(self, state: SearchState) -> bool:
         """Tells whether so many rules in a row were filtered or known that there is no point in going on."""
-        barren = state.counts.barren
-        return barren >= _BARREN_GENERATIONS and barren * self.config.batch_size >= _BARREN_RULES
+        return is_barren(state.counts.barren, self.config.batch_size)
 
     def position(self, state: SearchState) -> tuple[int, int | None]:
         """Returns the rules trained, and the budget."""
@@ -208,6 +207,11 @@ class SearchJob:
 
     def _keys(self, generation: int) -> jax.Array:
         return jax.random.split(jax.random.fold_in(self._key, generation + 1))
+
+
+def is_barren(generations: int, batch_size: int) -> bool:
+    """Tells whether so many generations in a row without a new rule are enough to end a search."""
+    return generations >= _BARREN_GENERATIONS and generations * batch_size >= _BARREN_RULES
 
 
 def drive_search(

@@ -1,0 +1,1 @@
+"""How fast a search is, and which strategy finds what: searches replayed on tables of rules."""
