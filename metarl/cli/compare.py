@@ -23,8 +23,8 @@ _TABLES = 3  # problems whose own tables are printed; of more, the report has th
 class Arguments:
     """Compares update rules with tuned Adam and others: equal tuning for all, fresh paired seeds, test data.
 
-    The names of standard optimizers (adam, momentum, lion ...) mean optax's own. Compares the standard optimizers among
-    themselves if nothing is named. Held-out problems take minutes each; `--problem wine-mlp` takes seconds.
+    The names of standard optimizers (adam, muon, lion ...) mean optax's own where it has them. Compares the standard
+    optimizers among themselves if nothing is named. Held-out problems take minutes each.
     """
 
     rules: Annotated[
@@ -32,7 +32,7 @@ class Arguments:
     ] = ()
     """Names, rules' texts, RUN_DIR#rank, or JSON files that `metarl export` wrote."""
     optimizer: tuple[str, ...] = ()
-    """Optax optimizers of your own, my_module:factory with factory(learning_rate)."""
+    """Optax optimizers of your own, my_module:factory: factory(learning_rate) gives one, or one and what to judge."""
     compare: Annotated[CompareConfig, tyro.conf.arg(name="")] = field(default_factory=CompareConfig)
     diagnostics: bool = False
     """Try everybody on small problems of one difficulty each, too: pass or fail."""

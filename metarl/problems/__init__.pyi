@@ -6,6 +6,7 @@ from .landscapes import quadratic as quadratic
 from .leaf_roles import LEAF_ROLES as LEAF_ROLES
 from .leaf_roles import LeafRole as LeafRole
 from .leaf_roles import guessed_leaves as guessed_leaves
+from .leaf_roles import leaf_paths as leaf_paths
 from .leaf_roles import roles_of_leaves as roles_of_leaves
 from .networks import Network as Network
 from .networks import linear as linear
@@ -37,6 +38,7 @@ __all__ = [
     "classification",
     "diagnostics",
     "guessed_leaves",
+    "leaf_paths",
     "linear",
     "load",
     "mlp",

@@ -160,11 +160,13 @@ def stratified_bootstrap(
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
+    redraw_strata: bool = False,
 ) -> Interval:
     """Returns an aggregate over problems with its expanded percentile interval.
 
     Runs are redrawn inside their own problem: the problems are the ones that were chosen, the seeds
-    are a sample. Each problem counts once however many runs it has.
+    are a sample. Each problem counts once however many runs it has. With `redraw_strata` problems are
+    drawn anew too, and the interval is a statement about problems like these.
 
     Args:
       strata: P vectors [N_p], the runs of each problem; or rows [N_p, K], redrawn whole.
@@ -174,9 +176,11 @@ def stratified_bootstrap(
       confidence: the nominal coverage, between 0 and 1.
       resamples: the number B of redraws.
       seed: of the redraws.
+      redraw_strata: draw problems with replacement, and runs within each that is drawn.
 
     Returns:
-      The aggregate and its interval, (-inf, inf) if a problem has fewer than `fewest_runs`.
+      The aggregate and its interval, (-inf, inf) if a problem has fewer than `fewest_runs`, or there
+      are fewer than as many problems where they are drawn anew.
 
     Raises:
       InvalidInput: if there are no strata, or as in `bootstrap_interval`.
@@ -203,13 +207,17 @@ def stratified_bootstrap(
 
     estimate = float(across(np.stack([within(vector, axis=0) for vector in vectors]), axis=-1))
     sizes = [len(vector) for vector in vectors]
-    if min(sizes) < fewest_runs(confidence):
+    counted = [*sizes, len(vectors)] if redraw_strata else sizes
+    if min(counted) < fewest_runs(confidence):
         return Interval(estimate, -np.inf, np.inf)
 
     rng = np.random.default_rng(seed)
     redrawn = [within(_redraw(rng, vector, resamples), axis=1) for vector in vectors]  # P x [B]
-    ordered = np.sort(across(np.stack(redrawn, axis=-1), axis=-1))  # [B]
-    tail = _expanded_tail(confidence, sizes)
+    drawn = np.stack(redrawn, axis=-1)  # [B, P]
+    if redraw_strata:  # of a problem that is drawn twice two different redraws
+        drawn = drawn[rng.integers(resamples, size=drawn.shape), _places(rng, drawn.shape)]
+    ordered = np.sort(across(drawn, axis=-1))  # [B]
+    tail = _expanded_tail(confidence, [len(vectors)] if redraw_strata else sizes)
     low = ordered[int(np.floor(tail * (resamples - 1)))]
     high = ordered[int(np.ceil((1 - tail) * (resamples - 1)))]
     return Interval(estimate, float(low), float(high))
@@ -218,6 +226,11 @@ def stratified_bootstrap(
 def _redraw(rng: np.random.Generator, vector: np.ndarray, resamples: int) -> np.ndarray:
     """Returns [B, N, ...] values drawn from `vector` [N, ...] with replacement."""
     return vector[rng.integers(0, len(vector), size=(resamples, len(vector)))]
+
+
+def _places(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns [B, P] places of problems drawn with replacement."""
+    return rng.integers(shape[-1], size=shape)
 
 
 def _expanded_tail(confidence: float, sizes: Sequence[int]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import optax
 
 
@@ -15,6 +17,22 @@ def broken(learning_rate):
 
 def number(learning_rate):
     return learning_rate
+
+
+def judged_at_zero(learning_rate):
+    return optax.sgd(learning_rate), lambda state, params: jax.tree.map(jnp.zeros_like, params)
+
+
+def misjudged(learning_rate):
+    return optax.sgd(learning_rate), lambda state, params: state
+
+
+def three(learning_rate):
+    return optax.sgd(learning_rate), lambda state, params: params, "and a name"
+
+
+def decaying(learning_rate):
+    return optax.adamw(learning_rate, weight_decay=0.1)
 
 
 ready = optax.sgd(0.1)

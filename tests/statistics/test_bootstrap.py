@@ -170,6 +170,29 @@ def test_strata_are_redrawn_apart():
     assert stratified_bootstrap([*strata, [1.0] * 7], across=extended_mean).high == INF
 
 
+def test_with_problems_drawn_anew_what_differs_between_them_counts():
+    """Runs of a problem that are all equal: all spread is that of the problems."""
+    levels = np.linspace(0.5, 2.0, 12)
+    strata = [np.full(9, level) for level in levels]
+    fixed = stratified_bootstrap(strata, iqm, iqm)
+    drawn = stratified_bootstrap(strata, iqm, iqm, redraw_strata=True)
+    assert fixed.low == fixed.high == fixed.estimate == drawn.estimate
+    plain = bootstrap_interval(levels, iqm)  # of the problems as one draws runs
+    assert drawn[1:] == pytest.approx(plain[1:], abs=0.05)
+    few = stratified_bootstrap(strata[:7], iqm, iqm, redraw_strata=True)
+    assert few[1:] == (-np.inf, np.inf)
+
+
+def test_a_problem_that_is_drawn_twice_has_two_redraws():
+    """With problems all alike, drawing them anew changes the interval little: it has 8 x 9 runs behind it."""
+    rng = np.random.default_rng(0)
+    strata = [rng.normal(size=9) for _ in range(8)]
+    alike = [np.sort(strata[0])] * 8
+    fixed = stratified_bootstrap(alike, np.mean, np.mean)
+    drawn = stratified_bootstrap(alike, np.mean, np.mean, redraw_strata=True)
+    assert (drawn.high - drawn.low) == pytest.approx(fixed.high - fixed.low, rel=0.4)
+
+
 def test_one_stratum_is_the_plain_bootstrap():
     values = np.random.default_rng(9).gamma(2.0, size=15)
     assert stratified_bootstrap([values], across=extended_mean) == bootstrap_interval(values)

@@ -25,18 +25,19 @@ from metarl.errors import require, unknown_name
 from metarl.problems import Card, Problem
 
 from ..judging.evaluators import Device
-from ..settings.compare_config import ALL_REFERENCES, CompareConfig
+from ..settings.compare_config import ALL_REFERENCES, CLASSIC_REFERENCES, CompareConfig
 from ..settings.config import FinalistConfig
 from ..training.seeding import replicate_seeds
 from . import measurements
 from .comparison_document import entry_json, problem_document
 from .contest import Contest, Crew
 from .default_rates import default_rates
-from .entrants import BASELINE, Entrant, references
+from .entrants import BASELINE, Entrant, decayed_once, references
 from .measurements import AdamRuns, Measured, Record
 from .problem_names import file_stem, require_different_names, suite_names
 from .problem_results import ProblemResult, analyse
 from .settings_of_runs import Axes, Curves, Setting, runs_of
+from .standard import STANDARD
 from .tuning import GRID, Tuned, tune
 
 _MANY_SEEDS, _FEW_SEEDS = 60, 10
@@ -115,15 +116,17 @@ def check_comparison(
     """
     config.validate()
     field = _field(entrants, config.references)
+    if any(config.weight_decays):
+        field = list(map(decayed_once, field))
     suite = [problem_suite.load(name) for name in suite_names(config.problem)]
     require_different_names(suite)
     return field, suite
 
 
 def comparison_size(rules: int, settings: FinalistConfig, problem: Card) -> int:
-    """Returns the networks trained on a problem to compare so many rules with all references, grid not widened."""
+    """Returns the networks trained on a problem to compare so many rules with the references, grid not widened."""
     runs = len(GRID) * settings.tuning_seeds + report_seeds(problem, settings.report_seeds)
-    return (rules + len(references())) * runs
+    return (rules + len(standard_optimizers(settings.references))) * runs
 
 
 def report_seeds(problem: Card, wanted: int | None) -> int:
@@ -131,14 +134,25 @@ def report_seeds(problem: Card, wanted: int | None) -> int:
     return wanted or (_FEW_SEEDS if problem.is_costly else _MANY_SEEDS)
 
 
-def _field(entrants: Sequence[Entrant], wanted: Sequence[str]) -> list[Entrant]:
+def standard_optimizers(wanted: Sequence[str]) -> list[Entrant]:
+    """Returns the standard optimizers that names and names of groups mean, and Adam.
+
+    Raises:
+      InvalidInput: there is no optimizer or group of a name.
+    """
     known = {reference.label: reference for reference in references()}
+    accepted = (ALL_REFERENCES, CLASSIC_REFERENCES, *known)
     for name in wanted:
-        if name not in (ALL_REFERENCES, *known):
-            raise unknown_name("standard optimizer", name, (ALL_REFERENCES, *known))
-    standard = [
-        r for r in known.values() if {ALL_REFERENCES, r.label} & set(wanted) or r.label == BASELINE
-    ]
+        if name not in accepted:
+            raise unknown_name("standard optimizer", name, accepted)
+    names = {*wanted, BASELINE}
+    if CLASSIC_REFERENCES in names:
+        names |= {name for name, row in STANDARD.items() if row.is_classic}
+    return [r for r in known.values() if ALL_REFERENCES in names or r.label in names]
+
+
+def _field(entrants: Sequence[Entrant], wanted: Sequence[str]) -> list[Entrant]:
+    standard = standard_optimizers(wanted)
     field = {entrant.label: entrant for entrant in entrants}
     require(len(field) == len(entrants), "The same optimizer was named twice.")
     for reference in standard:
@@ -168,6 +182,7 @@ def _measure(
     report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
     axes = Axes(config.schedules, config.weight_decays)
     contest = Contest(problem, steps, tuning, report, axes=axes)
+    _tell_guessed(contest, field, say)
     with Crew() as crew:
         if rates is None:
             say(f"{problem.name}: tuning {len(field)} optimizers")
@@ -193,6 +208,7 @@ def _measure(
             seconds[e.label],
             contest.state_bytes_per_parameter(e),
             compiling.get(e.label),
+            e.rate_scale,
         )
         for e in field
     }
@@ -219,6 +235,17 @@ def untuned(axes: Axes, field: Sequence[Entrant]) -> Tuned:
     """Returns the form of a tuning that did not take place."""
     shape = (0, len(axes.schedules), len(axes.weight_decays), 0)
     return Tuned(np.zeros(0), axes, {entrant.label: np.zeros(shape) for entrant in field})
+
+
+def _tell_guessed(contest: Contest, field: Sequence[Entrant], say: Say) -> None:
+    """Says which roles of parameters nobody gave, where somebody treats matrices in a way of their own."""
+    users = [e.label for e in field if e.uses_matrices]
+    if users and contest.guessed_roles:
+        roles = ", ".join(f"{path!r}: {role!r}" for path, role in contest.guessed_roles.items())
+        say(
+            f"{contest.problem.name}: guessed for {' and '.join(users)} by names and shapes is leaf_roles={{{roles}}}; "
+            "the problem may say it itself."
+        )
 
 
 def _tell_hopeless(tuned: Tuned, problem: str, say: Say) -> None:

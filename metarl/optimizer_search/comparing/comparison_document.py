@@ -17,6 +17,7 @@ def entry_json(entry: EntrantResult) -> dict[str, Any]:
         "learning_rate": entry.learning_rate,
         "schedule": entry.schedule,
         "weight_decay": entry.weight_decay,
+        "rate_scale": entry.rate_scale,
         "final_loss": interval_to_json(entry.final_loss),
         "metric": interval_to_json(entry.metric),
         "steps_to_target": interval_to_json(entry.steps_to_target),

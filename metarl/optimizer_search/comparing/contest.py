@@ -20,6 +20,8 @@ import numpy as np
 import optax
 from jax import lax
 
+from metarl import problems as problem_suite
+from metarl.optimizers import weight_dimension_numbers
 from metarl.problems import Problem
 from metarl.runs import without_compilation_cache
 
@@ -27,14 +29,15 @@ from ..judging.evaluators import Device
 from ..training.inner_training import (
     Fixture,
     Layout,
+    Learner,
     draw_fixture,
     held_out_score,
     optax_learner,
     start,
     train,
 )
-from ..training.schedules import scheduled, with_weight_decay
-from .entrants import Entrant
+from ..training.schedules import scheduled, with_weight_decay, without_decay
+from .entrants import Entrant, parts
 from .settings_of_runs import PLAIN, Axes, Curves, Runs, runs_of
 
 # Runs a call; the last call of a batch is padded with runs of no steps.
@@ -72,6 +75,12 @@ class Contest:
         self.points = np.unique(np.linspace(0, steps, min(points, steps) + 1).astype(np.int32)[1:])
         self.tuning = np.arange(len(tuning_seeds))
         self.report = np.arange(len(tuning_seeds), len(seeds))
+        shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), fixture.params)
+        roles = problem_suite.roles_of_leaves(shapes, problem.leaf_roles)
+        paths = problem_suite.guessed_leaves(shapes, problem.leaf_roles)
+        named = zip(problem_suite.leaf_paths(shapes), jax.tree.leaves(roles), strict=True)
+        self.guessed_roles = {path: role for path, role in named if path in paths}
+        self._dimension_numbers = weight_dimension_numbers(shapes, roles)
         self._devices = list(devices or jax.local_devices())
         self._fixtures = {device: jax.device_put(fixture, device) for device in self._devices}
         self._programs: dict[str, jax.stages.Wrapped] = {}
@@ -137,11 +146,12 @@ class Contest:
         """Returns the optimizer's state that grows with the parameters, in bytes a parameter."""
         params = jax.tree.map(lambda x: x[0], self._fixtures[self._devices[0]].params)
         shapes = {leaf.shape for leaf in jax.tree.leaves(params)}
-        state = jax.eval_shape(entrant.make(1e-3, self.steps, jax.random.key(0)).init, params)
+        made = entrant.make(1e-3, self.steps, jax.random.key(0), self._matrices)
+        state = jax.eval_shape(parts(made)[0].init, params)
         held = [
             leaf
             for leaf in jax.tree.leaves(state)
-            if leaf.shape in shapes and jnp.issubdtype(leaf.dtype, jnp.floating)
+            if (leaf.shape in shapes or leaf.ndim > 1) and jnp.issubdtype(leaf.dtype, jnp.floating)
         ]
         count = sum(leaf.size for leaf in jax.tree.leaves(params))
         return sum(leaf.size * leaf.dtype.itemsize for leaf in held) / count
@@ -176,27 +186,36 @@ class Contest:
         """Returns (fixture, runs, leaves [J]; points [J, C]) -> snapshots, leaves [J, C, ...]."""
 
         def one(fixture: Fixture, run: Runs, points: jax.Array):
-            learner = optax_learner(self._transform(entrant, fixture, run))
+            learner = self._learner(entrant, fixture, run)
             place = (self.problem, self._layout, learner, fixture, run.replicates)
 
             def advance(state, until):
                 state = train(*place, state, until)
-                return state, (state.packed, state.model_state, state.alive)
+                judged = learner.judged(state.memory, state.packed)
+                return state, (judged, state.model_state, state.alive)
 
             return lax.scan(advance, start(learner, fixture, run.replicates), points)[1]
 
         return lambda fixture, runs, points: lax.map(lambda x: one(fixture, *x), (runs, points))
 
-    def _transform(
-        self, entrant: Entrant, fixture: Fixture, run: Runs
-    ) -> optax.GradientTransformation:
+    def _learner(self, entrant: Entrant, fixture: Fixture, run: Runs) -> Learner:
         """Returns the optimizer of one run, its schedule and weight decay around it."""
         key = jax.random.key(fixture.seeds[run.replicates])
-        rate = scheduled(run.rates, run.schedules, self.axes.schedules, self.steps)
-        transform = entrant.make(rate, self.steps, key)
-        if any(self.axes.weight_decays):
-            transform = with_weight_decay(transform, rate, run.weight_decays)
-        return transform
+        names = self.axes.schedules
+        if entrant.has_schedule:
+            names = tuple(map(without_decay, names))
+        rate = scheduled(run.rates, run.schedules, names, self.steps)
+        transform, evaluation = parts(entrant.make(rate, self.steps, key, self._matrices))
+        if not any(self.axes.weight_decays):
+            return optax_learner(transform, evaluation)
+        transform = with_weight_decay(transform, rate, run.weight_decays)
+        if evaluation is None:
+            return optax_learner(transform)
+        return optax_learner(transform, lambda state, params: evaluation(state[0], params))
+
+    def _matrices(self, params: Any) -> Any:
+        """Returns which leaves are matrices and how: the same of the whole tree and of a masked one."""
+        return self._dimension_numbers
 
     def _judging(self, layout: Layout) -> Callable:
         """Returns (fixture, replicates [J], snapshots [J, C, ...]) -> losses, metrics [J, C]."""

@@ -2,8 +2,8 @@
 
 It is a fixed multiple of Adam's 1e-3. A rule may bring its own multiple (`Entrant.learning_rate_multiple`); for all
 others it is found here, on the search problems: the learning rate of the lowest mean over problems of
-log(loss / tuned Adam's loss), each clipped to a factor of ten, on tuning seeds. Nothing of the problems that are
-reported enters.
+log(loss / tuned Adam's loss), each clipped to a factor of ten, on tuning seeds, under the first schedule and weight
+decay of the comparison. Nothing of the problems that are reported enters.
 
 Letters: R learning rates, P problems.
 """
@@ -25,6 +25,7 @@ from ..training.seeding import replicate_seeds
 from .contest import Contest, Crew
 from .entrants import ADAMS_RATE, BASELINE, Entrant
 from .problem_results import relative_losses
+from .settings_of_runs import Axes
 from .tuning import GRID, rates_of, tune
 
 _FILE = "default_rates.json"
@@ -78,19 +79,22 @@ def found_multiples(
     if BASELINE not in {e.label for e in field}:
         field.append(entrant(BASELINE))
     seeds = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
+    axes = Axes(config.schedules[:1], config.weight_decays[:1])  # those of the report
     relative: dict[str, list[np.ndarray]] = {e.label: [] for e in field}
     with Crew() as crew:
         for name in problems:
             say(f"{name}: default learning rates of {len(field)} optimizers")
             problem = problem_suite.load(name)
-            contest = Contest(problem, problem.steps, seeds, seeds[:1], points=1)
+            contest = Contest(problem, problem.steps, seeds, seeds[:1], points=1, axes=axes)
             tuned = tune(contest, field, crew.map, widen=False)
             losses = {label: x.mean(axis=-1)[:, 0, 0] for label, x in tuned.losses.items()}
             for label, row in losses.items():
                 relative[label].append(log_relative(row, losses[BASELINE].min()))
     rates = rates_of(GRID)
     return {
-        e.label: float(rates[np.argmin(np.mean(relative[e.label], axis=0))] / ADAMS_RATE)
+        e.label: float(
+            rates[np.argmin(np.mean(relative[e.label], axis=0))] * e.rate_scale / ADAMS_RATE
+        )
         for e in entrants
     }
 

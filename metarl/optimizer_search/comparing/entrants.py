@@ -1,23 +1,26 @@
 """entrants: what a comparison compares, by name, by a rule's text, or from a run.
 
-The names of references mean optax's own optimizers at their default settings, so that nobody has to trust ours; any
-other optax optimizer joins as my_module:factory. Every entrant is a function of the learning rate alone.
+The names of standard optimizers are those of standard.py; any other optax optimizer joins as my_module:factory. Every
+entrant is a function of the learning rate alone.
+
+What must be judged elsewhere than at the parameters that are trained, as an average of weights, is a pair: the optax
+transform, and a function from its state and the parameters to those that are judged.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
-from metarl import optimizers
 from metarl.errors import InvalidInput, require, unknown_name
 from metarl.update_rules import NAMED_RULES, Rule, RuleSyntaxError, parse, to_optax
-from metarl.user_code import call_own, find_own
+from metarl.user_code import find_own, told
+
+from .standard import STANDARD, Evaluation, Made, Make
 
 BASELINE = "adam"
 RANDOM_PREFIX = "random search: "  # of the label of what random search found
@@ -30,52 +33,53 @@ class Entrant(NamedTuple):
 
     Attributes:
       label: the text the user typed; how it is called in every table.
-      make: (learning rate or schedule, total steps, random key) -> optax transform.
+      make: (learning rate or schedule, total steps, random key, matrices) -> optax transform, or a pair of one and of
+        a function from state and parameters to the parameters that are judged; matrices, which may be left out, says
+        of parameters which leaves are matrices and how (see `metarl.optimizers.weight_dimension_numbers`).
       rule: its rule, when it is one.
       learning_rate_multiple: its one learning rate for all problems in multiples of Adam's 1e-3; None where that is to
         be found on the search problems.
       rules_trained: how many rules were trained to find it.
       is_own: whether it is a user's own transform.
+      without_decay: see `Standard`, as all below.
+      rate_scale: its grid of learning rates is the common one times this.
+      has_schedule: whether it averages its weights in place of a decaying schedule.
+      uses_matrices: whether it treats matrices and convolutions in a way of their own.
     """
 
     label: str
-    make: Callable[[Any, int, jax.Array], optax.GradientTransformation]
+    make: Make
     rule: Rule | None = None
     learning_rate_multiple: float | None = None
     rules_trained: int | None = None
     is_own: bool = False
-
-
-def _plain(constructor: Callable[..., optax.GradientTransformation], **settings: Any) -> Callable:
-    return lambda learning_rate, total_steps, key: constructor(learning_rate, **settings)
-
-
-_REFERENCES: Mapping[str, Callable] = MappingProxyType(
-    {
-        "sgd": _plain(optax.sgd),
-        "momentum": _plain(optax.sgd, momentum=0.9),
-        "nesterov": _plain(optax.sgd, momentum=0.9, nesterov=True),
-        "rmsprop": _plain(optax.rmsprop),
-        "adam": _plain(optax.adam),
-        "adamw": _plain(optax.adamw),
-        "nadam": _plain(optax.nadam),
-        "sign-sgd": _plain(optax.sign_sgd),
-        "lion": _plain(optax.lion),
-        "powersign": _plain(optimizers.powersign),
-        "addsign": _plain(optimizers.addsign),
-    }
-)
+    without_decay: Make | None = None
+    rate_scale: float = 1.0
+    has_schedule: bool = False
+    uses_matrices: bool = False
 
 
 def references() -> tuple[Entrant, ...]:
-    """Returns the standard optimizers that every comparison holds, Adam among them."""
-    return tuple(Entrant(name, make) for name, make in _REFERENCES.items())
+    """Returns the standard optimizers, Adam among them."""
+    return tuple(map(_standard, STANDARD))
+
+
+def _standard(name: str) -> Entrant:
+    known = STANDARD[name]
+    return Entrant(
+        name,
+        known.make,
+        without_decay=known.without_decay,
+        rate_scale=known.rate_scale,
+        has_schedule=known.has_schedule,
+        uses_matrices=known.uses_matrices,
+    )
 
 
 def rule_entrant(label: str, rule: Rule) -> Entrant:
     """Returns a rule as an entrant, compiled to an optax transform."""
 
-    def make(learning_rate: Any, total_steps: int, key: jax.Array) -> optax.GradientTransformation:
+    def make(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
         return to_optax(rule, learning_rate, total_steps=total_steps, seed=key)
 
     return Entrant(label, make, rule)
@@ -87,27 +91,84 @@ def is_own(text: str) -> bool:
 
 
 def own_entrant(text: str) -> Entrant:
-    """Returns a user's own optimizer, my_module:factory with factory(learning_rate) -> optax transform.
+    """Returns a user's own optimizer, my_module:factory.
 
-    The learning rate is a number or, where schedules are compared, a function of steps, as optax optimizers take it.
+    factory(learning_rate) gives an optax transform, or a pair of one and of a function from state and parameters to the
+    parameters that are judged. The learning rate is a number or, under a schedule, a function of steps, as optax
+    optimizers take it.
 
     Raises:
-      InvalidInput: it cannot be imported, or gives no transform.
+      InvalidInput: it cannot be imported, or gives something else.
     """
 
-    def make(learning_rate: Any, total_steps: int, key: jax.Array) -> optax.GradientTransformation:
-        return call_own(
-            "optimizer", text, optax.GradientTransformation, learning_rate=learning_rate
-        )
+    def make(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
+        return _made_by_own(text, learning_rate)
 
     make(1e-3, 1, jax.random.key(0))
+    return Entrant(text, make, is_own=True)
+
+
+def decayed_once(one: Entrant) -> Entrant:
+    """Returns an entrant for a comparison that decays weights itself: a standard one without a decay of its own.
+
+    Raises:
+      InvalidInput: it is a user's and moves weights by their own size where the gradient is zero.
+    """
+    if one.without_decay is not None:
+        return one._replace(make=one.without_decay)
+    require(
+        not (one.is_own and _decays(one)),
+        f"Optimizer {one.label!r} decays weights itself: it moves them in proportion to their size where the gradient "
+        "is zero. With weight decays other than 0 they would decay twice; switch one of the two off.",
+    )
+    return one
+
+
+def _decays(one: Entrant) -> bool:
+    transform, _ = parts(one.make(1.0, 1, jax.random.key(0)))
+
+    def moved(size: float) -> float:
+        params = {"matrix": jnp.full((2, 3), size), "vector": jnp.full(3, size)}
+        still = jax.tree.map(jnp.zeros_like, params)
+        with told(f"Optimizer {one.label!r}: update raised"):
+            updates, _ = transform.update(still, transform.init(params), params)
+        return float(updates["matrix"][0, 0])  # type: ignore[index]
+
+    return moved(1.0) != 0.0 and abs(moved(2.0) / moved(1.0) - 2.0) < 1e-3
+
+
+def parts(made: Made) -> tuple[optax.GradientTransformation, Evaluation | None]:
+    """Returns the transform that `Entrant.make` gave, and the function that came with it."""
+    if isinstance(made, optax.GradientTransformation):  # itself a tuple of two
+        return made, None
+    transform, evaluation = made
+    return transform, evaluation
+
+
+def _made_by_own(text: str, learning_rate: Any) -> Made:
     factory = find_own("optimizer", text, optax.GradientTransformation)
     require(
         not isinstance(factory, optax.GradientTransformation),
         f"Optimizer {text!r} is a transform already; name the function that makes it of a learning rate, for that is "
         "what is tuned.",
     )
-    return Entrant(text, make, is_own=True)
+    name = text.partition(":")[2]
+    require(callable(factory), f"Optimizer {text!r}: {name} is not a function or class.")
+    about = f"Optimizer {text!r}: {name}(learning_rate)"
+    with told(f"{about} raised", factory):
+        made = factory(learning_rate)
+    if isinstance(made, optax.GradientTransformation):
+        return made
+    received = f"{len(made)} things" if isinstance(made, tuple) else type(made).__name__
+    require(
+        isinstance(made, tuple)
+        and len(made) == 2
+        and isinstance(made[0], optax.GradientTransformation)
+        and callable(made[1]),
+        f"{about} gave {received}; it must give an optax.GradientTransformation, or a pair: one, and a function of "
+        "(state, parameters) that gives the parameters to be judged.",
+    )
+    return made  # type: ignore[return-value]
 
 
 def entrant(text: str) -> Entrant:
@@ -118,8 +179,8 @@ def entrant(text: str) -> Entrant:
     """
     if is_own(text):
         return own_entrant(text)
-    if text in _REFERENCES:
-        return Entrant(text, _REFERENCES[text])
+    if text in STANDARD:
+        return _standard(text)
     if text in NAMED_RULES:
         row = NAMED_RULES[text]
         trained = None if row.found is None else row.found.rules_trained
@@ -131,5 +192,5 @@ def entrant(text: str) -> Entrant:
         return rule_entrant(text, parse(text))
     except RuleSyntaxError as error:
         if re.fullmatch(r"[A-Za-z][\w-]*", text):
-            raise unknown_name("optimizer or rule", text, {*_REFERENCES, *NAMED_RULES}) from error
+            raise unknown_name("optimizer or rule", text, {*STANDARD, *NAMED_RULES}) from error
         raise InvalidInput(str(error)) from error

@@ -33,6 +33,7 @@ class Record(NamedTuple):
     seconds_per_step: float
     state_bytes_per_parameter: float
     compile_seconds: float | None = None
+    rate_scale: float = 1.0  # its learning rates are the grid's times this
 
 
 class AdamRuns(NamedTuple):

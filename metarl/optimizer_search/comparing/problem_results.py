@@ -6,11 +6,7 @@
     relative loss     loss / Adam's on the same seed, clipped to a factor of ten; a diverged run counts as ten; the IQM
                       over seeds is that of logarithms
     verdict           better or worse than Adam where the 95 % interval of the relative loss excludes 1
-    speed-up          Adam-equivalent steps over the steps taken
-
-An optimizer's Adam-equivalent steps are the length of the run that tuned Adam, tuned anew for that length, needs to end
-as low. Between the lengths that were run, the logarithm of the length is interpolated linearly in the logarithm of the
-loss; beyond them the shortest or longest stands, so speed-ups are clipped to the range of the horizons.
+    speed-up          Adam-equivalent steps over the steps taken, see speed_up.py
 
 Losses below zero have no logarithm. A problem on which a run ends there (a log-likelihood of one's own) has no relative
 losses and no speed-ups; its verdicts are those of the differences.
@@ -21,7 +17,7 @@ Letters: S seeds, C points of a curve, H horizons, R learning rates.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +25,8 @@ from numpy.typing import ArrayLike
 from metarl.statistics import Interval, bootstrap_interval, iqm, paired_difference
 
 from .entrants import BASELINE
-from .measurements import AdamRuns, Measured, Record
+from .measurements import Measured, Record
+from .speed_up import falls_with_length, speed_up_interval, speed_up_rows
 
 WORST = 10.0  # the factor to which a loss relative to Adam's is clipped
 _TARGET_SEEDS = 20
@@ -61,6 +58,7 @@ class EntrantResult(NamedTuple):
     learning_rate: float
     schedule: str
     weight_decay: float
+    rate_scale: float  # its grid is the common one times this
     final_loss: Interval  # IQM over seeds
     metric: Interval | None
     steps_to_target: Interval | None  # None when the target was reached in no run
@@ -73,7 +71,7 @@ class EntrantResult(NamedTuple):
     verdict: Verdict  # of the relative loss, else of the difference
     speed_up: (
         Interval | None
-    )  # Adam-equivalent steps over steps; None where Adam's lengths were not run
+    )  # None where Adam's lengths were not run, or its loss does not fall with length
     state_bytes_per_parameter: float
     step_time_relative_to_adam: float
     compile_seconds: float | None
@@ -128,45 +126,6 @@ def best_reference(measured: Measured) -> str:
         if label in measured.references and record.tuning.size
     }
     return min(tuned, key=lambda label: tuned[label]) if tuned else BASELINE
-
-
-def adam_rows(record: Record, adam: AdamRuns) -> np.ndarray:
-    """Returns the final losses of an entrant and of Adam's lengths beside them, [S, 1 + H], paired by seed."""
-    return np.concatenate([record.losses[:, -1:], adam.losses], axis=1)
-
-
-def speed_ups(rows: np.ndarray, horizons: np.ndarray, axis: int) -> np.ndarray:
-    """Returns Adam-equivalent steps over steps, from the IQM of losses over seeds.
-
-    Args:
-      rows: see `adam_rows`, [..., S, 1 + H] with the seeds at `axis`.
-      horizons: [H], rising.
-      axis: of the seeds.
-    """
-    losses = iqm(rows, axis=axis)  # [..., 1 + H]
-    return equivalent_horizon(losses[..., 0], losses[..., 1:], horizons)
-
-
-def equivalent_horizon(loss: Any, adam: np.ndarray, horizons: np.ndarray) -> np.ndarray:
-    """Returns the least horizon at which Adam's loss is as low, within the range of horizons.
-
-    Adam's losses are taken as their running minimum: who may train longer may also stop.
-
-    Args:
-      loss: [...].
-      adam: losses at the horizons, [..., H].
-      horizons: [H], rising.
-    """
-    falling = np.minimum.accumulate(_logarithm(adam), axis=-1)  # [..., H]
-    wanted, logs = _logarithm(loss), np.log(horizons)
-    found = np.full(np.shape(loss), horizons[-1], float)
-    for right in range(len(horizons) - 1, 0, -1):  # the least horizon is found last
-        above, below = falling[..., right - 1], falling[..., right]
-        share = np.clip((above - wanted) / np.maximum(above - below, _TINY), 0.0, 1.0)
-        share = np.where(above >= np.log(_HUGE), 1.0, share)  # the shorter run diverged
-        between = np.exp(logs[right - 1] + share * (logs[right] - logs[right - 1]))
-        found = np.where(wanted >= below, between, found)
-    return np.where(wanted >= falling[..., 0], horizons[0], found)
 
 
 def _logarithm(losses: ArrayLike) -> np.ndarray:
@@ -225,6 +184,7 @@ def _entry(measured: Measured, label: str, target: float) -> EntrantResult:
     against = versus(final, adam.losses[:, -1], ratios)
     return EntrantResult(
         *record.setting,
+        rate_scale=record.rate_scale,
         final_loss=bootstrap_interval(final),
         metric=_metric_interval(measured, record),
         steps_to_target=to_target,
@@ -233,7 +193,7 @@ def _entry(measured: Measured, label: str, target: float) -> EntrantResult:
         difference_to_adam=against.difference,
         relative_loss=against.ratio,
         verdict=against.verdict,
-        speed_up=_speed_up(record, measured.adam) if ratios else None,
+        speed_up=_speed_up(measured, label),
         state_bytes_per_parameter=record.state_bytes_per_parameter,
         step_time_relative_to_adam=seconds / adam.seconds_per_step,
         compile_seconds=record.compile_seconds,
@@ -244,14 +204,26 @@ def _entry(measured: Measured, label: str, target: float) -> EntrantResult:
     )
 
 
-def _speed_up(record: Record, adam: AdamRuns | None) -> Interval | None:
-    if adam is None:
+def rows_of_speed_up(measured: Measured, label: str) -> np.ndarray | None:
+    """Returns what the speed-up of one optimizer is computed from, [S, 2 + H]; None where there is none.
+
+    There is none where Adam was not run at other lengths, and where its loss does not fall with them.
+    """
+    if measured.adam is None:
         return None
+    final, horizons = final_losses(measured), measured.adam.horizons
+    rows = speed_up_rows(final[label], final[BASELINE], measured.adam.losses)
+    falls = have_ratios([*final.values(), measured.adam.losses]) and falls_with_length(
+        rows, horizons
+    )
+    return rows if falls else None
 
-    def statistic(rows: Any, axis: int) -> np.ndarray:
-        return speed_ups(rows, adam.horizons, axis)
 
-    return bootstrap_interval(adam_rows(record, adam), statistic)
+def _speed_up(measured: Measured, label: str) -> Interval | None:
+    rows = rows_of_speed_up(measured, label)
+    if rows is None or measured.adam is None:
+        return None
+    return speed_up_interval(rows, measured.adam.horizons)
 
 
 def _metric_interval(measured: Measured, record: Record) -> Interval | None:

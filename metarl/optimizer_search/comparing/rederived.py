@@ -71,6 +71,7 @@ def _score(label: str, score: Mapping[str, Any], details: Mapping[str, Any]) -> 
     return {
         **score,
         "relative_loss": infinities_to_json(interval_to_json(relative_loss_of(pairs))),
+        "problems_redrawn": infinities_to_json(interval_to_json(relative_loss_of(pairs, True))),
         "speed_up": _opened(score["speed_up"], seeds),
         **{
             kind: [name for name, found in entries.items() if found[label]["verdict"] == verdict]

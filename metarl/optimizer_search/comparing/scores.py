@@ -2,13 +2,14 @@
 
     relative loss   exp of the IQM over problems of the IQM over seeds of log(loss / Adam's loss on the same seed); each
                     ratio clipped to a factor of ten, a diverged run counts as ten
-    speed-up        geometric mean over problems of Adam-equivalent steps over steps (problem_results.py)
+    speed-up        geometric mean of Adam-equivalent steps over steps (speed_up.py), over the problems on which Adam's
+                    loss falls with the length of the run
     wins, losses    problems on which the 95 % interval of the relative loss excludes 1
 
 Problems with losses below zero, which have no ratios, are won and lost by differences and enter nothing else.
 
 Intervals are 95 %, by a bootstrap of seeds within each problem: the problems are the ones that were chosen, the seeds a
-sample.
+sample. `problems_redrawn` is the relative loss where problems are drawn anew too; it takes eight of them.
 
 Letters: S seeds, H horizons, P problems, F factors.
 
@@ -35,13 +36,12 @@ from metarl.statistics import (
 from .entrants import BASELINE
 from .problem_results import (
     ProblemResult,
-    adam_rows,
-    final_losses,
     geometric_iqm,
     have_ratios,
     relative_losses,
-    speed_ups,
+    rows_of_speed_up,
 )
+from .speed_up import speed_up_interval, speed_ups
 
 _TINY = 1e-12
 
@@ -50,6 +50,7 @@ class Score(NamedTuple):
     """One optimizer over all problems."""
 
     relative_loss: Interval
+    problems_redrawn: Interval  # the same, as a statement about problems like these
     speed_up: Interval | None
     wins: tuple[str, ...]  # names of problems
     losses: tuple[str, ...]
@@ -64,6 +65,7 @@ class Score(NamedTuple):
         return {
             **self._asdict(),
             "relative_loss": interval_to_json(self.relative_loss),
+            "problems_redrawn": interval_to_json(self.problems_redrawn),
             "speed_up": interval_to_json(self.speed_up, "geometric_mean"),
             **{name: list(getattr(self, name)) for name in ("wins", "losses", "unclear")},
         }
@@ -111,6 +113,7 @@ def _score(label: str, problems: Mapping[str, ProblemResult]) -> Score:
     compiling = [e.compile_seconds for e in entries if e.compile_seconds is not None]
     return Score(
         relative_loss=relative_loss_over(results, label, BASELINE),
+        problems_redrawn=relative_loss_over(results, label, BASELINE, redraw_problems=True),
         speed_up=speed_up_over(label, results),
         wins=wins,
         losses=losses,
@@ -122,13 +125,16 @@ def _score(label: str, problems: Mapping[str, ProblemResult]) -> Score:
     )
 
 
-def relative_loss_over(results: Sequence[ProblemResult], label: str, baseline: str) -> Interval:
+def relative_loss_over(
+    results: Sequence[ProblemResult], label: str, baseline: str, redraw_problems: bool = False
+) -> Interval:
     """Returns the relative loss over problems, see above, to any of those who took part.
 
     Args:
       results: of the problems.
       label: whose.
       baseline: whose loss is 1.
+      redraw_problems: see `relative_loss_of`.
     """
     losses = [[entry.curves[:, -1] for entry in result.entries.values()] for result in results]
     pairs = [
@@ -136,35 +142,47 @@ def relative_loss_over(results: Sequence[ProblemResult], label: str, baseline: s
         for r, rows in zip(results, losses, strict=True)
         if have_ratios(rows)
     ]
-    return relative_loss_of(pairs)
+    return relative_loss_of(pairs, redraw_problems)
 
 
-def relative_loss_of(pairs: Sequence[tuple[np.ndarray, ...]]) -> Interval:
+def relative_loss_of(
+    pairs: Sequence[tuple[np.ndarray, ...]], redraw_problems: bool = False
+) -> Interval:
     """Returns the same from the losses themselves, by problem those of the optimizer and of the baseline, [S] each.
 
     Without any problem nothing is known: 1 between 0 and infinity.
+
+    Args:
+      pairs: by problem.
+      redraw_problems: whether problems are drawn anew too, not only seeds within each.
     """
     if not pairs:
         return Interval(1.0, 0.0, np.inf)
     ratios = [relative_losses(*pair) for pair in pairs]
-    found = stratified_bootstrap(ratios, geometric_iqm, geometric_iqm)
+    found = stratified_bootstrap(
+        ratios, geometric_iqm, geometric_iqm, redraw_strata=redraw_problems
+    )
     return found._replace(low=max(found.low, 0.0))
 
 
 def speed_up_over(label: str, results: Sequence[ProblemResult]) -> Interval | None:
-    """Returns the geometric mean of the speed-ups over problems; None where Adam's lengths were not run."""
-    results = [r for r in results if have_ratios(final_losses(r.measured).values())]
-    adams = [result.measured.adam for result in results]
-    strata = [
-        adam_rows(result.measured.records[label], adam)
-        for result, adam in zip(results, adams, strict=True)
-        if adam is not None
-    ]
-    if len(strata) < len(results) or not strata:
+    """Returns the geometric mean of the speed-ups over the problems that have one; None where none has.
+
+    Of several problems each is clipped to the lengths that were run, and so is the interval.
+    """
+    strata, horizons = [], np.zeros(0)
+    for result in results:
+        rows = rows_of_speed_up(result.measured, label)
+        if rows is not None and result.measured.adam is not None:
+            strata.append(rows)
+            horizons = result.measured.adam.horizons
+    if not strata:
         return None
-    horizons = adams[0].horizons  # type: ignore[union-attr]
+    if len(strata) == 1:
+        return speed_up_interval(strata[0], horizons)
 
     def within(rows: np.ndarray, axis: int) -> np.ndarray:
         return speed_ups(rows, horizons, axis)
 
-    return stratified_bootstrap(strata, within, geometric_mean)
+    found = stratified_bootstrap(strata, within, geometric_mean)
+    return found._replace(low=max(found.low, 0.0))

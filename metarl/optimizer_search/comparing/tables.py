@@ -74,7 +74,7 @@ def sensitivity_table(document: Mapping[str, Any]) -> Table:
         {
             "problem": problem,
             "optimizer": label,
-            "learning_rate": rate,
+            "learning_rate": rate * entry.get("rate_scale", 1.0),
             "tuning_loss": number_from_json(loss),
         }
         for problem, result in document.items()
@@ -124,6 +124,14 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     if "target_of" in result:  # in protocol 1 it was Adam
         target = number_text(number_from_json(result["target"]))
         notes.append(f"Target: the median final loss of {result['target_of']}, {target}.")
+    scales = {x: e.get("rate_scale", 1.0) for x, e in result["entries"].items()}
+    own = [
+        f"{label}'s is from {rates[0] * scale:.1e} to {rates[-1] * scale:.1e}"
+        for label, scale in scales.items()
+        if rates and scale != 1.0
+    ]
+    if own:
+        notes.append(f"Grids of as many rates elsewhere: {', '.join(own)}.")
     if result["on_edge"]:
         notes.append(f"Best rate on the widened grid's edge: {', '.join(result['on_edge'])}.")
     return notes

@@ -1,7 +1,8 @@
 """tuning: the same grid for everybody; widened for all when the best learning rate of one lies on its edge.
 
-The grid is half-decades of the learning rate, times the schedules and weight decays of the comparison. Every entrant
-runs every point of it on the same tuning seeds; what counts is the mean of the losses, so a point at which one run
+The grid is half-decades of the learning rate, times the schedules and weight decays of the comparison. Who has a factor
+of around 1 in place of a learning rate has as many points around 1 (`Entrant.rate_scale`). Every entrant runs every
+point of it on the same tuning seeds; what counts is the mean of the losses, so a point at which one run
 diverges is never chosen while there is another. Whose runs diverge at every point takes the one where the fewest do.
 
 Letters: E entrants, R learning rates, D schedules, W weight decays, S tuning seeds.
@@ -10,6 +11,7 @@ Letters: E entrants, R learning rates, D schedules, W weight decays, S tuning se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,9 +35,18 @@ class Tuned(NamedTuple):
     learning_rates: np.ndarray  # [R]
     axes: Axes
     losses: Mapping[str, np.ndarray]  # by label, final losses on "search" splits, [R, D, W, S]
+    scales: Mapping[str, float] = MappingProxyType({})  # by label, of the rates; 1 where not named
 
     def best(self, label: str) -> Setting:
         """Returns the point of the fewest divergences and then the lowest mean loss; of equal ones the lower rate."""
+        rate, schedule, decay = self._best(label)
+        return Setting(
+            float(self.learning_rates[rate] * self.scales.get(label, 1.0)),
+            self.axes.schedules[schedule],
+            self.axes.weight_decays[decay],
+        )
+
+    def _best(self, label: str) -> tuple[int, int, int]:
         losses = self.losses[label]  # [R, D, W, S]
         diverged = np.isinf(losses)
         means = np.where(diverged, 0.0, losses).mean(
@@ -43,11 +54,7 @@ class Tuned(NamedTuple):
         )  # where equally many diverged, in the order of the rest
         first = np.lexsort((means.reshape(-1), diverged.sum(axis=-1).reshape(-1)))[0]
         rate, schedule, decay = np.unravel_index(first, means.shape)
-        return Setting(
-            float(self.learning_rates[rate]),
-            self.axes.schedules[schedule],
-            self.axes.weight_decays[decay],
-        )
+        return int(rate), int(schedule), int(decay)
 
     def is_hopeless(self, label: str) -> bool:
         """Tells whether every point has a run that diverged."""
@@ -58,11 +65,11 @@ class Tuned(NamedTuple):
         """Entrants whose best rate lies on the grid's edge; none where nothing was tuned."""
         if not self.learning_rates.size:
             return ()
-        edges = (self.learning_rates[0], self.learning_rates[-1])
+        edges = (0, len(self.learning_rates) - 1)
         return tuple(
             label
             for label in self.losses
-            if not self.is_hopeless(label) and self.best(label).learning_rate in edges
+            if not self.is_hopeless(label) and self._best(label)[0] in edges
         )
 
     @property
@@ -91,7 +98,8 @@ def tune(contest: Contest, field: Sequence[Entrant], each: Each, *, widen: bool 
             break
         exponents = [*below, *exponents, *above]
     losses = {label: np.stack([row[i] for i in exponents]) for label, row in found.items()}
-    return Tuned(rates_of(exponents), contest.axes, losses)
+    scales = {entrant.label: entrant.rate_scale for entrant in field}
+    return Tuned(rates_of(exponents), contest.axes, losses, scales)
 
 
 def rates_of(exponents: Sequence[int]) -> np.ndarray:
@@ -130,6 +138,7 @@ def _sweep(
     runs = Runs(*(axis.reshape(-1) for axis in grid))
 
     def sweep(entrant: Entrant, device: Device) -> Sequence[np.ndarray]:
-        return list(contest.tune(entrant, runs, device).reshape(shape))
+        own = runs._replace(rates=runs.rates * entrant.rate_scale)
+        return list(contest.tune(entrant, own, device).reshape(shape))
 
     return sweep

@@ -171,9 +171,9 @@ def _sensitivity(
     curves = [
         Curve(
             labels[label],
-            rates,
+            rates * compared["entries"][label].get("rate_scale", 1.0),
             np.where(row <= worst, row, inf) if worst > 0 else row,
-            chosen=int(np.argmin(np.abs(rates - compared["entries"][label]["learning_rate"]))),
+            chosen=_chosen(rates, compared["entries"][label]),
         )
         for label, row in losses.items()
     ]
@@ -188,6 +188,11 @@ def _sensitivity(
         "was chosen. A cross: runs diverged there, or ended far above everything shown."
     )
     return Chart(file, chart, caption)
+
+
+def _chosen(rates: np.ndarray, entry: Mapping[str, Any]) -> int:
+    """Returns the place of an entry's learning rate in its grid."""
+    return int(np.argmin(np.abs(rates * entry.get("rate_scale", 1.0) - entry["learning_rate"])))
 
 
 def _ordered(entries: Mapping[str, Any], finalists: Sequence[str]) -> list[str]:

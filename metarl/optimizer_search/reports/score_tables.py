@@ -14,8 +14,17 @@ from metarl.statistics import Interval, interval_from_json, number_from_json
 from ..comparing.diagnostics import diagnostics_table
 from ..comparing.entrants import BASELINE
 from ..comparing.problem_results import ProblemResult
+from ..comparing.standard import NULL_RIVAL, STANDARD
 from ..comparing.tables import INTERVALS
 
+_SOUND_SPEED_UP = 4  # the protocol whose speed-ups are those of a fit
+_SCHEDULE_TEXTS = {
+    "constant": "constant",
+    "warm-up": "constant after a warm-up of 5 %",
+    "linear": "linear from a warm-up of 5 % to zero",
+    "cosine": "a cosine from a warm-up of 5 % to zero",
+    "linear-cosine": "the linear cosine of Bello et al.",
+}
 _SHOWN = 3  # optimizers that get a column in the table by problem; a narrow terminal shows one
 _COSTS = (
     *("state_bytes_per_parameter", "step_time_relative_to_adam"),
@@ -24,6 +33,7 @@ _COSTS = (
 _SCORE_COLUMNS = (
     Column("optimizer"),
     Column("relative_loss", "loss, Adam = 1", better="lower", neutral=1.0),
+    Column("problems_redrawn", "the same, problems drawn anew too", essential=False),
     Column("speed_up", "speed-up over Adam"),
     Column("wins", "won"),
     Column("losses", "lost"),
@@ -48,6 +58,7 @@ def score_table(document: Mapping[str, Any], highlighted: Sequence[str] = ()) ->
         {
             "optimizer": label,
             "relative_loss": interval_from_json(score["relative_loss"]),
+            "problems_redrawn": interval_from_json(score.get("problems_redrawn")),
             "speed_up": interval_from_json(score["speed_up"], "geometric_mean"),
             **{name: len(score[name]) for name in ("wins", "losses", "unclear")},
             "diverged": 100 * score["diverged"],
@@ -61,7 +72,7 @@ def score_table(document: Mapping[str, Any], highlighted: Sequence[str] = ()) ->
         f"{title}, protocol {protocol['version']}",
         _SCORE_COLUMNS,
         rows,
-        _notes(protocol),
+        _notes(document),
         [labels.index(label) for label in highlighted if label in labels],
     )
 
@@ -168,9 +179,10 @@ def raw_table(problems: Mapping[str, ProblemResult]) -> Table:
 def _runs(name: str, label: str, result: ProblemResult) -> list[tuple]:
     measured = result.measured
     record = measured.records[label]
+    rates = measured.learning_rates * record.rate_scale
     tuning = [
         (name, label, "tuning", int(seed), float(rate), schedule, decay, measured.steps, loss, None)
-        for rate, by_rate in zip(measured.learning_rates, record.tuning, strict=True)
+        for rate, by_rate in zip(rates, record.tuning, strict=True)
         for schedule, by_schedule in zip(measured.schedules, by_rate, strict=True)
         for decay, losses in zip(measured.weight_decays, by_schedule, strict=True)
         for seed, loss in zip(measured.tuning_seeds, losses.tolist(), strict=True)
@@ -185,14 +197,18 @@ def _runs(name: str, label: str, result: ProblemResult) -> list[tuple]:
     return [*tuning, *(row if measured.metric else (*row[:-1], None) for row in report)]
 
 
-def _notes(protocol: Mapping[str, Any]) -> list[str]:
+def _notes(document: Mapping[str, Any]) -> list[str]:
+    protocol = document["protocol"]
     return [
         _tuning(protocol),
+        *_schedule(protocol, document["scores"]),
         "Adam = 1: loss over Adam's on the same seed, clipped to a factor of ten, ten for a diverged run; IQM of "
         "logarithms over seeds, then over problems.",
-        *_speed(protocol["horizons"]),
+        *_speed(protocol, document["details"]),
+        *_null_rival(document["scores"]),
         "Won, lost: problems on which the 95 % interval of that ratio, IQM of logarithms over seeds, excludes 1. "
-        f"{INTERVALS} Seeds are drawn anew within each problem.",
+        f"{INTERVALS} Seeds are drawn anew within each problem; where problems are too, the interval speaks of others "
+        "like these, and takes eight of them.",
     ]
 
 
@@ -211,11 +227,47 @@ def _tuning(protocol: Mapping[str, Any]) -> str:
     return f"Everybody is tuned on each problem: the same {' x '.join(axes)}, {seeds} seeds each."
 
 
-def _speed(horizons: Sequence[float]) -> list[str]:
+def _schedule(protocol: Mapping[str, Any], scores: Mapping[str, Any]) -> list[str]:
+    """Returns what is said of a schedule that everybody has, and of who has it not."""
+    names = protocol["schedules"]
+    texts = []
+    if len(names) == 1:
+        texts.append(f"Learning rates are {_SCHEDULE_TEXTS.get(names[0], names[0])}.")
+    exempt = [x for x in scores if x in STANDARD and STANDARD[x].has_schedule]
+    if exempt and {*names} - {"constant", "warm-up"}:
+        texts.append(
+            f"{', '.join(exempt)} averages weights in place of a falling rate, and keeps its rate after the warm-up."
+        )
+    return [" ".join(texts)] if texts else []
+
+
+def _null_rival(scores: Mapping[str, Any]) -> list[str]:
+    if NULL_RIVAL not in scores:
+        return []
+    found = scores[NULL_RIVAL]
+    return [
+        f"{NULL_RIVAL} is Adam itself on a grid shifted by a quarter of a decade: that it has won {len(found['wins'])} "
+        f"and lost {len(found['losses'])} is the noise of tuning, which no interval here holds."
+    ]
+
+
+def _speed(protocol: Mapping[str, Any], details: Mapping[str, Any]) -> list[str]:
+    horizons = protocol["horizons"]
     if not horizons:
         return []
+    if protocol["version"] < _SOUND_SPEED_UP:
+        return [
+            "Speed-up: the least steps in which tuned Adam, tuned anew for them, ends as low, over the steps taken; "
+            f"geometric mean over problems, each between {min(horizons):g} and {max(horizons):g}. It reads too low, "
+            "and Adam's own below 1, where runs are noisy or the loss does not fall with length."
+        ]
+    left_out = [
+        name for name, found in details.items() if found["entries"][BASELINE]["speed_up"] is None
+    ]
+    problems = f"{len(details) - len(left_out)} of {len(details)} problems"
+    missing = f"; left out: {', '.join(left_out)}" if left_out else ""
     return [
-        "Speed-up: the least steps in which tuned Adam, tuned anew for them, ends as low, over the steps taken; "
-        f"geometric mean over problems, each between {min(horizons):g} and {max(horizons):g}. Adam's own is below 1 "
-        "where fewer of its steps end as low."
+        "Speed-up: the steps in which Adam, tuned anew for them, ends as low, over the steps taken; geometric mean "
+        f"over the {problems} on which Adam's loss falls with the length of the run, each between {min(horizons):g} "
+        f"and {max(horizons):g}{missing}."
     ]

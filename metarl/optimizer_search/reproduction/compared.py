@@ -71,6 +71,7 @@ def compared(
         seeds=protocol.seeds,
         tuning_seeds=protocol.tuning_seeds,
         references=(),
+        schedules=("constant",),
         horizons=(),
         time_compilation=False,
         seed=work.seed,

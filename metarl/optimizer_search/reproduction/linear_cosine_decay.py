@@ -23,6 +23,7 @@ from metarl.errors import unknown_name
 from metarl.reporting import Curve, Drawing, curve_chart
 
 from ..comparing.entrants import Entrant, entrant
+from ..comparing.standard import Made
 from ..reports.chart import Chart
 from ..training.schedules import CONSTANT
 from .compared import Protocol, against, compared
@@ -80,9 +81,9 @@ def under(schedule: str, text: str) -> Entrant:
     """Returns an optimizer whose learning rate follows a schedule."""
     inner = entrant(text)
 
-    def make(learning_rate: Any, total_steps: int, key: jax.Array) -> optax.GradientTransformation:
+    def make(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
         rate = _SCHEDULES[schedule](learning_rate, total_steps)
-        return inner.make(rate, total_steps, key)
+        return inner.make(rate, total_steps, key, matrices)
 
     return Entrant(f"{text}, {schedule}", make)
 

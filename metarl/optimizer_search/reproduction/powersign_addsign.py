@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import optax
 
 from metarl import optimizers
 
 from ..comparing.entrants import BASELINE, Entrant
+from ..comparing.standard import Made
 from .compared import Protocol, against, compared
 from .work import Findings, Work
 
@@ -62,7 +62,7 @@ def member(family: str, decay: str) -> Entrant:
     """Returns a rule of a family with a decay, or with none."""
     constructor = _FAMILIES[family]
 
-    def make(learning_rate: Any, total_steps: int, key: jax.Array) -> optax.GradientTransformation:
+    def make(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
         if decay == NONE:
             return constructor(learning_rate)
         return constructor(learning_rate, decay=decay, total_steps=total_steps)

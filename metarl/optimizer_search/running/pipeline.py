@@ -28,7 +28,7 @@ from metarl.runs import (
 from metarl.update_rules import parse
 
 from .. import strategies
-from ..comparing.comparison import Comparison, compare
+from ..comparing.comparison import Comparison, compare, standard_optimizers
 from ..comparing.entrants import BASELINE, RANDOM_PREFIX, Entrant, rule_entrant
 from ..comparing.problem_names import require_different_names
 from ..journal.journal import FILE, Journal
@@ -132,6 +132,7 @@ def check(config: SearchConfig) -> list[Problem]:
     suite = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
     final = config.final
     judging = [problem_suite.load(name) for name in (*final.funnel, *final.meta_overfitting)]
+    standard_optimizers(comparison_config(config).validate().references)
     held_out = [problem_suite.load(name) for name in dict.fromkeys(final.held_out)]
     everything = {id(problem): problem for problem in (*suite, *judging, *held_out)}.values()
     require_different_names(everything)
@@ -198,6 +199,8 @@ def comparison_config(config: SearchConfig) -> CompareConfig:
         steps=config.training.steps,
         seeds=config.final.report_seeds,
         tuning_seeds=config.final.tuning_seeds,
+        references=config.final.references,
+        schedules=config.final.schedules,
         horizons=(),
         time_compilation=False,
         seed=config.seed,

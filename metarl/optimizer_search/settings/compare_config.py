@@ -7,22 +7,24 @@ with them and with `PROTOCOL_VERSION`; numbers of different versions do not stan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from metarl.errors import require, unknown_name
 from metarl.reading import Bounds, Count, NotNegative, Positive, Seed, check_fields
 
 # 1: learning rates alone, target from tuned Adam. 2: schedules and weight decay as axes, two tracks, target from the
 # best tuned reference, Adam-equivalent steps, scores over problems. 3: as many fresh seeds as the problem's card says,
-# whatever the clock says.
-PROTOCOL_VERSION = 3
+# whatever the clock says. 4: speed-ups by a fit, over the problems on which Adam's loss falls with length; a decaying
+# schedule unless a constant one is asked for.
+PROTOCOL_VERSION = 4
 
 Track = Literal["tuned", "default"]
-Schedule = Literal["constant", "linear", "cosine", "linear-cosine"]
+Schedule = Literal["constant", "warm-up", "linear", "cosine", "linear-cosine"]
 
-SCHEDULE_NAMES: tuple[str, ...] = ("constant", "linear", "cosine", "linear-cosine")
+SCHEDULE_NAMES: tuple[str, ...] = get_args(Schedule)
 GROUPS: tuple[str, ...] = ("search", "held-out", "all")
 ALL_REFERENCES = "all"
+CLASSIC_REFERENCES = "classic"  # those up to 2023, which a search's finalists meet
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,12 @@ class CompareConfig:
     """Fresh paired seeds of the report; 60 if not given, 10 on costly problems; fewer than 8 have no intervals."""
     tuning_seeds: Count = 5
     """Seeds at each point of the grid."""
-    schedules: tuple[Schedule, ...] = ("constant",)
-    """Learning-rate schedules that everybody tries at every learning rate; they end with the run."""
+    schedules: tuple[Schedule, ...] = ("cosine",)
+    """Learning-rate schedules that everybody tries at every rate; cosine and linear rise over 5 %, then fall to 0."""
     weight_decays: tuple[NotNegative, ...] = (0.0,)
-    """Strengths of decoupled weight decay that everybody tries, over an optimizer's own."""
+    """Strengths of decoupled weight decay that everybody tries; other than 0, in place of an optimizer's own."""
     references: tuple[str, ...] = (ALL_REFERENCES,)
-    """Standard optimizers beside Adam, by name; all of them if not given."""
+    """Standard optimizers beside Adam, by name, or classic or all; all of them if not given."""
     horizons: tuple[Positive, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
     """Lengths of tuned Adam's own runs for Adam-equivalent steps, in multiples of the steps; none: left out."""
     time_compilation: bool = True

@@ -25,6 +25,8 @@ from metarl.reading import (
 )
 from metarl.reading import from_dict as from_dict
 
+from .compare_config import Schedule
+
 Preset = Literal["laptop", "paper", "smoke"]
 Reward = Literal["loss", "accuracy"]
 
@@ -127,6 +129,10 @@ class FinalistConfig:
     """Fresh paired seeds of the report; 60 if not given, 10 on costly problems (CIFAR-10)."""
     held_out: tuple[str, ...] = ("breast-cancer-logistic", "wine-mlp", "diabetes-regression")
     """Problems the search never saw."""
+    references: tuple[str, ...] = ("classic",)
+    """Standard optimizers beside Adam that finalists are compared with: by name, or classic or all."""
+    schedules: tuple[Schedule, ...] = ("constant",)
+    """Learning-rate schedules of that comparison, see `metarl compare --help`; in the search rates are constant."""
     random_baseline: bool = True
     """Run random search at the same number of trained rules beside the strategy."""
 

@@ -24,6 +24,7 @@ from jax import lax
 
 from metarl.errors import require
 from metarl.problems import Problem
+from metarl.user_code import told
 
 HeldOut = Literal["search", "choice", "test"]
 
@@ -57,13 +58,15 @@ class Learner(NamedTuple):
 
     `pack` turns parameters or gradients from the problem's tree to the optimizer's own form, `unpack` is its inverse;
     `init` makes the memory from packed parameters; `step(memory, packed parameters, packed gradients, t)` returns
-    the next packed parameters and memory.
+    the next packed parameters and memory. `judged(memory, packed parameters)` gives the parameters, packed, that are
+    judged, where they are not those that are trained.
     """
 
     pack: Callable[[Any], Any]
     unpack: Callable[[Any], Any]
     init: Callable[[Any], Any]
     step: Callable[[Any, Any, Any, jax.Array], tuple[Any, Any]]
+    judged: Callable[[Any, Any], Any] = lambda memory, packed: packed
 
 
 class Run(NamedTuple):
@@ -104,14 +107,39 @@ def draw_fixture(
     return fixture, layout
 
 
-def optax_learner(transform: optax.GradientTransformation) -> Learner:
-    """Returns an optax transform as the inner loop sees it."""
+def optax_learner(
+    transform: optax.GradientTransformation,
+    evaluation: Callable[[Any, Any], Any] | None = None,
+) -> Learner:
+    """Returns an optax transform as the inner loop sees it.
+
+    Args:
+      transform: the optimizer.
+      evaluation: from its state and the parameters to the parameters that are judged; the parameters if not given.
+    """
 
     def step(state: Any, params: Any, grads: Any, t: jax.Array) -> tuple[Any, Any]:
         updates, state = transform.update(grads, state, params)
         return optax.apply_updates(params, updates), state
 
-    return Learner(lambda tree: tree, lambda tree: tree, transform.init, step)
+    def judged(state: Any, params: Any) -> Any:
+        if evaluation is None:
+            return params
+        with told("The function of (state, parameters) beside an optimizer raised", evaluation):
+            found = evaluation(state, params)
+        require(
+            _shapes(found) == _shapes(params),
+            "The function of (state, parameters) beside an optimizer must give parameters of the same structure and "
+            "shapes.",
+        )
+        return found
+
+    return Learner(lambda tree: tree, lambda tree: tree, transform.init, step, judged)
+
+
+def _shapes(tree: Any) -> Any:
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, [jnp.shape(leaf) for leaf in leaves]
 
 
 def train(
@@ -180,7 +208,8 @@ def held_out_score(
     if not layout.shared:
         places = lax.dynamic_slice_in_dim(held, replicate * layout.held, layout.held)
         held = _take(fixture.pool, places)
-    result = problem.evaluate(learner.unpack(run.packed), run.model_state, held)
+    params = learner.unpack(learner.judged(run.memory, run.packed))
+    result = problem.evaluate(params, run.model_state, held)
     loss = jnp.asarray(result["loss"], jnp.float32)
     metric = jnp.float32(jnp.nan) if problem.metric is None else result[problem.metric]
     return jnp.where(run.alive & jnp.isfinite(loss), loss, jnp.inf), jnp.asarray(

@@ -1,7 +1,11 @@
 """schedules: what surrounds an update rule in training: a learning-rate schedule and decoupled weight decay.
 
 They are axes of a comparison, the same for every optimizer, and data of a compiled program: one program serves all
-schedules and strengths. An optimizer gets the schedule as its learning rate, as any optax transform takes one.
+schedules and strengths. An optimizer gets the schedule as its learning rate, as any optax transform takes one. The
+decaying ones rise to the peak over the first 5 % of the steps and fall to zero at the end of the run; the paper's
+linear cosine begins at the peak.
+
+Letters: W steps of the warm-up.
 
 References: Loshchilov and Hutter (2017), SGDR, arXiv:1608.03983 (cosine); (2019), Decoupled Weight Decay
 Regularization, arXiv:1711.05101; Bello et al. (2017), arXiv:1709.07417 (linear cosine).
@@ -9,7 +13,8 @@ Regularization, arXiv:1711.05101; Bello et al. (2017), arXiv:1709.07417 (linear 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -19,17 +24,46 @@ import optax
 
 from metarl.optimizers import linear_cosine_decay
 
-CONSTANT = "constant"
+CONSTANT, WARM_UP = "constant", "warm-up"
+_WARM_UP_SHARE = 0.05  # of the steps
 
-# Of a run of one step: what they are called with is the share of the run that is done.
-SCHEDULES: Mapping[str, optax.Schedule] = MappingProxyType(
+
+def _risen(count: jax.Array, total_steps: int) -> jax.Array:
+    """Returns the share of the rate that the warm-up has reached: 1/W, 2/W ... 1 in its W steps."""
+    return jnp.minimum(1.0, (count + 1.0) / warm_up_steps(total_steps))
+
+
+def _left(count: jax.Array, total_steps: int) -> jax.Array:
+    """Returns the share of the decay that is still to come: 1 in the last step of the warm-up, 0 after the run."""
+    last = warm_up_steps(total_steps) - 1
+    return 1.0 - jnp.clip((count - last) / (total_steps - last), 0.0, 1.0)
+
+
+def _cosine(count: jax.Array, total_steps: int) -> jax.Array:
+    fallen = 1.0 - _left(count, total_steps)
+    return _risen(count, total_steps) * 0.5 * (1.0 + jnp.cos(jnp.pi * fallen))
+
+
+# (steps taken, steps of the run) -> share of the peak rate
+SCHEDULES: Mapping[str, Callable[[jax.Array, int], Any]] = MappingProxyType(
     {
-        CONSTANT: optax.constant_schedule(1.0),
-        "linear": optax.linear_schedule(1.0, 0.0, 1),
-        "cosine": optax.cosine_decay_schedule(1.0, 1),
-        "linear-cosine": linear_cosine_decay(1.0, 1),
+        CONSTANT: lambda count, total_steps: jnp.ones_like(count),
+        WARM_UP: _risen,
+        "linear": lambda count, total_steps: _risen(count, total_steps) * _left(count, total_steps),
+        "cosine": _cosine,
+        "linear-cosine": lambda count, total_steps: linear_cosine_decay(1.0, total_steps)(count),
     }
 )
+
+
+def warm_up_steps(total_steps: int) -> int:
+    """Returns W: 5 % of the steps, rounded up; the peak rate is reached in the last of them."""
+    return math.ceil(_WARM_UP_SHARE * total_steps)
+
+
+def without_decay(name: str) -> str:
+    """Returns the schedule of an optimizer that averages its weights in place of a falling rate: it never falls."""
+    return CONSTANT if name == CONSTANT else WARM_UP
 
 
 def scheduled(
@@ -38,7 +72,7 @@ def scheduled(
     """Returns a learning rate under one of several schedules.
 
     Args:
-      rate: at the start.
+      rate: the peak.
       which: place of the schedule among `names`; may be traced.
       names: of `SCHEDULES`.
       total_steps: of the run.
@@ -46,13 +80,13 @@ def scheduled(
     Returns:
       A function from steps taken to the rate; the rate itself where constant is the only choice.
     """
-    if tuple(names) == (CONSTANT,):
+    if set(names) == {CONSTANT}:
         return rate  # type: ignore[return-value]
 
     def schedule(count: jax.typing.ArrayLike) -> Any:
-        progress = jnp.minimum(jnp.asarray(count, jnp.float32), total_steps) / total_steps
-        shares = [jnp.asarray(SCHEDULES[name](progress), jnp.float32) for name in names]
-        return rate * jnp.stack(shares)[which]
+        taken = jnp.minimum(jnp.asarray(count, jnp.float32), total_steps)
+        shares = [jnp.asarray(SCHEDULES[name](taken, total_steps), jnp.float32) for name in names]
+        return rate * (shares[0] if len(shares) == 1 else jnp.stack(shares)[which])
 
     return schedule
 

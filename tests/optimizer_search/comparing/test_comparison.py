@@ -13,7 +13,7 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing.comparison import Comparison, compare, report_seeds
 from metarl.optimizer_search.comparing.contest import Contest
-from metarl.optimizer_search.comparing.entrants import entrant, rule_entrant
+from metarl.optimizer_search.comparing.entrants import entrant, parts, rule_entrant
 from metarl.optimizer_search.comparing.tables import problem_table
 from metarl.optimizer_search.settings.compare_config import CompareConfig
 from metarl.optimizer_search.training.inner_training import (
@@ -38,6 +38,7 @@ CONFIG = CompareConfig(
     references=(),
     horizons=(),
     time_compilation=False,
+    schedules=("constant",),
     steps=12,
     seeds=SEEDS,
     tuning_seeds=2,
@@ -127,7 +128,7 @@ def test_reported_losses_are_those_of_runs_on_fresh_seeds_and_test_data(toy, com
 
     @jax.jit
     def final(rate, replicate):
-        learner = optax_learner(entrant(label).make(rate, 12, jax.random.key(0)))
+        learner = optax_learner(*parts(entrant(label).make(rate, 12, jax.random.key(0))))
         place = (toy, layout, learner, fixture, replicate)
         return held_out_score(
             *place, train(*place, start(learner, fixture, replicate), jnp.int32(12))
@@ -167,6 +168,7 @@ def test_a_table_names_the_target_and_who_set_it(comparison):
 def test_state_bytes_are_those_of_the_buffers_that_grow_with_the_parameters(toy):
     contest = Contest(toy, 3, [0], [1])
     expected = {"sgd": 0, "momentum": 4, "adam": 8, "lion": 4, "powersign": 4, "ld * g + noise": 0}
+    expected |= {"muon": 8, "soap": 8, "schedule-free-adamw": 8, "mars": 12}
     held = {text: contest.state_bytes_per_parameter(entrant(text)) for text in expected}
     assert held == expected
 
@@ -188,7 +190,7 @@ def test_the_document_has_the_keys_that_were_promised(comparison):
     for name, entries in document["problems"].items():
         for entry in entries.values():
             assert set(entry) == {
-                "learning_rate", "schedule", "weight_decay", "final_loss", "metric",
+                "learning_rate", "schedule", "weight_decay", "rate_scale", "final_loss", "metric",
                 "steps_to_target", "seconds_to_target", "reached_target", "difference_to_adam",
                 "relative_loss", "verdict", "speed_up", "state_bytes_per_parameter", "step_time_relative_to_adam",
                 "compile_seconds", "diverged",

@@ -10,14 +10,24 @@ import numpy as np
 import optax
 import pytest
 
+from metarl import optimizers
 from metarl.errors import InvalidInput
-from metarl.optimizer_search.comparing.entrants import BASELINE, entrant, references
+from metarl.optimizer_search.comparing.comparison import check_comparison
+from metarl.optimizer_search.comparing.entrants import (
+    BASELINE,
+    decayed_once,
+    entrant,
+    parts,
+    references,
+)
+from metarl.optimizer_search.settings.compare_config import CompareConfig
 from metarl.update_rules import NAMED_RULES, parse, to_optax
 
 PARAMS = {"w": jnp.array([0.5, -1.0, 2.0])}
 
 
-def three_steps(transform):
+def three_steps(made):
+    transform, _ = parts(made)
     params: Any = PARAMS
     state = transform.init(PARAMS)
     for t in range(3):
@@ -45,6 +55,16 @@ def made(text, total_steps=10, seed=0):
         ("lion", optax.lion(0.05)),
         ("powersign", to_optax("exp(sign(g) * sign(m)) * g", 0.05)),
         ("addsign", to_optax("(1 + sign(g) * sign(m)) * g", 0.05)),
+        ("adam-shifted", optax.adam(0.05)),
+        ("nadamw", optax.nadamw(0.05)),
+        ("signum", optax.signum(0.05)),
+        ("adan", optax.adan(0.05)),
+        ("mars", optimizers.mars(0.05)),
+        ("cautious-adamw", optimizers.cautious_adamw(0.05, weight_decay=1e-4)),
+        ("prodigy", optax.contrib.prodigy(0.05)),
+        ("schedule-free-adamw", optax.contrib.schedule_free_adamw(0.05)),
+        ("muon", optax.contrib.muon(0.05)),
+        ("soap", optimizers.soap(0.05)),
     ],
 )
 def test_names_of_references_mean_optaxs_own_at_their_defaults(name, transform):
@@ -52,9 +72,63 @@ def test_names_of_references_mean_optaxs_own_at_their_defaults(name, transform):
     assert name in {reference.label for reference in references()}
 
 
-def test_there_are_eleven_references_and_adam_is_the_baseline():
+def test_adam_is_the_baseline_of_references_with_names_of_their_own():
     labels = [reference.label for reference in references()]
-    assert len(labels) == len(set(labels)) == 11 and BASELINE == "adam" and BASELINE in labels
+    assert len(labels) == len(set(labels)) == 22 and BASELINE == "adam" and BASELINE in labels
+
+
+def test_ademamix_has_the_schedules_of_its_paper():
+    """The slow rate grows from 0.9 so that its half-life does so evenly; the mixture linearly."""
+    rates, mixtures = [], []
+    for t in range(3):
+        half_lives = [np.log(0.5) / np.log(rate) for rate in (0.9, 0.9999)]
+        rates.append(0.5 ** (1.0 / ((1 - t / 4) * half_lives[0] + t / 4 * half_lives[1])))
+        mixtures.append(5.0 * t / 4)
+    expected = optax.contrib.ademamix(
+        0.05,
+        b3=lambda count: jnp.asarray(rates)[count],
+        alpha=lambda count: jnp.asarray(mixtures)[count],
+    )
+    found = three_steps(made("ademamix", total_steps=4))
+    np.testing.assert_allclose(found, three_steps(expected), rtol=1e-4)
+
+
+def test_a_factory_may_give_a_pair():
+    transform, evaluation = parts(made("own_optimizers:judged_at_zero"))
+    np.testing.assert_allclose(three_steps(transform), three_steps(optax.sgd(0.05)))
+    assert evaluation is not None
+    np.testing.assert_array_equal(evaluation(None, PARAMS)["w"], 0.0)
+    assert parts(made("adam"))[1] is None
+
+
+def test_weights_decay_once():
+    """With decays to try, a standard optimizer's own is off; a user's cannot be, and is refused."""
+    names = ("adamw", "nadamw")
+    steps = {x: three_steps(decayed_once(entrant(x)).make(0.05, 1, None)) for x in names}
+    np.testing.assert_allclose(steps["adamw"], three_steps(optax.adam(0.05)), rtol=1e-6)
+    np.testing.assert_allclose(steps["nadamw"], three_steps(optax.nadam(0.05)), rtol=1e-6)
+    for name in ("own_optimizers:heavy_ball", "adam", "g + 0.1 * w"):
+        assert decayed_once(entrant(name)).label == name
+    with pytest.raises(InvalidInput, match="'own_optimizers:decaying' decays weights itself"):
+        decayed_once(entrant("own_optimizers:decaying"))
+    config = CompareConfig(problem=("beale",), references=("adamw",), weight_decays=(0.0, 0.1))
+    field, _ = check_comparison([], config)
+    np.testing.assert_allclose(
+        three_steps(field[1].make(0.05, 1, None)), three_steps(optax.adam(0.05)), rtol=1e-6
+    )
+
+
+def test_a_group_of_references_is_named_by_one_word():
+    def labels(*wanted: str) -> list[str]:
+        field, _ = check_comparison([], CompareConfig(problem=("beale",), references=wanted))
+        return [one.label for one in field]
+
+    assert labels() == ["adam"] and labels("soap") == ["adam", "soap"]
+    assert labels("all") == [reference.label for reference in references()]
+    assert len(labels("classic")) == 11 and "muon" not in labels("classic")
+    assert set(labels("classic", "muon")) == {*labels("classic"), "muon"}
+    with pytest.raises(InvalidInput, match="Did you mean 'classic'"):
+        labels("clasic")
 
 
 @pytest.mark.parametrize("text", ["g", "exp(g) - exp(m)", "ld * adam", "sign(m)*rmsprop"])
@@ -78,7 +152,7 @@ def test_random_rules_draw_by_the_key_of_the_run():
 
 def test_the_learning_rate_may_be_traced():
     def final(rate):
-        transform = entrant("g").make(rate, 10, jax.random.key(0))
+        transform, _ = parts(entrant("g").make(rate, 10, jax.random.key(0)))
         updates: Any = transform.update(PARAMS, transform.init(PARAMS), PARAMS)[0]
         return updates["w"]
 
@@ -88,7 +162,7 @@ def test_the_learning_rate_may_be_traced():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("adma", "Unknown optimizer or rule 'adma'. Did you mean 'adam'?"),
+        ("adamm", "Unknown optimizer or rule 'adamm'. Did you mean 'adam'?"),
         ("powersing", "Unknown optimizer or rule 'powersing'. Did you mean 'powersign'?"),
         ("sign(g * m", "^"),
         ("g ** 2", "^"),

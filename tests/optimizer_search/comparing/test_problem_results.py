@@ -7,68 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_measurements import HORIZONS, SEEDS, measured
+from made_up_measurements import measured
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing.measurements import Measured, load, save
 from metarl.optimizer_search.comparing.problem_results import (
     analyse,
     best_reference,
-    equivalent_horizon,
     geometric_iqm,
     relative_losses,
-    speed_ups,
 )
-from metarl.statistics import iqm
 
 INF = math.inf
-
-
-def naive_equivalent(loss: float, adam: np.ndarray) -> float:
-    """Walks along Adam's horizons until one is as low, and interpolates there."""
-    best = [min(adam[: place + 1]) for place in range(len(adam))]
-    if loss >= best[0]:
-        return HORIZONS[0]
-    for place in range(1, len(best)):
-        if loss >= best[place]:
-            if math.isinf(best[place - 1]):
-                return HORIZONS[place]
-            share = math.log(best[place - 1] / loss) / math.log(best[place - 1] / best[place])
-            low, high = math.log(HORIZONS[place - 1]), math.log(HORIZONS[place])
-            return math.exp(low + share * (high - low))
-    return HORIZONS[-1]
-
-
-ADAMS = {
-    "falling": [2.0, 1.5, 1.0, 0.8, 0.7],
-    "flat in the middle": [2.0, 1.0, 1.0, 1.0, 0.7],
-    "rising again": [2.0, 0.9, 1.0, 1.4, 1.5],
-    "diverging when short": [INF, INF, 1.0, 0.8, 0.7],
-}
-
-
-@pytest.mark.parametrize("name", ADAMS)
-@pytest.mark.parametrize("loss", [INF, 3.0, 2.0, 1.2, 1.0, 0.95, 0.75, 0.7, 0.1])
-def test_adam_equivalent_steps_are_those_of_a_walk(name, loss):
-    adam = np.array(ADAMS[name])
-    found = float(equivalent_horizon(np.float64(loss), adam, HORIZONS))
-    assert found == pytest.approx(naive_equivalent(loss, adam), rel=1e-12)
-
-
-def test_many_are_found_as_one():
-    losses = np.array([3.0, 1.2, 0.75])
-    adam = np.tile(ADAMS["falling"], (3, 1))
-    together = equivalent_horizon(losses, adam, HORIZONS)
-    alone = [equivalent_horizon(x, y, HORIZONS) for x, y in zip(losses, adam, strict=True)]
-    np.testing.assert_array_equal(together, alone)
-
-
-def test_a_speed_up_is_that_of_the_iqms():
-    rng = np.random.default_rng(1)
-    rows = rng.uniform(0.5, 2.0, (SEEDS, 1 + len(HORIZONS)))
-    losses = [float(iqm(column)) for column in rows.T]
-    expected = naive_equivalent(losses[0], np.array(losses[1:]))
-    assert float(speed_ups(rows, HORIZONS, 0)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_half_of_adams_loss_is_worth_four_times_its_steps_where_its_loss_falls_with_the_root():
@@ -80,6 +30,13 @@ def test_half_of_adams_loss_is_worth_four_times_its_steps_where_its_loss_falls_w
 
 def test_without_adams_lengths_there_is_no_speed_up():
     assert analyse(measured(adam=None)).entries["rule"].speed_up is None
+
+
+def test_where_adams_loss_does_not_fall_with_length_nobody_has_a_speed_up():
+    whole = measured()
+    lengths = whole.adam.losses * whole.adam.horizons**0.5
+    found = analyse(whole._replace(adam=whole.adam._replace(losses=lengths))).entries
+    assert {entry.speed_up for entry in found.values()} == {None}
 
 
 def test_the_target_is_the_median_of_the_reference_that_tuned_best():

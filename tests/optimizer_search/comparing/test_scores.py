@@ -10,10 +10,12 @@ import pytest
 from made_up_measurements import HORIZONS, measured
 
 from metarl.optimizer_search.comparing.comparison import Comparison
-from metarl.optimizer_search.comparing.measurements import AdamRuns
 from metarl.optimizer_search.comparing.problem_results import analyse
 from metarl.optimizer_search.comparing.rederived import rederived
 from metarl.optimizer_search.comparing.scores import performance_profiles, score
+from metarl.optimizer_search.reports.score_tables import score_table
+from metarl.optimizer_search.settings.compare_config import PROTOCOL_VERSION, CompareConfig
+from metarl.optimizer_search.settings.config import to_dict
 from metarl.statistics import infinities_to_json, iqm
 
 INF = float("inf")
@@ -96,6 +98,16 @@ def test_a_stored_comparison_of_few_seeds_loses_its_intervals(problems):
     assert (found["speed_up"]["low"], found["final_loss"]["low"]) == ("-inf", "-inf")
 
 
+def test_problems_are_redrawn_too_where_there_are_eight(problems):
+    one = next(iter(problems.values()))
+    many = {str(place): one for place in range(8)}
+    found: Any = score(many)["rule"]
+    assert found.problems_redrawn.estimate == found.relative_loss.estimate
+    assert 0.0 < found.problems_redrawn.low < found.problems_redrawn.high < 1.0
+    few: Any = score(problems)["rule"]
+    assert few.problems_redrawn == (few.relative_loss.estimate, 0.0, INF)
+
+
 def test_a_speed_up_over_problems_is_the_geometric_mean(problems):
     found: dict[str, Any] = score(problems)
     for label in ("momentum", "rule"):
@@ -107,9 +119,28 @@ def test_a_speed_up_over_problems_is_the_geometric_mean(problems):
     )  # it diverged once, which counts as the least horizon
 
 
-def test_a_problem_without_adams_lengths_leaves_no_speed_up(problems):
-    part = {**problems, "c": analyse(measured(adam=None))}
-    assert score(part)["rule"].speed_up is None
+def test_a_problem_without_a_speed_up_is_left_out_of_their_mean(problems):
+    flat = measured()
+    lengths = flat.adam.losses * flat.adam.horizons**0.5
+    flat = flat._replace(adam=flat.adam._replace(losses=lengths))
+    part = {**problems, "c": analyse(flat)}
+    found: Any = score(part)["momentum"].speed_up
+    both = {name: problems[name] for name in "ab"}
+    assert found == score(both)["momentum"].speed_up
+    assert score({"c": part["c"]})["momentum"].speed_up is None
+    document = {
+        "protocol": {**to_dict(CompareConfig()), "version": PROTOCOL_VERSION},
+        "details": Comparison(part).to_document(),
+        "scores": infinities_to_json(
+            {label: {**one.to_json(), "rules_trained": None} for label, one in score(part).items()}
+        ),
+    }
+    note = next(note for note in score_table(document).notes if note.startswith("Speed-up"))
+    assert "over the 2 of 3 problems on which Adam's loss falls" in note
+    assert note.endswith("each between 0.25 and 4; left out: c.")
+    older = {**document, "protocol": {**document["protocol"], "version": 3}}
+    note = next(note for note in score_table(older).notes if note.startswith("Speed-up"))
+    assert note.endswith("where runs are noisy or the loss does not fall with length.")
 
 
 def test_profiles_are_shares_of_problems(problems):
@@ -129,5 +160,8 @@ def test_profiles_are_shares_of_problems(problems):
 
 def test_the_horizons_bound_every_speed_up():
     one = measured()
-    best = one._replace(adam=AdamRuns(HORIZONS, np.full_like(one.adam.losses, 1e3)))
-    assert score({"a": analyse(best)})["rule"].speed_up == (HORIZONS[-1],) * 3
+    rule = one.records["rule"]
+    one.records["rule"] = rule._replace(losses=rule.losses / 1e3)
+    alone, twice = {"a": analyse(one)}, {"a": analyse(one), "b": analyse(one)}
+    assert score(twice)["rule"].speed_up == (HORIZONS[-1],) * 3
+    assert score(alone)["rule"].speed_up == (HORIZONS[-1], HORIZONS[-1], INF)

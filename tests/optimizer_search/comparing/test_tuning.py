@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,6 +83,29 @@ def test_where_every_point_has_a_run_that_diverged_the_one_with_the_fewest_is_ta
     assert found.is_hopeless("rule") and found.best("rule").learning_rate == 10.0
 
 
+class Recorded:
+    """A contest whose loss is the distance of the learning rate from one that is best for each."""
+
+    axes, tuning = PLAIN, np.arange(2)
+
+    def tune(self, entrant, runs, device):
+        best = {"prodigy": 10**0.5, "sgd": 0.1, "adam-shifted": 0.1}[entrant.label]
+        return np.abs(np.log(runs.rates / best))
+
+
+def test_who_has_a_factor_has_as_many_points_around_one():
+    contest: Any = Recorded()
+    field = [entrant("prodigy"), entrant("sgd"), entrant("adam-shifted")]
+    found = tune(contest, field, lambda work, items: [work(item, None) for item in items])
+    assert {x.shape for x in found.losses.values()} == {(15, 1, 1, 2)} and found.on_edge == ()
+    assert found.best("prodigy").learning_rate == pytest.approx(10**0.5)
+    assert found.best("sgd").learning_rate == pytest.approx(0.1)
+    shifted = np.log10(found.best("adam-shifted").learning_rate)
+    assert abs(shifted + 1.0) == pytest.approx(0.25)
+    factors = found.learning_rates * found.scales["prodigy"]
+    assert np.prod(factors[[0, -1]]) == pytest.approx(1.0) and factors[7] == pytest.approx(1.0)
+
+
 def test_a_setting_gives_a_run_on_each_replicate():
     runs = runs_of(Setting(0.3, AXES.schedules[1], 0.25), AXES, np.array([4, 7, 5]))
     assert list(zip(*runs, strict=True)) == [
@@ -110,6 +135,20 @@ def test_a_default_rate_is_the_best_over_the_problems(toy, monkeypatch):
         found_multiples([entrant("sgd")], [name], config, said.append)["sgd"] for name in names
     ]
     assert min(alone) <= found["sgd"] <= max(alone)
+
+
+def test_a_default_rate_is_found_under_the_schedule_of_the_report(toy, monkeypatch):
+    class Seen(Exception):
+        pass
+
+    def contest(*args, axes, **settings):
+        raise Seen(axes)
+
+    monkeypatch.setattr("metarl.optimizer_search.comparing.default_rates.Contest", contest)
+    config = CompareConfig(schedules=("cosine", "constant"), weight_decays=(0.1, 0.0))
+    with pytest.raises(Seen) as seen:
+        found_multiples([entrant("adam")], ["toy_problem:logistic"], config, lambda text: None)
+    assert seen.value.args[0] == Axes(("cosine",), (0.1,))
 
 
 def test_a_multiple_that_a_rule_brings_is_taken_and_kept(tmp_path):

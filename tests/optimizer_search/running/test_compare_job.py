@@ -110,7 +110,7 @@ def test_curves_are_plain_arrays(finished):
 
 def test_a_page_and_tables_hold_everybody(finished):
     page = (finished[0] / "report.html").read_text(encoding="utf-8")
-    for text in ("sign", OWN, "gentle", "Performance profiles", "protocol 3"):
+    for text in ("sign", OWN, "gentle", "Performance profiles", f"protocol {PROTOCOL_VERSION}"):
         assert text in page, text
     by_problem, scores = compared_tables(finished[1])
     assert [row["problem"] for row in by_problem.rows] == ["toy", "gentle"]
@@ -209,7 +209,7 @@ def test_another_protocol_is_refused(tmp_path):
     run = begin_comparison([], CompareConfig(problem=("beale",)), tmp_path / "old")
     path = run.path / "config.json"
     path.write_text(path.read_text().replace(f'"protocol": {PROTOCOL_VERSION}', '"protocol": 1'))
-    with pytest.raises(InvalidInput, match="it follows version 1 of the protocol, this metarl 3"):
+    with pytest.raises(InvalidInput, match="it follows version 1 of the protocol, this metarl 4"):
         resume_comparison(run.path, progress=Silent())
 
 
@@ -230,6 +230,10 @@ def test_another_rule_language_is_refused(tmp_path):
         ("own_optimizers:heavy_bal", "Did you mean 'heavy_ball'?"),
         ("own_optimizers:broken", "broken(learning_rate) raised RuntimeError: no such luck ("),
         ("own_optimizers:number", "number(learning_rate) gave float"),
+        (
+            "own_optimizers:three",
+            "three(learning_rate) gave 3 things; it must give an optax.GradientTransformation, or",
+        ),
         ("own_optimizers:ready", "is a transform already; name the function that makes it"),
         ("nowhere_at_all:factory", "cannot be imported"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,15 +12,48 @@ import pytest
 
 from metarl import optimizers
 from metarl.optimizer_search.settings.compare_config import SCHEDULE_NAMES
-from metarl.optimizer_search.training.schedules import SCHEDULES, scheduled, with_weight_decay
+from metarl.optimizer_search.training.schedules import (
+    SCHEDULES,
+    scheduled,
+    warm_up_steps,
+    with_weight_decay,
+    without_decay,
+)
 
 RATE, STEPS = 0.3, 10
-OPTAX: dict[str, Any] = {
+OPTAX: dict[str, Any] = {  # in so few steps the warm-up is over with the first
     "constant": optax.constant_schedule(RATE),
+    "warm-up": optax.constant_schedule(RATE),
     "linear": optax.linear_schedule(RATE, 0.0, STEPS),
     "cosine": optax.cosine_decay_schedule(RATE, STEPS),
     "linear-cosine": optimizers.linear_cosine_decay(RATE, STEPS),
 }
+
+
+def test_decaying_rates_rise_over_the_first_twentieth_and_end_at_zero():
+    steps, warm_up = 100, 5
+    assert warm_up_steps(steps) == warm_up and warm_up_steps(101) == 6 and warm_up_steps(1) == 1
+    for name, falling in {
+        "warm-up": lambda share: 1.0,
+        "linear": lambda share: 1.0 - share,
+        "cosine": lambda share: 0.5 * (1.0 + math.cos(math.pi * share)),
+    }.items():
+        ours: Any = scheduled(RATE, 0, (name,), steps)
+        for count in (0, 1, 3, 4, 5, 50, 99, 100):
+            if count < warm_up:
+                expected = RATE * (count + 1) / warm_up
+            else:
+                expected = RATE * falling((count - warm_up + 1) / (steps - warm_up + 1))
+            assert float(ours(jnp.int32(count))) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def test_who_averages_weights_keeps_the_rate_after_the_warm_up():
+    assert [without_decay(name) for name in SCHEDULE_NAMES] == ["constant", *["warm-up"] * 4]
+    kept: Any = scheduled(RATE, 1, ("warm-up", "warm-up"), 100)
+    assert [float(kept(jnp.int32(count))) for count in (0, 50, 99)] == pytest.approx(
+        [RATE / 5, RATE, RATE]
+    )
+    assert scheduled(RATE, 1, ("constant", "constant"), 100) == RATE
 
 
 def test_the_settings_offer_what_there_is():

@@ -1,0 +1,122 @@
+"""A contest trains who multiplies by matrices, and judges who is judged elsewhere, as one would by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from metarl.errors import InvalidInput
+from metarl.optimizer_search.comparing.comparison import _tell_guessed
+from metarl.optimizer_search.comparing.contest import Contest
+from metarl.optimizer_search.comparing.entrants import entrant
+from metarl.optimizer_search.comparing.settings_of_runs import Axes, Setting, runs_of
+from metarl.optimizer_search.training.inner_training import draw_fixture, start, train
+from metarl.optimizer_search.training.inner_training import optax_learner as learner_of
+from metarl.optimizers import soap
+from metarl.optimizers.matrices import MATRIX
+from metarl.problems import Problem, load
+
+STEPS, RATE, SEED = 6, 0.1, 5
+ROLES = {"inner": "matrix", "last": "matrix", "b": "vector"}
+
+
+@pytest.fixture(scope="module")
+def layered(toy) -> Problem:
+    """Returns the toy with three matrices, of which the first is called a table that is looked up."""
+
+    def init(key: jax.Array) -> Any:
+        first, inner, last = jax.random.split(key, 3)
+        params = {
+            "table": jax.random.normal(first, (2, 4)),
+            "inner": jax.random.normal(inner, (4, 3)),
+            "last": jax.random.normal(last, (3, 1)),
+            "b": jnp.zeros(1),
+        }
+        return params, {"mean": jnp.zeros(2)}
+
+    def flat(params: Any) -> Any:
+        return {"w": (params["table"] @ params["inner"] @ params["last"])[:, 0], "b": params["b"]}
+
+    return dataclasses.replace(
+        toy,
+        name="layered",
+        init=init,
+        loss=lambda params, *rest: toy.loss(flat(params), *rest),
+        evaluate=lambda params, *rest: toy.evaluate(flat(params), *rest),
+        leaf_roles=ROLES,
+    )
+
+
+def by_hand(problem: Problem, transform: Any, evaluation: Any = None) -> float:
+    """Returns the test loss of one run after its last step, at what `evaluation` says."""
+    fixture, layout = draw_fixture(problem, "test", [SEED])
+    learner = learner_of(transform)
+
+    @jax.jit
+    def final() -> jax.Array:
+        place = (problem, layout, learner, fixture, jnp.int32(0))
+        run = train(*place, start(learner, fixture, jnp.int32(0)), jnp.int32(STEPS))
+        params = run.packed if evaluation is None else evaluation(run.memory, run.packed)
+        return problem.evaluate(params, run.model_state, fixture.held)["loss"]
+
+    return float(final())
+
+
+def in_contest(problem: Problem, label: str, axes: Axes | None = None) -> np.ndarray:
+    """Returns the test losses along the run in a contest."""
+    axes = axes or Axes()
+    contest = Contest(problem, STEPS, [1], [SEED], points=2, axes=axes)
+    setting = Setting(RATE, axes.schedules[-1], axes.weight_decays[-1])
+    runs = runs_of(setting, axes, contest.report)
+    return contest.measure(entrant(label), runs, jax.local_devices()[0]).losses[0]
+
+
+def test_muon_and_soap_act_on_what_the_problem_calls_matrices(layered):
+    numbers: Any = {"table": None, "inner": MATRIX, "last": MATRIX, "b": None}
+    muon = optax.contrib.muon(RATE, muon_weight_dimension_numbers=numbers, consistent_rms=0.2)
+    assert in_contest(layered, "muon")[-1] == pytest.approx(by_hand(layered, muon), rel=1e-4)
+    expected = by_hand(layered, soap(RATE, weight_dimension_numbers=numbers))
+    assert in_contest(layered, "soap")[-1] == pytest.approx(expected, rel=1e-3)
+    assert expected != pytest.approx(by_hand(layered, soap(RATE)), rel=1e-2)
+
+
+def test_it_is_said_which_roles_are_guessed(layered, toy):
+    def said(problem: Problem, *labels: str) -> list[str]:
+        lines: list[str] = []
+        contest = Contest(problem, STEPS, [1], [SEED])
+        _tell_guessed(contest, [entrant(label) for label in labels], lines.append)
+        return lines
+
+    assert said(layered, "adam", "soap", "muon") == [
+        "layered: guessed for soap and muon by names and shapes is leaf_roles={'table': 'embedding'}; the problem may "
+        "say it itself."
+    ]
+    assert said(layered, "adam") == said(load("digits-mlp"), "soap") == []
+
+
+def test_schedule_free_is_judged_at_its_average_also_beside_a_decay(toy):
+    transform = optax.contrib.schedule_free_adamw(RATE)
+    at_average = by_hand(toy, transform, optax.contrib.schedule_free_eval_params)
+    assert at_average != pytest.approx(by_hand(toy, transform), rel=1e-3)
+    assert in_contest(toy, "schedule-free-adamw")[-1] == pytest.approx(at_average, rel=1e-4)
+    axes = Axes(("constant",), (0.1, 0.0))
+    beside = in_contest(toy, "schedule-free-adamw", axes)[-1]
+    assert beside == pytest.approx(at_average, rel=1e-4)
+    rising = Axes(("cosine",), (0.0,))  # of so few steps the warm-up is one: the rate stays
+    assert in_contest(toy, "schedule-free-adamw", rising)[-1] == pytest.approx(at_average, rel=1e-4)
+
+
+def test_a_users_pair_is_judged_where_it_says(toy):
+    losses = in_contest(toy, "own_optimizers:judged_at_zero")
+    np.testing.assert_allclose(losses, np.log(2.0), rtol=1e-5)  # of a logistic regression at zero
+
+
+def test_what_is_judged_must_look_like_the_parameters(toy):
+    with pytest.raises(InvalidInput, match="parameters of the same structure and shapes"):
+        in_contest(toy, "own_optimizers:misjudged")
