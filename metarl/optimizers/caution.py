@@ -123,4 +123,4 @@ def _where_downhill(
         share = jnp.maximum(jnp.mean(downhill, dtype=jnp.float32), _LEAST_SHARE)
         return jnp.where(downhill, u / share.astype(u.dtype), jnp.zeros_like(u))
 
-    return optax.GradientTransformationExtraArgs(inner.init, update)
+    return optax.GradientTransformationExtraArgs(inner.init, update)  # type: ignore[arg-type]

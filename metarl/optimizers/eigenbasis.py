@@ -166,11 +166,13 @@ def scale_by_soap(
         del params
         t = state.count  # the first call only sets the bases
         leaves, structure = jax.tree.flatten(updates)
-        columns = [
-            structure.flatten_up_to(tree) for tree in (state.mu, state.nu, state.left, state.right)
+        trees = (state.mu, state.nu, state.left, state.right)
+        mus, nus, lefts, rights = (structure.flatten_up_to(tree) for tree in trees)
+        rows = zip(leaves, _numbers(updates), mus, nus, lefts, rights, strict=True)
+        new = [
+            _update_leaf(g, numbers, mu, nu, left, right, t, b1, b2, eps, frequency)
+            for g, numbers, mu, nu, left, right in rows
         ]
-        rows = zip(leaves, _numbers(updates), *columns, strict=True)
-        new = [_update_leaf(*row, t, b1, b2, eps, frequency) for row in rows]
         return _tree(structure, new, 0), ScaleBySoapState(
             optax.safe_increment(t), *(_tree(structure, new, place) for place in range(1, 5))
         )

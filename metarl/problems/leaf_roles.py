@@ -72,7 +72,9 @@ def roles_of_leaves(
             f"{about}the role {role} is given to {pattern!r}, which is no leaf; there are {', '.join(paths)}.",
         )
     guesses = _guessed(paths, [leaf.ndim for leaf in leaves])
-    roles = [_given(path, given) or guess for path, guess in zip(paths, guesses, strict=True)]
+    roles: list[LeafRole] = [
+        _given(path, given) or guess for path, guess in zip(paths, guesses, strict=True)
+    ]
     for path, role, leaf in zip(paths, roles, leaves, strict=True):
         _check_axes(path, role, leaf.shape, about)
     return jax.tree.unflatten(structure, roles)
@@ -126,7 +128,7 @@ def _in_order(path: str) -> list[tuple[int, str]]:
     return [(int(x), "") if x.isdigit() else (-1, x) for x in re.split(r"(\d+)", path)]
 
 
-def _check_axes(path: str, role: LeafRole, shape: tuple[int, ...], about: str) -> None:
+def _check_axes(path: str, role: str, shape: tuple[int, ...], about: str) -> None:
     fewest, most = _AXES.get(role, (0, None))
     wanted = f"{fewest} axes" if fewest == most else f"at least {fewest} axes"
     require(

@@ -76,7 +76,8 @@ def speed_ups(rows: np.ndarray, horizons: np.ndarray, axis: int) -> np.ndarray:
       axis: of the seeds.
     """
     terms = _terms(np.moveaxis(rows, axis, -2), horizons)
-    return np.exp(_root(*(iqm(term) for term in terms), horizons))
+    d, b, c = (iqm(term) for term in terms)
+    return np.exp(_root(d, b, c, horizons))
 
 
 def speed_up_interval(rows: np.ndarray, horizons: np.ndarray) -> Interval | None:
