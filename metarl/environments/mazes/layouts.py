@@ -9,9 +9,13 @@ Walls are [2, n + 1, n] bool: `walls[0, i, j]` on the line x = i beside row j, `
 line y = j beside column i; the outer ones always stand. Cells are numbered row by row from the
 bottom left.
 
-A layout belongs to one split for ever: its walls are hashed, and of the hashes 70 % go to train, 15 %
-to validation, 15 % to test. Layouts are drawn until one is of the split that is asked for, so no
-layout of a test was ever trained in, however few there are (a 3 x 3 maze has 192).
+A layout belongs to one split for ever: it is hashed, and of the hashes 70 % go to train, 15 % to
+validation, 15 % to test. Layouts are drawn until one is of the split that is asked for, so no layout
+of a test was ever trained in, however few there are (a 3 x 3 maze has 192). What is hashed is
+
+  shape     the layout's shape, the same for all that it becomes by turns and reflections: who sees no
+            compass cannot tell a layout from its half-turn, and a mirror image is hardly another
+  layout    its walls as they stand, as it was before: most layouts of a test have a twin in training
 
 Letters: n cells along one side; L = 2 n (n - 1) inner walls.
 
@@ -29,18 +33,22 @@ from ..contract.environment import SPLITS, Split
 SHARES = (70, 15, 15)  # percent of the hashes, in the order of SPLITS
 
 
-def draw_layout(key: jax.Array, size: int, split: Split) -> jax.Array:
+SPLIT_BY = ("shape", "layout")
+
+
+def draw_layout(key: jax.Array, size: int, split: Split, by: str = "shape") -> jax.Array:
     """Draws the walls [2, n + 1, n] of a maze of a split.
 
     Args:
       key: consumed.
       size: n.
       split: "train", "validation" or "test".
+      by: of `SPLIT_BY`.
     """
     wanted = SPLITS.index(split)
 
     def is_of_another(carry: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return split_of(carry[1]) != wanted
+        return split_of(carry[1], by) != wanted
 
     def draw_again(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         following, fresh = jax.random.split(carry[0])
@@ -77,17 +85,51 @@ def inner_walls(walls: jax.Array) -> jax.Array:
     return walls[:, 1:-1].reshape(-1)
 
 
-def split_of(walls: jax.Array) -> jax.Array:
-    """Returns to which split a layout belongs, as an index of `SPLITS` [] int32."""
+def split_of(walls: jax.Array, by: str = "shape") -> jax.Array:
+    """Returns to which split a layout belongs, as an index of `SPLITS` [] int32.
+
+    Args:
+      walls: [2, n + 1, n].
+      by: of `SPLIT_BY`.
+    """
+    code = _mixed(_code(walls)) if by == "layout" else _mixed(shape_of(walls))
+    percent = code % 100
+    return jnp.sum(percent >= np.cumsum(SHARES, dtype=np.uint32)[:2], dtype=jnp.int32)
+
+
+def shape_of(walls: jax.Array) -> jax.Array:
+    """Returns a number of a layout's shape [] uint32: that of all its turns and reflections."""
+    return jnp.min(jnp.stack([_mixed(_code(twin)) for twin in twins(walls)]))
+
+
+def twins(walls: jax.Array) -> list[jax.Array]:
+    """Returns what walls [2, n + 1, n] become by the eight symmetries of the square, themselves first."""
+    found = []
+    for turned in (walls, walls[::-1]):  # x and y change places
+        for along_x in (turned, _mirrored(turned)):
+            found += [along_x, _mirrored(along_x[::-1])[::-1]]
+    return found
+
+
+def _mirrored(walls: jax.Array) -> jax.Array:
+    """Returns walls with x from right to left."""
+    return jnp.stack([walls[0, ::-1], walls[1, :, ::-1]])
+
+
+def _code(walls: jax.Array) -> jax.Array:
+    """Returns a sum of random numbers, one for each wall that stands, [] uint32."""
     inner = inner_walls(walls)
     # numpy promises RandomState's numbers for all versions, and these bits do not depend on jax's:
     # which layouts are held out never changes.
     factors = np.random.RandomState(0).randint(0, 2**32, inner.shape[0], np.uint32)
-    code = jnp.sum(jnp.where(inner, jnp.asarray(factors), 0), dtype=jnp.uint32)
-    for _ in range(2):  # every bit of the sum moves every bit of the hash
+    return jnp.sum(jnp.where(inner, jnp.asarray(factors), 0), dtype=jnp.uint32)
+
+
+def _mixed(code: jax.Array) -> jax.Array:
+    """Returns a number of which every bit depends on every bit of another [] uint32."""
+    for _ in range(2):
         code = (code ^ (code >> 16)) * jnp.uint32(0x45D9F3B)
-    percent = (code ^ (code >> 16)) % 100
-    return jnp.sum(percent >= np.cumsum(SHARES, dtype=np.uint32)[:2], dtype=jnp.int32)
+    return code ^ (code >> 16)
 
 
 def _sides(size: int) -> tuple[jax.Array, jax.Array]:

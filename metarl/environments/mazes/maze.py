@@ -27,9 +27,9 @@ from gymnasium import spaces
 from metarl.errors import require
 
 from ..contract.environment import Environment, Split, Step
-from ..contract.setting_checks import real_number, whole_number, yes_or_no
+from ..contract.setting_checks import one_of, real_number, whole_number, yes_or_no
 from .body import walk
-from .layouts import draw_layout, inner_walls
+from .layouts import SPLIT_BY, draw_layout, inner_walls
 from .map import draw_map
 from .view import look
 
@@ -71,6 +71,7 @@ def maze(
     step_reward: float = -0.04,
     wall_reward: float = -0.001,
     uint8: bool = False,
+    splits: str = "shape",
 ) -> Environment:
     """Returns mazes.
 
@@ -86,6 +87,8 @@ def maze(
       step_reward: of every action, the last one too.
       wall_reward: of an action that met a wall.
       uint8: let observations be levels from 0 to 255, as most convolutional agents expect them.
+      splits: "shape": no layout of a split is one of another turned or mirrored; "layout": none is one
+        of another, but most are one turned or mirrored, as it was before.
 
     Raises:
       InvalidInput: a setting is not accepted.
@@ -99,6 +102,7 @@ def maze(
     if train_layouts is not None:
         train_layouts = whole_number("train_layouts", train_layouts)
     uint8 = yes_or_no("uint8", uint8)
+    splits = one_of("splits", splits, SPLIT_BY)
     rewards = {"goal": goal_reward, "step": step_reward, "wall": wall_reward}
     rewards = {name: real_number(f"{name}_reward", value) for name, value in rewards.items()}
 
@@ -106,7 +110,7 @@ def maze(
         if split == "train" and train_layouts is not None:
             number = jax.random.randint(key, (), 0, train_layouts)
             key = jax.random.fold_in(jax.random.key(0), number)
-        return draw_maze(key, size, split)
+        return draw_maze(key, size, split, splits)
 
     def reset(key: jax.Array, task: Maze) -> tuple[jax.Array, MazeState]:
         del key
@@ -137,6 +141,7 @@ def maze(
             **({} if train_layouts is None else {"train_layouts": train_layouts}),
             **{f"{name}_reward": value for name, value in rewards.items()},
             **({"uint8": True} if uint8 else {}),
+            **({} if splits == "shape" else {"splits": splits}),
         },
         observation_space=spaces.Box(0, 255, (height, width, 3), np.uint8)
         if uint8
@@ -153,12 +158,13 @@ def maze(
     )
 
 
-def draw_maze(key: jax.Array, size: int, split: Split) -> Maze:
-    """Draws a task of a split."""
+def draw_maze(key: jax.Array, size: int, split: Split, by: str = "shape") -> Maze:
+    """Draws a task of a split; see `layouts` for what the splits are by."""
     layout_key, cells_key, heading_key = jax.random.split(key, 3)
     cells = jax.random.choice(cells_key, size * size, (2,), replace=False)
     quarter = jax.random.randint(heading_key, (), 0, 4)
-    return Maze(draw_layout(layout_key, size, split), cells[0], quarter * (jnp.pi / 2), cells[1])
+    walls = draw_layout(layout_key, size, split, by)
+    return Maze(walls, cells[0], quarter * (jnp.pi / 2), cells[1])
 
 
 def act_in_maze(

@@ -13,7 +13,14 @@ import pytest
 
 from metarl.environments import SPLITS, GymnasiumEnvironment, Trial, draw_member, load
 from metarl.environments.mazes.body import GAP, RADIUS, walk
-from metarl.environments.mazes.layouts import draw_layout, grow, inner_walls, split_of
+from metarl.environments.mazes.layouts import (
+    draw_layout,
+    grow,
+    inner_walls,
+    shape_of,
+    split_of,
+    twins,
+)
 from metarl.environments.mazes.layouts import with_outer_walls as surrounded
 from metarl.environments.mazes.maze import FORWARD, LEFT, RIGHT, Maze, MazeState
 from metarl.environments.mazes.view import (
@@ -110,12 +117,52 @@ def every_tree() -> np.ndarray:
     return walls[[len(reached_from(0, passages(w))) == 9 for w in whole]]
 
 
-def test_every_layout_belongs_to_one_split_and_each_split_has_some():
+def every_layout() -> jax.Array:
+    """Returns all layouts of 3 x 3 cells [192, 2, 4, 3]."""
     trees = every_tree()
     assert len(trees) == 192  # as Kirchhoff's theorem says
-    whole = jax.vmap(lambda inner: surrounded(inner, 3))(jnp.asarray(trees))
-    counts = np.bincount(np.asarray(jax.vmap(split_of)(whole)), minlength=3)
-    assert counts.tolist() == [144, 21, 27]  # 134.4, 28.8, 28.8 are their shares; for ever the same
+    return jax.vmap(lambda inner: surrounded(inner, 3))(jnp.asarray(trees))
+
+
+@pytest.mark.parametrize(("by", "counts"), [("shape", [138, 32, 22]), ("layout", [144, 21, 27])])
+def test_every_layout_belongs_to_one_split_and_each_split_has_some(by, counts):
+    found = jax.vmap(functools.partial(split_of, by=by))(every_layout())
+    assert np.bincount(np.asarray(found), minlength=3).tolist() == counts  # for ever the same
+
+
+def test_the_twins_of_a_layout_are_its_turns_and_reflections():
+    size = 4
+    walls = np.asarray(grow(jax.random.key(5), size))
+
+    def moved(cell: int, turns: int, mirrored: bool) -> int:
+        x, y = cell % size, cell // size
+        x = size - 1 - x if mirrored else x
+        for _ in range(turns):
+            x, y = size - 1 - y, x
+        return y * size + x
+
+    by_cells = {
+        frozenset(frozenset(moved(c, turns, mirrored) for c in pair) for pair in passages(walls))
+        for turns in range(4)
+        for mirrored in (False, True)
+    }
+    found = {
+        frozenset(map(frozenset, passages(np.asarray(twin)))) for twin in twins(jnp.asarray(walls))
+    }
+    assert found == by_cells and len(found) == 8
+
+
+def test_a_layout_and_its_twins_are_of_one_split_and_one_shape():
+    layouts = every_layout()
+    every_twin = jax.vmap(lambda walls: jnp.stack(twins(walls)))(layouts)  # [192, 8, ...]
+    for number in (split_of, shape_of):
+        found = np.asarray(jax.vmap(jax.vmap(number))(every_twin))
+        assert (found == found[:, :1]).all()
+    shapes = np.asarray(jax.vmap(shape_of)(layouts))
+    assert len(np.unique(shapes)) == 28
+    # As it was before, a test layout had a twin in training, always.
+    by_layout = np.asarray(jax.vmap(jax.vmap(functools.partial(split_of, by="layout")))(every_twin))
+    assert (by_layout[by_layout[:, 0] == 2] == 0).any(axis=1).all()
 
 
 def test_no_layout_of_a_test_is_one_of_training():
@@ -124,7 +171,7 @@ def test_no_layout_of_a_test_is_one_of_training():
         draw = functools.partial(draw_layout, size=3, split=split)
         keys = jax.random.split(jax.random.key(1), 600)  # the same keys in every split
         drawn[split] = {row.tobytes() for row in np.asarray(quick_jit(jax.vmap(draw))(keys))}
-    assert len(drawn["test"]) == 27 and len(drawn["validation"]) == 21 and len(drawn["train"]) > 100
+    assert len(drawn["test"]) == 22 and len(drawn["validation"]) == 32 and len(drawn["train"]) > 100
     assert not drawn["train"] & drawn["test"] and not drawn["train"] & drawn["validation"]
     assert not drawn["validation"] & drawn["test"]
 
@@ -140,6 +187,17 @@ def test_a_train_split_of_few_layouts_has_no_more_and_leaves_the_test_as_it_is()
         quick_jit(lambda e=e: e.sample_tasks(jax.random.key(0), 9, "test"))() for e in (few, usual)
     ]
     assert all(np.array_equal(a, b) for a, b in zip(*in_test, strict=True))
+
+
+def test_the_splits_of_before_are_a_setting():
+    before, usual = load("maze", size=3, splits="layout"), load("maze", size=3)
+    assert before.settings["splits"] == "layout" and "splits" not in usual.settings
+    assert load("maze", size=3, splits="shape") is usual
+    draw = quick_jit(lambda: before.sample_tasks(jax.random.key(1), 200, "test"))
+    found = jax.vmap(functools.partial(split_of, by="layout"))(draw().walls)
+    assert (np.asarray(found) == 2).all()
+    with pytest.raises(InvalidInput, match=r"Unknown value of splits 'shapes'\. Did you mean"):
+        load("maze", splits="shapes")
 
 
 def test_start_and_goal_are_different_cells_and_headings_are_quarters():
