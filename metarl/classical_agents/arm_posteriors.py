@@ -49,6 +49,14 @@ class BetaArms(NamedTuple):
         pulled = jax.nn.one_hot(action, self.successes.shape[0])  # [K]
         return BetaArms(self.successes + reward * pulled, self.failures + (1 - reward) * pulled)
 
+    def towards(self, prior: BetaArms, keep: jax.Array) -> BetaArms:
+        """Returns the posterior drawn back to the prior: of what was learnt a share `keep` [K] is left."""
+        lost = 1 - keep
+        return BetaArms(
+            keep * self.successes + lost * prior.successes,
+            keep * self.failures + lost * prior.failures,
+        )
+
     def sample(self, key: jax.Array) -> jax.Array:
         """Returns means [K] drawn from the posterior; `key` is consumed."""
         return sample_beta(key, self.successes, self.failures)
@@ -86,6 +94,13 @@ class NormalArms(NamedTuple):
         return self._replace(
             mean=self.mean + gained * (reward - self.mean) / precision, precision=precision
         )
+
+    def towards(self, prior: NormalArms, keep: jax.Array) -> NormalArms:
+        """Returns the posterior drawn back to the prior: of what was learnt a share `keep` [K] is left."""
+        of_prior = (1 - keep) * prior.precision
+        precision = keep * self.precision + of_prior
+        mean = self.mean + of_prior / precision * (prior.mean - self.mean)
+        return self._replace(mean=mean, precision=precision)
 
     def sample(self, key: jax.Array) -> jax.Array:
         """Returns means [K] drawn from the posterior; `key` is consumed."""

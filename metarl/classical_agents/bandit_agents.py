@@ -25,7 +25,7 @@ from .gittins import (
     table_row,
     whittle_index,
 )
-from .scoring_agent import Memory, Scoring
+from .scoring_agent import Memory, Scoring, posterior_of
 
 
 def greedy() -> Scoring:
@@ -167,12 +167,12 @@ class IndexTable(NamedTuple):
 
 def _mean_scores(numbers: tuple[()], key: jax.Array, memory: Memory) -> jax.Array:
     del numbers, key
-    return memory.arms.mean
+    return posterior_of(memory).mean
 
 
 def _epsilon_greedy_scores(epsilon: jax.Array, key: jax.Array, memory: Memory) -> jax.Array:
     whether_key, which_key = jax.random.split(key)
-    mean = memory.arms.mean
+    mean = posterior_of(memory).mean
     # Random numbers rather than equal ones: equal ones would all go to the first arm if ties do.
     explored = jax.random.uniform(which_key, mean.shape)
     return jnp.where(jax.random.uniform(whether_key) < epsilon, explored, mean)
@@ -180,8 +180,8 @@ def _epsilon_greedy_scores(epsilon: jax.Array, key: jax.Array, memory: Memory) -
 
 def _ucb1_scores(c: jax.Array, key: jax.Array, memory: Memory) -> jax.Array:
     del key
-    bonus = jnp.sqrt(2 * jnp.log(memory.taken + 1) / memory.arms.pulls)
-    return memory.arms.mean + c * memory.arms.scale * bonus
+    arms = posterior_of(memory)
+    return arms.mean + c * arms.scale * jnp.sqrt(2 * jnp.log(memory.taken + 1) / arms.pulls)
 
 
 def _kl_ucb_scores(c: jax.Array, key: jax.Array, memory: Memory) -> jax.Array:
@@ -210,18 +210,20 @@ def bernoulli_divergence(p: jax.Array, q: jax.Array) -> jax.Array:
 
 def _thompson_scores(numbers: tuple[()], key: jax.Array, memory: Memory) -> jax.Array:
     del numbers
-    return memory.arms.sample(key)
+    return posterior_of(memory).sample(key)
 
 
 def _optimistic_thompson_scores(samples: jax.Array, key: jax.Array, memory: Memory) -> jax.Array:
+    arms = posterior_of(memory)
+
     def consider(index: jax.Array, best: tuple[jax.Array, jax.Array]):
-        drawn = memory.arms.sample(jax.random.fold_in(key, index))
-        density = memory.arms.log_density(drawn)
+        drawn = arms.sample(jax.random.fold_in(key, index))
+        density = arms.log_density(drawn)
         better = density > best[0]
         return jnp.where(better, density, best[0]), jnp.where(better, drawn, best[1])
 
-    first = memory.arms.sample(jax.random.fold_in(key, 0))
-    start = (memory.arms.log_density(first), first)
+    first = arms.sample(jax.random.fold_in(key, 0))
+    start = (arms.log_density(first), first)
     return jax.lax.fori_loop(1, samples, consider, start)[1]
 
 

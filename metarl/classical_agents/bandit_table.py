@@ -2,116 +2,67 @@
 
 The presets: `paper` gives equal scores to the first arm, as the paper's numbers show that Duan et
 al. did (a greedy agent earns 415 instead of 403 in 500 pulls of 50 arms if it takes one of them at
-random). Priors and noise are those that the family says its bandits have, whatever the preset; the
-defaults are for one that says nothing.
+random).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
-from metarl.environments import Agent, BanditDistribution, Distribution, Trial
+import jax.numpy as jnp
+
+from metarl.environments import BanditDistribution, Trial
 from metarl.errors import require
 
-from . import bandit_agents
-from .arm_posteriors import Arms, BetaArms, NormalArms
+from . import bandit_agents, linear_agents, posterior_agents
+from .bandit_row import BETA, BOTH, NO_PRIOR, NOISE, NORMAL, bandit_row, prior_pair
+from .forgetting_table import FORGETTING_ROWS
+from .gaussian_gittins import discounted_normal_indices, normal_indices_with_pulls_left
 from .gittins import whittle_accepts
-from .row import Assumption, Row, Setting, Value, World, nothing_told
-from .scoring_agent import Scoring, number_of_arms, scoring_agent
+from .row import Row, Setting, World
+from .scoring_agent import Scoring, number_of_arms
 from .yardstick_agents import bandit_oracle, random_agent
 
 DUAN = "Duan et al. (2016), arXiv:1611.02779"
 TENTHS = tuple(i / 10 for i in range(11))
 
-_TIES = {
-    "ties": Setting("random", "which of several highest scores is taken", words=("random", "first"))
+_OF_INDEX = {
+    "discount": Setting(1.0, "γ, the worth of the next reward", low=0, high=1),
+    "horizon": Setting(
+        "left",
+        "left: rewards count as long as the trial has pulls left; infinite: for ever",
+        words=("left", "infinite"),
+    ),
 }
-_BETA = {
-    "prior_successes": Setting(1.0, "a of the prior Beta(a, b) of an arm's mean", low=1e-3),
-    "prior_failures": Setting(1.0, "b of the prior Beta(a, b) of an arm's mean", low=1e-3),
-}
-_NO_PRIOR = {
-    "prior_successes": Setting(0.0, "successes of an arm before its first pull", low=0),
-    "prior_failures": Setting(0.0, "failures of an arm before its first pull", low=0),
-}
-_NORMAL = {
-    "prior_mean": Setting(0.0, "expectation of an arm's mean, in units of reward"),
-    "prior_deviation": Setting(1.0, "deviation of the arms' means, in units of reward", low=1e-3),
-    "noise": Setting(1.0, "deviation of a reward from its arm's mean", low=1e-3),
-}
-
-
-def _row(
-    name: str,
-    world: World,
-    caption: str,
-    formula: str,
-    paper: str,
-    scoring: Callable[[Mapping[str, Any], Trial], Scoring],
-    prior: Mapping[str, Setting],
-    settings: Mapping[str, Setting] | None = None,
-    grid: Mapping[str, tuple[Value, ...]] | None = None,
-    assumes: tuple[Assumption, ...] = ("stationary",),
-) -> Row:
-    """Returns the row of an agent that scores arms."""
-
-    def build(values: Mapping[str, Value], trial: Trial) -> Agent:
-        at_random = values["ties"] == "random"
-        return scoring_agent(scoring(values, trial), _prior(values), at_random)
-
-    return Row(
-        name=name,
-        world=world,
-        caption=caption,
-        formula=formula,
-        paper=paper,
-        build=build,
-        settings={**(settings or {}), **prior, **_TIES},
-        presets={"paper": {"ties": "first"}, "matched": {}},
-        grids={"paper": grid, "matched": grid} if grid else {},
-        beliefs=() if prior is _NO_PRIOR else tuple(prior),
-        told=nothing_told if prior is _NO_PRIOR else _told,
-        assumes=assumes,
-    )
-
-
-def _told(distribution: Distribution | None, given: Mapping[str, Value]) -> Mapping[str, Value]:
-    """Returns the settings of a prior, by the names of `_BETA` or `_NORMAL`."""
-    del given
-    if not isinstance(distribution, BanditDistribution):
-        return {}
-    first, second = distribution.prior
-    if distribution.rewards == "bernoulli":
-        return {"prior_successes": first, "prior_failures": second}
-    return {"prior_mean": first, "prior_deviation": second, "noise": distribution.noise}
-
-
-def _prior(values: Mapping[str, Any]) -> Arms:
-    """Returns the prior of one arm that an agent's settings speak of."""
-    if "prior_successes" in values:
-        return BetaArms(values["prior_successes"], values["prior_failures"])
-    noise_precision = values["noise"] ** -2.0
-    precision = values["prior_deviation"] ** -2.0
-    return NormalArms(values["prior_mean"], precision, noise_precision)
-
-
-def _ab(values: Mapping[str, Value]) -> tuple[float, float]:
-    return cast(float, values["prior_successes"]), cast(float, values["prior_failures"])
 
 
 def _gittins(values: Mapping[str, Any], trial: Trial) -> Scoring:
+    discount, ends = _index_of(values)
+    return bandit_agents.gittins(prior_pair(values), discount, trial.length, ends)
+
+
+def _normal_gittins(values: Mapping[str, Any], trial: Trial) -> Scoring:
+    discount, ends = _index_of(values)
+    prior_pulls = (values["noise"] / values["prior_deviation"]) ** 2
+    make_table = normal_indices_with_pulls_left if ends else discounted_normal_indices
+    table = jnp.asarray(make_table(trial.length, prior_pulls, discount))
+    return posterior_agents.normal_gittins(table, prior_pulls, ends)
+
+
+def _index_of(values: Mapping[str, Any]) -> tuple[float, bool]:
+    """Returns the discount, and whether the trial's end is taken into account."""
     discount, ends = values["discount"], values["horizon"] == "left"
     require(
         ends or discount < 1,
         f"gittins: discount is {discount:g}; without a horizon it must be below 1.",
     )
-    return bandit_agents.gittins(_ab(values), discount, trial.length, ends)
+    return discount, ends
 
 
 def _whittle(values: Mapping[str, Any], trial: Trial) -> Scoring:
     del trial
-    a, b = _ab(values)
+    a, b = prior_pair(values)
     require(
         whittle_accepts((a, b)),
         f"whittle: of the prior Beta({a:g}, {b:g}) the closed form gives indices outside of 0 ... 1; "
@@ -130,13 +81,13 @@ def _bayes_optimal(values: Mapping[str, Any], trial: Trial) -> Scoring:
             + ("tell of each other." if said.stationary else "change within a trial.")
             + " It is for arms that stay as they are and tell nothing of each other.",
         )
-    return bandit_agents.bayes_optimal(_ab(values), number_of_arms(trial), trial.length)
+    return bandit_agents.bayes_optimal(prior_pair(values), number_of_arms(trial), trial.length)
 
 
 def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, ...]:
     """Returns the rows of the agents that need no more than means, pulls and samples."""
     return (
-        _row(
+        bandit_row(
             "greedy",
             world,
             "pulls the arm of the highest posterior mean",
@@ -145,7 +96,7 @@ def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, .
             lambda values, trial: bandit_agents.greedy(),
             prior,
         ),
-        _row(
+        bandit_row(
             "epsilon-greedy",
             world,
             "pulls any arm with probability ε, else the one of the highest posterior mean",
@@ -156,7 +107,7 @@ def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, .
             {"epsilon": Setting(0.1, "ε, the probability of a random pull", low=0, high=1)},
             {"epsilon": TENTHS},
         ),
-        _row(
+        bandit_row(
             "ucb1",
             world,
             "adds a bonus that shrinks with an arm's pulls and grows with the logarithm of time",
@@ -171,7 +122,7 @@ def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, .
             },
             {"c": TENTHS},
         ),
-        _row(
+        bandit_row(
             "thompson",
             world,
             "pulls the best arm of a draw from the posterior",
@@ -179,9 +130,9 @@ def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, .
             "Thompson (1933), Biometrika 25; Chapelle, Li (2011), NeurIPS 24",
             lambda values, trial: bandit_agents.thompson(),
             prior,
-            assumes=("stationary", "independent"),
+            assumes=BOTH,
         ),
-        _row(
+        bandit_row(
             "optimistic-thompson",
             world,
             "pulls the best arm of the most likely of N joint draws from the posterior",
@@ -191,7 +142,28 @@ def _for_any_rewards(world: World, prior: Mapping[str, Setting]) -> tuple[Row, .
             prior,
             {"samples": Setting(5, "N, draws a pull", low=1, high=10_000, whole=True)},
             {"samples": tuple(range(1, 21))},
-            assumes=("stationary", "independent"),
+            assumes=BOTH,
+        ),
+        bandit_row(
+            "bayes-ucb",
+            world,
+            "takes a quantile of the posterior that rises with time",
+            "quantile of the posterior at 1 - 1 / (t (ln T)^c)",
+            "Kaufmann, Cappé, Garivier (2012), AISTATS",
+            lambda values, trial: posterior_agents.bayes_ucb(values["c"], trial.length),
+            prior,
+            {"c": Setting(0.0, "c, the power of ln T; 5 in the paper's proof", low=0, high=10)},
+            assumes=BOTH,
+        ),
+        bandit_row(
+            "ids",
+            world,
+            "pays as little regret as it can for what it learns of which arm is best",
+            "π of the least (Σ π Δ)² / Σ π g, g of the information on the best arm",
+            "Russo, Van Roy (2014), arXiv:1403.5556",
+            lambda values, trial: posterior_agents.information_directed(),
+            prior,
+            assumes=BOTH,
         ),
         Row(
             name="oracle",
@@ -214,59 +186,108 @@ _RANDOM = Row(
 )
 
 _BERNOULLI_ONLY = (
-    _row(
+    bandit_row(
         "kl-ucb",
         "bandit",
         "takes the largest mean that an arm's rewards do not refute",
         "max{q : n kl(μ, q) <= ln t + c ln ln t}",
         "Garivier, Cappé (2011), arXiv:1102.2490",
         lambda values, trial: bandit_agents.kl_ucb(values["c"]),
-        _NO_PRIOR,
+        NO_PRIOR,
         {"c": Setting(0.0, "c, the weight of ln ln t", low=0)},
     ),
-    _row(
+    bandit_row(
         "gittins",
         "bandit",
         "pulls the arm of the highest Gittins index, from a table that is true to 0.001",
         "ν(successes, failures, pulls left)",
         "Gittins (1979), JRSS B 41; Niño-Mora (2011), INFORMS Journal on Computing 23",
         _gittins,
-        _BETA,
-        {
-            "discount": Setting(1.0, "γ, the worth of the next reward", low=0, high=1),
-            "horizon": Setting(
-                "left",
-                "left: rewards count as long as the trial has pulls left; infinite: for ever",
-                words=("left", "infinite"),
-            ),
-        },
-        assumes=("stationary", "independent"),
+        BETA,
+        _OF_INDEX,
+        assumes=BOTH,
     ),
-    _row(
+    bandit_row(
         "whittle",
         "bandit",
         "pulls the arm of the highest approximate Gittins index, in Whittle's closed form",
         "μ + μ (1 - μ) / (n √((2c + 1/n) μ (1 - μ)) + μ - 1/2), c = -ln γ",
         DUAN,
         _whittle,
-        _BETA,
+        BETA,
         {"discount": Setting(1.0, "γ, the worth of the next reward", low=1e-6, high=1)},
-        assumes=("stationary", "independent"),
+        assumes=BOTH,
     ),
-    _row(
+    bandit_row(
         "bayes-optimal",
         "bandit",
         "earns most on average over bandits of the prior; small bandits only",
         "the action with the highest value of dynamic programming over counts",
         "Bellman (1956), Sankhyā 16",
         _bayes_optimal,
-        _BETA,
+        BETA,
+    ),
+)
+
+_GAUSSIAN_ONLY = (
+    bandit_row(
+        "gittins",
+        "gaussian-bandit",
+        "pulls the arm of the highest Gittins index, from a table",
+        "μ + σ b(pulls, pulls left)",
+        "Gittins, Glazebrook, Weber (2011), chapter 8; Yao (2006)",
+        _normal_gittins,
+        NORMAL,
+        _OF_INDEX,
+        assumes=BOTH,
+    ),
+    bandit_row(
+        "knowledge-gradient",
+        "gaussian-bandit",
+        "adds what one more reward of an arm is worth for all pulls that follow",
+        "μ + (pulls left - 1) σ̃ f(-|μ - max of the others' μ| / σ̃)",
+        "Frazier, Powell, Dayanik (2008); Ryzhov, Powell, Frazier (2012)",
+        lambda values, trial: posterior_agents.knowledge_gradient(),
+        NORMAL,
+        assumes=BOTH,
+    ),
+)
+
+_LINEAR = (
+    bandit_row(
+        "linear-thompson",
+        "gaussian-bandit",
+        "pulls the best arm of a draw of what the arms' means are linear in",
+        "φ · θ, θ ~ posterior",
+        "Agrawal, Goyal (2013), arXiv:1209.3352",
+        lambda values, trial: linear_agents.linear_thompson(),
+        NOISE,
+        begin=lambda values, trial: linear_agents.linear_prior(
+            "linear-thompson", values["noise"], trial
+        ),
+    ),
+    bandit_row(
+        "linear-ucb",
+        "gaussian-bandit",
+        "adds a bonus for features that were seldom tried",
+        "φ · θ̂ + α √(φᵀ Λ⁻¹ φ)",
+        "Li, Chu, Langford, Schapire (2010), arXiv:1003.0146",
+        lambda values, trial: linear_agents.linear_ucb(values["alpha"]),
+        NOISE,
+        {"alpha": Setting(1.0, "α, the scale of the bonus", low=0)},
+        {"alpha": (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)},
+        begin=lambda values, trial: linear_agents.linear_prior(
+            "linear-ucb", values["noise"], trial
+        ),
     ),
 )
 
 BANDIT_ROWS: tuple[Row, ...] = (
     _RANDOM,
-    *_for_any_rewards("bandit", _BETA),
+    *_for_any_rewards("bandit", BETA),
     *_BERNOULLI_ONLY,
-    *_for_any_rewards("gaussian-bandit", _NORMAL),
+    *_for_any_rewards("gaussian-bandit", NORMAL),
+    *_GAUSSIAN_ONLY,
+    *_LINEAR,
+    *FORGETTING_ROWS,
 )

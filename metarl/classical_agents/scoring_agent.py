@@ -18,15 +18,27 @@ import jax.numpy as jnp
 
 from metarl.environments import Agent, Trial, make_agent
 
-from .arm_posteriors import Arms
+from .arm_posteriors import BetaArms, NormalArms
+from .forgetting_arms import ExponentialWeights, FadingArms, Tally, Window
+from .linear_arms import LinearArms
+
+Posterior = BetaArms | NormalArms | FadingArms
+Learnt = Posterior | Tally | Window | ExponentialWeights | LinearArms
+"""What an agent has learnt of the arms."""
 
 
 class Memory(NamedTuple):
     """What an agent knows while it acts in one bandit."""
 
-    arms: Arms
+    arms: Learnt
     taken: jax.Array  # [] int32, pulls so far
     left: jax.Array  # [] int32, pulls that the trial still has
+
+
+def posterior_of(memory: Memory) -> Posterior:
+    """Returns what is believed of the arms, for an agent that has a posterior of each."""
+    assert isinstance(memory.arms, Posterior)
+    return memory.arms
 
 
 Score = Callable[[Any, jax.Array, Memory], jax.Array]
@@ -43,16 +55,16 @@ class Scoring(NamedTuple):
 class Start(NamedTuple):
     """What scoring agents have in common, traced."""
 
-    prior: Arms  # of one arm, each leaf []
+    prior: Learnt  # of one arm, each leaf []; of a window its width, of linear arms all
     random_ties: jax.Array  # [] 1.0, or 0.0: of equal scores the first arm's is taken
 
 
-def scoring_agent(scoring: Scoring, prior: Arms, random_ties: bool = True) -> Agent:
+def scoring_agent(scoring: Scoring, prior: Learnt, random_ties: bool = True) -> Agent:
     """Returns the agent that pulls an arm of the highest score.
 
     Args:
       scoring: how it scores the arms.
-      prior: of one arm.
+      prior: of one arm, or what else is known of it before the first pull.
       random_ties: whether one of several highest scores is taken at random, rather than the first.
     """
     prior = jax.tree.map(jnp.float32, prior)
@@ -75,8 +87,13 @@ def _functions(score: Score) -> tuple[Callable, Callable, Callable]:
 def _init(start: Start, numbers: Any, key: jax.Array, trial: Trial, task: None) -> Memory:
     del numbers, key, task
     arms = number_of_arms(trial)
-    spread = jax.tree.map(lambda leaf: jnp.full(arms, leaf, jnp.float32), start.prior)
-    return Memory(spread, jnp.zeros((), jnp.int32), jnp.full((), trial.length, jnp.int32))
+    if isinstance(start.prior, Window):
+        begun = Window.begin(start.prior.width.astype(jnp.int32), arms, trial.length)
+    elif isinstance(start.prior, LinearArms):  # which knows all arms together
+        begun = start.prior
+    else:
+        begun = jax.tree.map(lambda leaf: jnp.full(arms, leaf, jnp.float32), start.prior)
+    return Memory(begun, jnp.zeros((), jnp.int32), jnp.full((), trial.length, jnp.int32))
 
 
 def _observe(

@@ -6,6 +6,7 @@ from metarl.environments import BanditDistribution, Environment
 from metarl.errors import InvalidInput, unknown_name
 
 from .bandit_table import BANDIT_ROWS
+from .dark_room_agents import dark_room_guide, dark_room_searcher
 from .maze_explorer import maze_explorer
 from .maze_guide import maze_guide
 from .mdp_table import MDP_ROWS
@@ -30,13 +31,33 @@ _MAZE_ROWS = (
     ),
 )
 
-ROWS: tuple[Row, ...] = (*BANDIT_ROWS, *MDP_ROWS, *_MAZE_ROWS)
+_DARK_ROOM_ROWS = (
+    Row(
+        name="oracle",
+        world="dark-room",
+        caption="knows where goal, key and door are, and walks there",
+        formula="towards the next target",
+        paper="",
+        build=lambda values, trial: dark_room_guide(trial),
+    ),
+    Row(
+        name="searcher",
+        world="dark-room",
+        caption="searches cell by cell, and forgets nothing that it has found",
+        formula="to the nearest cell not yet passed; to what is wanted once it was found",
+        paper="Yamauchi 1997",
+        build=lambda values, trial: dark_room_searcher(trial),
+    ),
+)
+
+ROWS: tuple[Row, ...] = (*BANDIT_ROWS, *MDP_ROWS, *_MAZE_ROWS, *_DARK_ROOM_ROWS)
 
 _WORLDS: dict[World, str] = {
     "bandit": "bandits with Bernoulli rewards",
     "gaussian-bandit": "bandits with Gaussian rewards",
     "mdp": "MDPs with finitely many states and actions",
     "maze": "mazes",
+    "dark-room": "dark rooms",
     "any": "environments of other kinds",
 }
 
@@ -45,8 +66,8 @@ def rows(world: World | None = None) -> tuple[Row, ...]:
     """Returns the rows, or those of agents that can act in a world.
 
     Args:
-      world: "bandit", "gaussian-bandit", "mdp", "maze", "any" (what acts everywhere), or None
-        for all.
+      world: "bandit", "gaussian-bandit", "mdp", "maze", "dark-room", "any" (what acts everywhere),
+        or None for all.
 
     Raises:
       InvalidInput: there is no such world.
@@ -72,6 +93,8 @@ def world_of(environment: Environment) -> World:
     """
     if environment.name == "maze":
         return "maze"
+    if environment.name in ("dark-room", "dark-key-to-door"):
+        return "dark-room"
     observations, actions = (
         getattr(space, "n", 0) if space.shape == () else 0
         for space in (environment.observation_space, environment.action_space)

@@ -19,6 +19,8 @@ _STRATEGIES = {
     "enumeration": "every function of the space once, simplest first: Occam's yardstick",
 }
 
+_SPACES = ("observation", "action", "horizon")  # of environments, where there is room
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -60,7 +62,10 @@ def show(document: dict[str, Facts]) -> None:
     for kind, facts in document.items():
         rows = [row for name, fact in facts.items() for row in _table_rows(name, fact)]
         if rows:
-            columns = [Column(name, name.replace("_", " ")) for name in rows[0]]
+            columns = [
+                Column(name, name.replace("_", " "), essential=name not in _SPACES)
+                for name in rows[0]
+            ]
             print_table(Table(kind.replace("_", " "), columns, rows))
 
 

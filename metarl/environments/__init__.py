@@ -9,7 +9,7 @@ environment, and `from_gymnasium` makes a family of any gymnasium environment.
 Its wings; each looks only at those above it:
 
     contract   Environment, trial, agent, how they see each other, and what is checked.
-    mdps       MDPs by table, gridworlds, and their solution by dynamic programming.
+    mdps       MDPs by table, gridworlds, dark rooms, and how tables are solved.
     bandits    Bernoulli and Gaussian arms, and what is best where their means are unknown.
     mazes      Layouts, walls and body, view and map: mazes seen through the agent's eyes.
     control    Cart-pole and pendulum, with physics drawn for each task.

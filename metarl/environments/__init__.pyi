@@ -42,6 +42,7 @@ from .mazes.maze import MazeState as MazeState
 from .mazes.maze import act_in_maze as act_in_maze
 from .mazes.maze import reach_in_maze as reach_in_maze
 from .mazes.view import FIELD_OF_VIEW as FIELD_OF_VIEW
+from .mdps.dark_room import DarkRoomTask as DarkRoomTask
 from .mdps.gridworld import GridTask as GridTask
 from .mdps.mdp import MDPState as MDPState
 from .mdps.mdp import TabularMDP as TabularMDP
@@ -73,6 +74,7 @@ __all__ = [
     "BanditDistribution",
     "BayesOptimal",
     "CartPole",
+    "DarkRoomTask",
     "Distribution",
     "Environment",
     "EnvironmentCard",

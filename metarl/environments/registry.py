@@ -25,6 +25,8 @@ FAMILIES = {
     "bandit": "metarl.environments.bandits.bandit:bandit",
     "mdp": "metarl.environments.mdps.mdp:mdp",
     "gridworld": "metarl.environments.mdps.gridworld:gridworld",
+    "dark-room": "metarl.environments.mdps.dark_room:dark_room",
+    "dark-key-to-door": "metarl.environments.mdps.dark_room:dark_key_to_door",
     "maze": "metarl.environments.mazes.maze:maze",
     "cartpole": "metarl.environments.control.cartpole:cartpole",
     "pendulum": "metarl.environments.control.pendulum:pendulum",

@@ -11,7 +11,7 @@ import pytest
 
 from metarl.classical_agents import bandit_agents
 from metarl.classical_agents.arm_posteriors import BetaArms, NormalArms
-from metarl.classical_agents.scoring_agent import Memory, highest_by_luck
+from metarl.classical_agents.scoring_agent import Memory, highest_by_luck, posterior_of
 
 SUCCESSES = (1.0, 4.0, 2.0, 9.0)
 FAILURES = (1.0, 2.0, 5.0, 1.0)
@@ -77,7 +77,8 @@ def test_epsilon_greedy_ignores_the_means_with_probability_epsilon():
 def test_optimistic_thompson_keeps_the_sample_of_highest_joint_density():
     memory, key = beta_memory(), jax.random.key(5)
     draws = [
-        np.asarray(memory.arms.sample(jax.random.fold_in(key, i)), np.float64) for i in range(6)
+        np.asarray(posterior_of(memory).sample(jax.random.fold_in(key, i)), np.float64)
+        for i in range(6)
     ]
     a, b = np.array(SUCCESSES), np.array(FAILURES)
     density = [np.prod(x ** (a - 1) * (1 - x) ** (b - 1)) for x in draws]

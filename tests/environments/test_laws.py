@@ -27,6 +27,7 @@ from metarl.environments import (
 FAMILIES = [
     ("bandit", {}, True),
     ("bandit", {"rewards": "gaussian", "arms": 3}, True),
+    ("bandit", {"rewards": "linear", "arms": 4}, True),
     ("bandit", {"rewards": "correlated"}, True),
     ("bandit", {"rewards": "restless", "pulls": 6}, True),
     ("mdp", {"states": 4, "actions": 3, "horizon": 5}, True),
@@ -34,6 +35,9 @@ FAMILIES = [
     ("mdp", {"states": 4, "horizon": 5, "alpha": 0.3, "reward_noise": 0.1}, True),
     ("gridworld", {"size": 3, "horizon": 4}, True),
     ("gridworld", {"start": "corner"}, False),
+    ("dark-room", {"size": 5, "horizon": 4}, True),
+    ("dark-room", {"size": 5, "horizon": 6, "hard": True}, True),
+    ("dark-key-to-door", {"size": 3, "horizon": 6}, True),
     ("maze", {"size": 3, "horizon": 20, "width": 8, "height": 6}, True),
     ("cartpole", {"physics_range": 0.5, "horizon": 40}, True),
     ("pendulum", {"physics_range": 1, "horizon": 20}, True),

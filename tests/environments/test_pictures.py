@@ -10,12 +10,13 @@ import jax
 import numpy as np
 import pytest
 
-from metarl.environments import Bandit, GridTask, TabularMDP, load, names
+from metarl.environments import Bandit, DarkRoomTask, GridTask, TabularMDP, load, names
 from metarl.environments.contract.canvas import BODY, GOAL, START, WAY, Canvas
 from metarl.environments.control.cartpole import USUAL, CartPoleState
 from metarl.environments.control.pendulum import USUAL as USUAL_PENDULUM
 from metarl.environments.control.pendulum import PendulumState
 from metarl.environments.gymnasium.registration import IDS
+from metarl.environments.mdps.dark_room import DarkRoomState
 from metarl.environments.mdps.gridworld import GridState
 from metarl.environments.mdps.mdp import MDPState
 
@@ -86,6 +87,18 @@ def test_the_grid_has_start_goal_and_way_where_they_are():
         np.testing.assert_allclose(where(picture, colour)[:2] / 60, cell, atol=0.05)
     assert 0.5 < where(picture, WAY)[0] / 60 < 2.5
     assert where(picture, START)[2] > 1000
+
+
+def test_a_dark_room_is_lit_for_people():
+    task = DarkRoomTask(np.array([0, 15]))  # pyright: ignore
+    (draw,) = load("dark-key-to-door", size=4).views.values()
+    state = DarkRoomState(np.array([1, 2]), np.zeros(2), np.arange(2))  # pyright: ignore
+    picture = draw(task, state)
+    for colour, cell in ((BODY, (2.5, 0.5)), (START, (0.5, 0.5)), (GOAL, (3.5, 3.5))):
+        np.testing.assert_allclose(where(picture, colour)[:2] / 60, cell, atol=0.05)
+    (draw,) = load("dark-room", size=4).views.values()
+    picture = draw(DarkRoomTask(np.array([15])), state)  # pyright: ignore
+    np.testing.assert_allclose(where(picture, GOAL)[:2] / 60, (3.5, 3.5), atol=0.05)
 
 
 @pytest.mark.parametrize("angle", [-0.2, 0.2])

@@ -1,10 +1,12 @@
 """Multi-armed bandits: nothing is to be seen but rewards.
 
-Four kinds of `rewards`:
+Five kinds of `rewards`:
 
   bernoulli    means Beta(a, b), which is U(0, 1) for a = b = 1; a reward is 1 with
                that probability, else 0
   gaussian     means N(mean, deviation²), rewards N(its mean, noise²)
+  linear       means φ · θ, rewards N(its mean, noise²): every arm has features φ of d numbers, N(0, 1 / d)
+               each, the same in all tasks; θ ~ N(0, 1 / d) is the task
   correlated   two Bernoulli arms of means p and 1 - p, p ~ U(0, 1): one arm tells of the other
   restless     Bernoulli arms whose means, Beta(a, b) at first, walk at random, mean += drift N(0, 1),
                reflected at 0 and 1
@@ -15,16 +17,18 @@ the whole sequence of pulls is one episode; its task is where the walk begins.
 Letters: K arms.
 
 References: Duan et al. (2016), arXiv:1611.02779, section 3.1 (bernoulli); Wang et al. (2016),
-arXiv:1611.05763, section 3.1 (correlated, restless).
+arXiv:1611.05763, section 3.1 (correlated, restless); Lee et al. (2023), arXiv:2306.14892 (linear).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from gymnasium import spaces
 
 from metarl.errors import require
@@ -39,6 +43,7 @@ _BETA = {"prior_successes": 1.0, "prior_failures": 1.0}  # a and b
 KINDS: dict[str, dict[str, Any]] = {
     "bernoulli": {"arms": 5, **_BETA},
     "gaussian": {"arms": 5, "mean": 0.0, "deviation": 1.0, "noise": 1.0},
+    "linear": {"arms": 10, "dimension": 2, "noise": 0.3},
     "correlated": {"arms": 2},
     "restless": {"arms": 5, "pulls": 100, "drift": 0.1, **_BETA},
 }
@@ -67,19 +72,21 @@ def bandit(
     drift: float | None = None,
     prior_successes: float | None = None,
     prior_failures: float | None = None,
+    dimension: int | None = None,
 ) -> Environment:
     """Returns a family of bandits; the module's docstring tells its kinds.
 
     Args:
-      arms: K; 5, or 2 if correlated.
-      rewards: "bernoulli", "gaussian", "correlated" or "restless".
+      arms: K; 5, or 2 if correlated, 10 if linear.
+      rewards: "bernoulli", "gaussian", "linear", "correlated" or "restless".
       mean: of the arms' means; gaussian only, 0.
       deviation: of the arms' means, in units of reward; gaussian only, 1.
-      noise: deviation of a reward from its arm's mean; gaussian only, 1.
+      noise: deviation of a reward from its arm's mean; 1; linear too, 0.3.
       pulls: steps of an episode; restless only, 100.
       drift: deviation of a mean's step from one pull to the next; restless only, 0.1.
       prior_successes: a of the Beta(a, b) of an arm's mean; bernoulli and restless only, 1.
       prior_failures: b of the Beta(a, b) of an arm's mean; bernoulli and restless only, 1.
+      dimension: d, features of an arm; linear only, 2.
 
     Raises:
       InvalidInput: a setting is not accepted, or is not one of this kind.
@@ -88,9 +95,12 @@ def bandit(
     given = {"arms": arms, "mean": mean, "deviation": deviation}
     given |= {"noise": noise, "pulls": pulls, "drift": drift}
     given |= {"prior_successes": prior_successes, "prior_failures": prior_failures}
+    given |= {"dimension": dimension}
     settings = _checked(rewards, {k: v for k, v in given.items() if v is not None})
     if rewards == "gaussian":
         return _gaussian(settings)
+    if rewards == "linear":
+        return _linear(settings)
     if rewards == "restless":
         return _restless(settings)
     return _bernoulli(settings, rewards)
@@ -106,13 +116,13 @@ def _checked(rewards: str, given: dict[str, Any]) -> dict[str, Any]:
         )
     settings = KINDS[rewards] | given
     for name, value in settings.items():
-        if name in ("arms", "pulls"):
+        if name in ("arms", "pulls", "dimension"):
             settings[name] = whole_number(name, value)
         elif name in _BETA:
             settings[name] = real_number(name, value, above=0.0)
         else:
             settings[name] = real_number(name, value, -jnp.inf if name == "mean" else 0.0)
-    refuse_huge("bandit", settings["arms"])
+    refuse_huge("bandit", settings["arms"] * settings.get("dimension", 1))
     require(
         rewards != "correlated" or settings["arms"] == 2,
         f"arms is {settings['arms']}; a correlated bandit has 2, of means p and 1 - p.",
@@ -174,6 +184,33 @@ def _gaussian(settings: dict[str, Any]) -> Environment:
         task_features=lambda task: (task.means - mean) / (deviation or 1.0),
         distribution=BanditDistribution("gaussian", (mean, deviation), noise),
         description=f"Gaussian arms, means N({mean:g}, {deviation:g}²), noise N(0, {noise:g}²)",
+    )
+
+
+def _linear(settings: dict[str, Any]) -> Environment:
+    arms, dimension, noise = (settings[name] for name in ("arms", "dimension", "noise"))
+    # numpy promises RandomState's numbers for all versions: the arms never change.
+    features = np.random.RandomState(0).normal(size=(arms, dimension)) / math.sqrt(dimension)
+    phi = jnp.asarray(features, jnp.float32)
+
+    def draw_task(key: jax.Array, split: Split) -> Bandit:
+        del split
+        return Bandit(phi @ (jax.random.normal(key, (dimension,)) / math.sqrt(dimension)))
+
+    return _stationary(
+        settings,
+        "linear",
+        draw_task,
+        draw_reward=lambda key, mean: mean + noise * jax.random.normal(key),
+        task_features=lambda task: task.means,
+        distribution=BanditDistribution(
+            "gaussian",
+            (0.0, 1 / math.sqrt(dimension)),
+            noise,
+            independent=False,
+            features=tuple(map(tuple, features.tolist())),
+        ),
+        description=f"{arms} arms of {dimension} features, means linear in them, noise N(0, {noise:g}²)",
     )
 
 

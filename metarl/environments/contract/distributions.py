@@ -28,6 +28,8 @@ class BanditDistribution:
       noise: deviation of a reward from its arm's mean, in units of reward; of Gaussian rewards.
       stationary: means stay as they are within a trial.
       independent: one arm tells nothing of another.
+      features: of each arm [K][d], if means are features · θ; the prior is then that of each component
+        of θ, and arms are not independent.
     """
 
     rewards: Literal["bernoulli", "gaussian"] = "bernoulli"
@@ -35,6 +37,19 @@ class BanditDistribution:
     noise: float = 0.0
     stationary: bool = True
     independent: bool = True
+    features: tuple[tuple[float, ...], ...] | None = None
+
+    @property
+    def of_one_arm(self) -> tuple[float, float]:
+        """The prior of one arm's mean, taken by itself; of linear bandits over all arms."""
+        if self.features is None:
+            return self.prior
+        (mean, deviation), count = self.prior, len(self.features)
+        centres = [mean * sum(row) for row in self.features]
+        centre = sum(centres) / count
+        squares = (deviation**2 * sum(x * x for x in row) for row in self.features)
+        spread = sum((c - centre) ** 2 for c in centres)
+        return centre, math.sqrt((sum(squares) + spread) / count)
 
     def __post_init__(self) -> None:
         kinds, (first, second) = ("bernoulli", "gaussian"), self.prior

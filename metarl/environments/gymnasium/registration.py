@@ -24,6 +24,8 @@ IDS = {
     "metarl/Bandit-v0": "bandit",
     "metarl/MDP-v0": "mdp",
     "metarl/Gridworld-v0": "gridworld",
+    "metarl/DarkRoom-v0": "dark-room",
+    "metarl/DarkKeyToDoor-v0": "dark-key-to-door",
     "metarl/Maze-v0": "maze",
     "metarl/CartPole-v0": "cartpole",
     "metarl/Pendulum-v0": "pendulum",

@@ -1,1 +1,1 @@
-"""MDPs by table, gridworlds, and their solution by dynamic programming."""
+"""MDPs by table, gridworlds, dark rooms, and how tables are solved."""

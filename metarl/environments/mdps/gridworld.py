@@ -28,6 +28,7 @@ from gymnasium import spaces
 
 from metarl.errors import require
 
+from ..contract.dealing import deal_out
 from ..contract.environment import SPLITS, Environment, Oracle, Split, Step
 from ..contract.setting_checks import one_of, whole_number
 from .pictures import draw_grid
@@ -144,11 +145,7 @@ def deal(size: int, start: str) -> dict[Split, Any]:
         return dict.fromkeys(SPLITS, pairs)
     pairs = np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 2)
     pairs = pairs[pairs[:, 0] != pairs[:, 1]].astype(np.int32)
-    # numpy promises RandomState's numbers for all versions: who holds which task never changes.
-    pairs = np.random.RandomState(0).permutation(pairs)
-    held_out = max(1, len(pairs) * 15 // 100)
-    validation, test, train = np.split(pairs, [held_out, 2 * held_out])
-    return {"train": train, "validation": validation, "test": test}
+    return deal_out(pairs)
 
 
 def _coordinates(cell: Any, size: int) -> Any:

@@ -54,16 +54,33 @@ def draw_grid(size: int, task: Any, states: Any) -> np.ndarray:
       task: a `GridTask`.
       states: `GridState`s [T]; the last is where one is.
     """
+    return _draw_cells(size, ((task.start, START), (task.goal, GOAL)), states.place)
+
+
+def draw_dark_room(size: int, task: Any, states: Any) -> np.ndarray:
+    """Returns a dark room, lit [about 240, about 240, 3] uint8: goal or door red, key green, the way blue.
+
+    Args:
+      size: D.
+      task: a `DarkRoomTask`.
+      states: `DarkRoomState`s [T]; the last is where one is.
+    """
+    colours = (START, GOAL)[-len(task.targets) :]
+    return _draw_cells(size, tuple(zip(task.targets, colours, strict=True)), states.place)
+
+
+def _draw_cells(size: int, marks: tuple[tuple[Any, np.ndarray], ...], places: Any) -> np.ndarray:
+    """Returns a grid with cells marked, the way through `places` [T], and one who is at its end."""
     cell = max(SIDE // size, 4)  # pixels
     canvas = Canvas(size * cell + 1, size * cell + 1)
     for index in range(size + 1):
         canvas.line((index * cell, 0), (index * cell, size * cell), PALE)
         canvas.line((0, index * cell), (size * cell, index * cell), PALE)
-    for place, colour in ((task.start, START), (task.goal, GOAL)):
+    for place, colour in marks:
         canvas.rectangle(
             _corner(place, size, cell) + 2, _corner(place, size, cell) + cell - 1, colour
         )
-    middles = [_corner(place, size, cell) + cell / 2 for place in np.asarray(states.place)]
+    middles = [_corner(place, size, cell) + cell / 2 for place in np.asarray(places)]
     for before, after in pairwise(middles):
         canvas.line(before, after, WAY, thickness=3)
     canvas.disc(middles[-1], 0.3 * cell, BODY)

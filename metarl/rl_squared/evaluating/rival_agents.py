@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metarl import classical_agents
-from metarl.environments import Trial
+from metarl.environments import BanditDistribution, Trial
 from metarl.errors import InvalidInput
 
-_OF_BANDITS = ("gittins", "thompson", "bayes-optimal")
+_OF_BANDITS = ("gittins", "thompson", "linear-thompson", "bayes-optimal")
 _TUNED_OF_BANDITS = ("ucb1",)
+# Where arms change, who takes them for what they were is no yardstick; one stands there all the same.
+_OF_CHANGING_ARMS = ("thompson",)
+_TUNED_OF_CHANGING_ARMS = ("discounted-greedy", "discounted-thompson", "discounted-ucb")
+_OF_DARK_ROOMS = ("searcher",)
 # The paper believes in a mean reward of 0 where the true one is 1, so each stands here twice.
 _OF_MDPS = ("opsrl", "psrl", "beb", "greedy")
 
@@ -32,8 +36,17 @@ def rivals(trial: Trial, say: Callable[[str], None] = lambda text: None) -> list
     if world == "mdp":
         texts = [f"{name}:preset={preset}" for preset in ("matched", "paper") for name in _OF_MDPS]
         return [text for text in texts if _fits(text, trial)]
-    texts = [text for text in _OF_BANDITS if _fits(text, trial)]
-    for name in _TUNED_OF_BANDITS:
+    if world == "dark-room":
+        return list(_OF_DARK_ROOMS)
+    said = trial.environment.distribution
+    changing = isinstance(said, BanditDistribution) and not said.stationary
+    fixed, tuned = (
+        (_OF_CHANGING_ARMS, _TUNED_OF_CHANGING_ARMS)
+        if changing
+        else (_OF_BANDITS, _TUNED_OF_BANDITS)
+    )
+    texts = [text for text in fixed if _fits(text, trial)]
+    for name in tuned:
         if _fits(name, trial):
             say(f"{name}: tuning on validation tasks")
             texts.append(classical_agents.tune(name, trial))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metarl.environments import Bandit, Trial, load, play, record
+from metarl.environments import Bandit, BanditDistribution, Trial, load, play, record
 from metarl.environments.bandits.bandit import reflect
 from metarl.errors import InvalidInput
 
@@ -55,6 +55,20 @@ def test_the_means_of_the_arms_are_drawn_as_described(settings, mean, deviation)
     drawn = load("bandit", **settings).sample_tasks(jax.random.key(1), 4000).means[:, 0]
     assert abs(drawn.mean() - mean) < 4 * deviation / np.sqrt(4000)
     assert abs(drawn.std() - deviation) < 0.05 * deviation
+
+
+def test_means_of_linear_arms_are_features_times_what_is_drawn():
+    environment = load("bandit", rewards="linear", arms=8, dimension=3)
+    means = np.asarray(environment.sample_tasks(jax.random.key(0), 2000).means)
+    assert np.linalg.matrix_rank(means, tol=1e-3) == 3
+    said = environment.distribution
+    assert isinstance(said, BanditDistribution)
+    features = np.array(said.features)
+    expected = features @ features.T / 3
+    np.testing.assert_allclose(np.cov(means.T), expected, atol=0.15 * expected.max())
+    assert said.of_one_arm == pytest.approx((0, np.sqrt(np.trace(expected) / 8)))
+    validation = environment.sample_task(jax.random.key(0), "validation")
+    assert np.linalg.matrix_rank([*means[:5], validation.means], tol=1e-3) == 3  # the same arms
 
 
 def test_the_standard_prior_goes_without_saying():
@@ -133,6 +147,7 @@ def test_reflection_folds_numbers_like_two_mirrors():
             "noise is -1; it must be a finite number of at least 0.",
         ),
         ({"rewards": "gaussian", "mean": float("nan")}, "mean is nan; it must be a finite number."),
+        ({"rewards": "linear", "dimension": 0}, "dimension is 0; it must be a whole number"),
         ({"rewards": "gaussian", "prior_failures": 2}, "no setting 'prior_failures'"),
         ({"prior_successes": 0}, "prior_successes is 0; it must be a finite number above 0."),
         ({"rewards": "restless", "pulls": 0}, "pulls is 0; it must be a whole number"),

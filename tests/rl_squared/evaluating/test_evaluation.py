@@ -167,6 +167,16 @@ def test_rivals_fit_their_world():
     assert {text.partition("=")[2] for text in mdp} == {"paper", "matched"}
 
 
+def test_a_searcher_is_shown_in_dark_rooms():
+    assert rivals(make_trial(WorldConfig("dark-room"))) == ["searcher"]
+
+
+def test_rivals_where_arms_change_are_those_that_forget():
+    world = WorldConfig("bandit", arms=2, setting=("rewards=restless", "pulls=6"), episodes=1)
+    names = {text.partition(":")[0] for text in rivals(make_trial(world))}
+    assert names == {"thompson", "discounted-greedy", "discounted-thompson", "discounted-ucb"}
+
+
 @pytest.mark.parametrize(
     ("agents", "settings", "message"),
     [
