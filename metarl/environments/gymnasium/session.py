@@ -115,21 +115,12 @@ def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome
     """
     steps_key = jax.random.wrap_key_data(jnp.asarray(session.steps_luck))
     key = jax.random.fold_in(steps_key, session.trial.steps)
+    if not game.whole_trial:
+        return _advance_episode(game, key, session, action)
     following, happened = game.trial.step(key, session.trial, action, session.task)
-    upon_next = happened.next_observation
-    if game.whole_trial:
-        upon_next = select(following.over, upon_next, following.observation)
+    upon_next = select(following.over, happened.next_observation, following.observation)
     shown = _shown(game, upon_next, action, happened.reward, happened.episode_ended)
     session = session._replace(trial=following, shown=shown)
-    late = game.most_steps is not None and following.steps >= game.most_steps
-    if not game.whole_trial:
-        return session, Outcome(
-            shown,
-            happened.reward,
-            happened.terminated,
-            happened.truncated | late,
-            happened.info,
-        )
     info = {
         **happened.info,
         "episode_index": happened.episode,
@@ -141,9 +132,35 @@ def advance(game: Game, session: Session, action: Any) -> tuple[Session, Outcome
         shown,
         happened.reward,
         happened.trial_terminated,
-        happened.trial_truncated | late,
+        happened.trial_truncated | _is_late(game, following.steps),
         info,
     )
+
+
+def _advance_episode(
+    game: Game, key: jax.Array, session: Session, action: Any
+) -> tuple[Session, Outcome]:
+    """`advance` in an episode alone: none follows it within the step, so none is begun in vain."""
+    step_key, _ = jax.random.split(key)  # as a trial does, so that both take the same course
+    before = session.trial
+    taken = game.trial.environment.step(step_key, before.environment, action, session.task)
+    terminated, truncated = jnp.asarray(taken.terminated), jnp.asarray(taken.truncated)
+    ended, steps = terminated | truncated, before.steps + 1
+    # Numbers of Python's in a user's state become arrays, as where an episode begins anew.
+    state = jax.tree.map(lambda a, b: jnp.where(False, a, b), before.environment, taken.state)
+    trial = TrialState(state, taken.observation, before.episode + ended, steps, before.over | ended)
+    shown = _shown(game, taken.observation, action, taken.reward, ended)
+    return session._replace(trial=trial, shown=shown), Outcome(
+        shown,
+        jnp.asarray(taken.reward),
+        terminated,
+        truncated | _is_late(game, steps),
+        taken.info,
+    )
+
+
+def _is_late(game: Game, steps: jax.Array) -> jax.Array | bool:
+    return game.most_steps is not None and steps >= game.most_steps
 
 
 def _shown(
@@ -177,7 +194,13 @@ def select(chosen: Array, first: Any, second: Any) -> Any:
 
 draw_one = jax.jit(draw, static_argnames="game")
 begin_one = jax.jit(begin, static_argnames="game")
-advance_one = jax.jit(advance, static_argnames="game")
+
+
+@functools.partial(jax.jit, static_argnames="game")
+def advance_one(game: Game, session: Session, action: Any) -> tuple[TrialState, Outcome]:
+    """`advance` for one world; gives back what changes in a session, since handing out arrays costs."""
+    following, outcome = advance(game, session, action)
+    return following.trial, outcome
 
 
 @functools.partial(jax.jit, static_argnames="game")
