@@ -133,15 +133,13 @@ def test_gymnaxs_own_worlds_take_their_course(id):
     world, params = gymnax.make(id)
     assert load(f"gymnax:{id}", horizon=20) is family and family.horizon == 20
     task = family.sample_task(jax.random.key(0))
-    key = jax.random.key(1)
-    _, state = family.reset(key, task)
-    seen, theirs = world.reset_env(key, params)
+    _, state = family.reset(jax.random.key(1), task)
+    seen, theirs = world.reset_env(jax.random.key(1), params)
     for t in range(10):
-        key = jax.random.key(100 + t)
         action = world.action_space(params).sample(jax.random.key(t))
-        ours = family.step(key, state, action, task)
-        key = jax.random.key(100 + t)
-        seen, theirs, reward, over, *_ = world.step_env(key, theirs, action, params)
+        ours = family.step(jax.random.key(100 + t), state, action, task)
+        step = world.step_env(jax.random.key(100 + t), theirs, action, params)
+        seen, theirs, reward, over, *_ = step
         np.testing.assert_allclose(ours.observation, seen, rtol=1e-6)
         np.testing.assert_allclose(ours.reward, reward, rtol=1e-6)
         assert bool(ours.terminated) == bool(over)
