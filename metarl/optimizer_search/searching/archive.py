@@ -49,6 +49,7 @@ class Archive:
         self._capacity = capacity
         self._rows: ArchivedRule | None = None  # best first
         self._groups = np.zeros(0, np.int64)  # [N], the row of the group's best
+        self._near = np.zeros((0, 0), bool)  # [N, N], which rows are near-duplicates
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -71,6 +72,14 @@ class Archive:
           outputs: [K, n], updates on the probes, finite.
         """
         chex.assert_rank([tokens, rewards, learning_rates, losses, outputs], [2, 1, 2, 2, 2])
+        if self._rows is not None and len(self) == self._capacity:
+            # behind a full archive's last rule nothing changes what is kept
+            enters = np.asarray(rewards, np.float32) > self._rows.reward[-1]
+            tokens, rewards, learning_rates, losses, outputs = (
+                np.asarray(x)[enters] for x in (tokens, rewards, learning_rates, losses, outputs)
+            )
+        if self._rows is not None and len(tokens) == 0:
+            return
         profile = profiles(outputs)
         new = ArchivedRule(
             np.asarray(tokens, np.int32),
@@ -109,36 +118,54 @@ class Archive:
         return archive
 
     def _settle(self, rows: ArchivedRule) -> None:
-        """Sorts, groups and cuts."""
+        """Sorts, groups and cuts; the first N rows are those that are here already."""
+        near = _joined_near(self._near, rows)
         # Stable, so that of equal rewards the rule found first stays first.
-        rows = _rows(rows, np.argsort(-rows.reward, kind="stable"))
-        groups = _groups(Profile(rows.directions.astype(np.float32), rows.log_sizes))
-        crowd = np.array([np.sum(groups[:row] == group) for row, group in enumerate(groups)], int)
-        kept = np.flatnonzero(crowd < _KEPT_OF_A_GROUP)[: self._capacity]
-        self._rows = _rows(rows, kept)
+        order = np.argsort(-rows.reward, kind="stable")
+        groups = _groups(near[np.ix_(order, order)])
+        kept = np.flatnonzero(_members_before(groups) < _KEPT_OF_A_GROUP)[: self._capacity]
+        self._rows = _rows(rows, order[kept])
+        self._near = near[np.ix_(order[kept], order[kept])]
         self._groups = np.searchsorted(kept, groups[kept])  # leaders are kept: their crowd is 0
 
 
-def near_duplicates(profile: Profile) -> np.ndarray:
-    """Returns which rules are near-duplicates of which, [N, N] bool."""
-    near = profile.directions @ profile.directions.T > NEAR
+def near_duplicates(profile: Profile, first: int = 0) -> np.ndarray:
+    """Returns which rules, from the first asked for on, are near-duplicates of which of all, [N - first, N] bool."""
+    near = profile.directions[first:] @ profile.directions.T > NEAR
     for sizes in profile.log_sizes.T:  # [N], of one block
-        near &= np.abs(sizes[:, None] - sizes[None]) < SIZES_NEAR
+        near &= np.abs(sizes[first:, None] - sizes[None]) < SIZES_NEAR
     return near
 
 
-def _groups(profile: Profile) -> np.ndarray:
+def _joined_near(known: np.ndarray, rows: ArchivedRule) -> np.ndarray:
+    """Returns which rows are near which, [M, M], of M rows the first N of which are known, [N, N]."""
+    profile, new = Profile(rows.directions.astype(np.float32), rows.log_sizes), len(known)
+    near = np.zeros((len(rows.reward), len(rows.reward)), bool)
+    near[:new, :new] = known
+    near[new:] = near_duplicates(profile, new)
+    near[:, new:] = near[new:].T
+    return near
+
+
+def _groups(near: np.ndarray) -> np.ndarray:
     """Returns for each row, best first, the first row that leads a group and is near it, [N]."""
-    near = near_duplicates(profile)
-    leaders: list[int] = []
+    leads = np.ones(len(near), bool)
     groups = np.arange(len(near))
     for row in range(len(groups)):
-        match = next((leader for leader in leaders if near[row, leader]), None)
-        if match is None:
-            leaders.append(row)
-        else:
-            groups[row] = match
+        match = np.flatnonzero(near[row, :row] & leads[:row])[:1]
+        if len(match):
+            groups[row], leads[row] = match[0], False
     return groups
+
+
+def _members_before(groups: np.ndarray) -> np.ndarray:
+    """Returns how many rows of its group stand before each row, [N]."""
+    counted: dict[int, int] = {}
+    before = []
+    for group in groups.tolist():
+        before.append(counted.get(group, 0))
+        counted[group] = before[-1] + 1
+    return np.array(before, int)
 
 
 def _rows(entries: ArchivedRule, rows: np.ndarray) -> ArchivedRule:

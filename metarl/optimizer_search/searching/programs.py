@@ -41,7 +41,6 @@ class SearchPrograms:
     Attributes:
       judges: the problems, each at each horizon.
       floor: the reward of whatever failed.
-      probes: on which rules are screened.
 
     Raises:
       InvalidInput: rewards are to be accuracies, and a problem has none.
@@ -52,7 +51,6 @@ class SearchPrograms:
         self.config, self.grammar = config, grammar
         self.judges = judges_of(problems, config.training.steps, config.training.horizons)
         self.floor = metric_floor(problems) if config.reward == "accuracy" else FLOOR
-        self.probes = Probes(Interpreter(grammar))
         self._twin: SearchPrograms | None = None
         self._backend: Backend = local_evaluator
 
@@ -68,12 +66,17 @@ class SearchPrograms:
                 ours == theirs,
                 f"Searches share programs at the same {name}, not {theirs!r} and {ours!r}.",
             )
-        self._twin, self.probes = other, other.probes
+        self._twin = other
 
     def train_with(self, backend: Backend) -> None:
         """Has candidates trained by a backend; before the first generation."""
         assert "evaluator" not in self.__dict__, "the search has begun"
         self._backend = backend
+
+    @cached_property
+    def probes(self) -> Probes:
+        """On which rules are screened."""
+        return Probes(Interpreter(self.grammar)) if self._twin is None else self._twin.probes
 
     @cached_property
     def judgements(self) -> dict[str, Judgement]:

@@ -206,7 +206,13 @@ class SearchJob:
         return self._strategy.init(self._keys(-1)[0])
 
     def _keys(self, generation: int) -> jax.Array:
-        return jax.random.split(jax.random.fold_in(self._key, generation + 1))
+        return _folded(self._key, generation + 1)
+
+
+@jax.jit
+def _folded(key: jax.Array, number: jax.Array) -> jax.Array:
+    """Returns two keys of a number; compiled, for a search on a table asks more often than it trains."""
+    return jax.random.split(jax.random.fold_in(key, number))
 
 
 def is_barren(generations: int, batch_size: int) -> bool:

@@ -37,4 +37,9 @@ def random_search(grammar: Grammar, config: SearchConfig) -> Strategy:
 
 def numpy_generator(key: jax.Array) -> np.random.Generator:
     """Returns a numpy generator seeded by a key; consumes the key."""
-    return np.random.default_rng(np.asarray(jax.random.bits(key, (4,), np.uint32)))
+    return np.random.default_rng(np.asarray(_words(key)))
+
+
+@jax.jit
+def _words(key: jax.Array) -> jax.Array:
+    return jax.random.bits(key, (4,), np.uint32)

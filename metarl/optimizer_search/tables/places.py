@@ -34,7 +34,9 @@ class Places:
     Args:
       grammar: of the table.
       hurdles: the filters of the table.
-      fingerprints: of its functions, uint8 [K, 16].
+      functions: one sequence a function, [K, L].
+      fingerprints: of the functions, uint8 [K, 16], as names: they hang on last bits of the machine that took them, so
+        sequences are found by those that this machine takes.
       known: the code of every sequence by its number, int [size of the grammar]; found when asked for if None.
     """
 
@@ -42,12 +44,14 @@ class Places:
         self,
         grammar: Grammar,
         hurdles: FilterConfig,
+        functions: np.ndarray,
         fingerprints: np.ndarray,
         known: np.ndarray | None = None,
     ):
         self._grammar, self._hurdles = grammar, hurdles
+        self._functions = functions
         self._fingerprints = [row.tobytes() for row in fingerprints]
-        self._place_of = {row.tobytes(): place for place, row in enumerate(fingerprints)}
+        self._known = frozenset(self._fingerprints)
         self._sizes = np.asarray(grammar.slot_sizes, np.int64)
         self._numbered = grammar.size <= _MOST_NUMBERED
         self._by_number = (
@@ -77,12 +81,12 @@ class Places:
         return filters.Verdict.PASSES if code >= OUTSIDE else _VERDICTS[_FILTERED - code]
 
     def fingerprint(self, place: int) -> bytes:
-        """Returns the fingerprint of the function at a place."""
+        """Returns the fingerprint of the function at a place, as the table has it."""
         return self._fingerprints[place]
 
     def holds(self, fingerprint: bytes) -> bool:
-        """Tells whether a function of the table has that fingerprint."""
-        return fingerprint in self._place_of
+        """Tells whether a function of the table has that fingerprint there."""
+        return fingerprint in self._known
 
     def of_every_sequence(self) -> np.ndarray:
         """Returns the code of every sequence of the grammar by its number."""
@@ -111,6 +115,11 @@ class Places:
     @cached_property
     def _probes(self) -> Probes:
         return Probes(Interpreter(self._grammar))
+
+    @cached_property
+    def _place_of(self) -> dict[bytes, int]:
+        prints = rule_fingerprints(self._probes.exact_updates(self._functions))
+        return {fingerprint: place for place, fingerprint in enumerate(prints)}
 
     def _looked_up(self, tokens: np.ndarray) -> np.ndarray:
         """Returns codes by the probes, as a search sorts its rules."""

@@ -93,7 +93,7 @@ def _loaded(stamps: tuple[tuple[Path, int], ...]) -> RuleTable:
         arrays["sizes"],
         np.asarray(document["rates"], np.float32),
         tuple(read),
-        Places(grammar, hurdles, arrays["fingerprints"], known),
+        Places(grammar, hurdles, arrays["tokens"], arrays["fingerprints"], known),
         document,
     )
 

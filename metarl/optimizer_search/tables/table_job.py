@@ -194,7 +194,9 @@ class TableJob:
         """Writes the file of the functions: tokens [K, L], sizes [K], fingerprints [K, 16]."""
         config, arrays = self.config, dict(functions)
         if config.depth == 1:
-            found = Places(self.grammar, config.filters, functions["fingerprints"])
+            found = Places(
+                self.grammar, config.filters, functions["tokens"], functions["fingerprints"]
+            )
             arrays["places"] = found.of_every_sequence().astype(np.int16)
         described = self._described()
         same = {name: x for name, x in described.items() if name not in ("seed", "provenance")}

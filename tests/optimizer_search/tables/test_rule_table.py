@@ -12,7 +12,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search import SearchConfig, load_table, table_names
 from metarl.optimizer_search.screening.probes import Probes
 from metarl.optimizer_search.searching import sorting
-from metarl.optimizer_search.tables import table_files, table_programs, truth
+from metarl.optimizer_search.tables import Places, table_files, table_programs, truth
 from metarl.optimizer_search.tables.packing import ROUNDING, Losses, pack, unpack
 from metarl.optimizer_search.tables.table_files import FUNCTIONS, read_file, write_file
 from metarl.update_rules import Interpreter
@@ -200,3 +200,26 @@ def _programs(table, config):
 
     config = dataclasses.replace(config, training=dataclasses.replace(config.training, seeds=2))
     return made(table.grammar, loaded, config)
+
+
+def test_sequences_are_found_whatever_machine_took_the_fingerprints(toy_table):
+    """Fingerprints hang on the last bits of the moments on the probes, which differ between machines and flags."""
+    foreign = np.random.default_rng(0).integers(0, 256, (len(toy_table.tokens), 16), np.uint8)
+    places = Places(toy_table.grammar, toy_table.filters, toy_table.tokens, foreign)
+    assert (places.of(toy_table.tokens) == np.arange(len(toy_table.tokens))).all()
+    tokens = toy_table.grammar.sample(np.random.default_rng(4), 200)
+    assert (places.of(tokens) == toy_table.place_of(tokens)).all()
+    assert places.fingerprint(3) == foreign[3].tobytes()
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_a_whole_space_has_every_sequence_and_every_function_is_one(name):
+    table = load_table(name)
+    if table.max_size is not None or table.depth > 1:
+        pytest.skip("a part of its space")
+    numbers = np.arange(table.grammar.size)
+    shape = tuple(table.grammar.slot_sizes)
+    tokens = np.stack(np.unravel_index(numbers, shape), axis=1)
+    codes = table.places.codes(tokens)
+    assert (codes != -1).all()  # what passes the filters is in the table
+    assert set(codes[codes >= 0]) == set(range(len(table.tokens)))
