@@ -168,7 +168,7 @@ def _found(programs: TablePrograms, state: SearchState, best: list[TableChoice])
         "duplicates": counts.repeated,
         "filtered": sum(counts.filtered.values()),
         "failed": counts.failed,
-        "outside": sum(not table.places.holds(fingerprint) for fingerprint in state.cache),
+        "outside": sum(table.places.named(fingerprint) < 0 for fingerprint in state.cache),
         "steps": counts.steps,
         "best": [_with_truth(one, worth) for one in best],
         "best_of_table": {"rule": table.rule(winner), "true_score": float(worth[winner])},

@@ -51,7 +51,7 @@ class Places:
         self._grammar, self._hurdles = grammar, hurdles
         self._functions = functions
         self._fingerprints = [row.tobytes() for row in fingerprints]
-        self._known = frozenset(self._fingerprints)
+        self._named = {fingerprint: place for place, fingerprint in enumerate(self._fingerprints)}
         self._sizes = np.asarray(grammar.slot_sizes, np.int64)
         self._numbered = grammar.size <= _MOST_NUMBERED
         self._by_number = (
@@ -84,9 +84,9 @@ class Places:
         """Returns the fingerprint of the function at a place, as the table has it."""
         return self._fingerprints[place]
 
-    def holds(self, fingerprint: bytes) -> bool:
-        """Tells whether a function of the table has that fingerprint there."""
-        return fingerprint in self._known
+    def named(self, fingerprint: bytes) -> int:
+        """Returns the place of the function that has that fingerprint in the table, -1 if none has."""
+        return self._named.get(fingerprint, OUTSIDE)
 
     def of_every_sequence(self) -> np.ndarray:
         """Returns the code of every sequence of the grammar by its number."""

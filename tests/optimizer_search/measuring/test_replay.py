@@ -44,7 +44,7 @@ def test_a_replay_trains_earns_chooses_and_hands_over_what_a_search_job_does():
         state, _ = job.update(state)
         new = [fingerprint for fingerprint in state.cache if fingerprint not in before]
         for fingerprint in new:
-            place = table.places._place_of[fingerprint]
+            place = table.places.named(fingerprint)
             trained.append(place)
             known = state.cache.get(fingerprint)
             assert known is not None and known.reward == pytest.approx(
