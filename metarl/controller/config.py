@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from metarl.reading import Count, Positive, check_fields
+from metarl.reading import Count, CountOrNone, Positive, check_fields
 
-CoreName = Literal["lstm", "gru"]
+CoreName = Literal["lstm", "gru", "transformer"]
 ValueNetwork = Literal["shared", "separate", "none"]
 
 
@@ -21,7 +21,7 @@ class TokenPolicyConfig:
     """What a token policy is made of."""
 
     core: CoreName = "lstm"
-    """The recurrent core."""
+    """The core: what carries the choices so far."""
 
     hidden_size: Count = 64
     """Units of the core."""
@@ -36,6 +36,9 @@ class TokenPolicyConfig:
     value: ValueNetwork = "shared"
     """Whether the value is read off the policy's core, has a network of its own, or is left out (it
     is then 0)."""
+
+    condition_size: CountOrNone = 0
+    """Numbers that a sequence is asked for with, which the policy sees at every choice."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -32,7 +32,12 @@ class TokenSample(NamedTuple):
 
 @functools.partial(jax.jit, static_argnames=("policy", "n", "next_mask"))
 def sample_tokens(
-    policy: TokenPolicy, params: Params, key: jax.Array, n: int, next_mask: NextMask
+    policy: TokenPolicy,
+    params: Params,
+    key: jax.Array,
+    n: int,
+    next_mask: NextMask,
+    condition: Any = (),
 ) -> TokenSample:
     """Writes n sequences.
 
@@ -46,6 +51,7 @@ def sample_tokens(
       n: how many sequences.
       next_mask: (tokens so far [n, L] int32, 0 from `position` on; position, int32) -> allowed [n,
         W] bool. Pure.
+      condition: [n, C], what each sequence is asked for with; () where the policy takes nothing.
 
     Returns:
       The sequences, with log-probabilities, values and masks of every choice.
@@ -58,7 +64,7 @@ def sample_tokens(
         chex.assert_shape(mask, (n, policy.width))
         before = jnp.take(tokens, jnp.maximum(position - 1, 0), axis=1)
         previous = jnp.where(position > 0, before, 0)  # [n]
-        inputs = TokenInputs(previous, jnp.full(n, position), mask)
+        inputs = TokenInputs(previous, jnp.full(n, position), mask, condition)
         state, logits, value = policy.step(params, state, inputs)
         token = policy.distribution.sample(choice_key, logits).astype(jnp.int32)
         log_prob = policy.distribution.log_prob(logits, token)

@@ -4,7 +4,7 @@ A sequence has L slots. The policy reads its own last choice through an embeddin
 its own softmax weights; what a slot may hold is in the inputs, as a mask that the grammar gives.
 
 Letters: B batch; N rows (B, or B times L); L slots; W width, the largest vocabulary; E embedding; H
-hidden units.
+hidden units; C numbers that a sequence is asked for with.
 
 Reference: Bello et al. (2017), arXiv:1709.07417, figure 3.
 """
@@ -12,7 +12,7 @@ Reference: Bello et al. (2017), arXiv:1709.07417, figure 3.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import haiku as hk
@@ -21,11 +21,14 @@ import jax.numpy as jnp
 
 from metarl.errors import require
 
+from .attention import transformer
 from .config import TokenPolicyConfig
-from .cores import gru, lstm
+from .cores import Core, gru, lstm
 from .distributions import Categorical, mask_logits
 from .heads import SMALL, Head
 from .policy import Policy, recurrent_policy
+
+_HEADS = 4  # of a transformer
 
 
 class TokenInputs(NamedTuple):
@@ -34,6 +37,7 @@ class TokenInputs(NamedTuple):
     previous_token: jax.Array  # [B] int32, index in its own slot's vocabulary; 0 at first
     position: jax.Array  # [B] int32, the slot to fill
     mask: jax.Array  # [B, W] bool, True where a token is allowed; at least one is
+    condition: Any = ()  # [B, C] float32, what is asked for; nothing where C is 0
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,10 @@ def token_policy(
             previous_token=jnp.zeros((), jnp.int32),
             position=jnp.zeros((), jnp.int32),
             mask=jnp.ones(max(slot_sizes), bool),
+            condition=jnp.zeros(config.condition_size) if config.condition_size else (),
         ),
         encoder=lambda inputs: _LastChoice(slot_sizes, config.embedding_size)(inputs),
-        core={"lstm": lstm, "gru": gru}[config.core](config.hidden_size),
+        core=_core(config, len(slot_sizes)),
         head=Head(Categorical(), lambda hidden, inputs: _SlotLogits(slot_sizes)(hidden, inputs)),
         value=config.value,
         initial_range=config.initial_range,
@@ -91,12 +96,25 @@ def token_policy(
     return TokenPolicy(**parts, slot_sizes=slot_sizes)
 
 
-def token_inputs(tokens: jax.Array, masks: jax.Array) -> TokenInputs:
+def _core(config: TokenPolicyConfig, length: int) -> Core:
+    """Returns the maker of the core; a transformer looks back at the whole sequence."""
+    if config.core == "transformer":
+        require(
+            config.hidden_size % (2 * _HEADS) == 0,
+            f"A transformer of {config.hidden_size} units cannot be cut into {_HEADS} heads of an even size; "
+            f"take a multiple of {2 * _HEADS}.",
+        )
+        return transformer(config.hidden_size, heads=_HEADS, context=length)
+    return {"lstm": lstm, "gru": gru}[config.core](config.hidden_size)
+
+
+def token_inputs(tokens: jax.Array, masks: jax.Array, condition: Any = ()) -> TokenInputs:
     """Returns what the policy saw while it wrote: the inputs to recompute recorded sequences with.
 
     Args:
       tokens: [B, L] int32.
       masks: [B, L, W] bool.
+      condition: [B, C] what each was asked for with; () where C is 0.
 
     Returns:
       Inputs with leading axes [B, L].
@@ -105,7 +123,10 @@ def token_inputs(tokens: jax.Array, masks: jax.Array) -> TokenInputs:
     tokens = jnp.asarray(tokens, jnp.int32)
     previous = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)))  # [B, L], 0 before the first
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1])[None], tokens.shape)
-    return TokenInputs(previous, positions, jnp.asarray(masks))
+    at_every_step = jax.tree.map(
+        lambda x: jnp.broadcast_to(x[:, None], (*tokens.shape, x.shape[1])), condition
+    )
+    return TokenInputs(previous, positions, jnp.asarray(masks), at_every_step)
 
 
 class _LastChoice(hk.Module):
@@ -120,7 +141,8 @@ class _LastChoice(hk.Module):
     def __call__(self, inputs: TokenInputs) -> jax.Array:
         chex.assert_rank([inputs.previous_token, inputs.position, inputs.mask], [1, 1, 2])
         tables = hk.get_parameter("tables", self.shape, init=hk.initializers.RandomNormal())
-        return tables[inputs.position, inputs.previous_token]  # [N, E]
+        choice = tables[inputs.position, inputs.previous_token]  # [N, E]
+        return jnp.concatenate([choice, *jax.tree.leaves(inputs.condition)], axis=-1)  # [N, E + C]
 
 
 class _SlotLogits(hk.Module):

@@ -12,6 +12,7 @@ Its wings, in the order of the data's flow; each looks only at those above it:
     judging       What a rule is worth: the compiled program, its judges, their rewards, and who runs it.
     journal       Every verdict on disk, under the hash of all that it depends on.
     workers       Judging on the workers of a Ray cluster, to the same bits.
+    writing       What strategies propose with: the controller as a writer, breeding, memories, models of the judge.
     strategies    How rules are proposed, behind one ask / tell contract.
     searching     One generation after another: ask, sort (filter, drop repeats), train, reward, remember, tell.
     tables        Small spaces trained to their end: every rule by every judge, so that a search takes a second.

@@ -8,6 +8,9 @@ from .losses import clipped_surrogate as clipped_surrogate
 from .losses import masked_mean as masked_mean
 from .losses import surrogate as surrogate
 from .normalisation import RunningMoments as RunningMoments
+from .preferences import Preferences as Preferences
+from .preferences import bradley_terry_loss as bradley_terry_loss
+from .preferences import direct_preference_loss as direct_preference_loss
 from .proximal import PPOState as PPOState
 from .proximal import ppo as ppo
 from .returns import discounted_returns as discounted_returns
@@ -24,13 +27,16 @@ __all__ = [
     "Batch",
     "PPOConfig",
     "PPOState",
+    "Preferences",
     "ReinforceConfig",
     "ReinforceState",
     "RunningMoments",
     "TRPOConfig",
     "TRPOState",
     "TrainablePolicy",
+    "bradley_terry_loss",
     "clipped_surrogate",
+    "direct_preference_loss",
     "discounted_returns",
     "fisher_vector_product",
     "generalised_advantages",

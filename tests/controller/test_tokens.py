@@ -186,3 +186,23 @@ def test_bad_settings_are_refused_with_what_is_accepted(settings, message):
 def test_slots_without_tokens_are_refused(slot_sizes):
     with pytest.raises(InvalidInput, match="one positive vocabulary size for each slot"):
         token_policy(slot_sizes)
+
+
+def test_a_transformer_that_is_asked_for_something_recomputes_what_it_wrote_and_sees_what_was_asked():
+    config = TokenPolicyConfig("transformer", 8, 4, value="none", condition_size=2)
+    policy = make_policy(config)
+    params = jax.tree.map(
+        lambda x: x + 0.3 * jnp.cos(jnp.arange(x.size)).reshape(x.shape), first_params(policy)
+    )
+    wish = jax.random.normal(jax.random.key(2), (40, 2))
+    sample = sample_tokens(policy, params, jax.random.key(1), 40, ascending, wish)
+    logits, _ = policy.apply(params, token_inputs(sample.tokens, sample.masks, wish))
+    recomputed = policy.distribution.log_prob(logits, sample.tokens)
+    np.testing.assert_allclose(recomputed, sample.log_probs, rtol=1e-4, atol=1e-5)
+    others, _ = policy.apply(params, token_inputs(sample.tokens, sample.masks, wish + 1))
+    assert np.abs(np.asarray(others - logits))[np.asarray(sample.masks)].max() > 1e-3
+
+
+def test_a_transformer_whose_units_do_not_divide_into_heads_is_refused():
+    with pytest.raises(InvalidInput, match="6 units cannot be cut into 4 heads"):
+        token_policy(SLOTS, TokenPolicyConfig("transformer", 6))

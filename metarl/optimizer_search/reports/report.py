@@ -33,6 +33,7 @@ from metarl.update_rules import OPERANDS, Binary, Expression, Operand, Rule, Una
 
 from ..comparing.entrants import BASELINE
 from ..comparing.tables import problem_table
+from ..searching.time_spent import time_text
 from ..selecting.choice import Choice
 from .finished import Finished, read_finished
 from .protocol import export_command, protocol, provenance_facts, repeat_command
@@ -236,6 +237,8 @@ def _counts(finished: Finished) -> dict[str, str]:
         "Trained": f"{result.rules_trained:,}, of which {result.failed:,} failed (diverged, or not worth a full run)",
         "Time": f"{_duration(result.seconds)}, {number_text(result.rules_per_second)} rules trained a second",
     }
+    if result.time:
+        counts["Time beside training"] = time_text(result.time)
     if found.get("beyond_budget"):
         counts["New, but beyond the budget"] = f"{found['beyond_budget']:,}"
     if found.get("steps"):

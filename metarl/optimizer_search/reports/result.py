@@ -40,6 +40,8 @@ class SearchResult:
       finalists: the comparison's document ({"problems": ..., "references": ...}).
       comparison: the comparison with its curves, as a plain document.
       selection: how the finalists were chosen, see `Funnel.select`; {} in runs from before it was kept.
+      time: what the strategy cost beside training, see `TimeSpent.to_json`, in the session that ended the search; {}
+        if the search was over when the run was resumed.
       language: what the rules' texts mean, see `metarl.update_rules.LANGUAGE`.
     """
 
@@ -55,6 +57,7 @@ class SearchResult:
     finalists: dict[str, Any]
     comparison: dict[str, Any]
     selection: dict[str, Any] = field(default_factory=dict)
+    time: dict[str, float] = field(default_factory=dict)
     language: dict[str, Any] = field(default_factory=lambda: dict(LANGUAGE))
 
     @property
@@ -83,6 +86,7 @@ class SearchResult:
             "finalists": self.finalists,
             "random_search": random_best,
             "selection": self.selection,
+            "time": self.time,
             "language": self.language,
         }
 

@@ -30,7 +30,7 @@ from ..reports.chart import Chart
 from ..searching.programs import grammar_of
 from ..searching.search_job import SearchJob
 from ..settings.config import SearchConfig
-from ..strategies.controller_search import controller_of
+from ..writing.writer import writer
 from .searches import run_search
 from .work import Findings, Work
 
@@ -78,7 +78,7 @@ def draw_controller(work: Work) -> Findings:
 def _measured(work: Work, config: SearchConfig) -> Mapping[str, Any]:
     """Returns the tokens [L] of one rule, and the probabilities [L, W] of both controllers along it."""
     job, state = run_search(work, "search", config)
-    policy = controller_of(job.grammar, config.controller, "shared")  # that of `ppo`
+    policy = writer(job.grammar, config.controller, "shared").policy  # that of `ppo`
     untrained = job.init().strategy.params
     tokens = _likeliest(job, policy, state.strategy.params, work.seed)
     return {

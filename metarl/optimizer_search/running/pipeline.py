@@ -37,6 +37,7 @@ from ..judging.evaluators import Backend, local_evaluator
 from ..reports.result import SearchResult, finalists_document
 from ..searching.programs import grammar_of
 from ..searching.search_job import Earlier, SearchJob, drive_search
+from ..searching.time_spent import time_text
 from ..selecting.choice import Choice
 from ..selecting.funnel import Funnel, stage
 from ..selecting.meta_overfitting import write_points
@@ -156,7 +157,9 @@ def _conduct(
         with Journal(run.path / FILE, progress.message) as journal:
             backend = journaling(backend, journal)
             state = drive_search(job, run, progress, minutes=config.minutes, backend=backend)
-            progress.message(f"Searched: {state.counts.trained:,} distinct rules trained.")
+            spent = job.time.to_json()
+            beside = f"; {time_text(spent)}" if spent else ""
+            progress.message(f"Searched: {state.counts.trained:,} distinct rules trained{beside}.")
             with contextlib.closing(Funnel(job.grammar, job.problems, config, backend)) as funnel:
                 rivals = _random_winner(run, job, state.counts.trained, funnel, progress, backend)
                 best, selection = funnel.select(state, config.finalists, progress.message)
@@ -180,6 +183,7 @@ def _conduct(
             finalists=finalists_document(comparison, [choice.rule for choice in best]),
             comparison=comparison.to_document(),
             selection=selection,
+            time=spent,
         )
         write_points(selection["meta_overfitting"], run.path)
         result.write()
@@ -265,12 +269,12 @@ def _earlier(config: SearchConfig) -> Earlier:
     assert config.init_from is not None
     run = RunDirectory.open(config.init_from)
     before = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
-    for name in ("strategy", "space", "depth", "controller"):
+    for name in ("strategy", "space", "depth", *strategies.parts(config.strategy)):
         ours, theirs = getattr(config, name), getattr(before, name)
         require(
             ours == theirs,
             f"--init-from {config.init_from}: that run has {name} {theirs!r}, not {ours!r}; "
-            f"its controller does not fit. Take the same {name}, for example with "
+            f"its strategy does not fit. Take the same {name}, for example with "
             f"--config {config.init_from}/config.json.",
         )
     saved = run.checkpoints.load_newest()

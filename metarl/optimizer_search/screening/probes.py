@@ -70,13 +70,18 @@ class Probes:
         self._grammar = interpreter.grammar
         self._exact = _in_double_precision(here, interpreter)
         self._states = jax.tree.map(lambda *x: jnp.stack(x), here, flipped, _moved(here))
-        self._gradients = np.asarray(here.g)
+        self._gradients, self._averages = np.asarray(here.g), np.asarray(here.moments.m)
         self._run = jax.jit(lambda *inputs: _run(interpreter, *inputs))
 
     @property
     def gradients(self) -> np.ndarray:
         """The gradients of the probes, [B, C]."""
         return self._gradients
+
+    @property
+    def averages(self) -> np.ndarray:
+        """The moving averages of the gradients of the probes, before their bias is corrected, [B, C]."""
+        return self._averages
 
     def outputs(self, tokens: np.ndarray) -> ProbeOutputs:
         """Runs rules on the probes.

@@ -46,6 +46,7 @@ from .in_flight import GenerationThreads, InFlight
 from .programs import SHARED_WITH_ARCHIVE, SearchPrograms, grammar_of
 from .records import Records
 from .search_state import SearchState, restored
+from .time_spent import TimeSpent
 
 DEFAULT_BUDGET = 2_000
 _CHECKPOINT_SECONDS = 10.0
@@ -62,6 +63,9 @@ class SearchJob:
       config: the settings, valid.
       earlier: settings, checkpoint arrays and their meta of a run to start from (`init_from`).
       programs: makes that by which rules are judged, of the grammar, the problems and the settings.
+
+    Attributes:
+      time: what this session was spent on.
 
     Raises:
       InvalidInput: an unknown problem, space or strategy, or a problem that cannot be trained on.
@@ -81,6 +85,7 @@ class SearchJob:
         self._strategy = strategies.make(config.strategy, self.grammar, config)
         self.problems = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
         self.programs = programs(self.grammar, self.problems, config)
+        self.time = TimeSpent()
         self._key = jax.random.key(config.seed)
         self._budget = config.budget or (None if config.minutes else DEFAULT_BUDGET)
         self._threads: GenerationThreads[Earned | None] = GenerationThreads(self._train, config.lag)
@@ -100,20 +105,8 @@ class SearchJob:
 
     def update(self, state: SearchState) -> tuple[SearchState, dict[str, Any]]:
         """Asks for the next generation, and tells the strategy of the oldest one in flight."""
-        while len(state.in_flight) <= self.config.lag:
-            state = self._ask(state)
-        self._train_ahead(state.in_flight)
-        flight, *later = state.in_flight
-        earned = self._threads.finish(flight)
-        remember(flight.tokens, flight.sorting, earned, state.archive, state.cache)
-        rewards = told_rewards(flight.sorting, earned, state.cache, self.programs.floor)
-        strategy, learning = self._tell(state, flight, rewards)
-        steps = 0 if earned is None else earned.steps
-        counts = state.counts.after(flight.sorting, rewards, self.programs.floor, steps)
-        for best in state.archive.best(1):
-            state.records.note(counts.trained, best)
-        state = replace(state, strategy=strategy, counts=counts, in_flight=tuple(later))
-        return state, {**self._row(state, flight, rewards), **learning}
+        with self.time.generation():
+            return self._update(state)
 
     def finished(self, state: SearchState) -> bool:
         """Tells whether the budget is spent, or nothing new has come for long."""
@@ -152,10 +145,29 @@ class SearchJob:
         self.programs.close()
         self._threads.close()
 
+    def _update(self, state: SearchState) -> tuple[SearchState, dict[str, Any]]:
+        while len(state.in_flight) <= self.config.lag:
+            state = self._ask(state)
+        self._train_ahead(state.in_flight)
+        flight, *later = state.in_flight
+        with self.time.part("training"):
+            earned = self._threads.finish(flight)
+        remember(flight.tokens, flight.sorting, earned, state.archive, state.cache)
+        rewards = told_rewards(flight.sorting, earned, state.cache, self.programs.floor)
+        strategy, learning = self._tell(state, flight, rewards)
+        steps = 0 if earned is None else earned.steps
+        counts = state.counts.after(flight.sorting, rewards, self.programs.floor, steps)
+        for best in state.archive.best(1):
+            state.records.note(counts.trained, best)
+        state = replace(state, strategy=strategy, counts=counts, in_flight=tuple(later))
+        return state, {**self._row(state, flight, rewards), **learning}
+
     def _ask(self, state: SearchState) -> SearchState:
         """Has the strategy propose the next generation."""
         key = self._keys(state.next_generation)[0]
-        strategy, proposals = self._strategy.ask(key, state.strategy, self.config.batch_size)
+        with self.time.part("strategy"):
+            strategy, proposals = self._strategy.ask(key, state.strategy, self.config.batch_size)
+            jax.block_until_ready(proposals.tokens)  # or the wait for it counts as something else
         return self._take_off(replace(state, strategy=strategy), proposals)
 
     def _take_off(self, state: SearchState, proposals: strategies.Proposals) -> SearchState:
@@ -188,7 +200,8 @@ class SearchJob:
         floor = np.float32(self.programs.floor)
         feedback = strategies.Feedback(rewards, flight.sorting.repeated, floor)
         key = self._keys(state.counts.generation)[1]
-        return self._strategy.tell(key, state.strategy, flight.proposals, feedback)
+        with self.time.part("strategy"):
+            return self._strategy.tell(key, state.strategy, flight.proposals, feedback)
 
     def _row(self, state: SearchState, flight: InFlight, rewards: np.ndarray) -> dict[str, Any]:
         """Returns what is logged of a generation."""

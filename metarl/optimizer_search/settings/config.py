@@ -17,6 +17,7 @@ from metarl.reading import (
     Cosine,
     Count,
     CountOrNone,
+    Fraction,
     NotNegative,
     Positive,
     Real,
@@ -33,7 +34,7 @@ Reward = Literal["loss", "accuracy"]
 
 @dataclass(frozen=True)
 class ControllerConfig:
-    """The recurrent controller and the algorithm that trains it (strategies reinforce, ppo, trpo)."""
+    """The recurrent controller and how it learns, in every strategy that has one."""
 
     hidden: Count = 64
     """Units of the LSTM."""
@@ -42,13 +43,13 @@ class ControllerConfig:
     init_scale: Positive = 0.08
     """Parameters start uniform in [-scale, scale]."""
     learning_rate: Positive = 2e-3
-    """Of Adam, for reinforce and ppo."""
+    """Of Adam; trpo takes it for the value alone."""
     entropy_weight: NotNegative = 0.03
     """Weight of the entropy bonus, in nats a token."""
     clip_ratio: Positive = 0.2
     """Of ppo: the probability ratio is clipped to 1 -+ this."""
     epochs: Count = 4
-    """Of ppo: passes over a batch."""
+    """Passes over what is learnt from; reinforce and trpo take one."""
     kl_bound: Positive = 0.02
     """Of trpo: bound on the mean KL divergence of one update, in nats a token."""
 
@@ -63,6 +64,148 @@ class EvolutionConfig:
     """Rules drawn for each tournament; the best of them is mutated."""
     init_from: str | None = None
     """A rule (name or text) that fills the first population; random rules if not given."""
+
+
+@dataclass(frozen=True)
+class RiskSeekingConfig:
+    """Risk-seeking policy gradient (Petersen et al. 2021): learn from the best of a generation alone."""
+
+    fraction: Annotated[float, Bounds(above=0, most=1)] = 0.2
+    """Share of a generation that is learnt from."""
+
+
+@dataclass(frozen=True)
+class PriorityQueueConfig:
+    """Priority queue training (Abolafia et al. 2018): the controller imitates the best rules so far."""
+
+    size: Count = 10
+    """Rules in the queue."""
+
+
+@dataclass(frozen=True)
+class GuidedEvolutionConfig:
+    """Neural-guided evolution (Mundhenk et al. 2021): the controller seeds evolution, which trains the controller."""
+
+    generations: Count = 3
+    """Generations of evolution after each of the controller."""
+    population: Annotated[int, Bounds(least=2)] = 64
+    """Rules alive."""
+    sample: Count = 5
+    """Rules drawn for each tournament."""
+    crossover: Fraction = 0.5
+    """Share of children with two parents; the others are mutations of one."""
+    elite: Count = 16
+    """Children that train the controller, beside its own rules."""
+    fraction: Annotated[float, Bounds(above=0, most=1)] = 0.2
+    """Share of the two together that is learnt from."""
+
+
+@dataclass(frozen=True)
+class GoExploreConfig:
+    """Go-Explore (Ecoffet et al. 2021): return to a promising kind of behaviour, and explore from there."""
+
+    cells: Count = 1024
+    """Cells of behaviour in the archive; each keeps its best rule."""
+    sample: Count = 8
+    """Cells drawn for each return, little visited ones more often; the one with the best rule is taken."""
+    mutations: Annotated[float, Bounds(least=1)] = 1.5
+    """Mean number of mutations of an exploration."""
+
+
+@dataclass(frozen=True)
+class TreeSearchConfig:
+    """Monte Carlo tree search over prefixes of rules, the maximum backed up (strategy mcts)."""
+
+    exploration: NotNegative = 0.3
+    """Weight c of the bonus for tokens that were seldom tried; the best rule is worth 1, the worst 0."""
+    widening: Positive = 1.0
+    """A node visited n times has at most about this times the square root of n children."""
+    jumps: Fraction = 0.2
+    """Share of proposals that are mutations and crossings of good rules."""
+    sample: Count = 16
+    """Rules drawn for each tournament of a jump."""
+    memory: Annotated[int, Bounds(least=2)] = 16384
+    """Rules remembered."""
+
+
+@dataclass(frozen=True)
+class PreferenceConfig:
+    """Direct preference optimisation (Rafailov et al. 2023) of the controller, on pairs of rules (strategy dpo)."""
+
+    beta: Positive = 0.1
+    """How dearly the controller pays for leaving the reference."""
+    renewal: Count = 4
+    """Generations after which the reference is the controller as it is then."""
+    pairs: Count = 64
+    """Pairs of rules in a gradient step."""
+    sample: Count = 4
+    """Rules of which the best is the better one of a pair; the other is any rule."""
+    steps: Count = 8
+    """Gradient steps a generation."""
+    memory: Annotated[int, Bounds(least=2)] = 1024
+    """Rules remembered, the last ones."""
+
+
+@dataclass(frozen=True)
+class JudgeModelConfig:
+    """The ensemble of small networks that guesses what a rule is worth (strategies rlhf and imagination)."""
+
+    members: Count = 4
+    """Networks."""
+    hidden: Count = 64
+    """Units of each of their two hidden layers."""
+    learning_rate: Positive = 3e-3
+    """Of Adam."""
+    steps: Count = 24
+    """Gradient steps a generation."""
+    batch: Annotated[int, Bounds(least=2)] = 128
+    """Rules in a step of each network; half as many pairs."""
+    memory: Annotated[int, Bounds(least=2)] = 1024
+    """Rules that it is fitted to, the last ones."""
+
+
+@dataclass(frozen=True)
+class DreamConfig:
+    """How the controller improves in a model of the judge (strategies rlhf and imagination)."""
+
+    dreams: Count = 2
+    """Times a generation that the controller writes rules that nobody trains, and learns from their scores."""
+    rules: Annotated[int, Bounds(least=2)] = 128
+    """Rules of a dream."""
+    beta: NotNegative = 0.03
+    """Price of a nat of distance to the controller before the dreams, in deviations of the scores."""
+
+
+@dataclass(frozen=True)
+class RewardModelConfig:
+    """Learning from comparisons (Christiano et al. 2017): a reward model, and PPO in it (strategy rlhf)."""
+
+    sample: Count = 2
+    """Rules of which the best is the better one of a pair; the other is any rule."""
+
+
+@dataclass(frozen=True)
+class ImaginationConfig:
+    """A world model of the judge: rules are written and improved in it before any is trained."""
+
+    candidates: Count = 4
+    """Rules written for each that is proposed."""
+    curiosity: Fraction = 0.25
+    """Share of proposals about which the model is most uncertain; the others are the most promising."""
+
+
+@dataclass(frozen=True)
+class DecisionTransformerConfig:
+    """Decision transformer (Chen et al. 2021): a causal transformer that is asked for rules with a high return."""
+
+    asked: Positive = 1.1
+    """The return it is asked for: 1 is that of the best rule so far, 0 that of the worst."""
+    steps: Count = 16
+    """Gradient steps a generation."""
+    batch: Count = 64
+    """Rules in a gradient step."""
+    memory: Annotated[int, Bounds(least=2)] = 4096
+    """Rules that it is shown, the last ones."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +287,7 @@ class SearchConfig:
     problem: tuple[str, ...] = ("digits-mlp",)
     """Problems a rule is judged on, jointly; names (see `metarl list problems`) or my_module:factory."""
     strategy: str = "ppo"
-    """How rules are proposed: ppo, reinforce, trpo, evolution, random, enumeration, or my_module:factory."""
+    """How rules are proposed: see `metarl list strategies`; or my_module:factory."""
     space: str = "arxiv"
     """Primitives that rules may use (see `metarl list primitives`)."""
     depth: Annotated[int, Bounds(least=1, most=4)] = 2
@@ -177,6 +320,30 @@ class SearchConfig:
     """The controller."""
     evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
     """Regularised evolution."""
+    risk_seeking: RiskSeekingConfig = field(default_factory=RiskSeekingConfig)
+    """Risk-seeking policy gradient."""
+    priority_queue: PriorityQueueConfig = field(default_factory=PriorityQueueConfig)
+    """Priority queue training."""
+    guided_evolution: GuidedEvolutionConfig = field(default_factory=GuidedEvolutionConfig)
+    """Neural-guided evolution."""
+    go_explore: GoExploreConfig = field(default_factory=GoExploreConfig)
+    """Go-Explore."""
+    mcts: TreeSearchConfig = field(default_factory=TreeSearchConfig)
+    """Monte Carlo tree search."""
+    dpo: PreferenceConfig = field(default_factory=PreferenceConfig)
+    """Direct preference optimisation."""
+    rlhf: RewardModelConfig = field(default_factory=RewardModelConfig)
+    """Learning from comparisons."""
+    imagination: ImaginationConfig = field(default_factory=ImaginationConfig)
+    """Imagination."""
+    judge_model: JudgeModelConfig = field(default_factory=JudgeModelConfig)
+    """The model of the judge."""
+    dream: DreamConfig = field(default_factory=DreamConfig)
+    """Dreams."""
+    decision_transformer: DecisionTransformerConfig = field(
+        default_factory=DecisionTransformerConfig
+    )
+    """Decision transformer."""
     filters: FilterConfig = field(default_factory=FilterConfig)
     """Hurdles before training."""
     training: TrainingConfig = field(default_factory=TrainingConfig)

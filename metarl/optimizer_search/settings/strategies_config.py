@@ -11,7 +11,10 @@ from metarl.reading import Bounds, Count, Seed, check_fields
 RANDOM = "random"
 SEARCHES = 200  # of a strategy, and of one that trains a network:
 SEARCHES_OF_CONTROLLERS = 50
-_CONTROLLERS = ("reinforce", "ppo", "trpo")
+_CONTROLLERS = (
+    *("reinforce", "ppo", "trpo", "risk-seeking", "priority-queue", "guided-evolution"),
+    *("dpo", "rlhf", "imagination", "decision-transformer"),
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class StrategiesConfig:
     strategy: tuple[str, ...] = ("evolution", "enumeration", "reinforce", "ppo", "trpo")
     """Strategies: names, or my_module:factory of your own; random search is always there beside them."""
     searches: Annotated[int, Bounds(least=1, most=100_000)] | None = None
-    """Strategies: searches of each; 200 if not given, 50 of reinforce, ppo and trpo; fewer than 8 have no intervals."""
+    """Strategies: searches of each; 200 if not given, 50 where a network learns; fewer than 8 have no intervals."""
     budget: Count | None = None
     """Strategies: rules that a search trains, at most those of the table; an eighth of them, and 32, if not given."""
     seed: Seed = 0

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from metarl.errors import InvalidInput, require
@@ -54,6 +55,15 @@ class Strategy(NamedTuple):
     init: Callable[[jax.Array], State]
     ask: Callable[[jax.Array, State, int], tuple[State, Proposals]]
     tell: Callable[[jax.Array, State, Proposals, Feedback], tuple[State, dict[str, float]]]
+
+
+def as_arrays(feedback: Feedback) -> Feedback:
+    """Returns feedback as a compiled program takes it: the same types whoever gave it."""
+    return Feedback(
+        jnp.asarray(feedback.rewards, jnp.float32),
+        jnp.asarray(feedback.repeated, bool),
+        jnp.asarray(feedback.floor, jnp.float32),
+    )
 
 
 def checked(strategy: Strategy, grammar: Grammar, name: str) -> Strategy:

@@ -13,7 +13,7 @@ from one population, and repeats do not join it.
 
 from __future__ import annotations
 
-import hashlib
+import functools
 from typing import NamedTuple
 
 import jax
@@ -22,12 +22,9 @@ import numpy as np
 from metarl.update_rules import Grammar, resolve
 
 from ..settings.config import SearchConfig
+from ..writing.breeding import REMEMBERED, Met, Renewal, mutated, winner
 from .contract import Feedback, Proposals, Strategy
 from .random_search import numpy_generator
-
-_REMEMBERED = 1 << 14
-_AT_HAND = 1 << 17  # digests, some 20 MB
-_TRIES = 32  # mutations of a child, one upon the other, before a repeat is accepted
 
 
 class EvolutionState(NamedTuple):
@@ -56,7 +53,7 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
     """
     settings = config.evolution
     start = None if settings.init_from is None else grammar.to_tokens(resolve(settings.init_from))
-    digest_of = _Digests(grammar)
+    renewal, change = Renewal(grammar), functools.partial(mutated, grammar=grammar)
 
     def init(key: jax.Array) -> EvolutionState:
         del key
@@ -65,20 +62,16 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
             np.zeros(settings.population, np.float32),
             np.asarray(0, np.int64),
             np.asarray(0, np.int64),
-            np.zeros(_REMEMBERED, np.uint64),
+            np.zeros(REMEMBERED, np.uint64),
         )
 
     def ask(key: jax.Array, state: EvolutionState, count: int) -> tuple[EvolutionState, Proposals]:
         generator = numpy_generator(key)
-        known = set(state.history[: state.proposed].tolist())
-        children = []
-        for _ in range(count):
-            child = _child(generator, state)
-            child, digest = _made_new(generator, child, known)
-            known.add(digest)
-            children.append((child, digest))
-        tokens = np.stack([child for child, _ in children])
-        return _remember(state, [digest for _, digest in children]), Proposals(tokens)
+        met = Met(state.proposed, state.history)
+        known = met.digests()
+        children = [renewal.child(generator, _child(generator, state), known) for _ in range(count)]
+        met = met.after(map(renewal.digest_of, children))
+        return state._replace(**met._asdict()), Proposals(np.stack(children))
 
     def tell(
         key: jax.Array, state: EvolutionState, proposals: Proposals, feedback: Feedback
@@ -94,75 +87,14 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
     def _child(generator: np.random.Generator, state: EvolutionState) -> np.ndarray:
         """Returns the tokens of a child, which may be a repeat."""
         if state.born >= settings.population:
-            parent = state.tokens[_winner(generator, state, settings.sample)]
-            return _mutated(generator, parent, grammar)
+            return change(
+                generator, state.tokens[winner(generator, state.rewards, settings.sample)]
+            )
         if start is None:
             return grammar.sample(generator, 1)[0]
-        return start if state.proposed == 0 else _mutated(generator, start, grammar)
-
-    def _made_new(
-        generator: np.random.Generator, child: np.ndarray, known: set[int]
-    ) -> tuple[np.ndarray, int]:
-        """Mutates a child until its digest is not known, for a limited number of times."""
-        digest = digest_of(child)
-        for _ in range(_TRIES):
-            if digest not in known:
-                break
-            child = _mutated(generator, child, grammar)
-            digest = digest_of(child)
-        return child, digest
+        return start if state.proposed == 0 else change(generator, start)
 
     return Strategy(init, ask, tell)
-
-
-def _winner(generator: np.random.Generator, state: EvolutionState, sample: int) -> int:
-    """Returns the row of the best of `sample` rules, drawn with replacement."""
-    drawn = generator.integers(len(state.rewards), size=sample)
-    return int(drawn[np.argmax(state.rewards[drawn])])
-
-
-def _mutated(generator: np.random.Generator, parent: np.ndarray, grammar: Grammar) -> np.ndarray:
-    """Returns the parent with one token changed; a rule of the grammar as the parent is."""
-    sizes = np.asarray(grammar.slot_sizes)
-    free = np.flatnonzero(sizes > 1)
-    for _ in range(1000):  # a change may break a constraint of the grammar; most do not
-        slot = generator.choice(free)
-        child = parent.copy()
-        child[slot] = (parent[slot] + generator.integers(1, sizes[slot])) % sizes[slot]
-        if grammar.allows(child):
-            return child
-    return parent.copy()
-
-
-class _Digests:
-    """Numbers for the rules that tokens stand for, whatever way they are written.
-
-    Those of late are at hand: children of one population are often the same, and to bring a rule into its canonical
-    form is most of what evolution costs.
-    """
-
-    def __init__(self, grammar: Grammar):
-        self._grammar = grammar
-        self._known: dict[bytes, int] = {}
-
-    def __call__(self, tokens: np.ndarray) -> int:
-        code = tokens.tobytes()
-        if code not in self._known:
-            if len(self._known) >= _AT_HAND:
-                self._known.clear()
-            text = str(self._grammar.to_rule(tokens).canonical())
-            digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-            self._known[code] = int.from_bytes(digest, "little")
-        return self._known[code]
-
-
-def _remember(state: EvolutionState, digests: list[int]) -> EvolutionState:
-    history = state.history.copy()
-    rows = (int(state.proposed) + np.arange(len(digests))) % len(history)
-    history[rows] = np.asarray(digests, np.uint64)
-    return state._replace(
-        history=history, proposed=np.asarray(state.proposed + len(digests), np.int64)
-    )
 
 
 def _join(state: EvolutionState, tokens: np.ndarray, rewards: np.ndarray) -> EvolutionState:

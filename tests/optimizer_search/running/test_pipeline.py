@@ -47,6 +47,7 @@ CLOCK = (
     "rules_per_second",
     "step_time_relative_to_adam",
     "seconds_to_target",
+    "time",
 )
 
 
@@ -135,6 +136,8 @@ def test_a_search_ends_with_a_result_and_its_files(complete):
     ):
         assert (place / name).stat().st_size > 0, name
     assert result.seconds > 0 and result.rules_per_second > 0
+    # one generation, which compiles, is not counted
+    assert result.time == {} or 0 < result.time["share_outside_training"] < 1
 
 
 def test_the_document_is_the_one_that_was_promised(complete):

@@ -1,0 +1,1 @@
+"""What strategies propose with: the controller as a writer, breeding, memories, models of the judge."""
