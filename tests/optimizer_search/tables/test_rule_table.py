@@ -32,7 +32,7 @@ def test_the_tables_that_come_along_are_small_and_whole():
         assert (np.diff(table.sizes) >= 0).all()
         assert (table.place_of(table.tokens) == np.arange(functions)).all()
         assert np.allclose(np.log10(table.rates), np.arange(-5.5, 1.6, 0.5))
-        assert len({judge.family for judge in table.judges}) >= 4
+        assert len({judge.family for judge in table.judges}) >= (4 if name == "sign-1" else 2)
         assert {judge.role for judge in table.judges} == {"search", "held-out"}
         for judge in table.judges:
             shape = (functions, 15, table.replicates)
