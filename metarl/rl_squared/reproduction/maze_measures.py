@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl.environments import Agent, Played, Trial, play_split
+from metarl.environments import Agent, Environment, Played, Trial, play_split
 from metarl.reporting import Column, Table
 
 CHUNK = 250  # tasks that are played together
@@ -61,7 +61,10 @@ def measures(played: Played) -> dict[str, Any]:
 
 
 def maze_table(
-    cell: str, ours: Mapping[str, Mapping[str, Any]], published: Sequence[Mapping[str, Any]]
+    cell: str,
+    ours: Mapping[str, Mapping[str, Any]],
+    published: Sequence[Mapping[str, Any]],
+    notes: Sequence[str] = (),
 ) -> Table:
     """Returns what was measured in one kind of maze, beside what was published of it.
 
@@ -69,6 +72,7 @@ def maze_table(
       cell: its title.
       ours: measures by agent.
       published: rows of "agent", "source", and some of "length", "success" (lists) and "improved".
+      notes: what else is to be said below.
     """
     here = [{**found, "agent": agent, "source": "here"} for agent, found in ours.items()]
     return Table(
@@ -88,8 +92,25 @@ def maze_table(
         [
             "[v] read in the paper. Length: all episodes, those that miss the goal with the horizon.",
             "Oracle: knows the map, and walks its only way. Explorer: sees it on the way, and forgets nothing.",
+            *notes,
         ],
     )
+
+
+def notes_on_splits(trained: Environment, played: Environment) -> list[str]:
+    """Returns what is to be said of an agent whose mazes were split otherwise than these.
+
+    Args:
+      trained: in which it was trained.
+      played: in whose test split it is measured.
+    """
+    theirs, here = (world.settings.get("splits", "shape") for world in (trained, played))
+    if theirs == here:
+        return []
+    return [
+        f"RL² was trained in splits by {theirs}; these mazes are of splits by {here}, so it may have met "
+        "them, turned or mirrored or as they are: of 3 x 3 and 4 x 4 cells most, of larger ones hardly any."
+    ]
 
 
 def _row(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from ..settings.config import TrainConfig
 from .documents import finish
 from .experiments import Experiment
 from .maze_figures import draw_observations, draw_training, draw_ways
-from .maze_measures import maze_table, measure
+from .maze_measures import maze_table, measure, notes_on_splits
 from .scales import FILE, changed_config, world_config
 
 TABLE, VIEWS, CURVES, WAYS = MAZES = tuple(
@@ -126,7 +126,9 @@ class _Work(NamedTuple):
         agents = {"RL²": self.best(), **YARDSTICKS}
         ours = {name: self._measured(cell, name, agent) for name, agent in agents.items()}
         published = self.settings["published"].get(self.scale["cells"][cell].get("paper"), ())
-        return maze_table(cell, ours, published)
+        trained = load(agents["RL²"]).trial.environment
+        notes = notes_on_splits(trained, self.trial(cell).environment)
+        return maze_table(cell, ours, published, notes)
 
     def best(self) -> str:
         """Returns the last agent of the best seed, all seeds trained to the end; or the committed."""

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from metarl.cli import main
-from metarl.environments import Played
+from metarl.environments import Played, load
 from metarl.errors import InvalidInput
 from metarl.rl_squared import (
     NetworkConfig,
@@ -23,7 +23,7 @@ from metarl.rl_squared import (
 )
 from metarl.rl_squared.reports import watching
 from metarl.rl_squared.reproduction import mazes
-from metarl.rl_squared.reproduction.maze_measures import maze_table, measures
+from metarl.rl_squared.reproduction.maze_measures import maze_table, measures, notes_on_splits
 from metarl.runs import RunDirectory, SilentProgress
 
 SMALL = WorldConfig("maze", size=3, horizon=6, setting=("width=13", "height=13"), episodes=2)
@@ -45,6 +45,16 @@ def played_trials(returns, lengths, terminated) -> Played:
 
 
 # Measures ----------------------------------------------------------------------------------------
+
+
+def test_who_was_trained_in_other_splits_is_pointed_out():
+    by_shape, by_layout = load("maze", size=3), load("maze", size=3, splits="layout")
+    assert notes_on_splits(by_shape, load("maze", size=5)) == []
+    (note,) = notes_on_splits(by_layout, by_shape)
+    assert note.startswith(
+        "RL² was trained in splits by layout; these mazes are of splits by shape"
+    )
+    assert note in maze_table("3x3", {}, (), [note]).notes
 
 
 def test_measures_are_means_over_tasks_by_hand():
