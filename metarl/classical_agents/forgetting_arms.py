@@ -46,7 +46,8 @@ class FadingArms(NamedTuple):
 
     def after(self, action: jax.Array, reward: jax.Array) -> FadingArms:
         """Returns the posterior after one more pull of arm `action`."""
-        faded = self.known.towards(self.prior, self.keep)
+        # Both are of one kind, which types cannot say.
+        faded = self.known.towards(self.prior, self.keep)  # pyright: ignore[reportArgumentType]
         return self._replace(known=faded.after(action, reward))
 
     def sample(self, key: jax.Array) -> jax.Array:
