@@ -31,7 +31,6 @@ from metarl.update_rules import Grammar
 
 from ..settings.config import ControllerConfig
 
-
 Value = Literal["shared", "separate", "none"]
 
 
