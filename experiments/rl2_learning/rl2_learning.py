@@ -1,0 +1,157 @@
+"""What a second of learning buys RL²: one way of training beside another, by the processor time of one thread.
+
+    python rl2_learning.py                    # all ways and seeds of settings.json, then table and figure
+    python rl2_learning.py --way bandit       # one way; what has been trained is not trained again
+
+Every training runs in this process on one thread. Counted is the processor time of acting, learning and
+trying on validation tasks; compiling and the test tasks are not. What is compared is the agent that a
+training hands over, the best on validation tasks, in test tasks that all share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+NAME = "rl2-learning"
+
+
+def main() -> None:
+    """Trains what has not been trained, and writes the table, the rows and the figure."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--way", action="append", help="a way of settings.json; all if not given")
+    parser.add_argument("--run-dir", type=Path, default=Path("runs/rl2_learning"))
+    parser.add_argument("--output", type=Path, default=HERE)
+    arguments = parser.parse_args()
+    settings = json.loads((HERE / "settings.json").read_text())
+    from metarl.cli import configure
+
+    configure(threads=1)
+    for way in arguments.way or settings["ways"]:
+        for seed in settings["ways"][way]["seeds"]:
+            kept = arguments.run_dir / f"{way}-seed-{seed}.json"
+            if not kept.is_file():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                found = train_and_play(settings, way, seed)
+                kept.write_text(json.dumps(found, indent=2) + "\n")
+                told = f"{found['return']:.2f}, {found['cpu_seconds']:.0f} s"
+                print(f"{way}, seed {seed}: {told}", flush=True)
+    write(settings, arguments.run_dir, arguments.output)
+
+
+def train_and_play(settings: dict[str, Any], way: str, seed: int) -> dict[str, Any]:
+    """Returns what one training cost, its returns on the way, and what its agent earns in test tasks."""
+    import numpy as np
+
+    from metarl.environments import play_split
+    from metarl.rl_squared import TrainedAgent, make_job
+    from metarl.rl_squared.reproduction.scales import changed_config
+
+    about = settings["ways"][way]
+    own = {"world": settings["world"], "seed": seed}
+    config = changed_config(about["preset"], (about.get("change", {}), own), "settings.json")
+    job = make_job(config)
+    state = job.init()
+    began = time.process_time()
+    warm_up(job, state)
+    compiled, spent, curve = time.process_time() - began, 0.0, []
+    while not job.finished(state):
+        began = time.process_time()
+        state, metrics = job.update(state)
+        spent += time.process_time() - began
+        curve.append([state.progress.env_steps, round(spent, 2), metrics["return"]])
+    agent = TrainedAgent(state.best, config)
+    played = play_split(agent.as_agent(), agent.trial, 0, settings["tasks"], "test")
+    totals = np.asarray(played.totals)
+    return {
+        "way": way,
+        "seed": seed,
+        "env_steps": state.progress.env_steps,
+        "cpu_seconds": round(spent, 2),
+        "compile_cpu_seconds": round(compiled, 2),
+        "validation_return": state.progress.best_score,
+        "return": float(totals.mean()),
+        "standard_error": float(totals.std() / np.sqrt(len(totals))),
+        "curve": curve,
+    }
+
+
+def warm_up(job: Any, state: Any) -> None:
+    """Compiles what a training needs: a chunk of updates of which none is made, and a validation."""
+    import jax
+
+    rows = job.reinforcement_rows(0, 0, job.chunk_updates)
+    jax.block_until_ready(job.reinforcement_chunk(state.learner, *rows))
+    job.validate(state.best)
+
+
+def write(settings: dict[str, Any], runs: Path, output: Path) -> None:
+    """Writes what all trainings gave so far."""
+    import numpy as np
+
+    from metarl.reporting import (
+        Column,
+        Curve,
+        Table,
+        curve_chart,
+        to_markdown,
+        write_csv,
+        write_file,
+    )
+    from metarl.statistics import mean_interval
+
+    found = [
+        json.loads(path.read_text())
+        for way, about in settings["ways"].items()
+        for path in (runs / f"{way}-seed-{seed}.json" for seed in about["seeds"])
+        if path.is_file()
+    ]
+    names = ("way", "seed", "env_steps", "cpu_seconds", "compile_cpu_seconds", "validation_return")
+    columns = [Column(name, name.replace("_", " ")) for name in (*names, "return")]
+    each = [{name: row[name] for name in (column.name for column in columns)} for row in found]
+    write_csv(output / f"{NAME}.csv", Table("trainings", columns, each))
+    rows, curves = [], []
+    for way in settings["ways"]:
+        ones = [row for row in found if row["way"] == way]
+        if not ones:
+            continue
+        returns = [row["return"] for row in ones]
+        rows.append(
+            {
+                "way": way,
+                "seeds": len(ones),
+                "env_steps": f"{ones[0]['env_steps']:,}",
+                "cpu_seconds": f"{np.mean([row['cpu_seconds'] for row in ones]):.0f}",
+                "return": mean_interval(returns) if len(ones) >= 8 else f"{np.mean(returns):.2f}",
+                "range": f"{min(returns):.2f} to {max(returns):.2f}",
+            }
+        )
+        seconds = np.mean([[point[1] for point in row["curve"]] for row in ones], axis=0)
+        earned = np.array([[point[2] for point in row["curve"]] for row in ones])
+        curves.append(Curve(way, seconds, earned.mean(axis=0)))
+    table = Table(
+        "return of a trial in test tasks, sampled actions",
+        [
+            Column("way"),
+            Column("seeds"),
+            Column("env_steps", "environment steps"),
+            Column("cpu_seconds", "CPU-seconds"),
+            Column("return", "return"),
+            Column("range", "of the seeds"),
+        ],
+        rows,
+        ["Interval: 95 %, normal, over seeds; none below eight."],
+    )
+    write_file(output / f"{NAME}.md", to_markdown(table))
+    chart = curve_chart(curves, "CPU-seconds of one thread", "return of a trial in training")
+    chart.write_svg(output / f"{NAME}.svg")
+    chart.write_png(output / f"{NAME}.png")
+    print((output / f"{NAME}.md").read_text())
+
+
+if __name__ == "__main__":
+    main()
