@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -140,6 +141,7 @@ def learn(arms: int, episodes: int, steps: int, tasks: int = 10_000) -> dict[str
             error = float(np.std(earned, ddof=1) / np.sqrt(tasks))
             mean = float(np.mean(earned))
             returns.append({"steps": model.num_timesteps, "return": mean, "standard_error": error})
+            print(returns[-1], file=sys.stderr, flush=True)
     return {"learning": returns, "arms": arms, "episodes": episodes, "tasks": tasks}
 
 
