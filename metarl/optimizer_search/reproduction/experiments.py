@@ -108,6 +108,13 @@ _ROWS = (
         costs={"smoke": "under a minute", "laptop": "20 minutes", "paper": "days, CIFAR-10"},
     ),
     Experiment(
+        name="rule-tables",
+        folder="rule_tables",
+        analysis="rule_tables:ask_tables",
+        caption="every rule of small spaces: which beat Adam, and what predicts what",
+        costs={"smoke": _SECONDS, "laptop": "some minutes", "paper": "some minutes"},
+    ),
+    Experiment(
         name="nos-transfer",
         folder="nos_transfer",
         analysis="transfer:judge_transfer",
