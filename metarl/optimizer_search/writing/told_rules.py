@@ -55,7 +55,9 @@ class ToldRules(NamedTuple):
             jnp.concatenate([noted, self.notes]),
         )
         order = jnp.argsort(~everything.present, stable=True)[: len(self.rewards)]
-        return ToldRules(*(column[order] for column in everything))
+        kept = ToldRules(*(column[order] for column in everything))
+        # empty places hold nothing of the rules that were not wanted
+        return ToldRules(*(jax.vmap(_or_zero)(kept.present, column) for column in kept))
 
     def pairs(self, key: jax.Array, count: int, sample: int) -> Pairs:
         """Draws pairs: the better one is the best of a sample of rules, the worse one any rule.
@@ -78,3 +80,8 @@ class ToldRules(NamedTuple):
     def rows(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         """Draws rows of rules that are there, with replacement; row 0 where there are none."""
         return jax.random.randint(key, shape, 0, jnp.maximum(jnp.sum(self.present), 1))
+
+
+def _or_zero(there: jax.Array, value: jax.Array) -> jax.Array:
+    """Returns a value, or zeros of its kind where nothing is there."""
+    return jnp.where(there, value, jnp.zeros_like(value))
