@@ -33,6 +33,9 @@ def named(
     mu_dtype: jax.typing.DTypeLike | None = None,
     total_steps: int | None = None,
     seed: int | jax.Array = 0,
+    slow_b: jax.typing.ArrayLike = 0.9999,
+    lion_b1: jax.typing.ArrayLike = 0.9,
+    lion_b2: jax.typing.ArrayLike = 0.99,
 ) -> optax.GradientTransformationExtraArgs:
     """Returns any named rule as a transform, those found by searches of this project among them.
 
@@ -48,6 +51,9 @@ def named(
       mu_dtype: type of the average m; None means that of the parameters.
       total_steps: T, the number of steps of the whole run, for rules that know how far it is.
       seed: of `drop` and noise: an integer or a typed random key; see `metarl.update_rules.to_optax`.
+      slow_b: rate of the slow average s, which rises to it as t / (t + 1).
+      lion_b1: share of the average in the interpolation c, as b1 of `optax.lion`.
+      lion_b2: rate of that average, as b2 of `optax.lion`.
 
     Returns:
       The transform.
@@ -73,6 +79,9 @@ def named(
         mu_dtype=mu_dtype,
         total_steps=total_steps,
         seed=seed,
+        slow_b=slow_b,
+        lion_b1=lion_b1,
+        lion_b2=lion_b2,
     )
 
 

@@ -91,7 +91,7 @@ def shown(place):
         with np.load(agent, allow_pickle=False) as members:
             arrays |= {f"agent/{name}": members[name] for name in members.files}
     rows = [{k: v for k, v in row.items() if k != "seconds"} for row in run.metrics.rows()]
-    outcome = {k: v for k, v in (run.outcome or {}).items() if k != "seconds"}
+    outcome = {k: v for k, v in (run.outcome or {}).items() if not k.endswith("seconds")}
     bits = {n: (a.dtype.name, a.shape, a.tobytes()) for n, a in arrays.items()}
     assert len(rows) > 3 and outcome["outcome"] == "finished"
     return bits, meta["job"], json.dumps(rows), outcome

@@ -13,12 +13,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from metarl.errors import require
-from metarl.reading import Count, check_fields
+from metarl.reading import Bounds, Count, check_fields
 from metarl.reporting import Column, Table, curve_panels
 from metarl.statistics import Interval, bootstrap_interval, extended_mean
 from metarl.update_rules import resolve
@@ -49,7 +49,7 @@ class Settings:
     """The settings of all searches, with a budget of rules; depth and seed are set for each."""
     rule: str = "ortho(m)"
     """What is to be found again, a name or a text; the space must hold it."""
-    depths: tuple[int, ...] = (1, 2)
+    depths: tuple[Annotated[int, Bounds(least=1, most=4)], ...] = (1, 2)
     """Groups of the rules; a set of searches for each."""
     seeds: Count = 5
     """Searches at each depth."""

@@ -37,7 +37,7 @@ class Settings:
     """Names of tables; all that come with metarl if not given."""
     rules: tuple[str, ...] = ("powersign", "addsign", "adam", "m", "g", "sign(g)")
     """Rules whose place among the others is told, by name or text; m is momentum."""
-    shown: tuple[int, ...] = (1, 2, 4, 8)
+    shown: tuple[Count, ...] = (1, 2, 4, 8)
     """Numbers of replicates that the best of many is chosen on."""
     draws: Count = 200
     """Draws of rules and replicates that optimism is averaged over; splits in halves."""
