@@ -44,7 +44,7 @@ def made_up_table(
     filters = FilterConfig()
     return RuleTable(
         "made-up", "sign", 1, None, filters, tokens, np.ones(rules, int), RATES, tuple(made),
-        Places(GRAMMAR, filters, fingerprints, known),
+        Places(GRAMMAR, filters, tokens, fingerprints, known),
     )  # fmt: skip
 
 

@@ -42,10 +42,11 @@ def tables(monkeypatch):
 
 def listed(order):
     """A strategy that proposes rules of the table in an order, as tokens, and begins again at its end."""
+    tokens = made_up_table().tokens
 
     def ask(key, state, count):
         rows = order[(int(state) + np.arange(count)) % len(order)]
-        return np.int64(state + count), Proposals(made_up_table().tokens[rows])
+        return np.int64(state + count), Proposals(tokens[rows])
 
     return Strategy(
         lambda key: np.int64(0), ask, lambda key, state, proposals, feedback: (state, {})
