@@ -57,9 +57,9 @@ def replay(
     """
     met, trained, costs = np.zeros(len(rewards), bool), [], []
     barren, generation, seconds = 0, 0, 0.0
-    state = strategy.init(jax.random.split(jax.random.fold_in(key, 0))[0])
+    state = strategy.init(_keys(key, 0)[0])
     while len(trained) < budget and not is_barren(barren, batch_size):
-        ask_key, tell_key = jax.random.split(jax.random.fold_in(key, generation + 1))
+        ask_key, tell_key = _keys(key, generation + 1)
         began = time.perf_counter()
         state, proposals = strategy.ask(ask_key, state, batch_size)
         tokens = np.asarray(proposals.tokens)
@@ -78,6 +78,13 @@ def replay(
         costs.extend([(generation * batch_size, seconds)] * len(new))
     sampled, clock = np.reshape(costs, (-1, 2)).T
     return Replayed(np.array(trained, int), sampled.astype(int), clock)
+
+
+@jax.jit
+def _keys(key: jax.Array, number: int) -> tuple[jax.Array, jax.Array]:
+    """Returns the keys of a generation as a search has them; compiled, for a replay makes thousands."""
+    first, second = jax.random.split(jax.random.fold_in(key, number))
+    return first, second
 
 
 def _sorted(rows: np.ndarray, met: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:

@@ -150,13 +150,15 @@ class _Contest:
         self, name: str, number: int, marks: np.ndarray, view: View, handover: Handover
     ) -> _Search:
         key = jax.random.fold_in(jax.random.key(self.config.seed), number)
+        # what learns nothing needs no small generations
+        batch_size = SearchConfig().batch_size if name == RANDOM else self.search_config.batch_size
         run = replay(
             self.makers[name],
             key,
             self.table.place_of,
             view.rewards,
             int(marks[-1]),
-            self.search_config.batch_size,
+            batch_size,
         )
         chosen = np.array([handover.place(run.trained[:mark], view) for mark in marks])  # [M]
         steps = np.concatenate([[0], np.cumsum(view.steps[run.trained])])
