@@ -126,7 +126,7 @@ class Row:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     presets: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     grids: Mapping[str, Mapping[str, tuple[Value, ...]]] = field(default_factory=dict)
-    told: Told = field(default=nothing_told, repr=False, compare=False)
+    told: Told = field(default_factory=lambda: nothing_told, repr=False, compare=False)
     beliefs: tuple[str, ...] = ()
     trusts: bool = True
     assumes: tuple[Assumption, ...] = ()
