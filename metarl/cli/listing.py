@@ -21,6 +21,7 @@ _STRATEGIES = {
     "rlhf": "the controller, trained by PPO in a reward model that was fitted to comparisons of rules",
     "imagination": "the controller, trained in a model of the judge, which also chooses what is tried in earnest",
     "decision-transformer": "a causal transformer that is asked for rules better than the best",
+    "alphazero": "a tree search guided by the controller, which learns to choose what the search chose",
     "go-explore": "mutations of the best rules of little visited kinds of behaviour",
     "mcts": "Monte Carlo tree search over prefixes of rules, the maximum backed up",
     "evolution": "regularised evolution",

@@ -209,6 +209,20 @@ class DecisionTransformerConfig:
 
 
 @dataclass(frozen=True)
+class AlphaZeroConfig:
+    """The controller as prior and value of a tree search that it learns from (strategy alphazero)."""
+
+    simulations: Count = 16
+    """Nodes of the tree that is grown before every token."""
+    steps: Count = 16
+    """Gradient steps a generation."""
+    batch: Count = 64
+    """Rules in a gradient step."""
+    memory: Annotated[int, Bounds(least=2)] = 1024
+    """Rules that it learns from, the last ones."""
+
+
+@dataclass(frozen=True)
 class FilterConfig:
     """Cheap hurdles a rule must pass before it is trained, on fixed random probes."""
 
@@ -344,6 +358,8 @@ class SearchConfig:
         default_factory=DecisionTransformerConfig
     )
     """Decision transformer."""
+    alphazero: AlphaZeroConfig = field(default_factory=AlphaZeroConfig)
+    """AlphaZero."""
     filters: FilterConfig = field(default_factory=FilterConfig)
     """Hurdles before training."""
     training: TrainingConfig = field(default_factory=TrainingConfig)

@@ -36,6 +36,7 @@ _ROWS = {
     "decision-transformer": _Row(
         "decision_transformer", "decision_transformer", ("decision_transformer",)
     ),
+    "alphazero": _Row("alphazero", "alphazero", ("alphazero",)),
     "go-explore": _Row("go_explore", "go_explore", ("go_explore",)),
     "mcts": _Row("tree_search", "tree_search", ("mcts",)),
     "evolution": _Row("evolution", "evolution", ("evolution",)),

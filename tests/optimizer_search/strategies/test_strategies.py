@@ -14,6 +14,7 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.settings.config import (
+    AlphaZeroConfig,
     ControllerConfig,
     DecisionTransformerConfig,
     DreamConfig,
@@ -44,7 +45,7 @@ CONTROLLERS = ("ppo", "reinforce", "trpo")
 WRITERS = (
     *CONTROLLERS,
     *("risk-seeking", "priority-queue", "guided-evolution"),
-    *("dpo", "rlhf", "imagination", "decision-transformer"),
+    *("dpo", "rlhf", "imagination", "decision-transformer", "alphazero"),
 )
 BREEDERS = ("evolution", "guided-evolution", "go-explore", "mcts")
 YARDSTICKS = ("random", "enumeration")  # which learn nothing
@@ -64,10 +65,11 @@ CONFIG = SearchConfig(
     dream=DreamConfig(rules=32),
     imagination=ImaginationConfig(candidates=2),
     decision_transformer=DecisionTransformerConfig(memory=512, batch=32),
+    alphazero=AlphaZeroConfig(simulations=8, memory=512, batch=32),
 )
 # generations of a search; enough for each to beat random search by far
 LONG = dict.fromkeys(names(), 24) | dict.fromkeys(("dpo", "rlhf", "imagination"), 12)
-LONG["decision-transformer"] = 12
+LONG["decision-transformer"] = LONG["alphazero"] = 12
 PAGE = Path(__file__).parents[3] / "docs" / "methods" / "optimizer_search.md"
 PLANTED = np.array([3, 5, 1, 2, 4])
 
@@ -96,11 +98,19 @@ def run(strategy, generations, reward=right_tokens, seed=0, state=None, first=0,
     return state, history
 
 
+class Made(dict):
+    """Strategies, their state after the first generations and their history, by name."""
+
+    def __missing__(self, name):
+        strategy = make(name, GRAMMAR, CONFIG)
+        self[name] = (strategy, *run(strategy, LONG[name]))
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def made():
-    """Strategies, their state after the first generations and their history, made once: compiling is what costs."""
-    strategies = {name: make(name, GRAMMAR, CONFIG) for name in names()}
-    return {name: (strategy, *run(strategy, LONG[name])) for name, strategy in strategies.items()}
+    """Each is made once, by who first asks for it: compiling is what costs."""
+    return Made()
 
 
 def test_every_strategy_is_named_once():
@@ -158,7 +168,8 @@ def test_the_page_explains_all_that_strategies_log_and_nothing_else(made):
         pytest.skip("needs the checkout, not only the tests")
     page = PAGE.read_text(encoding="utf-8")
     table = page.split("The strategy adds its own.")[1].split("\n## ")[0]
-    logged = {name for *_, history in made.values() for *_, metrics in history for name in metrics}
+    histories = [made[name][2] for name in names()]
+    logged = {name for history in histories for *_, metrics in history for name in metrics}
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == logged
 
 
@@ -226,8 +237,9 @@ def test_settings_that_shape_a_state_are_among_those_compared_before_another_goe
         priority_queue=PriorityQueueConfig(size=3),
         dpo=PreferenceConfig(memory=3),
         mcts=TreeSearchConfig(memory=3),
+        alphazero=AlphaZeroConfig(memory=3),
     )
-    for name in ("priority-queue", "dpo", "mcts"):
+    for name in ("priority-queue", "dpo", "mcts", "alphazero"):
         shapes = [
             jax.eval_shape(make(name, GRAMMAR, config).init, jax.random.key(0))
             for config in (CONFIG, other)
