@@ -26,7 +26,7 @@ metarl table   [--space sign] [--depth 1] [--max-size NODES] [--judges digits-ml
 metarl export  RULE_OR_RUN [--rank 1] --to optax|torch|latex|json [-o FILE]
 metarl report  RUN_DIR
 metarl train   --environment bandit [--arms 5] [--episodes 10] [--algorithm ppo|trpo|reinforce] [--warm-start gittins]
-               [--preset laptop|bandit|paper|smoke] [--env-steps N | --minutes M] [--seed 0] [--run-dir DIR]
+               [--preset bandit|mdp|laptop|paper|smoke] [--env-steps N | --minutes M] [--seed 0] [--run-dir DIR]
 metarl evaluate AGENT_OR_RUN_DIR ... [--environment ...] [--against gittins ucb1:c=0.2 dqn ppo ...] [--tasks 1000]
                [--episodes-from-scratch N] [--tune]
 metarl watch   AGENT_OR_RUN_DIR [-o FILE.gif] [--episodes 2] [--seed 0]

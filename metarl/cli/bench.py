@@ -68,7 +68,7 @@ class Arguments:
     """Rounds; each measures all ways in turn, and medians are printed."""
     world: Annotated[WorldConfig, tyro.conf.arg(name="")] = field(default_factory=WorldConfig)
     preset: str = "laptop"
-    """Training: settings of `metarl train --preset`: laptop, bandit, paper or smoke."""
+    """Training: settings of `metarl train --preset`: laptop, bandit, mdp, paper or smoke."""
     hidden: Count | None = None
     """Training: units of the network; those of the preset if not given."""
     batch_steps: Count | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import sys
@@ -12,9 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from metarl.errors import require
+from metarl.errors import InvalidInput, require
 from metarl.reading import MOST_SETTINGS, read_json_object
-from metarl.rl_squared import PRESETS, TrainConfig, WorldConfig, preset, train_config
+from metarl.rl_squared import (
+    PRESETS,
+    TrainConfig,
+    WorldConfig,
+    ended_by_the_clock,
+    preset,
+    preset_of,
+    train_config,
+)
 
 from .hosts import Hosts
 from .machine import Machine
@@ -42,8 +51,8 @@ class Arguments:
 
     train: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
     preset: str | None = None
-    """Defaults for all settings: laptop (if not given), bandit (small updates, a control variate), paper (Duan et al.
-    2016) or smoke (seconds)."""
+    """Defaults for all settings: bandit or mdp (small updates, a control variate), laptop (any world), paper (Duan et
+    al. 2016) or smoke (seconds); that of the world if not given."""
     config: str | None = None
     """Take all settings from an earlier run's config.json; other flags change them."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
@@ -59,9 +68,12 @@ class Arguments:
 
 
 def parse(words: Sequence[str], program: str) -> Arguments:
-    """Returns the arguments; --preset and --config say what the flags that are not given mean."""
+    """Returns the arguments; --preset, --config and the world say what the flags that are not given mean."""
     origin = find_origin(words)
-    config = settings_of_run(Path(origin.config)) if origin.config else _preset(origin.preset)
+    if origin.config:
+        config = settings_of_run(Path(origin.config))
+    else:
+        config = _preset(origin.preset) if origin.preset is not None else _usual(words)
     default = Arguments(train=Settings(**{f.name: getattr(config, f.name) for f in _FIELDS}))
     return parse_arguments(Arguments, words, program=program, default=default)
 
@@ -178,12 +190,28 @@ def _warnings(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def _preset(name: str | None) -> TrainConfig:
-    if name is not None and name not in PRESETS:
+def _preset(name: str) -> TrainConfig:
+    if name not in PRESETS:
         from metarl.errors import unknown_name
 
         raise unknown_name("preset", name, PRESETS)
-    return preset(name or "laptop")  # type: ignore[arg-type]
+    return preset(name)  # type: ignore[arg-type]
+
+
+def _usual(words: Sequence[str]) -> TrainConfig:
+    """Returns the settings for the world that was typed; what is wrong in the words is said by who reads them all."""
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scout.add_argument("--environment", default=WorldConfig.environment)
+    scout.add_argument("--setting", nargs="*", default=[])
+    scout.add_argument("--minutes")
+    scout.add_argument("--env-steps", "--env_steps", dest="env_steps")
+    try:
+        typed = scout.parse_known_args(list(words))[0]
+        own = preset_of(WorldConfig(typed.environment, setting=tuple(typed.setting)))
+    except (argparse.ArgumentError, InvalidInput):
+        return preset()
+    by_the_clock = typed.minutes is not None and typed.env_steps is None
+    return ended_by_the_clock(preset(own)) if by_the_clock else preset(own)
 
 
 def settings_of_run(path: Path) -> TrainConfig:

@@ -40,7 +40,9 @@ from .settings.config import TrainConfig as TrainConfig
 from .settings.config import train_config as train_config
 from .settings.network_config import NetworkConfig as NetworkConfig
 from .settings.presets import PRESETS as PRESETS
+from .settings.presets import ended_by_the_clock as ended_by_the_clock
 from .settings.presets import preset as preset
+from .settings.presets import preset_of as preset_of
 from .settings.world_config import WorldConfig as WorldConfig
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "cell_tables",
     "conclude",
     "describe_trial",
+    "ended_by_the_clock",
     "evaluate",
     "evaluation_table",
     "follow_training",
@@ -73,6 +76,7 @@ __all__ = [
     "measure_scaling",
     "measure_training",
     "preset",
+    "preset_of",
     "reproduce",
     "resume_training",
     "rivals",

@@ -1,4 +1,4 @@
-"""Presets: named settings of a training, for a laptop, for bandits, as in the paper, and for seconds."""
+"""Presets: named settings of a training, for bandits, for MDPs, for other worlds, as in the paper, and for seconds."""
 
 from __future__ import annotations
 
@@ -12,24 +12,46 @@ from .config import ImitationConfig, TrainConfig
 from .network_config import NetworkConfig
 from .world_config import WorldConfig
 
-PresetName = Literal["laptop", "bandit", "paper", "smoke"]
+PresetName = Literal["laptop", "bandit", "mdp", "paper", "smoke"]
 
 
-def preset(name: PresetName, world: WorldConfig | None = None) -> TrainConfig:
+def preset(name: PresetName | None = None, world: WorldConfig | None = None) -> TrainConfig:
     """Returns a named set of settings.
 
     Args:
-      name: "laptop" (GRU of 64, minutes on two cores), "bandit" (a fast-weight memory, small updates
-        and a control variate: a minute), "paper" (the settings of Duan et al.) or "smoke" (seconds; to
-        see whether everything works).
+      name: "laptop" (GRU of 64, minutes on two cores), "bandit" or "mdp" (a fast-weight memory, small
+        updates and a control variate), "paper" (the settings of Duan et al.) or "smoke" (seconds; to see
+        whether everything works); None takes that of the world, see `preset_of`.
       world: what is to be learnt; the five-armed bandit if None.
 
     Raises:
       InvalidInput: there is no such preset.
     """
+    world = world or WorldConfig()
+    name = preset_of(world) if name is None else name
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
-    return dataclasses.replace(PRESETS[name], world=world or WorldConfig())
+    return dataclasses.replace(PRESETS[name], world=world)
+
+
+def preset_of(world: WorldConfig) -> PresetName:
+    """Returns the name of the preset for a world where none is asked for.
+
+    That of its family; "laptop" where it has none. Restless arms have no oracle, whose values the
+    control variate of the others needs.
+    """
+    own: dict[str, PresetName] = {"bandit": "bandit", "mdp": "mdp"}
+    restless = world.settings().get("rewards") == "restless"
+    return "laptop" if restless else own.get(world.environment, "laptop")
+
+
+def ended_by_the_clock(config: TrainConfig) -> TrainConfig:
+    """Returns settings for a training that a time limit alone ends.
+
+    Nothing falls to 0 on the way, as its end is not known in steps, so no entropy is rewarded.
+    """
+    ppo = dataclasses.replace(config.ppo, entropy_weight=0.0)
+    return dataclasses.replace(config, ppo=ppo, env_steps=None)
 
 
 PRESETS: dict[str, TrainConfig] = {
@@ -40,6 +62,16 @@ PRESETS: dict[str, TrainConfig] = {
         ppo=PPOConfig(learning_rate=3e-3, entropy_weight=0.03, entropy_decay=True, accumulation=4),
         variance_reduction="regret",
         batch_steps=6_400,
+        env_steps=1_000_000,
+        validation_every=250_000,
+    ),
+    "mdp": TrainConfig(
+        network=NetworkConfig(
+            core="outer-product", hidden=64, memory_keys=64, memory_values=16, pairs=True
+        ),
+        ppo=PPOConfig(learning_rate=3e-3, entropy_weight=0.0, accumulation=4),
+        variance_reduction="regret",
+        batch_steps=12_800,
         env_steps=1_000_000,
         validation_every=250_000,
     ),

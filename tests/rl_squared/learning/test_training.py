@@ -11,6 +11,7 @@ import pytest
 from metarl.environments import play_split
 from metarl.errors import InvalidInput
 from metarl.rl_squared import (
+    PRESETS,
     ImitationConfig,
     NetworkConfig,
     TrainConfig,
@@ -262,7 +263,7 @@ def test_a_damaged_agent_is_refused(tmp_path):
         load("nothing")
 
 
-@pytest.mark.parametrize("name", ["laptop", "paper", "smoke"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_presets_survive_json(name):
     config = preset(name)
     assert train_config(config.to_json()) == config
