@@ -17,6 +17,8 @@ from metarl.errors import require
 
 from . import bandit_agents, linear_agents, posterior_agents
 from .bandit_row import BETA, BOTH, NO_PRIOR, NOISE, NORMAL, bandit_row, prior_pair
+from .bayes_adaptive import bayes_adaptive_arms
+from .bayes_adaptive_settings import BAMCP, OF_A_TREE, chosen_search
 from .forgetting_table import FORGETTING_ROWS
 from .gaussian_gittins import discounted_normal_indices, normal_indices_with_pulls_left
 from .gittins import whittle_accepts
@@ -70,6 +72,10 @@ def _whittle(values: Mapping[str, Any], trial: Trial) -> Scoring:
         "prior.",
     )
     return bandit_agents.whittle(values["discount"])
+
+
+def _bayes_adaptive(values: Mapping[str, Any], trial: Trial) -> Scoring:
+    return bayes_adaptive_arms(chosen_search(values, trial), values["exploration"])
 
 
 def _bayes_optimal(values: Mapping[str, Any], trial: Trial) -> Scoring:
@@ -226,6 +232,18 @@ _BERNOULLI_ONLY = (
         "Bellman (1956), Sankhyā 16",
         _bayes_optimal,
         BETA,
+    ),
+    bandit_row(
+        "bayes-adaptive",
+        "bandit",
+        "searches a tree over beliefs by simulated pulls: nears bayes-optimal, in bandits of any size",
+        "Q(root, arm) of simulations by UCT in bandits drawn from the posterior",
+        BAMCP,
+        _bayes_adaptive,
+        BETA,
+        OF_A_TREE,
+        {"exploration": (0.1, 0.3, 1.0, 3.0)},
+        assumes=BOTH,
     ),
 )
 

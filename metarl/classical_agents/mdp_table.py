@@ -15,6 +15,9 @@ from typing import Any, cast
 
 from metarl.environments import Agent, Distribution, MDPDistribution, Trial
 
+from .bayes_adaptive import Numbers, bayes_adaptive_mdp
+from .bayes_adaptive_settings import BAMCP, OF_A_TREE, chosen_search
+from .known_search import known_search_agent
 from .mdp_agents import oracle_agent, plan_in_samples, plan_in_the_mean
 from .mdp_posterior import Prior
 from .optimism import (
@@ -57,6 +60,21 @@ def _ucbvi(values: Mapping[str, Value], trial: Trial) -> Agent:
     return _plan(planner, values, trial)
 
 
+def _bayes_adaptive(values: Mapping[str, Any], trial: Trial) -> Agent:
+    prior = Prior(*(cast(float, values[name]) for name in BELIEFS))
+    settings = Settings(prior, bonus=cast(float, values["bonus"]))
+    return bayes_adaptive_mdp(
+        chosen_search(values, trial), Numbers(settings, cast(float, values["exploration"]))
+    )
+
+
+def _mcts(values: Mapping[str, Value], trial: Trial) -> Agent:
+    longest = trial.environment.horizon
+    depth = longest if values["depth"] == "left" else cast(int, values["depth"])
+    exploration = cast(float, values["exploration"])
+    return known_search_agent(cast(int, values["simulations"]), exploration, depth, trial)
+
+
 def _oracle(values: Mapping[str, Value], trial: Trial) -> Agent:
     del values
     return oracle_agent(trial)
@@ -64,9 +82,15 @@ def _oracle(values: Mapping[str, Value], trial: Trial) -> Agent:
 
 def _settings(mean: float = 1.0, weight: float = 1.0, **others: Setting) -> dict[str, Setting]:
     """Returns the settings of every agent that plans, and others."""
+    when = "when to plan: as an episode begins, or at every step"
+    replan = Setting("episode", when, words=("episode", "step"))
+    return {**_beliefs(mean, weight, **others), "replan": replan}
+
+
+def _beliefs(mean: float = 1.0, weight: float = 1.0, **others: Setting) -> dict[str, Setting]:
+    """Returns the settings of every agent that has a posterior, and others."""
     of_weight = "w, of the reward prior, in rewards seen: (noise / deviation of mean rewards)²"
     of_alpha = "α, of each next state, in steps seen, or the same as prior_weight"
-    when = "when to plan: as an episode begins, or at every step"
     return {
         **others,
         "prior_mean": Setting(mean, "m, mean reward believed at first"),
@@ -75,7 +99,6 @@ def _settings(mean: float = 1.0, weight: float = 1.0, **others: Setting) -> dict
             "prior_weight", of_alpha, low=1e-9, words=("prior_weight",), or_number=True
         ),
         "noise": Setting(1.0, "σ, deviation of a reward from its mean", low=1e-3),
-        "replan": Setting("episode", when, words=("episode", "step")),
     }
 
 
@@ -192,6 +215,41 @@ MDP_ROWS: tuple[Row, ...] = (
         ),
         presets=_presets(0.0, 1.0),
         grids=_both(scale=tuple(float(f"{scale / 100:.3g}") for scale in SCALES)),
+    ),
+    _planner(
+        name="bayes-adaptive",
+        caption="searches a tree over beliefs, by simulations in MDPs drawn from the posterior",
+        formula="argmax Q(root, a) of simulations by UCT in MDPs drawn from the posterior",
+        paper=BAMCP,
+        build=_bayes_adaptive,
+        settings={
+            **OF_A_TREE,
+            **_beliefs(
+                bonus=Setting(1.0, "b of greedy rollouts, in rewards; see greedy", 0.0),
+                reward_bins=Setting(
+                    1, "parts of the rewards that histories tell apart", 1, 100, whole=True
+                ),
+            ),
+        },
+        presets=_presets(0.0, 1.0),
+        grids=_both(exploration=(0.3, 1.0, 3.0, 10.0)),
+    ),
+    Row(
+        name="mcts",
+        world="mdp",
+        caption="knows the MDP or grid, and searches a tree of simulations in it",
+        formula="argmax Q(root, a) of simulations by UCT in the true MDP, random rollouts",
+        paper="Kocsis, Szepesvári (2006), Bandit based Monte-Carlo planning",
+        build=_mcts,
+        settings={
+            "simulations": OF_A_TREE["simulations"],
+            "exploration": Setting(3.0, "c of UCT, in rewards", low=0),
+            "depth": Setting(
+                *("left", "D, steps of a simulation; left: to the end of the episode"),
+                *(1, 10_000, True, ("left",), True),
+            ),
+        },
+        grids=_both(exploration=(0.3, 1.0, 3.0, 10.0)),
     ),
     Row(
         name="oracle",

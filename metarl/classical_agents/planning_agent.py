@@ -73,16 +73,16 @@ def _functions(planner: Planner, replan: Replan) -> tuple[Callable, Callable, Ca
         if replan == "step":
             action_values = planner(settings, plan_key, memory)
         else:
-            action_values = _plan_if_new(planner, settings, plan_key, memory)
+            action_values = plan_if_new(planner, settings, plan_key, memory)
         best = argmax_at_random(tie_key, action_values[memory.time, observation])
         some = jax.random.randint(any_key, (), 0, action_values.shape[-1])
         explore = jax.random.uniform(luck_key) < settings.epsilon
         return jnp.where(explore, some, best), memory._replace(action_values=action_values)
 
-    return _init, act, _observe
+    return know_nothing, act, count_step
 
 
-def _plan_if_new(planner: Planner, settings: Settings, key: jax.Array, memory: Memory) -> jax.Array:
+def plan_if_new(planner: Planner, settings: Settings, key: jax.Array, memory: Memory) -> jax.Array:
     """Returns a new plan where an episode begins, and the old one elsewhere."""
     begins = memory.time == 0
 
@@ -92,7 +92,8 @@ def _plan_if_new(planner: Planner, settings: Settings, key: jax.Array, memory: M
     return jax.lax.cond(in_any_world(begins), plan, lambda: memory.action_values)
 
 
-def _init(settings: Settings, key: jax.Array, trial: Trial, task: None) -> Memory:
+def know_nothing(settings: Settings, key: jax.Array, trial: Trial, task: None) -> Memory:
+    """Returns what an agent knows before its first step."""
     del settings, key, task
     states, actions, horizon = sizes(trial)
     zero = jnp.zeros((), jnp.int32)
@@ -106,7 +107,7 @@ def _init(settings: Settings, key: jax.Array, trial: Trial, task: None) -> Memor
     )
 
 
-def _observe(
+def count_step(
     settings: Settings,
     memory: Memory,
     observation: jax.Array,
@@ -116,6 +117,7 @@ def _observe(
     truncated: jax.Array,
     next_observation: jax.Array,
 ) -> Memory:
+    """Returns what an agent knows after one step more."""
     del settings
     ended = terminated | truncated
     return memory._replace(

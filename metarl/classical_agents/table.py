@@ -7,6 +7,7 @@ from metarl.errors import InvalidInput, unknown_name
 
 from .bandit_table import BANDIT_ROWS
 from .dark_room_agents import dark_room_guide, dark_room_searcher
+from .key_to_door_guide import key_to_door_guide
 from .maze_explorer import maze_explorer
 from .maze_guide import maze_guide
 from .mdp_table import MDP_ROWS
@@ -50,7 +51,24 @@ _DARK_ROOM_ROWS = (
     ),
 )
 
-ROWS: tuple[Row, ...] = (*BANDIT_ROWS, *MDP_ROWS, *_MAZE_ROWS, *_DARK_ROOM_ROWS)
+_KEY_TO_DOOR_ROWS = (
+    Row(
+        name="oracle",
+        world="key-to-door",
+        caption="walks to the key that it sees, and then to the door",
+        formula="towards what is seen",
+        paper="",
+        build=lambda values, trial: key_to_door_guide(trial),
+    ),
+)
+
+ROWS: tuple[Row, ...] = (
+    *BANDIT_ROWS,
+    *MDP_ROWS,
+    *_MAZE_ROWS,
+    *_DARK_ROOM_ROWS,
+    *_KEY_TO_DOOR_ROWS,
+)
 
 _WORLDS: dict[World, str] = {
     "bandit": "bandits with Bernoulli rewards",
@@ -58,6 +76,7 @@ _WORLDS: dict[World, str] = {
     "mdp": "MDPs with finitely many states and actions",
     "maze": "mazes",
     "dark-room": "dark rooms",
+    "key-to-door": "rooms from key to door",
     "any": "environments of other kinds",
 }
 
@@ -66,8 +85,8 @@ def rows(world: World | None = None) -> tuple[Row, ...]:
     """Returns the rows, or those of agents that can act in a world.
 
     Args:
-      world: "bandit", "gaussian-bandit", "mdp", "maze", "dark-room", "any" (what acts everywhere),
-        or None for all.
+      world: "bandit", "gaussian-bandit", "mdp", "maze", "dark-room", "key-to-door", "any" (what acts
+        everywhere), or None for all.
 
     Raises:
       InvalidInput: there is no such world.
@@ -93,6 +112,8 @@ def world_of(environment: Environment) -> World:
     """
     if environment.name == "maze":
         return "maze"
+    if environment.name == "key-to-door":
+        return "key-to-door"
     if environment.name in ("dark-room", "dark-key-to-door"):
         return "dark-room"
     observations, actions = (

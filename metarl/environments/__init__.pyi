@@ -44,6 +44,7 @@ from .mazes.maze import reach_in_maze as reach_in_maze
 from .mazes.view import FIELD_OF_VIEW as FIELD_OF_VIEW
 from .mdps.dark_room import DarkRoomTask as DarkRoomTask
 from .mdps.gridworld import GridTask as GridTask
+from .mdps.key_to_door import KeyToDoorTask as KeyToDoorTask
 from .mdps.mdp import MDPState as MDPState
 from .mdps.mdp import TabularMDP as TabularMDP
 from .mdps.planning import Plan as Plan
@@ -84,6 +85,7 @@ __all__ = [
     "GymnasiumVectorEnvironment",
     "HostEnvironment",
     "HostTrials",
+    "KeyToDoorTask",
     "MDPDistribution",
     "MDPState",
     "Maze",

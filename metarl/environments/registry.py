@@ -27,6 +27,7 @@ FAMILIES = {
     "gridworld": "metarl.environments.mdps.gridworld:gridworld",
     "dark-room": "metarl.environments.mdps.dark_room:dark_room",
     "dark-key-to-door": "metarl.environments.mdps.dark_room:dark_key_to_door",
+    "key-to-door": "metarl.environments.mdps.key_to_door:key_to_door",
     "maze": "metarl.environments.mazes.maze:maze",
     "cartpole": "metarl.environments.control.cartpole:cartpole",
     "pendulum": "metarl.environments.control.pendulum:pendulum",

@@ -14,7 +14,8 @@ from metarl.environments import Trial, load, play, play_split, record
 from metarl.errors import InvalidInput
 
 SMALL = {"states": 3, "actions": 2, "horizon": 3}
-PLANNING = [name for name in names("mdp") if name not in ("random", "oracle")]
+SEARCHING = ("bayes-adaptive", "mcts")  # by simulations: slow at their defaults
+PLANNING = [name for name in names("mdp") if name not in ("random", "oracle", *SEARCHING)]
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +34,12 @@ def test_every_agent_of_the_issue_is_there():
     } <= set(names("mdp"))  # fmt: skip
 
 
-@pytest.mark.parametrize("name", names("mdp"))
+@pytest.mark.parametrize(
+    "name",  # the tree of mcts is that of bayes-adaptive
+    [pytest.param(n, marks=pytest.mark.slow) if n == "mcts" else n for n in names("mdp")],
+)
 def test_a_batch_of_trials_is_the_loop_over_them(name, trial, tasks):
-    agent = make(name, trial)
+    agent = make(f"{name}:simulations=6" if name in SEARCHING else name, trial)
     together = record(agent, trial, jax.random.key(1), tasks).actions
     assert together.shape == (5, trial.length)
     first = jax.tree.map(lambda leaf: leaf[:1], tasks)
@@ -141,9 +145,9 @@ def test_a_short_trial_is_the_beginning_of_a_long_one(trial, tasks):
     np.testing.assert_array_equal(short, long[:, :4])
 
 
-def test_every_row_has_both_presets_or_no_settings():
+def test_every_row_has_both_presets_or_no_beliefs():
     for row in rows("mdp"):
-        if row.world == "mdp" and row.settings:
+        if row.world == "mdp" and row.beliefs:
             assert set(row.presets) == {"paper", "matched"}, row.name
             assert row.presets["matched"]["prior_mean"] == 1, row.name
             for preset, grid in row.grids.items():

@@ -19,6 +19,7 @@ WORLDS = {
     "mdp": lambda: Trial(load("mdp", states=3, actions=2, horizon=3), episodes=2),
     "maze": lambda: Trial(load("maze", size=3, width=13, height=13, horizon=9), episodes=2),
     "dark-room": lambda: Trial(load("dark-room", size=3, horizon=4), episodes=2),
+    "key-to-door": lambda: Trial(load("key-to-door", size=3), episodes=2),
     "any": lambda: Trial(load("pendulum"), steps=3),
 }
 LINEAR = ("linear-thompson", "linear-ucb")  # their arms have features
@@ -72,7 +73,7 @@ def test_the_agents_of_the_bandit_worlds_are_those_promised():
     assert set(names("bandit")) == {
         *("random", "greedy", "epsilon-greedy", "ucb1", "kl-ucb", "thompson"),
         *("optimistic-thompson", "gittins", "whittle", "bayes-optimal", "oracle"),
-        *("bayes-ucb", "ids", "exp3", *FORGETTING),
+        *("bayes-ucb", "ids", "exp3", "bayes-adaptive", *FORGETTING),
     }
     assert set(names("gaussian-bandit")) == {
         *("random", "greedy", "epsilon-greedy", "ucb1", "thompson", "optimistic-thompson"),
@@ -80,6 +81,7 @@ def test_the_agents_of_the_bandit_worlds_are_those_promised():
     }
     assert set(names("maze")) == {"random", "frontier", "oracle"}
     assert set(names("dark-room")) == {"random", "searcher", "oracle"}
+    assert set(names("key-to-door")) == {"random", "oracle"}
     assert names("any") == ("random",)
 
 

@@ -38,6 +38,7 @@ FAMILIES = [
     ("dark-room", {"size": 5, "horizon": 4}, True),
     ("dark-room", {"size": 5, "horizon": 6, "hard": True}, True),
     ("dark-key-to-door", {"size": 3, "horizon": 6}, True),
+    ("key-to-door", {"size": 3, "room_steps": 3, "corridor": 2}, True),
     ("maze", {"size": 3, "horizon": 20, "width": 8, "height": 6}, True),
     ("cartpole", {"physics_range": 0.5, "horizon": 40}, True),
     ("pendulum", {"physics_range": 1, "horizon": 20}, True),

@@ -26,6 +26,7 @@ IDS = {
     "metarl/Gridworld-v0": "gridworld",
     "metarl/DarkRoom-v0": "dark-room",
     "metarl/DarkKeyToDoor-v0": "dark-key-to-door",
+    "metarl/KeyToDoor-v0": "key-to-door",
     "metarl/Maze-v0": "maze",
     "metarl/CartPole-v0": "cartpole",
     "metarl/Pendulum-v0": "pendulum",

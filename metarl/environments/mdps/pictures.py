@@ -69,8 +69,29 @@ def draw_dark_room(size: int, task: Any, states: Any) -> np.ndarray:
     return _draw_cells(size, tuple(zip(task.targets, colours, strict=True)), states.place)
 
 
-def _draw_cells(size: int, marks: tuple[tuple[Any, np.ndarray], ...], places: Any) -> np.ndarray:
-    """Returns a grid with cells marked, the way through `places` [T], and one who is at its end."""
+def draw_rooms(size: int, task: Any, states: Any) -> np.ndarray:
+    """Returns three rooms side by side: key green until it is taken, door red, the way blue.
+
+    Args:
+      size: D.
+      task: a `KeyToDoorTask`.
+      states: `KeyToDoorState`s [T]; the last is where one is.
+    """
+    rooms, places = np.asarray(states.room), np.asarray(states.place)
+    held = bool(np.asarray(states.has_key)[-1])
+    marks = ((() if held else ((task.key, START),)), (), ((task.door, GOAL),))
+    drawn = [
+        _draw_cells(size, marks[room], places[rooms == room], room == rooms[-1])
+        for room in range(3)
+    ]
+    wall = np.full((len(drawn[0]), 6, 3), WALL, np.uint8)
+    return np.concatenate([drawn[0], wall, drawn[1], wall, drawn[2]], axis=1)
+
+
+def _draw_cells(
+    size: int, marks: tuple[tuple[Any, np.ndarray], ...], places: Any, is_here: bool = True
+) -> np.ndarray:
+    """Returns a grid with cells marked, the way through `places` [T], and one who is at its end, if here."""
     cell = max(SIDE // size, 4)  # pixels
     canvas = Canvas(size * cell + 1, size * cell + 1)
     for index in range(size + 1):
@@ -83,7 +104,8 @@ def _draw_cells(size: int, marks: tuple[tuple[Any, np.ndarray], ...], places: An
     middles = [_corner(place, size, cell) + cell / 2 for place in np.asarray(places)]
     for before, after in pairwise(middles):
         canvas.line(before, after, WAY, thickness=3)
-    canvas.disc(middles[-1], 0.3 * cell, BODY)
+    if is_here:
+        canvas.disc(middles[-1], 0.3 * cell, BODY)
     return canvas.picture()
 
 
