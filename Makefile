@@ -9,8 +9,7 @@ WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 SPREAD := -n $(WORKERS) --maxprocesses 4 --dist worksteal
 # The quick tests spend their time compiling; `make test-all` runs them as users run metarl.
-HASTILY := JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
-	XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+HASTILY := JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS="$$($(BIN)/python tests/hasty_flags.py)"
 
 .PHONY: help install demo test test-extras test-all bench docs lint clean
 

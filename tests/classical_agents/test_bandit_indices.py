@@ -69,6 +69,13 @@ def test_at_an_index_with_pulls_left_pulling_gains_nothing(discount):
             assert abs(gain(index, n, s, left, discount)) < 1e-3, (n, s, left)
 
 
+def test_a_finer_grid_changes_indices_no_more_than_is_said():
+    rough = indices_with_pulls_left(9, prior=(0.1, 0.1))
+    fine = indices_with_pulls_left(9, prior=(0.1, 0.1), levels=2049)
+    assert np.abs(rough - fine).max() < 6e-4
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", [(1.0, 1.0), (0.1, 0.1)])
 def test_indices_are_as_true_as_is_said(prior):
     rough = indices_with_pulls_left(40, prior=prior)

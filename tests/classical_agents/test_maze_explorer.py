@@ -27,7 +27,8 @@ def trial():
 
 @pytest.fixture(scope="module")
 def tasks(trial):
-    return trial.environment.sample_tasks(jax.random.key(1), 40, "test")
+    draw = jax.jit(lambda key: trial.environment.sample_tasks(key, 40, "test"))
+    return draw(jax.random.key(1))
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,11 @@ def explorer(trial):
 @pytest.fixture(scope="module")
 def act(explorer):
     return jax.jit(lambda memory: explorer.act(jax.random.key(0), memory, None)[0])
+
+
+@pytest.fixture(scope="module")
+def begin(explorer, trial):
+    return jax.jit(lambda task: explorer.init(jax.random.key(0), trial, task))
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +94,12 @@ def test_what_is_seen_is_the_corridors_within_the_view(tasks):
         np.testing.assert_array_equal(view(task, state), expected)
 
 
-def test_what_it_has_not_seen_changes_no_action(trial, tasks, explorer, act, observe):
+def test_what_it_has_not_seen_changes_no_action(tasks, begin, act, observe):
     """At every step of the first episodes, the goal and the walls among cells not yet seen are drawn anew."""
     rng, changed = np.random.default_rng(0), 0
     for index in range(3):
         task = number(tasks, index)
-        memory = explorer.init(jax.random.key(0), trial, task)
+        memory = begin(task)
         for _ in range(60):
             seen = np.asarray(memory.seen)
             if seen.all() or seen[int(task.goal) % SIZE, int(task.goal) // SIZE]:
@@ -113,8 +119,8 @@ def test_what_it_has_not_seen_changes_no_action(trial, tasks, explorer, act, obs
     assert changed > 30
 
 
-def test_nothing_that_was_seen_is_forgotten_between_episodes(trial, tasks, explorer, act, observe):
-    memory = explorer.init(jax.random.key(0), trial, number(tasks, 0))
+def test_nothing_that_was_seen_is_forgotten_between_episodes(tasks, begin, act, observe):
+    memory = begin(number(tasks, 0))
     before = np.asarray(memory.seen)
     for step in range(40):
         memory = observe(memory, act(memory), step == 39)

@@ -35,8 +35,13 @@ def way_by_search(walls: np.ndarray, start: tuple[int, int], goal: tuple[int, in
 @pytest.mark.parametrize("size", [3, 6])
 def test_the_ways_are_those_of_a_search_through_all_cells(size):
     environment = load("maze", size=size, **SMALL)
-    tasks = environment.sample_tasks(jax.random.key(1), 20, "test")
-    ways = jax.device_get(jax.vmap(ways_to_goal)(tasks))
+
+    @jax.jit
+    def drawn(key):
+        tasks = environment.sample_tasks(key, 20, "test")
+        return tasks, jax.vmap(ways_to_goal)(tasks)
+
+    tasks, ways = jax.device_get(drawn(jax.random.key(1)))
     for task, found in zip(zip(*jax.device_get(tasks), strict=True), ways, strict=True):
         walls, start, _, goal = task
         way = way_by_search(walls, (start % size, start // size), (goal % size, goal // size))
@@ -46,13 +51,16 @@ def test_the_ways_are_those_of_a_search_through_all_cells(size):
         ]
 
 
-@pytest.mark.parametrize(("size", "frame_skip"), [(3, 4), (5, 4), (5, 1)])
+@pytest.mark.parametrize(
+    ("size", "frame_skip"), [(3, 4), pytest.param(5, 4, marks=pytest.mark.slow), (5, 1)]
+)
 def test_the_guide_takes_about_what_turning_and_walking_take(size, frame_skip):
     horizon = 4000 // frame_skip
     trial = Trial(
         load("maze", size=size, frame_skip=frame_skip, horizon=horizon, **SMALL), episodes=2
     )
-    tasks = trial.environment.sample_tasks(jax.random.key(1), 40, "test")
+    draw = jax.jit(lambda key: trial.environment.sample_tasks(key, 40, "test"))
+    tasks = draw(jax.random.key(1))
     played = jax.device_get(play(make("oracle", trial), trial, jax.random.key(2), tasks))
     assert played.terminated.all()
     np.testing.assert_array_equal(*played.lengths.T)  # nothing is left to be learnt

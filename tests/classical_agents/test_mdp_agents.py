@@ -51,7 +51,7 @@ def test_a_batch_of_trials_is_the_loop_over_them(name, trial, tasks):
         np.testing.assert_array_equal(among_others[index], together[index])
 
 
-@pytest.mark.parametrize("name", ["greedy", "psrl", "ucbvi"])
+@pytest.mark.parametrize("name", ["greedy", "psrl", pytest.param("ucbvi", marks=pytest.mark.slow)])
 def test_with_episodes_of_one_step_it_is_all_one_when_plans_are_made(name):
     trial = Trial(load("mdp", states=3, actions=2, horizon=1), episodes=12)
     tasks = trial.environment.sample_tasks(jax.random.key(0), 5)

@@ -79,7 +79,7 @@ def test_beliefs_about_the_best_arm_are_those_of_many_draws(kind):
 def test_beliefs_are_finite_where_all_is_known():
     known = BetaArms(jnp.array([900.0, 10.0]), jnp.array([1.0, 2000.0]))
     for arms in (known, NormalArms(jnp.zeros(2), jnp.array([1e6, 1e6]), jnp.ones(2))):
-        assert all(np.isfinite(x).all() for x in best_arm_beliefs(arms))
+        assert all(np.isfinite(x).all() for x in jax.jit(best_arm_beliefs)(arms))
 
 
 def test_the_cheapest_pair_is_the_best_of_a_fine_grid():
@@ -202,9 +202,14 @@ def test_ids_and_bayes_ucb_earn_more_than_thompson():
 def test_a_sure_winner_is_pulled(name, world):
     trial = Trial(load("bandit", rewards=world, arms=3), episodes=130)
     agent = make(name, trial)
-    memory = agent.init(jax.random.key(0), trial, None)
-    known = memory.arms
-    for arm, reward in [(0, 0.0), (1, 1.0), (2, 0.0)] * 40:
-        known = known.after(jnp.int32(arm), jnp.float32(reward))
-    action, _ = agent.act(jax.random.key(3), memory._replace(arms=known, taken=jnp.int32(120)), 0)
-    assert int(action) == 1
+
+    @jax.jit
+    def act(arms, rewards):
+        memory = agent.init(jax.random.key(0), trial, None)
+        known, _ = jax.lax.scan(
+            lambda known, pull: (known.after(*pull), None), memory.arms, (arms, rewards)
+        )
+        memory = memory._replace(arms=known, taken=jnp.int32(120))
+        return agent.act(jax.random.key(3), memory, 0)[0]
+
+    assert act(jnp.tile(jnp.arange(3), 40), jnp.tile(jnp.array([0.0, 1.0, 0.0]), 40)) == 1

@@ -62,6 +62,8 @@ def end(process):
     return errors
 
 
+# The quick forms stop and resume within a process: in tests of searching, of learning and of checkpoints.
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["search", "train"])
 def test_killed_and_resumed_equals_never_stopped(job, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"

@@ -203,7 +203,8 @@ def test_a_comparison_that_cannot_be_made_is_refused(words, message, capsys):
 def test_compare_prints_one_document_with_the_texts_typed_as_keys(capsys):
     rules = ["2 * g", "adam"]
     words = ["--problem", "beale", "--steps", "30", "--seeds", "4", "--tuning-seeds", "2", "--json"]
-    assert main(["compare", *rules, *words]) == 0
+    quickly = ["--references", "sgd", "--horizons", "--no-time-compilation"]
+    assert main(["compare", *rules, *words, *quickly]) == 0
     document = json.loads(capsys.readouterr().out)
     entries = document["problems"]["beale"]
     assert list(entries) == rules
@@ -218,7 +219,8 @@ def test_compare_prints_one_document_with_the_texts_typed_as_keys(capsys):
 
 
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhere):
-    words = ["search", "--problem", "beale", "--budget", "10", "--dry-run", "--json"]
+    words = ["search", "--problem", "beale", "--space", "sign", "--depth", "1", "--budget", "10"]
+    words += ["--dry-run", "--json"]
     assert main(words) == 0
     estimate = json.loads(capsys.readouterr().out)["dry_run"]
     assert estimate["rules"] == 10

@@ -45,28 +45,25 @@ def started(call: str, after: str = "None", **environment: str) -> list:
     return json.loads(answer.stdout)
 
 
-def test_threads_are_devices_and_the_size_of_the_pool():
-    startup, pool = started("'cpu', threads=3", "os.environ['NPROC']", METARL_CACHE="off")
+def test_threads_are_devices_and_the_size_of_the_pool_and_the_precision_is_set():
+    startup, found = started(
+        "'cpu', 'highest', threads=3",
+        "[os.environ['NPROC'], jax.config.jax_default_matmul_precision]",
+        METARL_CACHE="off",
+    )
     assert startup == {
         "platform": "cpu",
         "devices": 3,
         "threads": 3,
-        "matmul_precision": None,
+        "matmul_precision": "highest",
         "compilation_cache": None,
     }
-    assert pool == "3"
+    assert found == ["3", "highest"]
 
 
-def test_every_usable_core_is_a_device_unless_said_otherwise():
+def test_every_usable_core_is_a_device_and_no_precision_is_set_unless_said_otherwise():
     startup, cores = started("", "len(os.sched_getaffinity(0))", METARL_CACHE="off")
-    assert startup["threads"] == cores
-
-
-def test_the_precision_is_set_and_reported():
-    startup, precision = started(
-        "'cpu', 'highest'", "jax.config.jax_default_matmul_precision", METARL_CACHE="off"
-    )
-    assert (startup["matmul_precision"], precision) == ("highest", "highest")
+    assert startup["threads"] == cores and startup["matmul_precision"] is None
 
 
 def test_compiled_programs_are_kept_below_the_users_cache(tmp_path):
@@ -212,18 +209,21 @@ def test_a_running_backend_keeps_its_devices(monkeypatch):
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="the machine has an accelerator")
-@pytest.mark.parametrize("device", ["gpu", "tpu"])
-def test_a_device_that_is_not_there_is_a_clear_message(device):
+def test_a_device_that_is_not_there_is_a_clear_message():
     script = (
-        "import sys\nfrom metarl.cli import configure\nfrom metarl.errors import InvalidInput\n"
-        f"try:\n    configure({device!r})\nexcept InvalidInput as error:\n    print(error)"
+        "from metarl.cli import configure\nfrom metarl.errors import InvalidInput\n"
+        "for device in ('gpu', 'tpu'):\n"
+        "    try:\n        configure(device)\n"
+        "    except InvalidInput as error:\n        print(error)"
     )
     environment = {**os.environ, "METARL_CACHE": "off"}
     answer = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True
     )
-    assert answer.stdout.startswith(f"--device {device}: jax "), answer.stderr
-    assert "Choose --device cpu, or install" in answer.stdout
+    gpu, tpu = answer.stdout.splitlines()
+    for device, message in {"gpu": gpu, "tpu": tpu}.items():
+        assert message.startswith(f"--device {device}: jax "), answer.stderr
+        assert "Choose --device cpu, or install" in message
 
 
 @pytest.mark.parametrize(

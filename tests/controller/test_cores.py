@@ -21,8 +21,8 @@ def run(core, key=0):
     rng = np.random.default_rng(key)
     inputs = rng.normal(size=(B, F)).astype(np.float32)
     state = rng.normal(size=(B, H)).astype(np.float32)
-    params = network.init(jax.random.key(key), inputs, state)
-    return params["gru"], inputs, state, network.apply(params, inputs, state)
+    params = jax.jit(network.init)(jax.random.key(key), inputs, state)
+    return params["gru"], inputs, state, jax.jit(network.apply)(params, inputs, state)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
@@ -53,6 +53,6 @@ def test_normalised_weights_do_not_depend_on_the_length_of_their_columns():
     network = hk.without_apply_rng(hk.transform(lambda inputs, state: core()(inputs, state)))
     params, x, h, (output, _) = run(core)
     longer = dict(params, hidden_weights=3 * params["hidden_weights"])
-    np.testing.assert_allclose(network.apply({"gru": longer}, x, h)[0], output, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(network.apply)({"gru": longer}, x, h)[0], output, atol=1e-5)
     stretched = dict(params, hidden_weights_length=3 * params["hidden_weights_length"])
-    assert not np.allclose(network.apply({"gru": stretched}, x, h)[0], output, atol=1e-3)
+    assert not np.allclose(jax.jit(network.apply)({"gru": stretched}, x, h)[0], output, atol=1e-3)

@@ -26,7 +26,11 @@ def memory(layout):
             lambda x, state: (core := cast(Any, make()))._recall(core._embedding(), x, state)
         )
     )
-    return stepping, recalling
+    return _compiled(stepping), _compiled(recalling)
+
+
+def _compiled(module):
+    return hk.Transformed(jax.jit(module.init), jax.jit(module.apply))
 
 
 def values_of(params, x):
@@ -75,7 +79,7 @@ def test_with_pairs_it_recalls_what_followed_in_the_state_that_is_seen_now():
 def test_without_scores_the_output_is_the_rest_of_it():
     stepping, _ = memory(ALONE)
     make = outer_product_memory(HIDDEN, ALONE, KEYS, VALUES, scored=False)
-    plain = hk.without_apply_rng(hk.transform(lambda x, state: make()(x, state)))
+    plain = _compiled(hk.without_apply_rng(hk.transform(lambda x, state: make()(x, state))))
     x = np.random.default_rng(1).normal(size=(2, 4)).astype(np.float32)
     state = jnp.ones((2, KEYS, VALUES))
     params = stepping.init(jax.random.key(0), x, state)
@@ -99,13 +103,13 @@ def test_its_policy_over_a_sequence_is_that_step_by_step(layout):
         scored_head(ACTIONS),
         value="separate",
     )
-    params = policy.init(jax.random.key(0))
+    params, step = jax.jit(policy.init)(jax.random.key(0)), jax.jit(policy.step)
     xs = jax.random.normal(jax.random.key(1), (3, 6, features))
     state, logits, values = policy.initial_state(3), [], []
     for time in range(6):
-        state, parameters, value = policy.step(params, state, xs[:, time])
+        state, parameters, value = step(params, state, xs[:, time])
         logits.append(parameters)
         values.append(value)
-    parameters, value = policy.apply(params, xs)
+    parameters, value = jax.jit(policy.apply)(params, xs)
     np.testing.assert_allclose(parameters, jnp.stack(logits, 1), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(value, jnp.stack(values, 1), rtol=1e-4, atol=1e-6)

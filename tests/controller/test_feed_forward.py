@@ -26,10 +26,10 @@ def test_without_layers_the_head_reads_the_inputs():
 
 def test_what_was_seen_before_changes_nothing():
     policy = make_policy()
-    params = policy.init(jax.random.key(0))
+    params = jax.jit(policy.init)(jax.random.key(0))
     inputs = jax.random.normal(jax.random.key(1), (2, 4, 3))
-    logits, values = policy.apply(params, inputs)
-    again, values_again = policy.apply(params, inputs[:, ::-1])
+    logits, values = jax.jit(policy.apply)(params, inputs)
+    again, values_again = jax.jit(policy.apply)(params, inputs[:, ::-1])
     np.testing.assert_allclose(again[:, ::-1], logits, rtol=1e-6)
     np.testing.assert_allclose(values_again[:, ::-1], values, rtol=1e-6)
     assert np.ptp(np.asarray(logits)) > 0
@@ -37,9 +37,9 @@ def test_what_was_seen_before_changes_nothing():
 
 def test_acting_step_by_step_says_what_is_recomputed():
     policy = make_policy()
-    params = policy.init(jax.random.key(0))
+    params = jax.jit(policy.init)(jax.random.key(0))
     inputs = jax.random.normal(jax.random.key(1), (2, 4, 3))
-    logits, values = policy.apply(params, inputs)
+    logits, values = jax.jit(policy.apply)(params, inputs)
     state = policy.initial_state(2)
     for step in range(4):
         state, now, value = policy.step(params, state, inputs[:, step])

@@ -53,10 +53,10 @@ def test_ways_to_compute_a_linear_recurrence_have_the_same_gradients():
 def test_a_linear_layer_is_the_same_whatever_stands_before_the_features(leading):
     inputs = np.random.default_rng(2).normal(size=(*leading, 4)).astype(np.float32)
     layer = hk.without_apply_rng(hk.transform(lambda x: linear(x, 5, name="layer")))
-    params = layer.init(jax.random.key(0), inputs)
+    params = jax.jit(layer.init)(jax.random.key(0), inputs)
     matrix, bias = (np.asarray(params["layer"][name]) for name in "wb")
     expected = np.einsum("...f,fd->...d", inputs, matrix) + bias
-    np.testing.assert_allclose(layer.apply(params, inputs), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(layer.apply)(params, inputs), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture(scope="module")

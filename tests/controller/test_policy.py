@@ -60,7 +60,7 @@ def make_policy(name, initial_range=None):
 
 @functools.cache
 def first_params(policy):
-    return policy.init(jax.random.key(0))
+    return jax.jit(policy.init)(jax.random.key(0))
 
 
 def make_inputs(seed=0):
@@ -176,8 +176,7 @@ def test_a_separate_value_network_shares_nothing_with_the_policy():
 
 def test_the_same_key_gives_the_same_parameters():
     policy = make_policy(LSTM)
-    first, second = policy.init(jax.random.key(3)), policy.init(jax.random.key(3))
-    other = policy.init(jax.random.key(4))
+    first, second, other = (jax.jit(policy.init)(jax.random.key(seed)) for seed in (3, 3, 4))
     jax.tree.map(np.testing.assert_array_equal, first, second)
     assert not np.array_equal(
         first["policy"]["core"]["lstm/linear"]["w"], other["policy"]["core"]["lstm/linear"]["w"]
@@ -195,15 +194,16 @@ def observations(batch, steps):
 def test_a_cut_gradient_leaves_what_is_computed_as_it_is(truncate):
     whole = recurrent_policy(EXAMPLE, encode, **POLICIES[LSTM])
     cut = recurrent_policy(EXAMPLE, encode, **POLICIES[LSTM], truncate=truncate)
-    params = whole.init(jax.random.key(0))
-    for a, b in zip(*(p.apply(params, observations(B, T)) for p in (whole, cut)), strict=True):
+    params, seen = jax.jit(whole.init)(jax.random.key(0)), observations(B, T)
+    for a, b in zip(*(jax.jit(p.apply)(params, seen) for p in (whole, cut)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def test_a_gradient_is_cut_where_it_is_said_and_only_there():
     policy = recurrent_policy(EXAMPLE, encode, **POLICIES[GRU], truncate=4)
-    params = policy.init(jax.random.key(0))
+    params = jax.jit(policy.init)(jax.random.key(0))
 
+    @jax.jit
     def last_value(given, step):
         return policy.apply(params, {**observations(1, T), "observation": given})[1][0, step]
 

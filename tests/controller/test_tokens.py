@@ -35,7 +35,15 @@ def make_policy(config=SMALL, slots=SLOTS):
 
 @functools.cache
 def first_params(policy):
-    return policy.init(jax.random.key(0))
+    return jax.jit(policy.init)(jax.random.key(0))
+
+
+@functools.cache
+def writing(policy, count, grammar):
+    """(params, key, what is asked for) -> so many sequences; compiled once for all tests."""
+    return jax.jit(
+        lambda params, key, *wish: sample_tokens(policy, params, key, count, grammar, *wish)
+    )
 
 
 def ascending(tokens, position):
@@ -56,7 +64,7 @@ def anything(tokens, position):
 def test_recorded_log_probabilities_and_values_are_those_recomputed(core, value):
     policy = make_policy(dataclasses.replace(SMALL, core=core, value=value))
     params = first_params(policy)
-    sample = sample_tokens(policy, params, jax.random.key(1), 500, ascending)
+    sample = writing(policy, 500, ascending)(params, jax.random.key(1))
 
     logits, values = policy.apply(params, token_inputs(sample.tokens, sample.masks))
 
@@ -68,7 +76,7 @@ def test_recorded_log_probabilities_and_values_are_those_recomputed(core, value)
 def test_sampled_tokens_obey_the_grammar_and_the_recorded_masks():
     policy = make_policy()
     params = first_params(policy)
-    tokens, _, _, masks = sample_tokens(policy, params, jax.random.key(1), 500, ascending)
+    tokens, _, _, masks = writing(policy, 500, ascending)(params, jax.random.key(1))
     for row, mask in zip(np.asarray(tokens), np.asarray(masks), strict=True):
         assert row[0] < SLOTS[0]
         for position in range(1, L):
@@ -80,7 +88,7 @@ def test_sampled_tokens_obey_the_grammar_and_the_recorded_masks():
 def test_a_token_beyond_its_slots_vocabulary_is_never_written_even_if_the_mask_allows_it():
     policy = make_policy()
     params = first_params(policy)
-    tokens = sample_tokens(policy, params, jax.random.key(1), 500, anything).tokens
+    tokens = writing(policy, 500, anything)(params, jax.random.key(1)).tokens
     np.testing.assert_array_equal(tokens.max(axis=0) + 1, SLOTS)
 
 
@@ -92,7 +100,7 @@ def test_the_grammar_sees_the_tokens_so_far_and_zeros_after_them():
 
     policy = make_policy(SMALL, (2, 5, 2, 2))
     params = first_params(policy)
-    sample = sample_tokens(policy, params, jax.random.key(1), 3, only_zero_after_zeros)
+    sample = writing(policy, 3, only_zero_after_zeros)(params, jax.random.key(1))
     np.testing.assert_array_equal(sample.tokens, 1)
     assert sample.masks[..., 1].all()
 
@@ -108,7 +116,7 @@ def test_probabilities_of_all_sequences_sum_to_one_and_match_their_frequencies()
     np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-5)
 
     allow_all = lambda tokens, position: jnp.ones((tokens.shape[0], 3), bool)  # noqa: E731
-    tokens = sample_tokens(policy, params, jax.random.key(1), 20_000, allow_all).tokens
+    tokens = writing(policy, 20_000, allow_all)(params, jax.random.key(1)).tokens
     matches = (np.asarray(tokens)[:, None] == np.asarray(every)[None]).all(axis=-1)  # [n, 12]
     np.testing.assert_allclose(matches.mean(axis=0), probabilities, atol=0.015)
 
@@ -146,8 +154,7 @@ def test_the_same_key_writes_the_same_tokens():
     policy = make_policy()
     params = first_params(policy)
     first, second, other = (
-        sample_tokens(policy, params, jax.random.key(seed), 500, ascending).tokens
-        for seed in (1, 1, 2)
+        writing(policy, 500, ascending)(params, jax.random.key(seed)).tokens for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
@@ -195,7 +202,7 @@ def test_a_transformer_that_is_asked_for_something_recomputes_what_it_wrote_and_
         lambda x: x + 0.3 * jnp.cos(jnp.arange(x.size)).reshape(x.shape), first_params(policy)
     )
     wish = jax.random.normal(jax.random.key(2), (40, 2))
-    sample = sample_tokens(policy, params, jax.random.key(1), 40, ascending, wish)
+    sample = writing(policy, 40, ascending)(params, jax.random.key(1), wish)
     logits, _ = policy.apply(params, token_inputs(sample.tokens, sample.masks, wish))
     recomputed = policy.distribution.log_prob(logits, sample.tokens)
     np.testing.assert_allclose(recomputed, sample.log_probs, rtol=1e-4, atol=1e-5)

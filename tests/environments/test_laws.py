@@ -44,7 +44,21 @@ FAMILIES = [
     ("pendulum", {"physics_range": 1, "horizon": 20}, True),
     ("pendulum", {"physics_range": 1, "horizon": 20, "show_physics": True}, True),
 ]
-NAMED = [pytest.param(*row, id="-".join(map(str, [row[0], *row[1].values()]))) for row in FAMILIES]
+# Another member of the table walks nearly the same code.
+ALIKE = [
+    {"prior_successes": 0.5, "prior_failures": 3},
+    {"states": 4, "horizon": 5, "alpha": 0.3, "reward_noise": 0.1},
+    {"size": 5, "horizon": 6, "hard": True},
+    {"physics_range": 1, "horizon": 20, "show_physics": True},
+]
+NAMED = [
+    pytest.param(
+        *row,
+        id="-".join(map(str, [row[0], *row[1].values()])),
+        marks=[pytest.mark.slow] if row[1] in ALIKE else [],
+    )
+    for row in FAMILIES
+]
 # Compiling takes longer than these tests' few steps, so it does no more than it must.
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 every_family = pytest.mark.parametrize(("name", "settings", "disjoint"), NAMED)
@@ -142,8 +156,14 @@ def test_what_a_value_network_may_see_tells_tasks_apart_and_is_of_size_one(
 ):
     environment = load(name, **settings)
     assert environment.task_features is not None
-    tasks = quick_jit(lambda: environment.sample_tasks(jax.random.key(4), 100))()
-    seen = np.asarray(jax.vmap(environment.task_features)(tasks))
+    task_features = environment.task_features
+
+    @quick_jit
+    def draw():
+        tasks = environment.sample_tasks(jax.random.key(4), 100)
+        return tasks, jax.vmap(task_features)(tasks)
+
+    tasks, seen = jax.device_get(draw())
     assert len(rows([seen])) == len(rows(tasks))
     assert np.abs(seen).max() < 5 and seen.std() < 2
 
@@ -202,5 +222,7 @@ def test_the_oracle_earns_the_optimal_return_from_the_first_state_on(name, setti
         _, state = environment.reset(jax.random.key(0), task)
         return oracle.value(oracle.solve(task), state), environment.optimal_return(task)
 
-    value, optimum = quick_jit(jax.vmap(begin))(environment.sample_tasks(jax.random.key(1), 8))
+    value, optimum = quick_jit(lambda key: jax.vmap(begin)(environment.sample_tasks(key, 8)))(
+        jax.random.key(1)
+    )
     np.testing.assert_allclose(value, optimum, rtol=1e-5)

@@ -238,7 +238,7 @@ def agents() -> list[bytes]:
         network = NetworkConfig(core=core, hidden=3)  # type: ignore[arg-type]
         config = dataclasses.replace(training("smoke", world), network=network)
         policy = make_policy(make_trial(world).environment, network, acting=True)
-        params = policy.init(jax.random.key(0))[POLICY]
+        params = jax.jit(policy.init)(jax.random.key(0))[POLICY]
         path = place() / "new.npz"
         save(TrainedAgent(params, config, {"validation_return": 1.5}), path)
         card, payload = path.with_suffix(".json").read_bytes(), path.read_bytes()

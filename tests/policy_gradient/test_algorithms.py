@@ -31,7 +31,7 @@ def run(algorithm, make_batch, state, seeds):
     metrics = {}
     for seed in seeds:
         batch = make_batch(seed, state.params)
-        state, metrics = algorithm.update(jax.random.key(100 + seed), state, batch)
+        state, metrics = jax.jit(algorithm.update)(jax.random.key(100 + seed), state, batch)
     return state, metrics
 
 
@@ -117,8 +117,8 @@ def test_padded_steps_change_nothing(name, algorithms, make_batch, start):
         mask=pad(batch.mask, False),
     )
     state = algorithm.init(start)
-    bare = algorithm.update(jax.random.key(1), state, batch)
-    dressed = algorithm.update(jax.random.key(1), state, padded)
+    bare = jax.jit(algorithm.update)(jax.random.key(1), state, batch)
+    dressed = jax.jit(algorithm.update)(jax.random.key(1), state, padded)
     assert_trees_close(bare, dressed, rtol=2e-4, atol=1e-6)
 
 
@@ -127,9 +127,9 @@ def test_a_sequence_that_is_all_padding_changes_nothing(algorithms, make_batch, 
     longer = jax.tree.map(lambda x: jnp.concatenate([x, x[:2]]), batch)
     longer = longer._replace(mask=longer.mask.at[-2:].set(False))
     state = algorithm.init(start)
-    bare = algorithm.update(jax.random.key(1), state, batch)
+    bare = jax.jit(algorithm.update)(jax.random.key(1), state, batch)
     assert_trees_close(
-        bare, algorithm.update(jax.random.key(1), state, longer), rtol=2e-4, atol=1e-6
+        bare, jax.jit(algorithm.update)(jax.random.key(1), state, longer), rtol=2e-4, atol=1e-6
     )
 
 
@@ -138,7 +138,7 @@ def test_a_batch_in_which_nothing_varies_leaves_finite_numbers(name, algorithms,
     algorithm, batch = algorithms[name], make_batch(0, start)
     flat = batch._replace(rewards=jnp.ones_like(batch.rewards), values=0 * batch.values)
     flat = flat._replace(discounts=0 * batch.discounts)
-    state, metrics = algorithm.update(jax.random.key(1), algorithm.init(start), flat)
+    state, metrics = jax.jit(algorithm.update)(jax.random.key(1), algorithm.init(start), flat)
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((state, metrics)))
 
 
@@ -154,7 +154,7 @@ def test_a_second_batch_of_the_same_shape_compiles_nothing(name, algorithms, mak
 def test_sequences_that_minibatches_do_not_divide_are_refused(linear_policy, make_batch, start):
     algorithm = ppo(linear_policy, PPOConfig(minibatches=3))
     with pytest.raises(InvalidInput, match="8 sequences cannot be cut into 3 equal minibatches"):
-        algorithm.update(jax.random.key(0), algorithm.init(start), make_batch(0, start))
+        jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), make_batch(0, start))
 
 
 def test_a_batch_whose_shapes_disagree_is_refused(algorithms, make_batch, start):

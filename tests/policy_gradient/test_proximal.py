@@ -26,7 +26,7 @@ def test_the_first_gradient_is_that_of_the_advantage_actor_critic(linear_policy,
         epochs=1, minibatches=1, max_gradient_norm=None, normalise_values=False, entropy_weight=0.1
     )
     algorithm, batch = ppo(linear_policy, config), make_batch(0, start)
-    state, _ = algorithm.update(jax.random.key(0), algorithm.init(start), batch)
+    state, _ = jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch)
 
     def naive_loss(params, advantages, targets):
         logits, values = linear_policy.apply(params, batch.inputs)
@@ -61,7 +61,7 @@ def test_the_values_own_parameters_take_steps_of_their_own_size(linear_policy, m
             minibatches=1,
         )
         algorithm = ppo(linear_policy, config)
-        state, _ = algorithm.update(jax.random.key(0), algorithm.init(start), batch)
+        state, _ = jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch)
         moved.append(jax.tree.map(lambda a, b: a - b, state.params, start))
     owned = linear_policy.value_parameters(start)
     assert {True, False} == set(jax.tree.leaves(owned))
@@ -93,7 +93,10 @@ def test_without_a_guard_the_same_steps_go_further(linear_policy, make_batch, st
     assert mean_divergence(linear_policy, batch, start, state.params) > 0.05
 
 
-@pytest.mark.parametrize("kept", [1, 2, 3])
+@pytest.mark.parametrize(
+    "kept",
+    [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)],
+)
 def test_the_guard_keeps_the_last_epoch_within_the_bound_while_the_surrogate_grows(
     kept, linear_policy, make_batch, start
 ):
@@ -117,7 +120,8 @@ def test_the_guard_keeps_the_last_epoch_within_the_bound_while_the_surrogate_gro
 def test_another_key_shuffles_otherwise(linear_policy, make_batch, algorithms, start):
     algorithm, batch = algorithms["ppo"], make_batch(0, start)
     first, second = (
-        algorithm.update(jax.random.key(seed), algorithm.init(start), batch)[0] for seed in (0, 1)
+        jax.jit(algorithm.update)(jax.random.key(seed), algorithm.init(start), batch)[0]
+        for seed in (0, 1)
     )
     assert not np.array_equal(first.params["policy"], second.params["policy"])
 
@@ -126,7 +130,7 @@ def test_the_value_learns_in_units_of_its_targets(linear_policy, make_batch, sta
     config = PPOConfig(value_target="monte_carlo", epochs=1, minibatches=1)
     algorithm, batch = ppo(linear_policy, config), make_batch(0, start)
     batch = batch._replace(rewards=1_000.0 * batch.rewards)
-    state, metrics = algorithm.update(jax.random.key(0), algorithm.init(start), batch)
+    state, metrics = jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch)
 
     returns, later = np.zeros((8, 5)), np.zeros(8)
     for t in reversed(range(5)):
@@ -165,7 +169,7 @@ def test_a_gradient_accumulated_in_parts_is_that_of_the_whole_minibatch(
 def test_parts_that_do_not_fit_are_refused(linear_policy, make_batch, start):
     algorithm, batch = ppo(linear_policy, PPOConfig(accumulation=3)), make_batch(0, start)
     with pytest.raises(InvalidInput, match="8 sequences cannot be cut into 12 equal minibatches"):
-        algorithm.update(jax.random.key(0), algorithm.init(start), batch)
+        jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch)
 
 
 def test_the_weight_of_the_entropy_falls_with_the_learning_rate(

@@ -55,7 +55,7 @@ def first_update(policy, **settings):
     config = ReinforceConfig(entropy_weight=0.0, **settings)
     algorithm = reinforce(policy, config)
     state = algorithm.init({"policy": LOGITS, "value": VALUES})
-    return algorithm.update(jax.random.key(0), state, enumerated_batch())
+    return jax.jit(algorithm.update)(jax.random.key(0), state, enumerated_batch())
 
 
 def gradient_of(state):
@@ -91,10 +91,10 @@ def test_the_moving_average_is_that_of_the_returns_before_this_batch(linear_poli
     state = algorithm.init({"policy": LOGITS, "value": VALUES})
     mean = np.mean([batch.rewards.sum(axis=1), batch.rewards[:, 1]])
     for expected in (mean, mean):
-        state, _ = algorithm.update(jax.random.key(0), state, batch)
+        state, _ = jax.jit(algorithm.update)(jax.random.key(0), state, batch)
         np.testing.assert_allclose(state.returns.mean, expected, rtol=1e-5)
     shifted = batch._replace(rewards=batch.rewards + 3.0)  # each return by 3 for each pull left
-    state, _ = algorithm.update(jax.random.key(0), state, shifted)
+    state, _ = jax.jit(algorithm.update)(jax.random.key(0), state, shifted)
     weights = np.array([0.25 + 0.5, 1.0])
     expected = np.average([mean, mean + 4.5], weights=weights)
     np.testing.assert_allclose(state.returns.mean, expected, rtol=1e-5)
@@ -104,8 +104,8 @@ def test_the_entropy_bonus_pulls_towards_the_uniform_policy(linear_policy):
     algorithm = reinforce(linear_policy, ReinforceConfig(entropy_weight=10.0))
     batch = enumerated_batch()
     state = algorithm.init({"policy": LOGITS, "value": VALUES})
-    state, first = algorithm.update(jax.random.key(0), state, batch)
-    _, second = algorithm.update(jax.random.key(0), state, batch)
+    state, first = jax.jit(algorithm.update)(jax.random.key(0), state, batch)
+    _, second = jax.jit(algorithm.update)(jax.random.key(0), state, batch)
     assert second["entropy"] > first["entropy"]
 
 

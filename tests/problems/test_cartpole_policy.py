@@ -29,7 +29,7 @@ def episodes():
 
 
 def test_the_surrogate_equals_a_loop_over_episodes_and_steps(problem, episodes):
-    params, _ = problem.init(jax.random.key(0))
+    params, _ = jax.jit(problem.init)(jax.random.key(0))
     w = jax.tree.map(np.asarray, params)
     total, to_go = 0.0, [[3, 2, 1], [1, 0, 0]]
     for b in range(2):
@@ -43,7 +43,7 @@ def test_the_surrogate_equals_a_loop_over_episodes_and_steps(problem, episodes):
 
 
 def test_the_gradient_of_the_loss_is_that_of_the_surrogate_and_its_value_the_shortfall(problem):
-    params, model_state = problem.init(jax.random.key(0))
+    params, model_state = jax.jit(problem.init)(jax.random.key(0))
     batch = {"seed": problem.examples("train")["seed"][:4]}
     (loss, _), gradient = jax.jit(jax.value_and_grad(problem.loss, has_aux=True))(
         params, model_state, batch, jax.random.key(1)
@@ -62,7 +62,7 @@ def test_the_gradient_of_the_loss_is_that_of_the_surrogate_and_its_value_the_sho
 
 def test_the_policy_gradient_agrees_with_finite_differences_of_the_loss(problem):
     """A loss of draws cannot be differentiated in one run, so both sides are averages over many episodes."""
-    params, model_state = problem.init(jax.random.key(0))
+    params, model_state = jax.jit(problem.init)(jax.random.key(0))
     batch = {"seed": np.zeros(512, np.uint32)}
     step, repeats = 0.2, 12
 
@@ -80,7 +80,7 @@ def test_the_policy_gradient_agrees_with_finite_differences_of_the_loss(problem)
 
 def test_an_episode_ends_once_and_earns_one_a_step(problem):
     world = cartpole.environments.load("cartpole", horizon=HORIZON, physics_range=2.0)
-    params, _ = problem.init(jax.random.key(0))
+    params, _ = jax.jit(problem.init)(jax.random.key(0))
     drawn = jax.jit(lambda keys: cartpole.draw_episodes(world, params, keys))(
         jax.random.split(jax.random.key(2), 8)
     )
@@ -91,7 +91,7 @@ def test_an_episode_ends_once_and_earns_one_a_step(problem):
 
 
 def test_a_policy_at_random_has_the_return_of_chance(problem):
-    params, model_state = problem.init(jax.random.key(0))
+    params, model_state = jax.jit(problem.init)(jax.random.key(0))
     coin = jax.tree.map(jnp.zeros_like, params)
     batch = {"seed": np.arange(3000, dtype=np.uint32)}
     scores = jax.jit(problem.evaluate)(coin, model_state, batch)

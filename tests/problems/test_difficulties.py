@@ -15,7 +15,7 @@ KEY = 3
 
 
 def start(problem):
-    return problem.init(jax.random.key(KEY))
+    return jax.jit(problem.init)(jax.random.key(KEY))
 
 
 def value(problem, point):

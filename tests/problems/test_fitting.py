@@ -65,7 +65,7 @@ def test_an_entry_is_a_product_of_two_vectors_and_two_biases():
 @pytest.mark.parametrize("name", ["word-vectors", "flower-completion"])
 def test_gradients_of_a_factorisation_are_zero_where_the_batch_is_not(name):
     problem = load(name)
-    params, _ = problem.init(jax.random.key(0))
+    params, _ = jax.jit(problem.init)(jax.random.key(0))
     batch = jax.tree.map(lambda leaf: leaf[:4], problem.examples("train"))
     gradient = jax.grad(lambda p: problem.loss(p, (), batch, jax.random.key(1))[0])(params)
     touched = np.flatnonzero(np.abs(gradient["left"]).max(axis=1))
@@ -89,7 +89,7 @@ def test_word_counts_equal_a_loop_over_the_text():
 
 def test_rare_pairs_weigh_less_in_the_loss_of_words():
     problem = load("word-vectors")
-    params, _ = problem.init(jax.random.key(0))
+    params, _ = jax.jit(problem.init)(jax.random.key(0))
     params = jax.tree.map(jnp.zeros_like, params)
     counts = np.array([1.0, 5.0, 200.0])
     batch = {
@@ -119,7 +119,7 @@ def test_the_true_motion_obeys_the_equation_of_the_pendulum():
 
 def test_the_residual_has_the_derivatives_of_finite_differences():
     problem = load("pendulum")
-    params, _ = problem.init(jax.random.key(0))
+    params, _ = jax.jit(problem.init)(jax.random.key(0))
     w = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
 
     def angle(time):

@@ -62,7 +62,7 @@ def test_a_gru_step_equals_the_formula_unit_by_unit():
 
 def test_bits_per_character_equal_a_loop_over_characters():
     problem = load("python-docs-gru")
-    params, model_state = problem.init(jax.random.key(0))
+    params, model_state = jax.jit(problem.init)(jax.random.key(0))
     batch = {"characters": problem.examples("test")["characters"][:2]}
     w = jax.tree.map(np.asarray, params)
     bits, step = [], jax.jit(language.gru_step)
@@ -81,6 +81,6 @@ def test_bits_per_character_equal_a_loop_over_characters():
 def test_an_untrained_model_needs_as_many_bits_as_the_alphabet_has():
     problem = load("python-docs-gru")
     batch = {"characters": problem.examples("train")["characters"][:64]}
-    scores = problem.evaluate(*problem.init(jax.random.key(0)), batch)
+    scores = problem.evaluate(*jax.jit(problem.init)(jax.random.key(0)), batch)
     assert problem.chance == pytest.approx(np.log2(96))
     assert float(scores["bits per character"]) == pytest.approx(problem.chance, abs=0.2)

@@ -38,13 +38,18 @@ def test_the_variational_bound_equals_its_formula_pixel_by_pixel(random):
     assert float(received.divergence) == pytest.approx(np.mean(divergences), rel=1e-4)
 
 
+def applied(network, *given):
+    """What a network answers to params, model state, inputs and whether it is trained; compiled."""
+    return jax.jit(network.apply, static_argnums=3)(*given)
+
+
 def relu_net(weights, row):
     return np.maximum(row @ weights["w0"] + weights["b0"], 0) @ weights["w1"] + weights["b1"]
 
 
 def test_training_draws_noise_by_the_key_and_judging_draws_always_the_same():
     problem = load("digits-vae")
-    start = problem.init(jax.random.key(0))
+    start = jax.jit(problem.init)(jax.random.key(0))
     batch = {"inputs": problem.examples("train")["inputs"][:8]}
     losses = [float(problem.loss(*start, batch, jax.random.key(seed))[0]) for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
@@ -84,7 +89,7 @@ def test_attention_equals_a_loop_over_heads_and_places(random):
 
 def test_the_transformer_does_not_look_ahead():
     problem = load("python-docs-transformer")
-    params, _ = problem.init(jax.random.key(0))
+    params, _ = jax.jit(problem.init)(jax.random.key(0))
     rows = jax.random.normal(jax.random.key(1), (1, 32, 32))
     block = params["blocks"][0]
     whole = attention(rows, block["look"], block["out"], 2)
@@ -96,14 +101,14 @@ def test_the_transformer_does_not_look_ahead():
 def test_an_untrained_transformer_needs_about_as_many_bits_as_the_alphabet_has():
     problem = load("python-docs-transformer")
     batch = {"characters": problem.examples("test")["characters"][:16]}
-    scores = problem.evaluate(*problem.init(jax.random.key(0)), batch)
+    scores = problem.evaluate(*jax.jit(problem.init)(jax.random.key(0)), batch)
     assert float(scores["bits per character"]) == pytest.approx(problem.chance, abs=0.8)
 
 
 def test_an_embedding_puts_the_rows_of_its_table_side_by_side():
     network = embedding(3, 2)
     params = {"table": jnp.array([[0.0, 1.0], [10.0, 11.0], [20.0, 21.0]])}
-    received, _ = network.apply(params, (), jnp.array([[2, 0], [1, 1]]), True)
+    received, _ = applied(network, params, (), jnp.array([[2, 0], [1, 1]]), True)
     np.testing.assert_array_equal(received, [[20, 21, 0, 1], [10, 11, 10, 11]])
 
 
@@ -116,19 +121,23 @@ def test_ngrams_are_the_beginnings_of_windows_of_their_split():
 
 def test_a_residual_block_that_adds_nothing_lets_images_pass(random):
     network = residual_net([Block(4, 4, False)], classes=3, side=4)
-    params, model_state = network.init(jax.random.key(0))
+    params, model_state = jax.jit(network.init)(jax.random.key(0))
     params["blocks"][0]["conv1"] = jnp.zeros((3, 3, 4, 4))
     images = random.uniform(size=(5, 16)).astype(np.float32)
-    received, _ = network.apply(params, model_state, images, False)
+    received, _ = applied(network, params, model_state, images, False)
     without = dict(params, blocks=[dict(params["blocks"][0], conv0=jnp.zeros((3, 3, 4, 4)))])
-    np.testing.assert_array_equal(received, network.apply(without, model_state, images, False)[0])
+    np.testing.assert_array_equal(
+        received, applied(network, without, model_state, images, False)[0]
+    )
 
 
 def test_a_residual_block_equals_its_formula(random):
     network = residual_net([Block(2, 3, True)], classes=2, side=4)
-    params, model_state = network.init(jax.random.key(0))
+    params, model_state = jax.jit(network.init)(jax.random.key(0))
     images = random.uniform(size=(3, 16)).astype(np.float32)
-    received, _ = network.apply(params, model_state, images, False)  # running moments are 0 and 1
+    received, _ = applied(
+        network, params, model_state, images, False
+    )  # running moments are 0 and 1
     w, block = params, params["blocks"][0]
     relu = lambda x: np.maximum(x, 0) / np.sqrt(1 + 1e-5)  # noqa: E731
     hidden = conv(images.reshape(3, 4, 4, 1), w["stem"]).reshape(3, 2, 2, 2, 2, 2).mean((2, 4))
@@ -165,10 +174,10 @@ def test_a_wide_resnet_of_depth_16_has_six_blocks_that_widen_and_halve():
 
 def test_running_moments_of_a_residual_net_move_in_training_alone(random):
     network = residual_net([Block(2, 2, True)], side=4)
-    params, model_state = network.init(jax.random.key(0))
+    params, model_state = jax.jit(network.init)(jax.random.key(0))
     images = random.uniform(size=(4, 16)).astype(np.float32)
-    moved = network.apply(params, model_state, images, True)[1]
-    kept = network.apply(params, model_state, images, False)[1]
+    moved = applied(network, params, model_state, images, True)[1]
+    kept = applied(network, params, model_state, images, False)[1]
     assert not np.allclose(moved["blocks"][0]["norm0"].mean, 0)
     assert not np.allclose(moved["norm"].variance, 1)
     jax.tree.map(np.testing.assert_array_equal, kept, model_state)

@@ -81,9 +81,9 @@ def test_mean_pool_averages_squares():
 
 def test_an_mlp_is_its_layers_one_after_the_other(random):
     network = mlp(4, 3, 2)
-    params, model_state = network.init(jax.random.key(0))
+    params, model_state = jax.jit(network.init)(jax.random.key(0))
     rows = random.normal(size=(5, 4)).astype(np.float32)
-    received, _ = network.apply(params, model_state, rows, True)
+    received, _ = jax.jit(network.apply, static_argnums=3)(params, model_state, rows, True)
     w = jax.tree.map(np.asarray, params)
     expected = np.maximum(rows @ w["w0"] + w["b0"], 0) @ w["w1"] + w["b1"]
     np.testing.assert_allclose(received, expected, atol=1e-6)

@@ -46,10 +46,13 @@ def test_epsilon_falls_along_a_line_and_stays():
     assert steps == 6
     values = jnp.array([0.0, 1.0])
 
-    def share_of_the_best(step):
+    @jax.jit
+    def choose(step):
         keys = jax.random.split(jax.random.key(0), 2000)
-        choose = jax.vmap(lambda key: explore(config, key, jnp.int32(step), steps, values))
-        return float(jnp.mean(choose(keys)))
+        return jax.vmap(lambda key: explore(config, key, step, steps, values))(keys)
+
+    def share_of_the_best(step):
+        return float(jnp.mean(choose(jnp.int32(step))))
 
     assert share_of_the_best(0) == pytest.approx(0.5, abs=0.05)
     assert share_of_the_best(3) == pytest.approx(0.75, abs=0.05)
@@ -60,7 +63,8 @@ def test_of_equal_values_any_is_taken():
     config = Exploration(first_epsilon=0.0, last_epsilon=0.0)
     keys = jax.random.split(jax.random.key(0), 600)
     values = jnp.array([1.0, 0.0, 1.0])
-    chosen = jax.vmap(lambda key: explore(config, key, jnp.int32(0), jnp.float32(1), values))(keys)
+    choose = jax.vmap(lambda key: explore(config, key, jnp.int32(0), jnp.float32(1), values))
+    chosen = jax.jit(choose)(keys)
     assert set(np.asarray(chosen).tolist()) == {0, 2}
     assert 200 < int(jnp.sum(chosen == 0)) < 400
 
@@ -90,7 +94,8 @@ def test_one_step_of_q_learning_by_hand():
 )
 def test_credit_is_that_of_a_loop_over_the_rollout(config):
     policy = make_policy(CARTPOLE, config)
-    learner = make_algorithm(policy, config).init(policy.init(jax.random.key(0)))
+    algorithm, apply = make_algorithm(policy, config), jax.jit(policy.apply)
+    learner = jax.jit(lambda key: algorithm.init(policy.init(key)))(jax.random.key(0))
     learner = learner._replace(returns=learner.returns._replace(mean=jnp.float32(2.0)))
     observations, following = jax.random.normal(jax.random.key(1), (2, 8, 4))
     rollout = Experience(
@@ -101,9 +106,10 @@ def test_credit_is_that_of_a_loop_over_the_rollout(config):
         ended=jnp.isin(jnp.arange(8), jnp.array([2, 5])),
         next_observations=following,
     )
-    batch = assign(policy, config, CARTPOLE.observation_space, learner, rollout)
+    assigned = jax.jit(lambda *given: assign(policy, config, CARTPOLE.observation_space, *given))
+    batch = assigned(learner, rollout)
 
-    value = lambda one: 2.0 + float(policy.apply(learner.params, one[None, None])[1][0, 0])  # noqa: E731
+    value = lambda one: 2.0 + float(apply(learner.params, one[None, None])[1][0, 0])  # noqa: E731
     trace = getattr(config.update, "gae_lambda", 1.0) * config.discount
     later, returns = 0.0, np.zeros(8)
     # Within an episode the next step's observation is where this one led, so its value is the same.
@@ -115,7 +121,7 @@ def test_credit_is_that_of_a_loop_over_the_rollout(config):
         later = error + (0.0 if cut else trace * later)
         returns[t] = later + value(observations[t])
     np.testing.assert_allclose(batch.rewards[:, 0], returns, rtol=1e-4)
-    logits, values = policy.apply(learner.params, observations[:, None])
+    logits, values = apply(learner.params, observations[:, None])
     np.testing.assert_allclose(batch.values, values, rtol=1e-5)
     expected = policy.distribution.log_prob(logits, rollout.actions[:, None])
     np.testing.assert_allclose(batch.log_probs, expected, rtol=1e-5)

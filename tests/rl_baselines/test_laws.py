@@ -60,15 +60,14 @@ def test_what_is_learnt_in_a_task_does_not_depend_on_the_others(world, name):
 def test_the_weights_change_where_learning_is_due_and_nowhere_else(name):
     trial = WORLDS["mdp"]()
     agent = make(QUICK[name], trial)
-    memory = agent.init(jax.random.key(0), trial, None)
+    memory = jax.jit(lambda key: agent.init(key, trial, None))(jax.random.key(0))
+    observe = jax.jit(agent.observe)
     changed = []
     for step in range(1, 10):
         before = learnt(memory)
         done = jnp.asarray(step % 3 == 0)
         state = jnp.int32(step % 3)
-        memory = agent.observe(
-            memory, state, jnp.int32(step % 2), jnp.float32(step), done, ~done, state
-        )
+        memory = observe(memory, state, jnp.int32(step % 2), jnp.float32(step), done, ~done, state)
         after = learnt(memory)
         pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
         changed.append(any(not np.array_equal(x, y) for x, y in pairs))

@@ -135,6 +135,7 @@ def test_cartpole_is_solved(name):
     assert (means.max(axis=1) >= 475).all(), means.max(axis=1)
 
 
+@pytest.mark.slow  # the quick form: a good arm is found
 @pytest.mark.parametrize("name", ["dqn", "ppo"])
 def test_a_pole_is_kept_up_longer(name):
     texts = {

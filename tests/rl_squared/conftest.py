@@ -18,4 +18,4 @@ def untrained():
 
 def _untrained(config: TrainConfig) -> TrainedAgent:
     policy = make_policy(make_trial(config.world).environment, config.network, acting=True)
-    return TrainedAgent(policy.init(jax.random.key(0))[POLICY], config)
+    return TrainedAgent(jax.jit(policy.init)(jax.random.key(0))[POLICY], config)

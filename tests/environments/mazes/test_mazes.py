@@ -35,6 +35,9 @@ from metarl.errors import InvalidInput
 
 EAST, NORTH = 0.0, math.pi / 2
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+quick_cast = quick_jit(cast, static_argnums=4)
+quick_look = quick_jit(look, static_argnums=(4, 5))
+quick_shade = quick_jit(shade, static_argnums=(1, 2))
 
 
 def corridor() -> np.ndarray:
@@ -271,8 +274,13 @@ def stepped(small):
     return lambda state, action, task: step(jax.random.key(0), state, jnp.int32(action), task)
 
 
+@functools.cache
+def resetting(environment):
+    return quick_jit(environment.reset)
+
+
 def begun(environment, task) -> MazeState:
-    return environment.reset(jax.random.key(0), task)[1]
+    return resetting(environment)(jax.random.key(0), task)[1]
 
 
 def test_six_turns_are_a_right_angle_and_a_step_is_a_third_of_a_cell(small, stepped):
@@ -325,7 +333,7 @@ def test_horizons_are_those_of_the_paper_unless_given():
 
 def test_every_episode_of_a_trial_begins_in_the_same_place_and_view(small):
     trial = Trial(small, episodes=2)
-    task = small.sample_task(jax.random.key(0))
+    task = quick_jit(small.sample_task)(jax.random.key(0))
 
     @quick_jit
     def play(key):
@@ -372,7 +380,7 @@ def test_rays_meet_what_a_march_in_tiny_steps_meets(seed):
     position = generator.integers(4, size=2) + generator.uniform(0.2, 0.8, 2)
     heading = generator.uniform(0, 2 * math.pi)
     goal = np.floor(position) + 0.5 + 0.3 * np.sign(np.floor(position) + 0.5 - position)
-    rays = cast(
+    rays = quick_cast(
         jnp.asarray(walls), jnp.asarray(position), jnp.asarray(heading), jnp.asarray(goal), 9
     )
     forward = np.array([math.cos(heading), math.sin(heading)])
@@ -407,8 +415,8 @@ def paint(rays, width, height) -> np.ndarray:
 
 def test_pixels_show_wall_pillar_floor_and_ceiling_where_they_are():
     walls = jnp.asarray(corridor())
-    rays = cast(walls, jnp.array([0.5, 0.5]), jnp.array(0.3), jnp.array([2.5, 0.6]), 41)
-    pixels = np.asarray(shade(rays, 41, 31), int)
+    rays = quick_cast(walls, jnp.array([0.5, 0.5]), jnp.array(0.3), jnp.array([2.5, 0.6]), 41)
+    pixels = np.asarray(quick_shade(rays, 41, 31), int)
     shown = paint(rays, 41, 31)
     assert {*shown.ravel()} == {"pillar", "wall", "floor", "ceiling"}
     red, green, blue = np.moveaxis(pixels, -1, 0)
@@ -423,18 +431,21 @@ def test_what_is_far_is_darker_and_who_turns_left_sees_what_was_at_the_left():
     walls = jnp.asarray(corridor())
     goal = jnp.array([9.0, 9.0])
     near, far = (
-        look(walls, jnp.array([x, 0.5]), jnp.array(EAST), goal, 41, 30)[15, 20] for x in (2.2, 0.5)
+        quick_look(walls, jnp.array([x, 0.5]), jnp.array(EAST), goal, 41, 30)[15, 20]
+        for x in (2.2, 0.5)
     )
     assert (np.asarray(near, int) > np.asarray(far, int)).all()
-    ahead = cast(walls, jnp.array([0.5, 0.5]), jnp.array(EAST), goal, 40)
-    left = cast(walls, jnp.array([0.5, 0.5]), jnp.array(math.pi / 4), goal, 40)
+    ahead = quick_cast(walls, jnp.array([0.5, 0.5]), jnp.array(EAST), goal, 40)
+    left = quick_cast(walls, jnp.array([0.5, 0.5]), jnp.array(math.pi / 4), goal, 40)
     assert ahead.wall[20] > 2 and left.wall[20] < 1 and left.wall[-1] > 1.7  # the corridor is right
 
 
 def test_observations_are_the_pixels_from_minus_one_to_one(small):
     task = task_in(corridor())
-    observation = np.asarray(small.reset(jax.random.key(0), task)[0])
-    pixels = look(task.walls, jnp.array([0.5, 0.5]), task.heading, jnp.array([2.5, 2.5]), 8, 6)
+    observation = np.asarray(resetting(small)(jax.random.key(0), task)[0])
+    pixels = quick_look(
+        task.walls, jnp.array([0.5, 0.5]), task.heading, jnp.array([2.5, 2.5]), 8, 6
+    )
     np.testing.assert_array_equal(np.round((observation + 1) * 127.5), np.asarray(pixels))
     assert observation.shape == (6, 8, 3) and observation.dtype == np.float32
 
@@ -461,11 +472,11 @@ def test_observations_may_be_levels():
     numbers, levels = (
         load("maze", size=3, width=8, height=6, uint8=each) for each in (False, True)
     )
-    task = numbers.sample_task(jax.random.key(0))
-    seen, _ = levels.reset(jax.random.key(1), task)
+    task = quick_jit(numbers.sample_task)(jax.random.key(0))
+    seen, _ = resetting(levels)(jax.random.key(1), task)
     assert seen.dtype == np.uint8 and np.asarray(seen) in levels.observation_space
     np.testing.assert_allclose(
-        numbers.reset(jax.random.key(1), task)[0], seen / 127.5 - 1, atol=1e-6
+        resetting(numbers)(jax.random.key(1), task)[0], seen / 127.5 - 1, atol=1e-6
     )
     assert levels.settings["uint8"] and "uint8" not in numbers.settings
 
@@ -528,6 +539,6 @@ def test_actions_are_three():
 
 
 def test_a_step_shows_what_the_state_it_leads_to_shows(small, stepped):
-    task = small.sample_task(jax.random.key(1))
+    task = quick_jit(small.sample_task)(jax.random.key(1))
     step = stepped(begun(small, task), RIGHT, task)
     np.testing.assert_array_equal(step.observation, small.observe(step.state, task))

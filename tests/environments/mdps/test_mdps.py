@@ -16,7 +16,7 @@ from metarl.errors import InvalidInput
 @pytest.fixture(scope="module")
 def tasks():
     """The MDPs of the paper."""
-    return load("mdp").sample_tasks(jax.random.key(1), 2000)
+    return jax.jit(lambda key: load("mdp").sample_tasks(key, 2000))(jax.random.key(1))
 
 
 def value_of(policy, transitions, mean_rewards) -> float:
@@ -57,7 +57,8 @@ def test_the_optimum_of_the_papers_mdps_is_what_it_is_known_to_be(tasks):
 
 def test_mdps_of_a_prior_of_ones_own_have_its_moments():
     environment = load("mdp", alpha=0.2, reward_mean=-3, reward_deviation=0.5, reward_noise=2)
-    tasks = environment.sample_tasks(jax.random.key(1), 1000)  # 50 pairs each: 5 standard errors
+    draw = jax.jit(lambda key: environment.sample_tasks(key, 1000))
+    tasks = draw(jax.random.key(1))  # 50 pairs each: 5 standard errors
     assert abs(tasks.mean_rewards.mean() + 3) < 5 * 0.5 / np.sqrt(50_000)
     assert abs(tasks.mean_rewards.std() - 0.5) < 5 * 0.5 / np.sqrt(100_000)
     np.testing.assert_allclose(tasks.transitions.sum(-1), 1, rtol=1e-5)
@@ -66,7 +67,7 @@ def test_mdps_of_a_prior_of_ones_own_have_its_moments():
     task = jax.tree.map(lambda leaf: leaf[0], tasks)
     _, state = environment.reset(jax.random.key(0), task)
     keys = jax.random.split(jax.random.key(2), 4000)
-    step = jax.vmap(lambda key: environment.step(key, state, jnp.int32(1), task).reward)
+    step = jax.jit(jax.vmap(lambda key: environment.step(key, state, jnp.int32(1), task).reward))
     assert abs(step(keys).std() - 2) < 5 * 2 / np.sqrt(8000)
 
 

@@ -179,7 +179,14 @@ def test_resuming_a_finished_run_returns_its_result_and_touches_nothing(complete
     assert before == {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("death", DEATHS)
+# The quick forms of the others: searches and their selection are resumed in tests of their own.
+@pytest.mark.parametrize(
+    "death",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name != "in the random search" else [])
+        for name in DEATHS
+    ],
+)
 def test_a_run_that_was_killed_and_resumed_equals_one_that_was_not(complete, tmp_path, death):
     place = tmp_path / "killed"
     with pytest.raises(Killed):

@@ -14,6 +14,7 @@ from metarl.update_rules import Grammar, Interpreter, Space, space_named
 
 SUMS = Space("sums", ("g", "m"), ("x", "sign(x)"), ("+", "*", "keep"), "")
 POWERS = Space("powers", ("g", "m", "1"), ("x", "exp(x)"), ("-", "keep"), "")
+TENSORS = Space("tensors", ("g", "m"), ("x", "ortho(x)"), ("+", "keep"), "")
 DIFFERENCES = Space("differences", ("g", "m"), ("x",), ("-", "keep"), "")
 
 
@@ -36,8 +37,11 @@ def every_function(grammar: Grammar, probes: Probes) -> dict[bytes, int]:
         (SUMS, 2),
         (POWERS, 2),
         (DIFFERENCES, 3),
+        (TENSORS, 1),
+        pytest.param(TENSORS, 2, marks=pytest.mark.slow),
         pytest.param(space_named("sign"), 1, marks=pytest.mark.slow),
         pytest.param(space_named("deterministic"), 1, marks=pytest.mark.slow),
+        pytest.param(space_named("modern"), 1, marks=pytest.mark.slow),
     ],
     ids=lambda value: getattr(value, "name", value),
 )

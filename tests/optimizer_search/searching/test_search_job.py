@@ -16,7 +16,11 @@ from metarl.optimizer_search.judging.rewards import FLOOR
 from metarl.optimizer_search.screening.filters import oddness
 from metarl.optimizer_search.searching import search_job
 from metarl.optimizer_search.searching.counts import barren_text, describe
-from metarl.optimizer_search.searching.programs import grammar_of, search_trial
+from metarl.optimizer_search.searching.programs import (
+    SHARED_WITH_ARCHIVE,
+    grammar_of,
+    search_trial,
+)
 from metarl.optimizer_search.searching.search_job import SearchJob
 from metarl.optimizer_search.settings.config import (
     ControllerConfig,
@@ -46,38 +50,66 @@ def with_strategy(name):
     return dataclasses.replace(CONFIG, strategy=name)
 
 
-def whole(config):
-    job = SearchJob(config)
+def whole(config, twin=None):
+    job = sharing(twin, config)
     state, rows = driven(job)
     saved = bits(job, state)
     job.close()
     return job, state, rows, saved
 
 
+def sharing(twin, config):
+    """A new job, which takes over the compiled programs of its twin if there is one."""
+    job = SearchJob(config)
+    if twin is not None:
+        job.programs.share(twin.programs)
+    return job
+
+
+def judges_alike(config, other):
+    """Whether two searches have the same compiled programs."""
+    names = (*SHARED_WITH_ARCHIVE, "space", "depth")
+    return all(getattr(config, name) == getattr(other, name) for name in names)
+
+
 @pytest.fixture(scope="module")
-def searched(toy):
+def twin(toy):
+    """A search whose compiled programs others of its settings, but for the strategy, take over."""
+    job = SearchJob(CONFIG)
+    yield job
+    job.close()
+
+
+@pytest.fixture(scope="module")
+def searched(twin):
     """Complete searches, by strategy: job, state, metrics, and the bits of the state."""
-    return {name: whole(with_strategy(name)) for name in ("random", "ppo", "evolution")}
+    return {name: whole(with_strategy(name), twin) for name in ("random", "ppo", "evolution")}
 
 
-@pytest.mark.parametrize("name", ["random", "ppo"])
+@pytest.mark.parametrize("name", [pytest.param("random", marks=pytest.mark.slow), "ppo"])
 def test_the_same_settings_give_the_same_bits(searched, name):
+    """The second time everything is compiled anew."""
     _, _, rows, saved = searched[name]
     _, _, rows_again, saved_again = whole(with_strategy(name))
     assert rows == rows_again and saved == saved_again
-    other = whole(dataclasses.replace(with_strategy(name), seed=5))
-    assert other[2] != rows
+
+
+def test_another_seed_searches_otherwise(searched):
+    job = SearchJob(dataclasses.replace(CONFIG, seed=5))
+    _, rows = driven(job, generations=1)
+    job.close()
+    assert rows != searched["random"][2][:1]
 
 
 @pytest.mark.parametrize("name", ["random", "ppo", "evolution"])
-def test_a_search_resumed_midway_equals_one_that_was_not_stopped(searched, name):
+def test_a_search_resumed_midway_equals_one_that_was_not_stopped(searched, twin, name):
     _, _, rows, saved = searched[name]
     assert len(rows) > 1, "the search is over before it can be stopped"
-    first = SearchJob(with_strategy(name))
+    first = sharing(twin, with_strategy(name))
     state, before = driven(first, first.init(), 1)
     arrays, meta = first.save(state)
     first.close()
-    second = SearchJob(with_strategy(name))
+    second = sharing(twin, with_strategy(name))
     state, after = driven(second, second.load(arrays, meta), 50)
     assert before + after == rows
     assert bits(second, state) == saved
@@ -150,7 +182,7 @@ GENERATIONS = (
 
 
 @pytest.fixture
-def scripted(toy, monkeypatch):
+def scripted(twin, monkeypatch):
     """(generations, settings) -> a job that runs the script, the script, and the rules that were trained."""
     jobs = []
 
@@ -158,7 +190,7 @@ def scripted(toy, monkeypatch):
         config = dataclasses.replace(CONFIG, batch_size=len(generations[0]), **settings)
         script = Script(grammar_of(config), generations)
         monkeypatch.setattr(strategies, "make", lambda *_: script.strategy())
-        job = SearchJob(config)
+        job = sharing(twin if judges_alike(config, CONFIG) else None, config)
         jobs.append(job)
         trained, evaluate = [], job.programs.evaluator.evaluate
 
@@ -263,13 +295,13 @@ EVERYTHING = dataclasses.replace(
 
 
 def test_a_search_with_all_options_resumes_to_the_same_bits(toy):
-    _, _, rows, saved = whole(EVERYTHING)
-    first = SearchJob(EVERYTHING)
+    job, _, rows, saved = whole(EVERYTHING)
+    first = sharing(job, EVERYTHING)
     state, before = driven(first, first.init(), 4)
     arrays, meta = first.save(state)
     first.close()
     assert len(rows) > 4 and any(name.startswith("records|") for name in arrays)
-    second = SearchJob(EVERYTHING)
+    second = sharing(job, EVERYTHING)
     state, after = driven(second, second.load(arrays, meta), 50)
     assert before + after == rows and bits(second, state) == saved
     second.close()

@@ -27,7 +27,7 @@ BANDIT = WorldConfig("bandit", arms=3, episodes=4)
 NETWORK = NetworkConfig(hidden=4)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_agent(untrained):
     """The function from settings to an agent that has learnt nothing."""
 
@@ -44,14 +44,19 @@ def elsewhere(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def kept(elsewhere, make_agent):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory, make_agent):
     """The text of an agent on disk."""
-    return str(save(make_agent(), elsewhere / "kept.npz"))
+    return str(save(make_agent(), tmp_path_factory.mktemp("kept") / "kept.npz"))
 
 
-def test_a_score_is_that_of_playing_the_agent_by_hand(kept, make_agent):
-    found = evaluate([kept, "ucb1:c=0.2"], tasks=60, seed=3)
+@pytest.fixture(scope="module")
+def found(kept):
+    """An evaluation, whose agents were typed neither by rank nor by the alphabet."""
+    return evaluate([kept, "ucb1:c=0.2", "random"], tasks=60, seed=3)
+
+
+def test_a_score_is_that_of_playing_the_agent_by_hand(kept, make_agent, found):
     trial = make_trial(BANDIT)
     by_hand = {
         kept: make_agent().as_agent(),
@@ -73,11 +78,11 @@ def test_a_score_is_that_of_playing_the_agent_by_hand(kept, make_agent):
     assert found.agents[kept].difference is None
 
 
-def test_the_document_has_the_texts_typed_as_keys_in_their_order(kept):
-    document = evaluate(["gittins", kept, "greedy"], tasks=20).to_json()
+def test_the_document_has_the_texts_typed_as_keys_in_their_order(kept, found):
+    document = found.to_json()
     assert list(document)[:3] == ["environment", "tasks", "agents"]
-    assert list(document["agents"]) == ["gittins", kept, "greedy"]
-    assert document["tasks"] == 20
+    assert list(document["agents"]) == [kept, "ucb1:c=0.2", "random"]
+    assert document["tasks"] == 60
     assert document["environment"] == {
         "name": "bandit",
         "rewards": "bernoulli",
@@ -125,9 +130,8 @@ def test_a_name_comes_before_a_path_of_the_same_letters(elsewhere, make_agent):
     assert found.agents["./greedy"].learnt
 
 
-def test_greedy_actions_are_the_likeliest_ones(kept, make_agent):
-    found = evaluate([kept], tasks=50)
-    greedy = play_split(make_agent().as_agent(greedy=True), make_trial(BANDIT), 0, 50, "test")
+def test_greedy_actions_are_the_likeliest_ones(kept, make_agent, found):
+    greedy = play_split(make_agent().as_agent(greedy=True), make_trial(BANDIT), 3, 60, "test")
     score = found.agents[kept].greedy
     assert score is not None
     assert score.mean == pytest.approx(greedy.totals.mean())
@@ -171,7 +175,8 @@ def test_a_searcher_is_shown_in_dark_rooms():
     assert rivals(make_trial(WorldConfig("dark-room"))) == ["searcher"]
 
 
-def test_rivals_where_arms_change_are_those_that_forget():
+def test_rivals_where_arms_change_are_those_that_forget(monkeypatch):
+    monkeypatch.setattr(classical_agents, "tune", lambda name, trial: name)
     world = WorldConfig("bandit", arms=2, setting=("rewards=restless", "pulls=6"), episodes=1)
     names = {text.partition(":")[0] for text in rivals(make_trial(world))}
     assert names == {"thompson", "discounted-greedy", "discounted-thompson", "discounted-ucb"}
@@ -227,7 +232,8 @@ def test_trained_agents_of_different_worlds_are_refused(make_agent):
     assert found.environment["episodes"] == 6
 
 
-def test_a_cut_and_a_foreign_file_are_refused(elsewhere, kept):
+def test_a_cut_and_a_foreign_file_are_refused(elsewhere, make_agent):
+    kept = str(save(make_agent(), elsewhere / "kept.npz"))
     whole = (elsewhere / "kept.npz").read_bytes()
     (elsewhere / "kept.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InvalidInput, match="damaged or was cut short"):

@@ -29,6 +29,12 @@ BANDIT = WorldConfig("bandit", arms=2, episodes=3)
 SHORT = FromScratchPlan(episodes=12, tasks=4)
 
 
+@pytest.fixture(scope="module")
+def alone():
+    """The document of a learner that stands beside nobody."""
+    return evaluate(["q-learning"], world=BANDIT, tasks=4, from_scratch=SHORT).to_json()
+
+
 @pytest.mark.parametrize(
     ("returns", "mark", "window", "expected"),
     [
@@ -114,12 +120,11 @@ def test_a_mark_is_the_mean_of_many_trials_in_the_same_tasks():
     assert marks.std() < once.std()
 
 
-def test_learners_alone_have_curves_but_no_mark():
-    document = evaluate(["q-learning"], world=BANDIT, tasks=4, from_scratch=SHORT).to_json()
-    part = document["from_scratch"]
+def test_learners_alone_have_curves_but_no_mark(alone):
+    part = alone["from_scratch"]
     assert part["mark_of"] is None
     assert "reached_after" not in part["agents"]["q-learning"]
-    assert [column.name for column in within_task_table(document).columns] == [
+    assert [column.name for column in within_task_table(alone).columns] == [
         "agent",
         "first",
         "last",
@@ -229,7 +234,7 @@ def test_settings_are_chosen_on_validation_tasks_if_asked(monkeypatch):
 
     monkeypatch.setattr(rl_baselines, "tune", tune)
     plan = FromScratchPlan(episodes=12, tasks=4, tune=True)
-    texts = ["q-learning", "dqn:hidden=2,learn_every=256"]
+    texts = ["q-learning", "q-learning:exploration_share=0.25"]
     found = evaluate(texts, world=BANDIT, tasks=2, from_scratch=plan)
     assert asked == [("q-learning", 12)]  # who is named with settings keeps them
     assert list(found.agents) == ["q-learning:exploration_share=0.5", texts[1]]
@@ -247,7 +252,6 @@ def test_tuning_takes_the_best_of_the_grid():
     assert text == max(earned, key=earned.__getitem__)
 
 
-def test_curves_are_rows_for_each_block():
-    document = evaluate(["q-learning"], world=BANDIT, tasks=4, from_scratch=SHORT).to_json()
-    table = curve_table(document)
+def test_curves_are_rows_for_each_block(alone):
+    table = curve_table(alone)
     assert [row["first_episode"] for row in table.rows] == [first for first, _ in blocks(12)]

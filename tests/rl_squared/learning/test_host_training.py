@@ -107,12 +107,12 @@ def test_what_was_acted_is_what_is_recomputed():
     )
     trial, network = Trial(environment, episodes=2), NetworkConfig(hidden=8)
     policy = make_policy(environment, network)
-    params = policy.init(jax.random.key(0))
+    params = jax.jit(policy.init)(jax.random.key(0))
     actor = _HostActor(policy, make_encoder(environment, False), trial, 0.9)
     batch, returns = actor.collect(params, jax.random.key(1), 16)
     mask = np.asarray(batch.mask)
     assert not mask.all()
-    parameters, values = policy.apply(params, batch.inputs)
+    parameters, values = jax.jit(policy.apply)(params, batch.inputs)
     log_probs = policy.distribution.log_prob(parameters, batch.actions)
     np.testing.assert_allclose(
         np.asarray(batch.log_probs)[mask], np.asarray(log_probs)[mask], rtol=1e-4, atol=1e-5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,14 +34,18 @@ def observe(state, observation, action, reward, terminated, truncated, next_obse
 NEXT_ARM = make_agent(init, act, observe)  # one arm after the other, from whatever was pulled last
 
 
+@functools.cache
 def lessons(share, trials=40):
     environment = load("bandit", arms=3)
     trial = Trial(environment, episodes=6)
     policy = make_policy(environment, NETWORK, acting=True)
     encoder = make_encoder(environment, False)
     keys = jax.random.split(jax.random.key(1), trials)
-    params = policy.init(jax.random.key(0))
-    return collect_lessons(policy, params, encoder, trial, NEXT_ARM, keys, share)
+    params = jax.jit(policy.init)(jax.random.key(0))
+    collect = jax.jit(
+        lambda keys: collect_lessons(policy, params, encoder, trial, NEXT_ARM, keys, share)
+    )
+    return collect(keys)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
@@ -69,7 +75,7 @@ def test_the_student_learns_what_it_is_told():
     taught = imitation(
         policy, make_encoder(environment, False), trial, NEXT_ARM, config, 32, 120, make_mesh(1)
     )
-    state = taught.init(policy.init(jax.random.key(0)))
+    state = taught.init(jax.jit(policy.init)(jax.random.key(0)))
     update = jax.jit(taught.update)
     for step in range(120):
         state, metrics = update(jax.random.key(step), state)

@@ -20,7 +20,7 @@ NETWORK = NetworkConfig(hidden=8)
 def roll(trial, trials=4, network=NETWORK, seed=0, discount=0.9):
     environment = trial.environment
     policy = make_policy(environment, network)
-    params = policy.init(jax.random.key(seed))
+    params = jax.jit(policy.init)(jax.random.key(seed))
     encoder = make_encoder(environment, network.pairs)
     privileged = is_privileged(environment, network)
     run = jax.jit(lambda keys: collect(policy, params, encoder, trial, keys, discount, privileged))
@@ -30,8 +30,13 @@ def roll(trial, trials=4, network=NETWORK, seed=0, discount=0.9):
 @pytest.mark.parametrize("name", environments.names())
 def test_log_probabilities_and_values_are_those_recomputed(name):
     policy, params, rollout = roll(environments.Trial(environments.load(name), steps=7))
-    parameters, values = policy.apply(params, rollout.batch.inputs)
-    recomputed = policy.distribution.log_prob(parameters, rollout.batch.actions)
+
+    @jax.jit
+    def recompute(params, batch):
+        parameters, values = policy.apply(params, batch.inputs)
+        return policy.distribution.log_prob(parameters, batch.actions), values
+
+    recomputed, values = recompute(params, rollout.batch)
     np.testing.assert_allclose(rollout.batch.log_probs, recomputed, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(rollout.batch.values, values, rtol=1e-4, atol=1e-4)
 
@@ -66,8 +71,9 @@ def test_a_privileged_value_sees_the_task_and_the_policy_does_not():
     policy, params, rollout = roll(environments.Trial(environment, episodes=6))
     inputs = rollout.batch.inputs
     moved = inputs._replace(task=inputs.task + 1)
-    parameters, values = policy.apply(params, inputs)
-    same, other = policy.apply(params, moved)
+    apply = jax.jit(policy.apply)
+    parameters, values = apply(params, inputs)
+    same, other = apply(params, moved)
     np.testing.assert_array_equal(parameters, same)
     assert np.all(np.abs(values - other) > 1e-4)
 

@@ -43,26 +43,39 @@ def one_chunk_at_a_time(monkeypatch):
     monkeypatch.setattr("metarl.rl_squared.learning.train_job.CHUNK_STEPS", 400)
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The directory of a finished training of TINY, to be read only, and its agent."""
+    place = tmp_path_factory.mktemp("tiny") / "run"
+    return place, train(TINY, place, progress=SilentProgress())
+
+
 def leaves(tree):
     return [np.asarray(x) for x in jax.tree.leaves(tree)]
 
 
-@pytest.mark.parametrize(
-    "algorithm",
-    ["ppo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("trpo", "reinforce"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["trpo", "reinforce"])
 def test_every_algorithm_trains_and_logs(tmp_path, algorithm):
     config = dataclasses.replace(TINY, algorithm=algorithm)
     agent = train(config, tmp_path / "run", progress=SilentProgress())
-    rows = RunDirectory.open(tmp_path / "run").metrics.rows()
+    check_log(tmp_path / "run", agent)
+
+
+def test_ppo_trains_and_logs(tiny):
+    check_log(*tiny)
+
+
+def check_log(place, agent):
+    rows = RunDirectory.open(place).metrics.rows()
     assert rows[-1]["position"] == agent.scores["env_steps"] == 1_600
     for name in ("return", "episode_returns", "kl", "entropy", "explained_variance"):
         assert np.all(np.isfinite(rows[-1][name])), name
     assert len(rows[-1]["episode_returns"]) == 5
 
 
-def test_the_same_seed_gives_the_same_agent_and_another_does_not(tmp_path):
-    first = train(TINY, tmp_path / "a", progress=SilentProgress())
+def test_the_same_seed_gives_the_same_agent_and_another_does_not(tmp_path, tiny):
+    _, first = tiny
     again = train(TINY, tmp_path / "b", progress=SilentProgress())
     other = train(dataclasses.replace(TINY, seed=1), tmp_path / "c", progress=SilentProgress())
     for a, b in zip(leaves(first.params), leaves(again.params), strict=True):
@@ -161,15 +174,11 @@ def test_an_agent_that_has_not_learnt_says_so(tmp_path, monkeypatch, better):
 
 
 @pytest.mark.parametrize("later", [1.0, 3.0])
-def test_what_training_starts_from_is_tried_first_and_kept_unless_beaten(
-    tmp_path, monkeypatch, later
-):
+def test_what_training_starts_from_is_tried_first_and_kept_unless_beaten(monkeypatch, tiny, later):
     """The scores are given: 2 for the start, then `later`."""
     one_chunk_at_a_time(monkeypatch)
-    start = train(
-        dataclasses.replace(TINY, env_steps=400), tmp_path / "a", progress=SilentProgress()
-    )
-    job = make_job(dataclasses.replace(TINY, init_from=str(tmp_path / "a"), env_steps=800))
+    place, start = tiny
+    job = make_job(dataclasses.replace(TINY, init_from=str(place), env_steps=800))
     scores = iter([2.0, later])
     monkeypatch.setattr(job, "validate", lambda params: next(scores))
     state, metrics = job.update(job.init())
@@ -207,17 +216,16 @@ def test_seeds_side_by_side_differ_and_the_best_is_kept(tmp_path):
     assert agent.params["head"]["logits"]["w"].shape == (8, 2)
 
 
-def test_an_agent_goes_on_from_another(tmp_path):
-    first = train(TINY, tmp_path / "a", progress=SilentProgress())
-    config = dataclasses.replace(TINY, init_from=str(tmp_path / "a"))
+def test_an_agent_goes_on_from_another(tiny):
+    place, first = tiny
+    config = dataclasses.replace(TINY, init_from=str(place))
     job = make_job(config)
     for a, b in zip(leaves(job.init().best), leaves(first.params), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_an_agent_of_other_worlds_or_networks_is_no_start(tmp_path):
-    train(TINY, tmp_path / "a", progress=SilentProgress())
-    start = dataclasses.replace(TINY, init_from=str(tmp_path / "a"))
+def test_an_agent_of_other_worlds_or_networks_is_no_start(tiny):
+    start = dataclasses.replace(TINY, init_from=str(tiny[0]))
     with pytest.raises(
         InvalidInput, match=r"trained in bandit\(.*arms=2.*action_space is Discrete\(2\)"
     ):
@@ -226,8 +234,8 @@ def test_an_agent_of_other_worlds_or_networks_is_no_start(tmp_path):
         make_job(dataclasses.replace(start, network=NetworkConfig(hidden=16)))
 
 
-def test_a_saved_agent_acts_as_before(tmp_path):
-    agent = train(TINY, tmp_path / "run", progress=SilentProgress())
+def test_a_saved_agent_acts_as_before(tmp_path, tiny):
+    _, agent = tiny
     save(agent, tmp_path / "kept.npz")
     kept = load(tmp_path / "kept.npz")
     assert kept.config == agent.config and kept.scores == agent.scores
@@ -235,15 +243,15 @@ def test_a_saved_agent_acts_as_before(tmp_path):
     np.testing.assert_array_equal(before.returns, after.returns)
 
 
-def test_half_precision_halves_the_file_and_nearly_keeps_the_weights(tmp_path):
-    agent = train(TINY, tmp_path / "run", progress=SilentProgress())
+def test_half_precision_halves_the_file_and_nearly_keeps_the_weights(tmp_path, tiny):
+    _, agent = tiny
     save(agent, tmp_path / "half.npz", precision="float16")
     for a, b in zip(leaves(agent.params), leaves(load(tmp_path / "half.npz").params), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
 
 
-def test_a_damaged_agent_is_refused(tmp_path):
-    agent = train(TINY, tmp_path / "run", progress=SilentProgress())
+def test_a_damaged_agent_is_refused(tmp_path, tiny):
+    _, agent = tiny
     path = save(agent, tmp_path / "agent.npz")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
