@@ -48,7 +48,7 @@ def assign_credit(batch: Batch, moments: RunningMoments, config: PPOConfig | TRP
     if config.normalise_values:
         moments = follow(moments, targets, batch.mask, config.normalisation_decay)
     if config.standardise_advantages:
-        advantages = standardise(advantages, batch.mask)
+        advantages = standardise(advantages, batch.mask, returns)
     metrics = return_metrics(returns, values, batch.mask)
     return Credit(advantages, moments.normalise(targets), moments, metrics)
 

@@ -17,11 +17,24 @@ def masked_mean(x: jax.Array, mask: jax.Array, axis: int | None = None) -> jax.A
     return total / jnp.maximum(jnp.sum(mask, axis=axis), 1)
 
 
-def standardise(x: jax.Array, mask: jax.Array) -> jax.Array:
-    """Brings the unmasked numbers to mean 0 and deviation 1; constant ones become 0."""
+ROUNDING = 1e-5  # relative, of float32 numbers that a sum over a trial has gone through
+
+
+def standardise(x: jax.Array, mask: jax.Array, terms: jax.Array) -> jax.Array:
+    """Brings the unmasked numbers to mean 0 and deviation 1; constant ones become 0.
+
+    What differs by rounding alone stays small: where the values know every return, the advantages that are
+    left would otherwise be noise as large as any news.
+
+    Args:
+      x: differences [B, T].
+      mask: [B, T] bool.
+      terms: what they are differences of [B, T].
+    """
     centred = x - masked_mean(x, mask)
     deviation = jnp.sqrt(masked_mean(centred**2, mask))
-    return centred / (deviation + 1e-8)
+    rounding = ROUNDING * jnp.sqrt(masked_mean(terms**2, mask))
+    return centred / (jnp.maximum(deviation, rounding) + 1e-8)
 
 
 def surrogate(

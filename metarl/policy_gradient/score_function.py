@@ -60,7 +60,7 @@ def reinforce(policy: TrainablePolicy, config: ReinforceConfig | None = None) ->
         moments = follow(state.returns, returns, batch.mask, config.baseline_decay)
         advantages = returns - _baseline(config, state.returns, batch, returns)
         if config.standardise_advantages:
-            advantages = standardise(advantages, batch.mask)
+            advantages = standardise(advantages, batch.mask, returns)
 
         objective = jax.value_and_grad(_loss, argnums=2, has_aux=True)
         targets = moments.normalise(returns)

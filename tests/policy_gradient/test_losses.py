@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from metarl.policy_gradient import clipped_surrogate, masked_mean, surrogate
 from metarl.policy_gradient.losses import explained_variance, kl_from_samples, standardise
@@ -72,9 +73,22 @@ def test_a_mean_without_steps_is_zero():
 
 
 def test_standardised_numbers_have_mean_zero_and_deviation_one():
-    x = np.asarray(standardise(ADVANTAGES, MASK))[np.asarray(MASK)]
+    x = np.asarray(standardise(ADVANTAGES, MASK, ADVANTAGES))[np.asarray(MASK)]
     np.testing.assert_allclose([x.mean(), x.std()], [0, 1], atol=1e-5)
-    assert not standardise(jnp.full((2, 2), 3.0), jnp.ones((2, 2), bool)).any()
+    constant = jnp.full((2, 2), 3.0)
+    assert not standardise(constant, jnp.ones((2, 2), bool), constant).any()
+
+
+def test_rounding_is_not_brought_to_the_size_of_news():
+    """Returns of some hundred that the values know to the last bits."""
+    returns = 300 + 100 * jax.random.normal(jax.random.key(0), (8, 20))
+    values, mask = jnp.nextafter(returns, returns[:, ::-1]), jnp.ones((8, 20), bool)
+    left = returns - values
+    assert 0 < jnp.abs(left).max() < 1e-4
+    assert jnp.abs(standardise(left, mask, returns)).max() < 0.02
+    news = left.at[3, 4].set(1.0)
+    x = standardise(news, mask, returns)
+    assert x[3, 4] == pytest.approx(159**0.5, rel=1e-3)
 
 
 def test_explained_variance_is_one_for_the_truth_and_zero_for_a_constant():
