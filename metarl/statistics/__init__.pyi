@@ -5,6 +5,7 @@ from .bootstrap import Interval as Interval
 from .bootstrap import bootstrap_interval as bootstrap_interval
 from .bootstrap import fewest_runs as fewest_runs
 from .bootstrap import paired_difference as paired_difference
+from .bootstrap import paired_differences as paired_differences
 from .bootstrap import stratified_bootstrap as stratified_bootstrap
 from .correlation import rank_correlation as rank_correlation
 from .means import Mean as Mean
@@ -31,6 +32,7 @@ __all__ = [
     "mean_interval",
     "number_from_json",
     "paired_difference",
+    "paired_differences",
     "performance_profile",
     "rank_correlation",
     "ratio_interval",

@@ -76,6 +76,7 @@ def bootstrap_interval(
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
+    error: float = 0.0,
 ) -> Interval:
     """Returns a statistic of some runs with its expanded percentile interval.
 
@@ -85,6 +86,7 @@ def bootstrap_interval(
       confidence: the nominal coverage, between 0 and 1.
       resamples: the number B of redraws.
       seed: of the redraws; the same seed gives the same interval.
+      error: standard error of the statistic from elsewhere, which the runs do not show.
 
     Returns:
       The estimate and its interval, never NaN; a bound is infinite where too many runs diverged to
@@ -99,7 +101,13 @@ def bootstrap_interval(
     Interval(estimate=0.13, low=-inf, high=inf)
     """
     return stratified_bootstrap(
-        [values], statistic, lambda one, axis: np.squeeze(one, axis), confidence, resamples, seed
+        [values],
+        statistic,
+        lambda one, axis: np.squeeze(one, axis),
+        confidence,
+        resamples,
+        seed,
+        errors=[error],
     )
 
 
@@ -133,6 +141,20 @@ def paired_difference(
     >>> paired_difference([1.0, 2.0, float("inf")], [2.0, 3.0, float("inf")]).estimate < 0
     True
     """
+    differences = paired_differences(ours, theirs)
+    return bootstrap_interval(differences, iqm, confidence, resamples, seed)
+
+
+def paired_differences(ours: ArrayLike, theirs: ArrayLike) -> np.ndarray:
+    """Returns ours minus theirs, [N]: +inf where only ours diverged, -inf where only theirs, 0 where both.
+
+    Args:
+      ours: [N] losses, +inf for a diverged run.
+      theirs: [N] losses of the same seeds in the same order.
+
+    Raises:
+      InvalidInput: if the sides differ in length or hold NaN.
+    """
     left, right = checked_numbers(ours), checked_numbers(theirs)
     require(
         left.shape == right.shape,
@@ -140,8 +162,7 @@ def paired_difference(
         f"{left.shape} and {right.shape}.",
     )
     tied = left == right  # also inf and inf, whose difference would be NaN
-    differences = np.where(tied, 0.0, left - np.where(tied, 0.0, right))
-    return bootstrap_interval(differences, iqm, confidence, resamples, seed)
+    return np.where(tied, 0.0, left - np.where(tied, 0.0, right))
 
 
 def fewest_runs(confidence: float = 0.95) -> int:
@@ -161,6 +182,7 @@ def stratified_bootstrap(
     resamples: int = 2000,
     seed: int = 0,
     redraw_strata: bool = False,
+    errors: Sequence[float] = (),
 ) -> Interval:
     """Returns an aggregate over problems with its expanded percentile interval.
 
@@ -177,6 +199,8 @@ def stratified_bootstrap(
       resamples: the number B of redraws.
       seed: of the redraws.
       redraw_strata: draw problems with replacement, and runs within each that is drawn.
+      errors: P standard errors of the problems' statistics from elsewhere, which the runs do not show, such as those of
+        a tuning on other runs; normal ones are added to the redraws. None if not given.
 
     Returns:
       The aggregate and its interval, (-inf, inf) if a problem has fewer than `fewest_runs`, or there
@@ -203,6 +227,10 @@ def stratified_bootstrap(
         0 < confidence < 1,
         f"A confidence lies between 0 and 1 (such as 0.95); received {confidence}.",
     )
+    require(
+        len(errors) in (0, len(vectors)),
+        f"Of {len(vectors)} problems there are as many errors or none; received {len(errors)}.",
+    )
     require(resamples >= 1, f"The number of resamples must be at least 1; received {resamples}.")
 
     estimate = float(across(np.stack([within(vector, axis=0) for vector in vectors]), axis=-1))
@@ -214,6 +242,8 @@ def stratified_bootstrap(
     rng = np.random.default_rng(seed)
     redrawn = [within(_redraw(rng, vector, resamples), axis=1) for vector in vectors]  # P x [B]
     drawn = np.stack(redrawn, axis=-1)  # [B, P]
+    if any(errors):
+        drawn = drawn + np.asarray(errors) * rng.normal(size=drawn.shape)
     if redraw_strata:  # of a problem that is drawn twice two different redraws
         drawn = drawn[rng.integers(resamples, size=drawn.shape), _places(rng, drawn.shape)]
     ordered = np.sort(across(drawn, axis=-1))  # [B]

@@ -1,10 +1,11 @@
 """comparison: equal tuning for everybody, then fresh paired seeds.
 
-On every problem, each entrant tries the same learning rates, schedules and weight decays on the same tuning seeds,
-judged on a split that each seed draws for itself; the point of the lowest mean loss is taken. If the best rate of any
-entrant lies on the grid's edge, the grid is widened for all. (On the track `default` nobody is tuned on the problem:
-each runs at one learning rate, found on the search problems.) Then every entrant runs on fresh seeds, the same for all,
-and is judged on test data that neither tuning nor search has seen. Differences to tuned Adam are paired by seed.
+On every problem, each entrant tries the same learning rates, schedules and weight decays on the same tuning seeds, and
+as many finer rates around its best, judged on a split that each seed draws for itself; the point of the lowest mean
+loss is taken. If the best rate of any entrant lies on the grid's edge, the grid is widened for all. (On the track
+`default` nobody is tuned on the problem: each runs at one learning rate, found on the search problems.) Then every entrant runs on fresh seeds, the same for all,
+and is judged on test data that neither tuning nor search has seen, at the point that was taken and at others that
+tuning can hardly tell from it (tuning_noise.py). Differences to tuned Adam are paired by seed.
 
 What is measured is kept problem by problem (measurements.py); all that it says is computed from that
 (problem_results.py, scores.py).
@@ -33,12 +34,13 @@ from .comparison_document import entry_json, problem_document
 from .contest import Contest, Crew
 from .default_rates import default_rates
 from .entrants import BASELINE, Entrant, decayed_once, references
-from .measurements import AdamRuns, Measured, Record
+from .measurements import AdamRuns, Choices, Measured, Record
 from .problem_names import file_stem, require_different_names, suite_names
 from .problem_results import ProblemResult, analyse
-from .settings_of_runs import Axes, Curves, Setting, runs_of
+from .settings_of_runs import Axes, Curves, Points, Setting, runs_at, runs_of
 from .standard import STANDARD
-from .tuning import GRID, Tuned, tune
+from .tuning import FINER_POINTS, GRID, Tuned, tune, tuning_seeds
+from .tuning_noise import MOST_CHOICES
 
 _MANY_SEEDS, _FEW_SEEDS = 60, 10
 _TIMINGS = 5
@@ -124,8 +126,10 @@ def check_comparison(
 
 
 def comparison_size(rules: int, settings: FinalistConfig, problem: Card) -> int:
-    """Returns the networks trained on a problem to compare so many rules with the references, grid not widened."""
-    runs = len(GRID) * settings.tuning_seeds + report_seeds(problem, settings.report_seeds)
+    """Returns the most networks trained on a problem to compare rules with the references, grid not widened."""
+    first = len(GRID) * ((settings.tuning_seeds + 1) // 2)
+    runs = first + FINER_POINTS * settings.tuning_seeds
+    runs += MOST_CHOICES * report_seeds(problem, settings.report_seeds)
     return (rules + len(standard_optimizers(settings.references))) * runs
 
 
@@ -178,10 +182,10 @@ def _measure(
 ) -> Measured:
     """Tunes, reports and times all entrants on one problem."""
     steps = config.steps or problem.steps
-    tuning = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
+    tuning, others = tuning_seeds(config)
     report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
     axes = Axes(config.schedules, config.weight_decays)
-    contest = Contest(problem, steps, tuning, report, axes=axes)
+    contest = Contest(problem, steps, tuning, report, axes=axes, other_seeds=others)
     _tell_guessed(contest, field, say)
     with Crew() as crew:
         if rates is None:
@@ -190,12 +194,10 @@ def _measure(
             _tell_hopeless(tuned, problem.name, say)
         else:
             tuned = untuned(axes, field)
-        settings = {
-            e.label: tuned.best(e.label) if rates is None else axes.first(rates[e.label])
-            for e in field
-        }
+        choices = {e.label: _choices(tuned, e, axes, rates) for e in field}
+        settings = {label: found.settings[0] for label, found in choices.items()}
         say(f"{problem.name}: {len(report)} fresh runs of each")
-        curves = _reported(contest, field, settings, crew)
+        curves = _reported(contest, field, choices, crew)
         adam = _adam_runs(problem, field, config, curves, crew, say)
         seconds = _seconds_per_step(contest, field, settings, crew)
         timed = first and config.time_compilation
@@ -204,11 +206,13 @@ def _measure(
         e.label: Record(
             settings[e.label],
             tuned.losses[e.label],
-            *curves[e.label],
+            *(x[0] for x in curves[e.label]),
             seconds[e.label],
             contest.state_bytes_per_parameter(e),
             compiling.get(e.label),
             e.rate_scale,
+            tuned.finer.get(e.label, Points((), np.zeros((0, 0)))),
+            Choices(*choices[e.label], curves[e.label].losses[..., -1], e.other_seeds),
         )
         for e in field
     }
@@ -228,7 +232,15 @@ def _measure(
         references=tuple(e.label for e in field if e.rule is None and not e.is_own),
         records=records,
         adam=adam,
+        other_seeds=np.asarray(others),
     )
+
+
+def _choices(tuned: Tuned, one: Entrant, axes: Axes, rates: Mapping[str, float] | None) -> Points:
+    """Returns the points that the report runs of an entrant, the one that counts first."""
+    if rates is None:
+        return tuned.likely(one.label)
+    return Points((axes.first(rates[one.label]),), np.zeros((1, 0)))
 
 
 def untuned(axes: Axes, field: Sequence[Entrant]) -> Tuned:
@@ -259,18 +271,16 @@ def _tell_hopeless(tuned: Tuned, problem: str, say: Say) -> None:
 
 
 def _reported(
-    contest: Contest,
-    field: Sequence[Entrant],
-    settings: Mapping[str, Setting],
-    crew: Crew,
+    contest: Contest, field: Sequence[Entrant], choices: Mapping[str, Points], crew: Crew
 ) -> dict[str, Curves]:
-    """Returns the test curves of all entrants on the report's seeds."""
+    """Returns the test curves of all entrants on the report's seeds, at each of their points, [K, S, C]."""
 
     def measure(entrant: Entrant, device: Device) -> Curves:
-        runs = runs_of(settings[entrant.label], contest.axes, contest.report)
-        return contest.measure(entrant, runs, device)
+        settings = choices[entrant.label].settings
+        found = contest.measure(entrant, runs_at(settings, contest.axes, contest.report), device)
+        return Curves(*(x.reshape(len(settings), len(contest.report), -1) for x in found))
 
-    return dict(zip(settings, crew.map(measure, field), strict=True))
+    return dict(zip(choices, crew.map(measure, field), strict=True))
 
 
 def _adam_runs(
@@ -286,13 +296,13 @@ def _adam_runs(
         return None
     say(f"{problem.name}: tuned Adam in runs of other lengths")
     adam = _baseline(field)
-    tuning = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
+    tuning, _ = tuning_seeds(config)
     report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
     axes = Axes(config.schedules, config.weight_decays)
 
     def final_losses(horizon: float, device: Device) -> np.ndarray:
         if horizon == 1.0 and config.track == "tuned":
-            return curves[adam.label].losses[:, -1]
+            return curves[adam.label].losses[0, :, -1]
         steps = max(1, round(horizon * (config.steps or problem.steps)))
         contest = Contest(problem, steps, tuning, report, points=1, axes=axes, devices=(device,))
         tuned = tune(contest, [adam], lambda work, items: [work(item, device) for item in items])

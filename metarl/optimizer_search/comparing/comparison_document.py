@@ -46,6 +46,7 @@ def problem_document(result: ProblemResult) -> dict[str, Any]:
             "curve": {"median": median.tolist(), "low": low.tolist(), "high": high.tolist()},
             "final_losses": entry.curves[:, -1].tolist(),
             "tuning_losses": entry.tuning_losses.tolist(),
+            **_choices(result, label),
         }
     return infinities_to_json(
         {
@@ -54,6 +55,7 @@ def problem_document(result: ProblemResult) -> dict[str, Any]:
             "points": result.points.tolist(),
             "learning_rates": result.learning_rates.tolist(),
             "report_seeds": result.report_seeds,
+            "finer_points": max(len(r.finer.settings) for r in result.measured.records.values()),
             "runs_spent": result.runs_spent,
             "on_edge": list(result.on_edge),
             "target": result.target,
@@ -61,3 +63,18 @@ def problem_document(result: ProblemResult) -> dict[str, Any]:
             "entries": entries,
         }
     )
+
+
+def _choices(result: ProblemResult, label: str) -> dict[str, Any]:
+    """Returns the settings that the report ran, the chosen one first, and what tuning and report said of them."""
+    choices = result.measured.records[label].choices
+    if choices is None:
+        return {}
+    rows = zip(choices.settings, choices.tuning.tolist(), choices.losses.tolist(), strict=True)
+    return {
+        "choices": [
+            {**setting._asdict(), "tuning_losses": tuning, "final_losses": losses}
+            for setting, tuning, losses in rows
+        ],
+        "other_seeds": choices.other_seeds,
+    }

@@ -55,6 +55,7 @@ class Contest:
       report_seeds: replicates for the report, judged on "test".
       points: C, the number of evenly spaced points of a report's curves; at most N.
       axes: schedules and weight decays that runs choose from.
+      other_seeds: replicates for who is tuned on others than the rest (`Entrant.other_seeds`), as many.
       devices: where it may run; all local ones if not given.
     """
 
@@ -67,14 +68,16 @@ class Contest:
         points: int = 20,
         axes: Axes = PLAIN,
         devices: Sequence[Device] | None = None,
+        other_seeds: Sequence[int] = (),
     ):
         """Draws the replicates of both groups and places them on every device."""
         self.problem, self.steps, self.axes = problem, steps, axes
-        seeds = [*tuning_seeds, *report_seeds]
+        seeds = [*tuning_seeds, *report_seeds, *other_seeds]
         fixture, self._layout = draw_fixture(problem, "search", seeds)
         self.points = np.unique(np.linspace(0, steps, min(points, steps) + 1).astype(np.int32)[1:])
         self.tuning = np.arange(len(tuning_seeds))
-        self.report = np.arange(len(tuning_seeds), len(seeds))
+        self.report = len(tuning_seeds) + np.arange(len(report_seeds))
+        self._other = len(tuning_seeds) + len(report_seeds) + np.arange(len(other_seeds))
         shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), fixture.params)
         roles = problem_suite.roles_of_leaves(shapes, problem.leaf_roles)
         paths = problem_suite.guessed_leaves(shapes, problem.leaf_roles)
@@ -89,6 +92,10 @@ class Contest:
         rows = jax.tree.leaves(test)[0].shape[0]
         self._judge_test = jax.jit(self._judging(self._layout._replace(held=rows, shared=True)))
         self._tests = {device: jax.device_put(test, device) for device in self._devices}
+
+    def tuning_of(self, entrant: Entrant) -> np.ndarray:
+        """Returns the replicates on which an entrant is tuned, [Q]."""
+        return self._other if entrant.other_seeds else self.tuning
 
     def tune(self, entrant: Entrant, runs: Runs, device: Device) -> np.ndarray:
         """Returns the final loss of each run on its seed's own "search" split, [J]."""

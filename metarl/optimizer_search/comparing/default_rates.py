@@ -21,12 +21,11 @@ from metarl.reading import read_json_object
 from metarl.reporting import write_json
 
 from ..settings.compare_config import CompareConfig
-from ..training.seeding import replicate_seeds
 from .contest import Contest, Crew
 from .entrants import ADAMS_RATE, BASELINE, Entrant
 from .problem_results import relative_losses
 from .settings_of_runs import Axes
-from .tuning import GRID, rates_of, tune
+from .tuning import GRID, rates_of, sweep, tuning_seeds
 
 _FILE = "default_rates.json"
 
@@ -78,15 +77,17 @@ def found_multiples(
     field = list(entrants)
     if BASELINE not in {e.label for e in field}:
         field.append(entrant(BASELINE))
-    seeds = replicate_seeds(config.seed, "tuning", config.tuning_seeds)
+    seeds, others = tuning_seeds(config)
     axes = Axes(config.schedules[:1], config.weight_decays[:1])  # those of the report
     relative: dict[str, list[np.ndarray]] = {e.label: [] for e in field}
     with Crew() as crew:
         for name in problems:
             say(f"{name}: default learning rates of {len(field)} optimizers")
             problem = problem_suite.load(name)
-            contest = Contest(problem, problem.steps, seeds, seeds[:1], points=1, axes=axes)
-            tuned = tune(contest, field, crew.map, widen=False)
+            contest = Contest(
+                problem, problem.steps, seeds, seeds[:1], points=1, axes=axes, other_seeds=others
+            )
+            tuned = sweep(contest, field, crew.map, widen=False)
             losses = {label: x.mean(axis=-1)[:, 0, 0] for label, x in tuned.losses.items()}
             for label, row in losses.items():
                 relative[label].append(log_relative(row, losses[BASELINE].min()))

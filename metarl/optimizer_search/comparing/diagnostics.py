@@ -22,7 +22,7 @@ from .comparison import check_comparison
 from .contest import Contest, Crew
 from .entrants import Entrant
 from .settings_of_runs import Setting, runs_of
-from .tuning import tune
+from .tuning import sweep
 
 _TUNING_SEEDS, _REPORT_SEEDS = 3, 10
 
@@ -100,7 +100,7 @@ def _ratios(diagnostic: Diagnostic, field: Sequence[Entrant], seed: int) -> dict
     """Returns by label the ratio that is judged."""
     own = _contest(diagnostic.problem, seed)
     with Crew() as crew:
-        tuned = tune(own, field, crew.map)
+        tuned = sweep(own, field, crew.map)
         settings = {entrant.label: tuned.best(entrant.label) for entrant in field}
         final = _final_losses(own, field, settings, crew)
         variants = [
@@ -120,7 +120,7 @@ def _ratios(diagnostic: Diagnostic, field: Sequence[Entrant], seed: int) -> dict
 def _contest(problem: Problem, seed: int) -> Contest:
     tuning = replicate_seeds(seed, "tuning", _TUNING_SEEDS)
     report = replicate_seeds(seed, "report", _REPORT_SEEDS)
-    return Contest(problem, problem.steps, tuning, report, points=1)
+    return Contest(problem, problem.steps, tuning, report, points=1, other_seeds=tuning)
 
 
 def _final_losses(

@@ -45,6 +45,7 @@ class Entrant(NamedTuple):
       rate_scale: its grid of learning rates is the common one times this.
       has_schedule: whether it averages its weights in place of a decaying schedule.
       uses_matrices: whether it treats matrices and convolutions in a way of their own.
+      other_seeds: whether it is tuned on other seeds than the rest.
     """
 
     label: str
@@ -57,6 +58,7 @@ class Entrant(NamedTuple):
     rate_scale: float = 1.0
     has_schedule: bool = False
     uses_matrices: bool = False
+    other_seeds: bool = False
 
 
 def references() -> tuple[Entrant, ...]:
@@ -73,6 +75,7 @@ def _standard(name: str) -> Entrant:
         rate_scale=known.rate_scale,
         has_schedule=known.has_schedule,
         uses_matrices=known.uses_matrices,
+        other_seeds=known.other_seeds,
     )
 
 

@@ -3,13 +3,13 @@
 All scores and tables are computed from these records, so a table can be made anew without training anything, and a
 reader can check it from the arrays.
 
-Letters: R learning rates, D schedules, W weight decays, Q tuning seeds, S report seeds, C points of a curve, H
-horizons.
+Letters: R learning rates, D schedules, W weight decays, Q tuning seeds, T the first of them, J finer points, K points
+of the report, S report seeds, C points of a curve, H horizons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,16 @@ import numpy as np
 from metarl.errors import InvalidInput
 from metarl.runs import load_checkpoint, save_checkpoint
 
-from .settings_of_runs import Setting
+from .settings_of_runs import Points, Setting
+
+
+class Choices(NamedTuple):
+    """The points of a tuning that the report ran, the chosen one first."""
+
+    settings: tuple[Setting, ...]  # [K]
+    tuning: np.ndarray  # [K, Q] final losses on "search" splits; Q is 0 where nothing was tuned
+    losses: np.ndarray  # [K, S] final test losses
+    other_seeds: bool = False  # whether it was tuned on other seeds than the rest
 
 
 class Record(NamedTuple):
@@ -27,13 +36,17 @@ class Record(NamedTuple):
     setting: Setting
     tuning: (
         np.ndarray
-    )  # [R, D, W, Q] final losses on "search" splits; R is 0 where nothing was tuned
+    )  # [R, D, W, T] final losses on "search" splits; R is 0 where nothing was tuned
     losses: np.ndarray  # [S, C] test losses, +inf once diverged
     metrics: np.ndarray  # [S, C] test metrics, NaN where there is none
     seconds_per_step: float
     state_bytes_per_parameter: float
     compile_seconds: float | None = None
     rate_scale: float = 1.0  # its learning rates are the grid's times this
+    finer: Points = Points(
+        (), np.zeros((0, 0))
+    )  # on all tuning seeds; none where nothing was tuned
+    choices: Choices | None = None  # None: the setting alone
 
 
 class AdamRuns(NamedTuple):
@@ -61,9 +74,15 @@ class Measured(NamedTuple):
     references: tuple[str, ...]  # labels of standard optimizers
     records: Mapping[str, Record]
     adam: AdamRuns | None = None
+    other_seeds: np.ndarray = np.zeros(0, int)  # [Q] of who is tuned on other seeds than the rest
+
+    def seeds_of(self, label: str) -> np.ndarray:
+        """Returns the seeds that an entrant was tuned on, [Q]."""
+        choices = self.records[label].choices
+        return self.other_seeds if choices and choices.other_seeds else self.tuning_seeds
 
 
-_ARRAYS = ("points", "learning_rates", "tuning_seeds", "report_seeds")
+_ARRAYS = ("points", "learning_rates", "tuning_seeds", "report_seeds", "other_seeds")
 _OF_RECORD = ("tuning", "losses", "metrics")
 
 
@@ -72,9 +91,17 @@ def save(path: Path, measured: Measured) -> None:
     arrays = {name: np.asarray(getattr(measured, name)) for name in _ARRAYS}
     records = []
     for place, (label, record) in enumerate(measured.records.items()):
-        arrays |= {f"{place}|{name}": getattr(record, name) for name in _OF_RECORD}
-        plain = {k: v for k, v in record._asdict().items() if k not in _OF_RECORD}
-        records.append({"label": label, **plain, "setting": list(record.setting)})
+        own = {name: getattr(record, name) for name in _OF_RECORD}
+        own["finer"] = record.finer.losses
+        plain = {k: v for k, v in record._asdict().items() if k not in (*own, "choices")}
+        row = {"label": label, **plain, "setting": list(record.setting)}
+        row["finer"] = list(map(list, record.finer.settings))
+        if record.choices is not None:
+            own |= {"choices": record.choices.tuning, "choices|losses": record.choices.losses}
+            row["choices"] = list(map(list, record.choices.settings))
+            row["other_seeds"] = record.choices.other_seeds
+        arrays |= {f"{place}|{name}": values for name, values in own.items()}
+        records.append(row)
     if measured.adam is not None:
         arrays |= {f"adam|{name}": value for name, value in measured.adam._asdict().items()}
     left = {*_ARRAYS, "records", "adam"}
@@ -101,9 +128,7 @@ def load(path: Path) -> Measured:
 def _restored(arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> Measured:
     records = {}
     for place, row in enumerate(meta.pop("records")):
-        label, setting = row.pop("label"), Setting(*row.pop("setting"))
-        mine = {name: arrays[f"{place}|{name}"] for name in _OF_RECORD}
-        records[label] = Record(setting=setting, **mine, **row)
+        records[row.pop("label")] = _record(row, place, arrays)
     adam = None
     if "adam|horizons" in arrays:
         adam = AdamRuns(arrays["adam|horizons"], arrays["adam|losses"])
@@ -113,3 +138,18 @@ def _restored(arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> Measure
     }
     own: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
     return Measured(**meta, **tuples, **own, records=records, adam=adam)
+
+
+def _record(row: dict[str, Any], place: int, arrays: Mapping[str, np.ndarray]) -> Record:
+    mine = {name: arrays[f"{place}|{name}"] for name in _OF_RECORD}
+    finer = Points(_settings(row.pop("finer")), arrays[f"{place}|finer"])
+    choices, other_seeds = row.pop("choices", None), row.pop("other_seeds", False)
+    if choices is not None:
+        own = arrays[f"{place}|choices"], arrays[f"{place}|choices|losses"]
+        choices = Choices(_settings(choices), *own, other_seeds)
+    setting = Setting(*row.pop("setting"))
+    return Record(setting=setting, **mine, **row, finer=finer, choices=choices)
+
+
+def _settings(rows: Sequence[Sequence[Any]]) -> tuple[Setting, ...]:
+    return tuple(Setting(*row) for row in rows)

@@ -2,9 +2,10 @@
 
     target            the median final test loss of the best tuned reference, chosen by its tuning loss
     steps to target   the first measured step at which a run is at or below it
-    difference        to tuned Adam, paired by seed, IQM over pairs
     relative loss     loss / Adam's on the same seed, clipped to a factor of ten; a diverged run counts as ten; the IQM
                       over seeds is that of logarithms
+    difference        to tuned Adam, paired by seed, IQM over pairs
+                      (both averaged over the settings that tuning may have chosen, see tuning_noise.py)
     verdict           better or worse than Adam where the 95 % interval of the relative loss excludes 1
     speed-up          Adam-equivalent steps over the steps taken, see speed_up.py
 
@@ -22,11 +23,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metarl.statistics import Interval, bootstrap_interval, iqm, paired_difference
+from metarl.statistics import Interval, bootstrap_interval, iqm, paired_differences
 
 from .entrants import BASELINE
 from .measurements import Measured, Record
 from .speed_up import falls_with_length, speed_up_interval, speed_up_rows
+from .tuning_noise import Finals, certain, smoothed
 
 WORST = 10.0  # the factor to which a loss relative to Adam's is clipped
 _TARGET_SEEDS = 20
@@ -109,7 +111,9 @@ def analyse(measured: Measured) -> ProblemResult:
         points=measured.points,
         learning_rates=measured.learning_rates,
         report_seeds=len(measured.report_seeds),
-        runs_spent=sum(record.tuning.size for record in measured.records.values()),
+        runs_spent=sum(
+            record.tuning.size + record.finer.losses.size for record in measured.records.values()
+        ),
         on_edge=measured.on_edge,
         target=target,
         target_of=target_of,
@@ -121,11 +125,17 @@ def analyse(measured: Measured) -> ProblemResult:
 def best_reference(measured: Measured) -> str:
     """Returns the reference of the lowest loss in tuning; Adam where nothing was tuned."""
     tuned = {
-        label: record.tuning.mean(axis=-1).min()
+        label: _lowest_in_tuning(record)
         for label, record in measured.records.items()
         if label in measured.references and record.tuning.size
     }
     return min(tuned, key=lambda label: tuned[label]) if tuned else BASELINE
+
+
+def _lowest_in_tuning(record: Record) -> float:
+    """Returns the lowest mean loss, of the finer points where there are any: they alone are on all tuning seeds."""
+    losses = record.finer.losses if record.finer.losses.size else record.tuning
+    return float(losses.mean(axis=-1).min())
 
 
 def _logarithm(losses: ArrayLike) -> np.ndarray:
@@ -143,19 +153,30 @@ def relative_losses(losses: ArrayLike, adams: ArrayLike) -> np.ndarray:
     return np.clip(np.exp(logarithms), 1 / WORST, WORST)
 
 
-def versus(losses: ArrayLike, others: ArrayLike, ratios: bool = True) -> Versus:
-    """Returns how losses stand to another's, [S] each, paired by seed.
+def log_relative_losses(losses: ArrayLike, adams: ArrayLike) -> np.ndarray:
+    """Returns the logarithms of `relative_losses`, [S]."""
+    return np.log(relative_losses(losses, adams))
+
+
+def versus(ours: Finals, others: Finals, ratios: bool = True) -> Versus:
+    """Returns how losses stand to another's, paired by seed.
 
     Args:
-      losses: +inf for a diverged run.
+      ours: losses of one, +inf for a diverged run.
       others: of the same seeds.
       ratios: whether losses of this problem have ratios, see `have_ratios`.
     """
-    relative = relative_losses(losses, others)
-    ratio = bootstrap_interval(relative, geometric_iqm) if ratios else None
-    if ratio is not None:
-        ratio = ratio._replace(low=max(ratio.low, 0.0))  # what is not known is a ratio all the same
-    return Versus(paired_difference(losses, others), ratio)
+    differences, error = smoothed(paired_differences, ours, others)
+    difference = bootstrap_interval(differences, iqm, error=error)
+    if not ratios:
+        return Versus(difference, None)
+    logarithms, error = smoothed(log_relative_losses, ours, others)
+    return Versus(difference, exponential(bootstrap_interval(logarithms, iqm, error=error)))
+
+
+def exponential(logarithms: Interval) -> Interval:
+    """Returns the interval of ratios of which these are the logarithms."""
+    return Interval(*(float(np.exp(x)) for x in logarithms))
 
 
 def have_ratios(losses: Iterable[np.ndarray]) -> bool:
@@ -166,6 +187,13 @@ def have_ratios(losses: Iterable[np.ndarray]) -> bool:
 def final_losses(measured: Measured) -> dict[str, np.ndarray]:
     """Returns the test losses at the end of the runs by label, [S], +inf for a diverged run."""
     return {label: record.losses[:, -1] for label, record in measured.records.items()}
+
+
+def finals_of(record: Record) -> Finals:
+    """Returns where an entrant's runs ended, at all settings that the report ran."""
+    if record.choices is None:
+        return certain(record.losses[:, -1])
+    return Finals(record.choices.losses, record.choices.tuning, record.choices.other_seeds)
 
 
 def geometric_iqm(ratios: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -181,7 +209,7 @@ def _entry(measured: Measured, label: str, target: float) -> EntrantResult:
     to_target = bootstrap_interval(steps) if reached.any() else None
     seconds = record.seconds_per_step
     ratios = have_ratios(final_losses(measured).values())
-    against = versus(final, adam.losses[:, -1], ratios)
+    against = versus(finals_of(record), finals_of(adam), ratios)
     return EntrantResult(
         *record.setting,
         rate_scale=record.rate_scale,
@@ -243,6 +271,7 @@ def _steps_to(target: float, losses: np.ndarray, points: np.ndarray) -> np.ndarr
 
 
 def _along_the_chosen(measured: Measured, record: Record) -> np.ndarray:
+    """Returns the mean losses of the half-decades at the chosen schedule and weight decay, [R]."""
     if not record.tuning.size:
         return np.zeros(0)
     schedule = measured.schedules.index(record.setting.schedule)

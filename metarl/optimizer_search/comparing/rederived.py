@@ -9,7 +9,7 @@ Letters: S seeds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from metarl.statistics import (
 from .entrants import BASELINE
 from .problem_results import have_ratios, versus
 from .scores import relative_loss_of
+from .tuning_noise import Finals, certain
 
 _KEPT = ("metric", "steps_to_target", "speed_up")
 _VERDICTS = {"wins": "better", "losses": "worse", "unclear": "unclear"}
@@ -44,18 +45,18 @@ def rederived(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problem(problem: Mapping[str, Any]) -> dict[str, Any]:
-    losses = {label: _losses(entry) for label, entry in problem["entries"].items()}
-    ratios = have_ratios(losses.values())
+    finals = {label: _finals(entry) for label, entry in problem["entries"].items()}
+    ratios = have_ratios(one.end for one in finals.values())
     entries = {}
     for label, entry in problem["entries"].items():
-        against = versus(losses[label], losses[BASELINE], ratios)
+        against = versus(finals[label], finals[BASELINE], ratios)
         derived = {
-            "final_loss": interval_to_json(bootstrap_interval(losses[label])),
+            "final_loss": interval_to_json(bootstrap_interval(finals[label].end)),
             "difference_to_adam": interval_to_json(against.difference),
             "relative_loss": interval_to_json(against.ratio),
             "verdict": against.verdict,
         }
-        kept = {name: _opened(entry.get(name), len(losses[label])) for name in _KEPT}
+        kept = {name: _opened(entry.get(name), len(finals[label].end)) for name in _KEPT}
         entries[label] = {**entry, **kept, **infinities_to_json(derived)}
     return {**problem, "entries": entries}
 
@@ -63,11 +64,11 @@ def _problem(problem: Mapping[str, Any]) -> dict[str, Any]:
 def _score(label: str, score: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, Any]:
     entries = {name: problem["entries"] for name, problem in details.items()}
     pairs = [
-        (_losses(found[label]), _losses(found[BASELINE]))
+        (_finals(found[label]), _finals(found[BASELINE]))
         for found in entries.values()
         if found[label]["relative_loss"] is not None
     ]
-    seeds = min(len(_losses(found[label])) for found in entries.values())
+    seeds = min(len(_finals(found[label]).end) for found in entries.values())
     return {
         **score,
         "relative_loss": infinities_to_json(interval_to_json(relative_loss_of(pairs))),
@@ -80,9 +81,21 @@ def _score(label: str, score: Mapping[str, Any], details: Mapping[str, Any]) -> 
     }
 
 
-def _losses(entry: Mapping[str, Any]) -> np.ndarray:
-    """Returns the final losses of an entry, [S]; infinities are texts, or null where JSON lost one."""
-    return np.array([number_from_json(x) for x in entry["final_losses"]])
+def _finals(entry: Mapping[str, Any]) -> Finals:
+    """Returns the final losses of an entry; those of protocol 4 and before are at one setting."""
+    choices = entry.get("choices")
+    if not choices:
+        return certain(_numbers(entry["final_losses"]))
+    losses, tuning = (
+        np.array([_numbers(one[name]) for one in choices])
+        for name in ("final_losses", "tuning_losses")
+    )
+    return Finals(losses, tuning, bool(entry.get("other_seeds", False)))
+
+
+def _numbers(values: Sequence[Any]) -> np.ndarray:
+    """Returns losses; infinities are texts, or null where JSON lost one."""
+    return np.array([number_from_json(x) for x in values])
 
 
 def _opened(interval: dict[str, Any] | None, seeds: int) -> dict[str, Any] | None:

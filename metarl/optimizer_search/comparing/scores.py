@@ -9,7 +9,8 @@
 Problems with losses below zero, which have no ratios, are won and lost by differences and enter nothing else.
 
 Intervals are 95 %, by a bootstrap of seeds within each problem: the problems are the ones that were chosen, the seeds a
-sample. `problems_redrawn` is the relative loss where problems are drawn anew too; it takes eight of them.
+sample. Those of losses hold the noise of tuning too (tuning_noise.py), those of speed-ups do not. `problems_redrawn` is
+the relative loss where problems are drawn anew too; it takes eight of them.
 
 Letters: S seeds, H horizons, P problems, F factors.
 
@@ -28,6 +29,7 @@ from metarl.statistics import (
     Interval,
     geometric_mean,
     interval_to_json,
+    iqm,
     number_from_json,
     performance_profile,
     stratified_bootstrap,
@@ -36,12 +38,15 @@ from metarl.statistics import (
 from .entrants import BASELINE
 from .problem_results import (
     ProblemResult,
-    geometric_iqm,
+    exponential,
+    final_losses,
+    finals_of,
     have_ratios,
-    relative_losses,
+    log_relative_losses,
     rows_of_speed_up,
 )
 from .speed_up import speed_up_interval, speed_ups
+from .tuning_noise import Finals, smoothed
 
 _TINY = 1e-12
 
@@ -136,19 +141,18 @@ def relative_loss_over(
       baseline: whose loss is 1.
       redraw_problems: see `relative_loss_of`.
     """
-    losses = [[entry.curves[:, -1] for entry in result.entries.values()] for result in results]
     pairs = [
-        tuple(r.entries[x].curves[:, -1] for x in (label, baseline))
-        for r, rows in zip(results, losses, strict=True)
-        if have_ratios(rows)
+        tuple(finals_of(r.measured.records[x]) for x in (label, baseline))
+        for r in results
+        if have_ratios(final_losses(r.measured).values())
     ]
     return relative_loss_of(pairs, redraw_problems)
 
 
 def relative_loss_of(
-    pairs: Sequence[tuple[np.ndarray, ...]], redraw_problems: bool = False
+    pairs: Sequence[tuple[Finals, ...]], redraw_problems: bool = False
 ) -> Interval:
-    """Returns the same from the losses themselves, by problem those of the optimizer and of the baseline, [S] each.
+    """Returns the same from the losses themselves, by problem those of the optimizer and of the baseline.
 
     Without any problem nothing is known: 1 between 0 and infinity.
 
@@ -158,11 +162,15 @@ def relative_loss_of(
     """
     if not pairs:
         return Interval(1.0, 0.0, np.inf)
-    ratios = [relative_losses(*pair) for pair in pairs]
-    found = stratified_bootstrap(
-        ratios, geometric_iqm, geometric_iqm, redraw_strata=redraw_problems
+    found = [smoothed(log_relative_losses, *pair, place) for place, pair in enumerate(pairs)]
+    logarithms = stratified_bootstrap(
+        [one.values for one in found],
+        iqm,
+        iqm,
+        redraw_strata=redraw_problems,
+        errors=[one.error for one in found],
     )
-    return found._replace(low=max(found.low, 0.0))
+    return exponential(logarithms)
 
 
 def speed_up_over(label: str, results: Sequence[ProblemResult]) -> Interval | None:

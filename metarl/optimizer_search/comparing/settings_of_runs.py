@@ -1,10 +1,11 @@
 """settings of runs: what an entrant runs with, what everybody may choose from, and what runs give.
 
-Letters: J runs, C points of a run.
+Letters: J runs or settings, C points of a run, K settings, S replicates, Q tuning seeds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,10 +52,31 @@ def runs_of(setting: Setting, axes: Axes, replicates: np.ndarray) -> Runs:
       axes: of the contest that will run them.
       replicates: [J].
     """
-    schedule = axes.schedules.index(setting.schedule)
-    same = (setting.learning_rate, schedule, setting.weight_decay)
-    rates, schedules, decays = (np.full(len(replicates), value) for value in same)
-    return Runs(rates, schedules, decays, replicates)
+    return runs_at([setting], axes, replicates)
+
+
+def runs_at(settings: Sequence[Setting], axes: Axes, replicates: np.ndarray) -> Runs:
+    """Returns runs at several settings, each on every replicate: those of the first setting, of the second ...
+
+    Args:
+      settings: [K]; their schedules are among the axes'.
+      axes: of the contest that will run them.
+      replicates: [S]; there are K S runs.
+    """
+    columns = [
+        (s.learning_rate, axes.schedules.index(s.schedule), s.weight_decay) for s in settings
+    ]
+    rates, schedules, decays = (
+        np.repeat(np.array(column), len(replicates)) for column in zip(*columns, strict=True)
+    )
+    return Runs(rates, schedules, decays, np.tile(replicates, len(settings)))
+
+
+class Points(NamedTuple):
+    """What an entrant tried in tuning."""
+
+    settings: tuple[Setting, ...]  # [J]
+    losses: np.ndarray  # final losses on "search" splits, [J, Q]
 
 
 class Curves(NamedTuple):

@@ -7,8 +7,9 @@ What optax has is optax's own, at its default settings, so that nobody has to tr
                                   gets Adam, for Muon at a matched size of updates (consistent_rms = 0.2), so that
                                   one learning rate serves both
     whose rate is a factor        Prodigy finds its learning rate; what is tuned is a factor around 1
-    who is nobody new             adam-shifted is Adam on a grid shifted by a quarter of a decade: what it wins and
-                                  loses is the noise of tuning
+    who is nobody new             adam-shifted is Adam on points shifted by a sixteenth of a decade, half of what lies
+                                  between the finest; adam-again is Adam tuned on other seeds: what they win and lose
+                                  is the luck of the grid and the noise of tuning
     who needs the length          AdEMAMix raises its slow rate and its mixture over the run, as its paper does
 
 Letters: T steps of the whole run.
@@ -35,7 +36,8 @@ Made = optax.GradientTransformation | tuple[optax.GradientTransformation, Evalua
 # learning rate or schedule, total steps, random key, (parameters -> which leaves are matrices and how)
 Make = Callable[..., Made]
 
-NULL_RIVAL = "adam-shifted"  # Adam itself, on a grid between the points of the others'
+NULL_RIVALS = ("adam-shifted", "adam-again")  # Adam itself, tuned at other points, on other seeds
+_HALF_A_STEP = 10.0 ** (1 / 16)  # of the finest learning rates
 _MATCHED_SIZE = 0.2
 _FACTORS = 10.0**1.5  # the common grid is from 1e-5 to 100, Prodigy's around 1
 
@@ -50,6 +52,7 @@ class Standard(NamedTuple):
       rate_scale: its grid of learning rates is the common one times this.
       has_schedule: whether it averages its weights in place of a decaying schedule.
       uses_matrices: whether it treats matrices and convolutions in a way of their own.
+      other_seeds: whether it is tuned on other seeds than the rest.
       is_classic: whether it is one of those that stand in every comparison of a search.
     """
 
@@ -58,6 +61,7 @@ class Standard(NamedTuple):
     rate_scale: float = 1.0
     has_schedule: bool = False
     uses_matrices: bool = False
+    other_seeds: bool = False
     is_classic: bool = False
 
 
@@ -120,7 +124,8 @@ STANDARD: Mapping[str, Standard] = MappingProxyType(
         "nesterov": _classic(optax.sgd, momentum=0.9, nesterov=True),
         "rmsprop": _classic(optax.rmsprop),
         "adam": _classic(optax.adam),
-        NULL_RIVAL: Standard(_plain(optax.adam), rate_scale=10.0**0.25),
+        NULL_RIVALS[0]: Standard(_plain(optax.adam), rate_scale=_HALF_A_STEP),
+        NULL_RIVALS[1]: Standard(_plain(optax.adam), other_seeds=True),
         "adamw": _decaying(optax.adamw, is_classic=True),
         "nadam": _classic(optax.nadam),
         "nadamw": _decaying(optax.nadamw),

@@ -99,6 +99,11 @@ def _row(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _finer(result: Mapping[str, Any]) -> str:
+    points = result.get("finer_points", 0)  # before protocol 5 there were none
+    return f", then {points} finer ones around the best" if points else ""
+
+
 def _order(entry: Mapping[str, Any]) -> tuple[float, float]:
     loss = interval_from_json(entry["final_loss"])
     return (nan, nan) if loss is None else (loss.estimate, loss.high)
@@ -107,7 +112,7 @@ def _order(entry: Mapping[str, Any]) -> tuple[float, float]:
 def _notes(result: Mapping[str, Any]) -> list[str]:
     rates = result["learning_rates"]
     tuning = (
-        f"Tuning: {len(rates)} learning rates from {rates[0]:.0e} to {rates[-1]:.0e} for each, "
+        f"Tuning: {len(rates)} learning rates from {rates[0]:.0e} to {rates[-1]:.0e} for each{_finer(result)}, "
         f"{result['runs_spent']:,} runs in all."
         if rates
         else "Not tuned: one learning rate of each for all problems, found on the search problems."

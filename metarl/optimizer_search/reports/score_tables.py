@@ -14,10 +14,12 @@ from metarl.statistics import Interval, interval_from_json, number_from_json
 from ..comparing.diagnostics import diagnostics_table
 from ..comparing.entrants import BASELINE
 from ..comparing.problem_results import ProblemResult
-from ..comparing.standard import NULL_RIVAL, STANDARD
+from ..comparing.standard import NULL_RIVALS, STANDARD
 from ..comparing.tables import INTERVALS
+from ..comparing.tuning import FINER_POINTS
 
 _SOUND_SPEED_UP = 4  # the protocol whose speed-ups are those of a fit
+_TUNING_NOISE = 5  # the first protocol with finer points and the noise of tuning in intervals
 _SCHEDULE_TEXTS = {
     "constant": "constant",
     "warm-up": "constant after a warm-up of 5 %",
@@ -179,13 +181,18 @@ def raw_table(problems: Mapping[str, ProblemResult]) -> Table:
 def _runs(name: str, label: str, result: ProblemResult) -> list[tuple]:
     measured = result.measured
     record = measured.records[label]
-    rates = measured.learning_rates * record.rate_scale
+    rates, seeds = measured.learning_rates * record.rate_scale, measured.seeds_of(label)
     tuning = [
         (name, label, "tuning", int(seed), float(rate), schedule, decay, measured.steps, loss, None)
         for rate, by_rate in zip(rates, record.tuning, strict=True)
         for schedule, by_schedule in zip(measured.schedules, by_rate, strict=True)
         for decay, losses in zip(measured.weight_decays, by_schedule, strict=True)
-        for seed, loss in zip(measured.tuning_seeds, losses.tolist(), strict=True)
+        for seed, loss in zip(seeds, losses.tolist(), strict=False)
+    ]
+    tuning += [
+        (name, label, "tuning", int(seed), *setting, measured.steps, loss, None)
+        for setting, losses in zip(record.finer.settings, record.finer.losses, strict=True)
+        for seed, loss in zip(seeds, losses.tolist(), strict=False)
     ]
     metrics = record.metrics[:, -1].tolist()
     report = [
@@ -205,7 +212,8 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
         "Adam = 1: loss over Adam's on the same seed, clipped to a factor of ten, ten for a diverged run; IQM of "
         "logarithms over seeds, then over problems.",
         *_speed(protocol, document["details"]),
-        *_null_rival(document["scores"]),
+        *_null_rivals(protocol, document["scores"]),
+        *_tuning_noise(protocol),
         "Won, lost: problems on which the 95 % interval of that ratio, IQM of logarithms over seeds, excludes 1. "
         f"{INTERVALS} Seeds are drawn anew within each problem; where problems are too, the interval speaks of others "
         "like these, and takes eight of them.",
@@ -224,7 +232,10 @@ def _tuning(protocol: Mapping[str, Any]) -> str:
     if len(protocol["weight_decays"]) > 1:
         axes.append(f"weight decays ({', '.join(f'{x:g}' for x in protocol['weight_decays'])})")
     seeds = protocol["tuning_seeds"]
-    return f"Everybody is tuned on each problem: the same {' x '.join(axes)}, {seeds} seeds each."
+    text = f"Everybody is tuned on each problem: the same {' x '.join(axes)}, "
+    if protocol["version"] < _TUNING_NOISE:
+        return f"{text}{seeds} seeds each."
+    return f"{text}{(seeds + 1) // 2} seeds each; then {FINER_POINTS} finer rates around the best, {seeds} seeds each."
 
 
 def _schedule(protocol: Mapping[str, Any], scores: Mapping[str, Any]) -> list[str]:
@@ -241,13 +252,28 @@ def _schedule(protocol: Mapping[str, Any], scores: Mapping[str, Any]) -> list[st
     return [" ".join(texts)] if texts else []
 
 
-def _null_rival(scores: Mapping[str, Any]) -> list[str]:
-    if NULL_RIVAL not in scores:
+def _null_rivals(protocol: Mapping[str, Any], scores: Mapping[str, Any]) -> list[str]:
+    """Returns what Adam, tuned once more, has won and lost, and what that is."""
+    found = [name for name in NULL_RIVALS if name in scores]
+    if not found:
         return []
-    found = scores[NULL_RIVAL]
+    counts = [
+        f"{name} has won {len(scores[name]['wins'])} and lost {len(scores[name]['losses'])}"
+        for name in found
+    ]
+    verb = "is" if len(found) == 1 else "are"
+    text = f"{' and '.join(found)} {verb} Adam, tuned once more: that {', '.join(counts)} is"
+    if protocol["version"] < _TUNING_NOISE:
+        return [f"{text} the noise of tuning, which no interval here holds."]
+    return [f"{text} what the intervals let through; some 1 in 20 are expected."]
+
+
+def _tuning_noise(protocol: Mapping[str, Any]) -> list[str]:
+    if protocol["version"] < _TUNING_NOISE or protocol["track"] == "default":
+        return []
     return [
-        f"{NULL_RIVAL} is Adam itself on a grid shifted by a quarter of a decade: that it has won {len(found['wins'])} "
-        f"and lost {len(found['losses'])} is the noise of tuning, which no interval here holds."
+        "Ratios are averaged over the settings that tuning takes where its seeds are drawn anew, and their intervals "
+        "hold what is uncertain in that; those of speed-ups do not."
     ]
 
 

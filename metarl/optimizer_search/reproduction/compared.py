@@ -20,7 +20,7 @@ from metarl.statistics import Interval, bootstrap_interval, iqm
 
 from ..comparing.comparison import Comparison, compare
 from ..comparing.entrants import Entrant
-from ..comparing.problem_results import Versus, have_ratios, versus
+from ..comparing.problem_results import Versus, finals_of, have_ratios, versus
 from ..comparing.scores import relative_loss_over
 from ..comparing.tables import INTERVALS
 from ..reports.chart import Chart
@@ -88,8 +88,7 @@ def by_problem(comparison: Comparison, label: str, baseline: str) -> dict[str, V
     """Returns by problem how an optimizer's final losses stand to the baseline's, paired by seed."""
     return {
         problem: versus(
-            final_losses(comparison, problem, label),
-            final_losses(comparison, problem, baseline),
+            *(finals_of(result.measured.records[x]) for x in (label, baseline)),
             have_ratios(entry.curves[:, -1] for entry in result.entries.values()),
         )
         for problem, result in comparison.problems.items()

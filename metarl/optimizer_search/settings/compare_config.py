@@ -15,8 +15,9 @@ from metarl.reading import Bounds, Count, NotNegative, Positive, Seed, check_fie
 # 1: learning rates alone, target from tuned Adam. 2: schedules and weight decay as axes, two tracks, target from the
 # best tuned reference, Adam-equivalent steps, scores over problems. 3: as many fresh seeds as the problem's card says,
 # whatever the clock says. 4: speed-ups by a fit, over the problems on which Adam's loss falls with length; a decaying
-# schedule unless a constant one is asked for.
-PROTOCOL_VERSION = 4
+# schedule unless a constant one is asked for. 5: eighths of a decade around the best rate; ratios averaged over the
+# settings that tuning may have chosen, the noise of tuning in their intervals.
+PROTOCOL_VERSION = 5
 
 Track = Literal["tuned", "default"]
 Schedule = Literal["constant", "warm-up", "linear", "cosine", "linear-cosine"]
@@ -39,8 +40,8 @@ class CompareConfig:
     """Optimizer steps of a run; each problem's own default if not given."""
     seeds: Annotated[int, Bounds(least=2)] | None = None
     """Fresh paired seeds of the report; 60 if not given, 10 on costly problems; fewer than 8 have no intervals."""
-    tuning_seeds: Count = 5
-    """Seeds at each point of the grid."""
+    tuning_seeds: Count = 10
+    """Seeds at each rate around the best; half-decades are tried on half of them."""
     schedules: tuple[Schedule, ...] = ("cosine",)
     """Learning-rate schedules that everybody tries at every rate; cosine and linear rise over 5 %, then fall to 0."""
     weight_decays: tuple[NotNegative, ...] = (0.0,)

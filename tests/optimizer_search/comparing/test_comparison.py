@@ -14,7 +14,9 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing.comparison import Comparison, compare, report_seeds
 from metarl.optimizer_search.comparing.contest import Contest
 from metarl.optimizer_search.comparing.entrants import entrant, parts, rule_entrant
+from metarl.optimizer_search.comparing.problem_results import analyse
 from metarl.optimizer_search.comparing.tables import problem_table
+from metarl.optimizer_search.comparing.tuning import FINER_POINTS
 from metarl.optimizer_search.settings.compare_config import CompareConfig
 from metarl.optimizer_search.training.inner_training import (
     draw_fixture,
@@ -80,14 +82,26 @@ def test_everybody_has_the_same_budget(result):
     assert {entry.curves.shape for entry in result.entries.values()} == {
         (SEEDS, len(result.points))
     }
-    assert result.runs_spent == rates * CONFIG.tuning_seeds * len(result.entries)
+    for record in result.measured.records.values():
+        assert record.tuning.shape == (rates, 1, 1, CONFIG.tuning_seeds // 2)
+        assert record.finer.losses.shape == (FINER_POINTS, CONFIG.tuning_seeds)
+    spent = rates * CONFIG.tuning_seeds // 2 + FINER_POINTS * CONFIG.tuning_seeds
+    assert result.runs_spent == spent * len(result.entries)
 
 
-def test_the_rate_is_that_of_the_lowest_tuning_loss(result):
-    for label, entry in result.entries.items():
-        best = result.learning_rates[np.argmin(entry.tuning_losses)]
-        assert entry.learning_rate == pytest.approx(best), label
-        assert entry.learning_rate in result.learning_rates
+def test_the_rate_is_that_of_the_lowest_loss_of_ever_finer_points_around_the_best(result):
+    for label in set(result.entries) - {NEVER_FINITE}:
+        entry, finer = result.entries[label], result.measured.records[label].finer
+        best = np.log10(result.learning_rates[np.argmin(entry.tuning_losses)])
+        means = {
+            round(float(np.log10(setting.learning_rate)), 3): losses.mean()
+            for setting, losses in zip(finer.settings, finer.losses, strict=True)
+        }
+        quarters = [round(best + d, 3) for d in (-0.5, -0.25, 0.0, 0.25, 0.5)]
+        first = min(quarters, key=means.__getitem__)
+        assert set(means) == {*quarters, round(first - 0.125, 3), round(first + 0.125, 3)}
+        lowest = min(means, key=means.__getitem__)
+        assert np.log10(entry.learning_rate) == pytest.approx(lowest, abs=1e-3), label
 
 
 def test_the_grid_is_widened_for_all_when_the_best_rate_of_one_lies_on_its_edge(comparison):
@@ -108,6 +122,10 @@ def test_adams_difference_to_itself_is_exactly_zero(result):
 
 
 def test_differences_to_adam_are_paired_by_seed(result):
+    alone = dict.fromkeys(result.measured.records)
+    for label, record in result.measured.records.items():
+        alone[label] = record._replace(choices=None)  # the setting that was chosen
+    result = analyse(result.measured._replace(records=alone))
     adam = result.entries["adam"].curves[:, -1]
     for label in set(result.entries) & {"sgd", POWERSIGN}:
         entry = result.entries[label]
@@ -118,6 +136,20 @@ def test_differences_to_adam_are_paired_by_seed(result):
         assert entry.relative_loss.estimate == pytest.approx(ratio, rel=1e-5)
         assert entry.final_loss.estimate == pytest.approx(float(iqm(entry.curves[:, -1])))
         assert entry.step_time_relative_to_adam > 0
+
+
+def test_the_report_runs_the_chosen_setting_and_those_that_tuning_may_have_chosen(result):
+    for label, record in result.measured.records.items():
+        choices = record.choices
+        assert choices.settings[0] == record.setting
+        assert 1 <= len(choices.settings) <= 4 and len(set(choices.settings)) == len(
+            choices.settings
+        )
+        assert choices.losses.shape == (len(choices.settings), SEEDS)
+        np.testing.assert_array_equal(choices.losses[0], record.losses[:, -1])
+        for setting, losses in zip(choices.settings, choices.tuning, strict=True):
+            place = record.finer.settings.index(setting)
+            np.testing.assert_array_equal(losses, record.finer.losses[place], label)
 
 
 @pytest.mark.parametrize("label", ["sgd", POWERSIGN])

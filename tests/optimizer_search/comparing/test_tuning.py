@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -19,7 +21,14 @@ from metarl.optimizer_search.comparing.default_rates import (
 )
 from metarl.optimizer_search.comparing.entrants import entrant
 from metarl.optimizer_search.comparing.settings_of_runs import PLAIN, Axes, Setting, runs_of
-from metarl.optimizer_search.comparing.tuning import GRID, Tuned, rates_of, tune
+from metarl.optimizer_search.comparing.tuning import (
+    FINER_POINTS,
+    GRID,
+    Tuned,
+    rates_of,
+    sweep,
+    tune,
+)
 from metarl.optimizer_search.settings.compare_config import CompareConfig
 from metarl.optimizer_search.training.inner_training import (
     draw_fixture,
@@ -37,7 +46,7 @@ AXES = Axes(("constant", "cosine"), (0.0, 0.1))
 def tuned(toy):
     contest = Contest(toy, STEPS, SEEDS, [9], axes=AXES)
     with Crew() as crew:
-        return tune(contest, [entrant("adam"), entrant("sgd")], crew.map, widen=False)
+        return sweep(contest, [entrant("adam"), entrant("sgd")], crew.map, widen=False)
 
 
 def test_the_grid_is_the_product_of_its_axes(tuned):
@@ -86,24 +95,54 @@ def test_where_every_point_has_a_run_that_diverged_the_one_with_the_fewest_is_ta
 class Recorded:
     """A contest whose loss is the distance of the learning rate from one that is best for each."""
 
-    axes, tuning = PLAIN, np.arange(2)
+    axes, tuning, other = PLAIN, np.arange(2), np.arange(2, 4)
+    best: Mapping[str, float] = MappingProxyType(
+        {"prodigy": 10**0.5, "sgd": 10**-1.15, "adam-shifted": 0.1, "adam-again": 0.1}
+    )
+
+    def __init__(self):
+        self.asked: dict[str, list] = {label: [] for label in self.best}
+
+    def tuning_of(self, entrant):
+        return self.other if entrant.other_seeds else self.tuning
 
     def tune(self, entrant, runs, device):
-        best = {"prodigy": 10**0.5, "sgd": 0.1, "adam-shifted": 0.1}[entrant.label]
-        return np.abs(np.log(runs.rates / best))
+        self.asked[entrant.label] += runs.replicates.tolist()
+        return np.abs(np.log(runs.rates / self.best[entrant.label])) + 1e-3 * runs.replicates
 
 
-def test_who_has_a_factor_has_as_many_points_around_one():
+@pytest.fixture(scope="module")
+def recorded() -> Any:
     contest: Any = Recorded()
-    field = [entrant("prodigy"), entrant("sgd"), entrant("adam-shifted")]
-    found = tune(contest, field, lambda work, items: [work(item, None) for item in items])
-    assert {x.shape for x in found.losses.values()} == {(15, 1, 1, 2)} and found.on_edge == ()
+    field = list(map(entrant, contest.best))
+    tuned = tune(contest, field, lambda work, items: [work(item, None) for item in items])
+    return contest, tuned
+
+
+def test_who_has_a_factor_has_as_many_points_around_one(recorded):
+    _, found = recorded
+    assert {x.shape for x in found.losses.values()} == {(15, 1, 1, 1)} and found.on_edge == ()
+    assert {x.losses.shape for x in found.finer.values()} == {(FINER_POINTS, 2)}
     assert found.best("prodigy").learning_rate == pytest.approx(10**0.5)
-    assert found.best("sgd").learning_rate == pytest.approx(0.1)
-    shifted = np.log10(found.best("adam-shifted").learning_rate)
-    assert abs(shifted + 1.0) == pytest.approx(0.25)
     factors = found.learning_rates * found.scales["prodigy"]
     assert np.prod(factors[[0, -1]]) == pytest.approx(1.0) and factors[7] == pytest.approx(1.0)
+
+
+def test_points_lie_an_eighth_of_a_decade_apart_around_the_best(recorded):
+    _, found = recorded
+    rates = [setting.learning_rate for setting in found.finer["sgd"].settings]
+    expected = [-1.5, -1.375, -1.25, -1.125, -1.0, -0.75, -0.5]
+    np.testing.assert_allclose(np.log10(rates), expected, atol=1e-9)
+    assert found.best("sgd").learning_rate == pytest.approx(10**-1.125)
+
+
+def test_the_null_rivals_are_tuned_at_points_half_way_and_on_other_seeds(recorded):
+    contest, found = recorded
+    shifted = np.log10(found.best("adam-shifted").learning_rate)
+    assert abs(shifted + 1.0) == pytest.approx(1 / 16)
+    assert set(contest.asked["adam-shifted"]) == {0, 1}
+    assert set(contest.asked["adam-again"]) == {2, 3}
+    assert contest.asked["adam-again"][:15] == [2] * 15  # half-decades on the first half
 
 
 def test_a_setting_gives_a_run_on_each_replicate():

@@ -93,7 +93,9 @@ def test_every_run_is_a_row(finished):
             own = [r for r in rows if (r["problem"], r["optimizer"]) == (problem, label)]
             tuning = [r for r in own if r["stage"] == "tuning"]
             report = [r for r in own if r["stage"] == "report"]
-            assert len(tuning) == len(compared["learning_rates"]) * 2 * CONFIG.tuning_seeds
+            first, all_seeds = CONFIG.tuning_seeds // 2, CONFIG.tuning_seeds
+            grid = len(compared["learning_rates"]) * 2 * first
+            assert len(tuning) == grid + compared["finer_points"] * all_seeds
             losses = [float(r["loss"]) for r in report]
             np.testing.assert_allclose(losses, [float(x) for x in entry["final_losses"]], rtol=1e-6)
             assert not {r["seed"] for r in tuning} & {r["seed"] for r in report}
