@@ -3,9 +3,11 @@
 On every problem, each entrant tries the same learning rates, schedules and weight decays on the same tuning seeds, and
 as many finer rates around its best, judged on a split that each seed draws for itself; the point of the lowest mean
 loss is taken. If the best rate of any entrant lies on the grid's edge, the grid is widened for all. (On the track
-`default` nobody is tuned on the problem: each runs at one learning rate, found on the search problems.) Then every entrant runs on fresh seeds, the same for all,
-and is judged on test data that neither tuning nor search has seen, at the point that was taken and at others that
-tuning can hardly tell from it (tuning_noise.py). Differences to tuned Adam are paired by seed.
+`default` nobody is tuned on the problem: each runs at one learning rate, found on the search problems; on `one-rate`
+Adam is, and the others run at one multiple of its rate.) Then every
+entrant runs on fresh seeds, the same for all, and is judged on test data that neither tuning nor search has seen, at
+the point that was taken and at others that tuning can hardly tell from it (tuning_noise.py). Differences to tuned Adam
+are paired by seed.
 
 What is measured is kept problem by problem (measurements.py); all that it says is computed from that
 (problem_results.py, scores.py).
@@ -32,9 +34,11 @@ from ..training.seeding import replicate_seeds
 from . import measurements
 from .comparison_document import entry_json, problem_document
 from .contest import Contest, Crew
+from .control import control_entrant
 from .default_rates import default_rates
 from .entrants import BASELINE, Entrant, decayed_once, references
 from .measurements import AdamRuns, Choices, Measured, Record
+from .one_rate import followed, one_rate_multiples
 from .problem_names import file_stem, require_different_names, suite_names
 from .problem_results import ProblemResult, analyse
 from .settings_of_runs import Axes, Curves, Points, Setting, runs_at, runs_of
@@ -93,7 +97,14 @@ def compare(
       InvalidInput: bad settings, or an unknown problem.
     """
     field, suite = check_comparison(entrants, config)
-    rates = default_rates(field, config, say, place) if config.track == "default" else None
+    if config.control:
+        control = control_entrant(config, say, place)
+        field.append(decayed_once(control) if any(config.weight_decays) else control)
+    rates = None
+    if config.track == "default":
+        rates = default_rates(field, config, say, place)
+    elif config.track == "one-rate":
+        rates = one_rate_multiples(field, config, say, place)
     found: dict[str, ProblemResult] = {}
     for number, problem in enumerate(suite):
         path = None if place is None else place / f"{file_stem(problem.name)}.measured"
@@ -184,17 +195,11 @@ def _measure(
     steps = config.steps or problem.steps
     tuning, others = tuning_seeds(config)
     report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
-    axes = Axes(config.schedules, config.weight_decays)
+    axes = Axes(config.schedules, config.weight_decays, config.extra_points)
     contest = Contest(problem, steps, tuning, report, axes=axes, other_seeds=others)
     _tell_guessed(contest, field, say)
     with Crew() as crew:
-        if rates is None:
-            say(f"{problem.name}: tuning {len(field)} optimizers")
-            tuned = tune(contest, field, crew.map)
-            _tell_hopeless(tuned, problem.name, say)
-        else:
-            tuned = untuned(axes, field)
-        choices = {e.label: _choices(tuned, e, axes, rates) for e in field}
+        tuned, choices = _tuned(contest, field, rates, config, crew, say)
         settings = {label: found.settings[0] for label, found in choices.items()}
         say(f"{problem.name}: {len(report)} fresh runs of each")
         curves = _reported(contest, field, choices, crew)
@@ -213,6 +218,7 @@ def _measure(
             e.rate_scale,
             tuned.finer.get(e.label, Points((), np.zeros((0, 0)))),
             Choices(*choices[e.label], curves[e.label].losses[..., -1], e.other_seeds),
+            tuple(map(dict, e.extras.tried[: config.extra_points])),
         )
         for e in field
     }
@@ -236,15 +242,34 @@ def _measure(
     )
 
 
-def _choices(tuned: Tuned, one: Entrant, axes: Axes, rates: Mapping[str, float] | None) -> Points:
-    """Returns the points that the report runs of an entrant, the one that counts first."""
+def _tuned(
+    contest: Contest,
+    field: Sequence[Entrant],
+    rates: Mapping[str, float] | None,
+    config: CompareConfig,
+    crew: Crew,
+    say: Say,
+) -> tuple[Tuned, dict[str, Points]]:
+    """Returns what the tuning of the track found, and the points that the report runs of everybody."""
+    name, blank = contest.problem.name, untuned(contest.axes, field)
     if rates is None:
-        return tuned.likely(one.label)
-    return Points((axes.first(rates[one.label]),), np.zeros((1, 0)))
+        say(f"{name}: tuning {len(field)} optimizers")
+        tuned = tune(contest, field, crew.map)
+        _tell_hopeless(tuned, name, say)
+        return tuned, {e.label: tuned.likely(e.label) for e in field}
+    if config.track == "one-rate":
+        say(f"{name}: tuning Adam, whom the others follow")
+        adams = tune(contest, [_baseline(field)], crew.map)
+        return blank._replace(finer=adams.finer), {
+            e.label: followed(adams, rates[e.label]) for e in field
+        }
+    return blank, {
+        e.label: Points((contest.axes.first(rates[e.label]),), np.zeros((1, 0))) for e in field
+    }
 
 
 def untuned(axes: Axes, field: Sequence[Entrant]) -> Tuned:
-    """Returns the form of a tuning that did not take place."""
+    """Returns the form of a tuning over a grid that did not take place."""
     shape = (0, len(axes.schedules), len(axes.weight_decays), 0)
     return Tuned(np.zeros(0), axes, {entrant.label: np.zeros(shape) for entrant in field})
 
@@ -298,10 +323,10 @@ def _adam_runs(
     adam = _baseline(field)
     tuning, _ = tuning_seeds(config)
     report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
-    axes = Axes(config.schedules, config.weight_decays)
+    axes = Axes(config.schedules, config.weight_decays, config.extra_points)
 
     def final_losses(horizon: float, device: Device) -> np.ndarray:
-        if horizon == 1.0 and config.track == "tuned":
+        if horizon == 1.0 and config.track != "default":
             return curves[adam.label].losses[0, :, -1]
         steps = max(1, round(horizon * (config.steps or problem.steps)))
         contest = Contest(problem, steps, tuning, report, points=1, axes=axes, devices=(device,))

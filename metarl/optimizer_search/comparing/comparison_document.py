@@ -17,6 +17,7 @@ def entry_json(entry: EntrantResult) -> dict[str, Any]:
         "learning_rate": entry.learning_rate,
         "schedule": entry.schedule,
         "weight_decay": entry.weight_decay,
+        "extra": entry.extra,
         "rate_scale": entry.rate_scale,
         "final_loss": interval_to_json(entry.final_loss),
         "metric": interval_to_json(entry.metric),
@@ -67,13 +68,19 @@ def problem_document(result: ProblemResult) -> dict[str, Any]:
 
 def _choices(result: ProblemResult, label: str) -> dict[str, Any]:
     """Returns the settings that the report ran, the chosen one first, and what tuning and report said of them."""
-    choices = result.measured.records[label].choices
+    record = result.measured.records[label]
+    choices = record.choices
     if choices is None:
         return {}
     rows = zip(choices.settings, choices.tuning.tolist(), choices.losses.tolist(), strict=True)
     return {
         "choices": [
-            {**setting._asdict(), "tuning_losses": tuning, "final_losses": losses}
+            {
+                **setting._asdict(),
+                "extra": record.extra_of(setting),
+                "tuning_losses": tuning,
+                "final_losses": losses,
+            }
             for setting, tuning, losses in rows
         ],
         "other_seeds": choices.other_seeds,

@@ -1,8 +1,8 @@
 """contest: the programs of a comparison on one problem, and the devices they run on.
 
-Each optimizer is compiled once per problem, with the learning rate as data; the same compiled program serves tuning and
-report. It returns the parameters at C points of every run, and one judging program, common to all optimizers, turns
-them into losses: nobody is measured by other code than his rivals.
+Each optimizer is compiled once per problem, with the learning rate and extra settings as data; the same compiled
+program serves tuning and report. It returns the parameters at C points of every run, and one judging program, common to
+all optimizers, turns them into losses: nobody is measured by other code than his rivals.
 
 Letters: E entrants, J runs, C points of a run, S replicates, W runs a call.
 """
@@ -212,7 +212,8 @@ class Contest:
         if entrant.has_schedule:
             names = tuple(map(without_decay, names))
         rate = scheduled(run.rates, run.schedules, names, self.steps)
-        transform, evaluation = parts(entrant.make(rate, self.steps, key, self._matrices))
+        extra = entrant.extras.at(run.extras, self.axes.extra_points)
+        transform, evaluation = parts(entrant.make(rate, self.steps, key, self._matrices, **extra))
         if not any(self.axes.weight_decays):
             return optax_learner(transform, evaluation)
         transform = with_weight_decay(transform, rate, run.weight_decays)
@@ -280,5 +281,5 @@ def _padded(runs: Runs, points: np.ndarray) -> tuple[Runs, np.ndarray]:
     stops = np.tile(points, (_WIDTH, 1)).astype(np.int32)
     stops[len(runs.rates) :] = 0
     padded = (np.pad(x, (0, missing)) for x in runs)
-    types = (np.float32, np.int32, np.float32, np.int32)
+    types = (np.float32, np.int32, np.float32, np.int32, np.int32)
     return Runs(*(x.astype(kind) for x, kind in zip(padded, types, strict=True))), stops

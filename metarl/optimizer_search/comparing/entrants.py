@@ -20,6 +20,7 @@ from metarl.errors import InvalidInput, require, unknown_name
 from metarl.update_rules import NAMED_RULES, Rule, RuleSyntaxError, parse, to_optax
 from metarl.user_code import find_own, told
 
+from .extras import NO_EXTRAS, Extras, of_rule
 from .standard import STANDARD, Evaluation, Made, Make
 
 BASELINE = "adam"
@@ -33,9 +34,10 @@ class Entrant(NamedTuple):
 
     Attributes:
       label: the text the user typed; how it is called in every table.
-      make: (learning rate or schedule, total steps, random key, matrices) -> optax transform, or a pair of one and of
-        a function from state and parameters to the parameters that are judged; matrices, which may be left out, says
-        of parameters which leaves are matrices and how (see `metarl.optimizers.weight_dimension_numbers`).
+      make: (learning rate or schedule, total steps, random key, matrices, extra settings by name) -> optax transform,
+        or a pair of one and of a function from state and parameters to the parameters that are judged; matrices,
+        which may be left out, says of parameters which leaves are matrices and how (see
+        `metarl.optimizers.weight_dimension_numbers`).
       rule: its rule, when it is one.
       learning_rate_multiple: its one learning rate for all problems in multiples of Adam's 1e-3; None where that is to
         be found on the search problems.
@@ -46,6 +48,7 @@ class Entrant(NamedTuple):
       has_schedule: whether it averages its weights in place of a decaying schedule.
       uses_matrices: whether it treats matrices and convolutions in a way of their own.
       other_seeds: whether it is tuned on other seeds than the rest.
+      extras: what it may be tuned by beside its learning rate.
     """
 
     label: str
@@ -59,6 +62,7 @@ class Entrant(NamedTuple):
     has_schedule: bool = False
     uses_matrices: bool = False
     other_seeds: bool = False
+    extras: Extras = NO_EXTRAS
 
 
 def references() -> tuple[Entrant, ...]:
@@ -76,16 +80,19 @@ def _standard(name: str) -> Entrant:
         has_schedule=known.has_schedule,
         uses_matrices=known.uses_matrices,
         other_seeds=known.other_seeds,
+        extras=known.extras,
     )
 
 
 def rule_entrant(label: str, rule: Rule) -> Entrant:
     """Returns a rule as an entrant, compiled to an optax transform."""
 
-    def make(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
-        return to_optax(rule, learning_rate, total_steps=total_steps, seed=key)
+    def make(
+        learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
+    ) -> Made:
+        return to_optax(rule, learning_rate, total_steps=total_steps, seed=key, **extra)
 
-    return Entrant(label, make, rule)
+    return Entrant(label, make, rule, extras=of_rule(rule.needs))
 
 
 def is_own(text: str) -> bool:
@@ -118,7 +125,7 @@ def decayed_once(one: Entrant) -> Entrant:
       InvalidInput: it is a user's and moves weights by their own size where the gradient is zero.
     """
     if one.without_decay is not None:
-        return one._replace(make=one.without_decay)
+        return one._replace(make=one.without_decay, extras=one.extras.without("weight_decay"))
     require(
         not (one.is_own and _decays(one)),
         f"Optimizer {one.label!r} decays weights itself: it moves them in proportion to their size where the gradient "

@@ -47,6 +47,13 @@ class Record(NamedTuple):
         (), np.zeros((0, 0))
     )  # on all tuning seeds; none where nothing was tuned
     choices: Choices | None = None  # None: the setting alone
+    extras: tuple[
+        Mapping[str, float], ...
+    ] = ()  # what settings' places among extra settings mean, from 1
+
+    def extra_of(self, setting: Setting) -> dict[str, float]:
+        """Returns what a setting changes of the optimizer's own, by name."""
+        return dict(self.extras[setting.extra - 1]) if setting.extra else {}
 
 
 class AdamRuns(NamedTuple):
@@ -147,8 +154,8 @@ def _record(row: dict[str, Any], place: int, arrays: Mapping[str, np.ndarray]) -
     if choices is not None:
         own = arrays[f"{place}|choices"], arrays[f"{place}|choices|losses"]
         choices = Choices(_settings(choices), *own, other_seeds)
-    setting = Setting(*row.pop("setting"))
-    return Record(setting=setting, **mine, **row, finer=finer, choices=choices)
+    setting, extras = Setting(*row.pop("setting")), tuple(row.pop("extras"))
+    return Record(setting=setting, **mine, **row, finer=finer, choices=choices, extras=extras)
 
 
 def _settings(rows: Sequence[Sequence[Any]]) -> tuple[Setting, ...]:

@@ -60,6 +60,7 @@ class EntrantResult(NamedTuple):
     learning_rate: float
     schedule: str
     weight_decay: float
+    extra: dict[str, float]  # what was changed of its own settings, by name
     rate_scale: float  # its grid is the common one times this
     final_loss: Interval  # IQM over seeds
     metric: Interval | None
@@ -211,7 +212,8 @@ def _entry(measured: Measured, label: str, target: float) -> EntrantResult:
     ratios = have_ratios(final_losses(measured).values())
     against = versus(finals_of(record), finals_of(adam), ratios)
     return EntrantResult(
-        *record.setting,
+        *record.setting[:3],
+        extra=record.extra_of(record.setting),
         rate_scale=record.rate_scale,
         final_loss=bootstrap_interval(final),
         metric=_metric_interval(measured, record),

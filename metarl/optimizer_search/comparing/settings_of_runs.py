@@ -19,6 +19,7 @@ class Setting(NamedTuple):
     learning_rate: float
     schedule: str = CONSTANT
     weight_decay: float = 0.0
+    extra: int = 0  # place among the entrant's extra settings, from 1; 0: none of them
 
 
 class Axes(NamedTuple):
@@ -26,6 +27,7 @@ class Axes(NamedTuple):
 
     schedules: tuple[str, ...] = (CONSTANT,)
     weight_decays: tuple[float, ...] = (0.0,)
+    extra_points: int = 0  # how many of their extra settings entrants try
 
     def first(self, learning_rate: float) -> Setting:
         """Returns the setting of a learning rate where nothing else was chosen."""
@@ -41,6 +43,7 @@ class Runs(NamedTuple):
     rates: Any  # [J]
     schedules: Any  # [J], places among the axes' schedules
     weight_decays: Any  # [J]
+    extras: Any  # [J], places among the entrant's extra settings
     replicates: Any  # [J]
 
 
@@ -64,12 +67,13 @@ def runs_at(settings: Sequence[Setting], axes: Axes, replicates: np.ndarray) -> 
       replicates: [S]; there are K S runs.
     """
     columns = [
-        (s.learning_rate, axes.schedules.index(s.schedule), s.weight_decay) for s in settings
+        (s.learning_rate, axes.schedules.index(s.schedule), s.weight_decay, s.extra)
+        for s in settings
     ]
-    rates, schedules, decays = (
+    repeated = (
         np.repeat(np.array(column), len(replicates)) for column in zip(*columns, strict=True)
     )
-    return Runs(rates, schedules, decays, np.tile(replicates, len(settings)))
+    return Runs(*repeated, np.tile(replicates, len(settings)))
 
 
 class Points(NamedTuple):

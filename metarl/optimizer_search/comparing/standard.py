@@ -31,9 +31,11 @@ import optax
 
 from metarl import optimizers
 
+from .extras import ADAM, MOMENTA, NO_EXTRAS, Extras, extras, of_adamw
+
 Evaluation = Callable[[Any, Any], Any]  # state, parameters -> the parameters that are judged
 Made = optax.GradientTransformation | tuple[optax.GradientTransformation, Evaluation]
-# learning rate or schedule, total steps, random key, (parameters -> which leaves are matrices and how)
+# learning rate or schedule, total steps, random key, (parameters -> which leaves are matrices and how), extra settings
 Make = Callable[..., Made]
 
 NULL_RIVALS = ("adam-shifted", "adam-again")  # Adam itself, tuned at other points, on other seeds
@@ -53,6 +55,7 @@ class Standard(NamedTuple):
       has_schedule: whether it averages its weights in place of a decaying schedule.
       uses_matrices: whether it treats matrices and convolutions in a way of their own.
       other_seeds: whether it is tuned on other seeds than the rest.
+      extras: what it may be tuned by beside its learning rate.
       is_classic: whether it is one of those that stand in every comparison of a search.
     """
 
@@ -63,45 +66,66 @@ class Standard(NamedTuple):
     uses_matrices: bool = False
     other_seeds: bool = False
     is_classic: bool = False
+    extras: Extras = NO_EXTRAS
 
 
-def _plain(constructor: Callable[..., Any], **settings: Any) -> Make:
-    def make(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
-        return constructor(learning_rate, **settings)
+def plain(constructor: Callable[..., Any], **settings: Any) -> Make:
+    """Returns an optax constructor with some settings as an entrant's `make`."""
+
+    def make(
+        learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
+    ) -> Made:
+        return constructor(learning_rate, **{**settings, **extra})
 
     return make
 
 
-def _classic(constructor: Callable[..., Any], **settings: Any) -> Standard:
-    return Standard(_plain(constructor, **settings), is_classic=True)
+def _classic(
+    constructor: Callable[..., Any], tried: Extras = NO_EXTRAS, **settings: Any
+) -> Standard:
+    return Standard(plain(constructor, **settings), is_classic=True, extras=tried)
 
 
 def _decaying(
-    constructor: Callable[..., Any], is_classic: bool = False, **settings: Any
+    constructor: Callable[..., Any], tried: Extras, is_classic: bool = False, **settings: Any
 ) -> Standard:
     """Returns an optimizer that decays weights itself, at its default strength or that of the settings."""
-    without = _plain(constructor, **{**settings, "weight_decay": 0.0})
-    return Standard(_plain(constructor, **settings), without, is_classic=is_classic)
+    without = plain(constructor, **{**settings, "weight_decay": 0.0})
+    made = plain(constructor, **settings)
+    return Standard(made, without, is_classic=is_classic, extras=tried)
 
 
-def _muon(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
+def _muon(
+    learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
+) -> Made:
     return optax.contrib.muon(
-        learning_rate, muon_weight_dimension_numbers=matrices, consistent_rms=_MATCHED_SIZE
+        learning_rate, muon_weight_dimension_numbers=matrices, consistent_rms=_MATCHED_SIZE, **extra
     )
 
 
-def _soap(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
-    return optimizers.soap(learning_rate, weight_dimension_numbers=matrices)
+def _soap(
+    learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
+) -> Made:
+    return optimizers.soap(learning_rate, weight_dimension_numbers=matrices, **extra)
 
 
 def _schedule_free(
-    learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None
+    learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
 ) -> Made:
-    transform = optax.contrib.schedule_free_adamw(learning_rate)
+    transform = optax.contrib.schedule_free_adamw(learning_rate, **extra)
     return transform, optax.contrib.schedule_free_eval_params
 
 
-def _ademamix(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
+def _prodigy(
+    learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
+) -> Made:
+    betas = extra.get("b1", 0.9), extra.get("b2", 0.999)
+    return optax.contrib.prodigy(learning_rate, betas=betas)
+
+
+def _ademamix(
+    learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
+) -> Made:
     """AdEMAMix whose slow average and mixture grow over the run: both take long to be worth their weight."""
     fast, slow, mixture = math.log(0.9), math.log(0.9999), 5.0
 
@@ -113,34 +137,52 @@ def _ademamix(learning_rate: Any, total_steps: int, key: jax.Array, matrices: An
         return jnp.exp(fast * slow / ((1.0 - done) * slow + done * fast))
 
     return optax.contrib.ademamix(
-        learning_rate, b3=rate, alpha=lambda count: mixture * share(count)
+        learning_rate, b3=rate, alpha=lambda count: mixture * share(count), **extra
     )
 
+
+_MOMENTUM = extras({"momentum": 0.9}, momentum=MOMENTA)
+_RULE = extras({"b1": 0.9}, b1=MOMENTA)
+_RMSPROP = extras({"decay": 0.9}, decay=(0.99, 0.95, 0.8, 0.999, 0.7))
+_SIGNUM = extras({"beta": 0.9}, beta=MOMENTA)
+_LION = extras(
+    {"b1": 0.9, "b2": 0.99, "weight_decay": 1e-3},
+    b1=(0.95, 0.8),
+    b2=(0.95,),
+    weight_decay=(1e-2, 1e-1),
+)
+_ADAN = extras({"b1": 0.98, "b2": 0.92, "b3": 0.99}, b3=(0.95, 0.999), b1=(0.9, 0.95), b2=(0.8,))
+_MARS = extras(
+    {"b1": 0.95, "b2": 0.99, "gamma": 0.025}, b1=(0.9, 0.8), b2=(0.95, 0.999), gamma=(0.05,)
+)
+_SCHEDULE_FREE = extras({"b1": 0.9, "b2": 0.999}, b1=(0.95, 0.8, 0.98), b2=(0.99, 0.95))
+_MUON = extras({"beta": 0.95, "adam_b2": 0.999}, beta=(0.9, 0.8, 0.98), adam_b2=(0.95, 0.99))
+_SOAP = extras({"b1": 0.95, "b2": 0.95}, b2=(0.99, 0.9), b1=(0.9, 0.8))
 
 STANDARD: Mapping[str, Standard] = MappingProxyType(
     {
         "sgd": _classic(optax.sgd),
-        "momentum": _classic(optax.sgd, momentum=0.9),
-        "nesterov": _classic(optax.sgd, momentum=0.9, nesterov=True),
-        "rmsprop": _classic(optax.rmsprop),
-        "adam": _classic(optax.adam),
-        NULL_RIVALS[0]: Standard(_plain(optax.adam), rate_scale=_HALF_A_STEP),
-        NULL_RIVALS[1]: Standard(_plain(optax.adam), other_seeds=True),
-        "adamw": _decaying(optax.adamw, is_classic=True),
-        "nadam": _classic(optax.nadam),
-        "nadamw": _decaying(optax.nadamw),
+        "momentum": _classic(optax.sgd, _MOMENTUM, momentum=0.9),
+        "nesterov": _classic(optax.sgd, _MOMENTUM, momentum=0.9, nesterov=True),
+        "rmsprop": _classic(optax.rmsprop, _RMSPROP),
+        "adam": _classic(optax.adam, ADAM),
+        NULL_RIVALS[0]: Standard(plain(optax.adam), rate_scale=_HALF_A_STEP, extras=ADAM),
+        NULL_RIVALS[1]: Standard(plain(optax.adam), other_seeds=True, extras=ADAM),
+        "adamw": _decaying(optax.adamw, of_adamw(1e-4), is_classic=True),
+        "nadam": _classic(optax.nadam, ADAM),
+        "nadamw": _decaying(optax.nadamw, of_adamw(1e-4)),
         "sign-sgd": _classic(optax.sign_sgd),
-        "signum": Standard(_plain(optax.signum)),
-        "lion": _decaying(optax.lion, is_classic=True),
-        "adan": Standard(_plain(optax.adan)),
-        "ademamix": Standard(_ademamix),
-        "mars": Standard(_plain(optimizers.mars)),
-        "cautious-adamw": _decaying(optimizers.cautious_adamw, weight_decay=1e-4),
-        "prodigy": Standard(_plain(optax.contrib.prodigy), rate_scale=_FACTORS),
-        "schedule-free-adamw": Standard(_schedule_free, has_schedule=True),
-        "muon": Standard(_muon, uses_matrices=True),
-        "soap": Standard(_soap, uses_matrices=True),
-        "powersign": _classic(optimizers.powersign),
-        "addsign": _classic(optimizers.addsign),
+        "signum": Standard(plain(optax.signum), extras=_SIGNUM),
+        "lion": _decaying(optax.lion, _LION, is_classic=True),
+        "adan": Standard(plain(optax.adan), extras=_ADAN),
+        "ademamix": Standard(_ademamix, extras=ADAM),
+        "mars": Standard(plain(optimizers.mars), extras=_MARS),
+        "cautious-adamw": _decaying(optimizers.cautious_adamw, of_adamw(1e-4), weight_decay=1e-4),
+        "prodigy": Standard(_prodigy, rate_scale=_FACTORS, extras=ADAM),
+        "schedule-free-adamw": Standard(_schedule_free, has_schedule=True, extras=_SCHEDULE_FREE),
+        "muon": Standard(_muon, uses_matrices=True, extras=_MUON),
+        "soap": Standard(_soap, uses_matrices=True, extras=_SOAP),
+        "powersign": _classic(optimizers.powersign, _RULE),
+        "addsign": _classic(optimizers.addsign, _RULE),
     }
 )

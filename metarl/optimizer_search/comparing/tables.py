@@ -12,6 +12,7 @@ from metarl.statistics import fewest_runs, interval_from_json, number_from_json
 _COLUMNS = (
     Column("optimizer"),
     Column("learning_rate", "learning rate", essential=False),
+    Column("extra", "changed settings", essential=False),
     Column("final_loss", "test loss, IQM"),
     Column("relative_loss", "loss, Adam = 1", better="lower", neutral=1.0),
     Column("difference_to_adam", "difference to Adam", essential=False),
@@ -41,7 +42,8 @@ def problem_table(name: str, result: Mapping[str, Any], highlighted: Sequence[st
         special["difference_to_adam"] = Column(
             "difference_to_adam", "difference to Adam", better="lower"
         )
-    left_out = {"relative_loss": not ratios, "metric": not result["metric"]}
+    changed = any(entry.get("extra") for entry in result["entries"].values())
+    left_out = {"relative_loss": not ratios, "metric": not result["metric"], "extra": not changed}
     columns = [
         special.get(column.name, column) for column in _COLUMNS if not left_out.get(column.name)
     ]
@@ -88,6 +90,7 @@ def _row(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "optimizer": label,
         "learning_rate": entry["learning_rate"],
+        "extra": extra_text(entry.get("extra", {})),
         "final_loss": interval_from_json(entry["final_loss"]),
         "relative_loss": interval_from_json(entry["relative_loss"]),
         "difference_to_adam": interval_from_json(entry["difference_to_adam"]),
@@ -99,9 +102,27 @@ def _row(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _untuned(result: Mapping[str, Any]) -> str:
+    if result.get("finer_points"):
+        return (
+            "Adam alone is tuned; the others run at one multiple of its learning rate for all problems, found on the "
+            "search problems."
+        )
+    return "Not tuned: one learning rate of each for all problems, found on the search problems."
+
+
 def _finer(result: Mapping[str, Any]) -> str:
     points = result.get("finer_points", 0)  # before protocol 5 there were none
-    return f", then {points} finer ones around the best" if points else ""
+    return f", then {points} points around the best" if points else ""
+
+
+def extra_text(changed: Mapping[str, float]) -> str:
+    """Returns what was changed of an optimizer's own settings; empty for nothing.
+
+    >>> extra_text({"b2": 0.99})
+    'b2 = 0.99'
+    """
+    return ", ".join(f"{name} = {value:g}" for name, value in changed.items())
 
 
 def _order(entry: Mapping[str, Any]) -> tuple[float, float]:
@@ -115,7 +136,7 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
         f"Tuning: {len(rates)} learning rates from {rates[0]:.0e} to {rates[-1]:.0e} for each{_finer(result)}, "
         f"{result['runs_spent']:,} runs in all."
         if rates
-        else "Not tuned: one learning rate of each for all problems, found on the search problems."
+        else _untuned(result)
     )
     notes = [
         tuning,

@@ -4,6 +4,8 @@
                      when the best learning rate of one lies on the edge; on half of the tuning seeds
     finer points     at the best schedule and weight decay, the half-decades beside the best learning rate and the
                      quarters between, then the eighths of a decade beside the best of those; on all tuning seeds
+    extra points     each of an entrant's extra settings (extras.py) at the best of these rates and a quarter of a
+                     decade beside it; who has fewer settings tries sixteenths of a decade, as many runs
 
 Everybody tries as many points. What counts is the mean of the losses, so a point at which one run diverges is never
 chosen while there is another. Whose runs diverge at every point takes the one where the fewest do. Who has a factor of
@@ -34,6 +36,7 @@ _WIDENING = 2
 _MOST_WIDENINGS = 4
 # Decades from the best point so far, one stage after the other.
 _FINER = ((-0.5, -0.25, 0.0, 0.25, 0.5), (-0.125, 0.125))
+_EXTRA = (-0.25, 0.0, 0.25)
 FINER_POINTS = sum(map(len, _FINER))
 
 Each = Callable[[Callable[[Any, Device], Any], Sequence[Any]], list[Any]]
@@ -119,10 +122,32 @@ def tune(contest: Contest, field: Sequence[Entrant], each: Each) -> Tuned:
             losses = _losses_at(contest, entrant, settings, device)
             found = Points((*found.settings, *settings), np.concatenate([found.losses, losses]))
             centre = found.settings[int(lowest(found.losses))]
+        settings = tuple(_extra_points(entrant, centre, contest.axes.extra_points))
+        if settings:
+            losses = _losses_at(contest, entrant, settings, device)
+            found = Points((*found.settings, *settings), np.concatenate([found.losses, losses]))
         return _by_rate(found)
 
     finer = dict(zip(tuned.losses, each(refine, field), strict=True))
     return tuned._replace(finer=finer)
+
+
+def finer_points(extra_points: int) -> int:
+    """Returns J, how many points everybody tries on all tuning seeds."""
+    return FINER_POINTS + extra_points * len(_EXTRA)
+
+
+def _extra_points(entrant: Entrant, centre: Setting, count: int) -> list[Setting]:
+    """Returns `count` extra settings at three rates each, or as many more rates for those that it has not."""
+    known = min(count, len(entrant.extras.tried))
+    points = [(place, decades) for place in range(1, known + 1) for decades in _EXTRA]
+    missing = (count - known) * len(_EXTRA)
+    sixteenths = [sign * (2 * step + 1) / 16 for step in range(missing) for sign in (-1, 1)]
+    points += [(0, decades) for decades in sixteenths[:missing]]
+    return [
+        centre._replace(learning_rate=centre.learning_rate * 10.0**decades, extra=place)
+        for place, decades in points
+    ]
 
 
 def _by_rate(found: Points) -> Points:

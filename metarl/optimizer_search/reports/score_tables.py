@@ -13,9 +13,11 @@ from metarl.statistics import Interval, interval_from_json, number_from_json
 
 from ..comparing.diagnostics import diagnostics_table
 from ..comparing.entrants import BASELINE
+from ..comparing.measurements import Record
 from ..comparing.problem_results import ProblemResult
+from ..comparing.settings_of_runs import Setting
 from ..comparing.standard import NULL_RIVALS, STANDARD
-from ..comparing.tables import INTERVALS
+from ..comparing.tables import INTERVALS, extra_text
 from ..comparing.tuning import FINER_POINTS
 
 _SOUND_SPEED_UP = 4  # the protocol whose speed-ups are those of a fit
@@ -167,7 +169,7 @@ def raw_table(problems: Mapping[str, ProblemResult]) -> Table:
     """Returns one row per run: optimizer x problem x seed x setting, tuning and report."""
     names = (
         *("problem", "optimizer", "stage", "seed", "learning_rate", "schedule", "weight_decay"),
-        *("steps", "loss", "metric"),
+        *("extra", "steps", "loss", "metric"),
     )
     rows = [
         dict(zip(names, row, strict=True))
@@ -182,26 +184,32 @@ def _runs(name: str, label: str, result: ProblemResult) -> list[tuple]:
     measured = result.measured
     record = measured.records[label]
     rates, seeds = measured.learning_rates * record.rate_scale, measured.seeds_of(label)
-    tuning = [
-        (name, label, "tuning", int(seed), float(rate), schedule, decay, measured.steps, loss, None)
+    grid = [
+        (Setting(float(rate), schedule, decay), losses)
         for rate, by_rate in zip(rates, record.tuning, strict=True)
         for schedule, by_schedule in zip(measured.schedules, by_rate, strict=True)
         for decay, losses in zip(measured.weight_decays, by_schedule, strict=True)
+    ]
+    tuning = [
+        (name, label, "tuning", int(seed), *_cells(record, setting), measured.steps, loss, None)
+        for setting, losses in [
+            *grid,
+            *zip(record.finer.settings, record.finer.losses, strict=True),
+        ]
         for seed, loss in zip(seeds, losses.tolist(), strict=False)
     ]
-    tuning += [
-        (name, label, "tuning", int(seed), *setting, measured.steps, loss, None)
-        for setting, losses in zip(record.finer.settings, record.finer.losses, strict=True)
-        for seed, loss in zip(seeds, losses.tolist(), strict=False)
-    ]
-    metrics = record.metrics[:, -1].tolist()
+    metrics, setting = record.metrics[:, -1].tolist(), _cells(record, record.setting)
     report = [
-        (name, label, "report", int(seed), *record.setting, measured.steps, loss, metric)
+        (name, label, "report", int(seed), *setting, measured.steps, loss, metric)
         for seed, loss, metric in zip(
             measured.report_seeds, record.losses[:, -1].tolist(), metrics, strict=True
         )
     ]
     return [*tuning, *(row if measured.metric else (*row[:-1], None) for row in report)]
+
+
+def _cells(record: Record, setting: Setting) -> tuple[Any, ...]:
+    return (*setting[:3], extra_text(record.extra_of(setting)))
 
 
 def _notes(document: Mapping[str, Any]) -> list[str]:
@@ -226,6 +234,11 @@ def _tuning(protocol: Mapping[str, Any]) -> str:
             "Nobody is tuned on these problems, Adam neither: each has one learning rate for all, a multiple of 1e-3 "
             "found on the search problems."
         )
+    if protocol["track"] == "one-rate":
+        return (
+            "Adam's learning rate is tuned on each problem; the others run at one multiple of it for all problems, "
+            "found on the search problems."
+        )
     axes = ["learning rates"]
     if len(protocol["schedules"]) > 1:
         axes.append(f"schedules ({', '.join(protocol['schedules'])})")
@@ -235,7 +248,15 @@ def _tuning(protocol: Mapping[str, Any]) -> str:
     text = f"Everybody is tuned on each problem: the same {' x '.join(axes)}, "
     if protocol["version"] < _TUNING_NOISE:
         return f"{text}{seeds} seeds each."
-    return f"{text}{(seeds + 1) // 2} seeds each; then {FINER_POINTS} finer rates around the best, {seeds} seeds each."
+    return f"{text}{(seeds + 1) // 2} seeds each; then {_finer(protocol)}, {seeds} seeds each."
+
+
+def _finer(protocol: Mapping[str, Any]) -> str:
+    extra = protocol.get("extra_points", 0)
+    text = f"{FINER_POINTS} finer rates around the best"
+    if not extra:
+        return text
+    return f"{text} and {extra} extra settings (b2, momentum, weight decay ...) at three rates, or as many more rates"
 
 
 def _schedule(protocol: Mapping[str, Any], scores: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ directory that somebody sent must not run code by being resumed.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,12 +30,13 @@ from metarl.statistics import infinities_to_json
 from metarl.update_rules import LANGUAGE, parse
 
 from ..comparing.comparison import Comparison, check_comparison, compare
+from ..comparing.control import CONTROL
 from ..comparing.diagnostics import diagnose
 from ..comparing.entrants import Entrant, entrant, is_own, rule_entrant
 from ..comparing.scores import score
 from ..comparing.tables import finalists_table
 from ..reports.comparison_report import RESULT, write_comparison_report
-from ..reports.result import finalists_document
+from ..reports.result import SearchResult, finalists_document
 from ..reports.score_tables import raw_table, score_table
 from ..settings.compare_config import PROTOCOL_VERSION, CompareConfig
 from ..settings.config import from_dict, to_dict
@@ -42,6 +44,8 @@ from ..settings.language import require_same_language
 
 JOB = "compare"
 _MEASUREMENTS = "measurements"
+_SEARCH = "search"
+_MOST_SETTINGS = 100_000  # of the control
 
 
 def begin_comparison(
@@ -65,6 +69,7 @@ def begin_comparison(
       InvalidInput: the settings cannot be used; nothing has been written then.
       OSError: the directory could not be written.
     """
+    config = dataclasses.replace(config, control=control_number(config.control))
     check_comparison(entrants, config)
     stored = {
         "protocol": PROTOCOL_VERSION,
@@ -85,6 +90,41 @@ def begin_comparison(
     run = RunDirectory.create(run_dir, JOB, stored, command or sys.argv)
     (run.path / _MEASUREMENTS).mkdir()
     return run
+
+
+def control_number(text: str | None) -> str | None:
+    """Returns how many settings of Adam the control tries: the number, or that of the rules that a search trained.
+
+    Args:
+      text: a number, or the directory of a finished search.
+
+    Raises:
+      InvalidInput: it is neither.
+    """
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit():
+        require(0 < int(text) <= _MOST_SETTINGS, _not_a_control(text))
+        return str(int(text))
+    require(Path(text).is_dir(), _not_a_control(text))
+    run = RunDirectory.open(text)
+    require(
+        run.job == _SEARCH,
+        f"Run {str(run.path)!r} is a {run.job}, not a search; the control needs a search's number.",
+    )
+    found = SearchResult.read(run.path)
+    if found is None:
+        raise InvalidInput(
+            f"Search {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`, or give a number."
+        )
+    return str(max(1, min(found.rules_trained, _MOST_SETTINGS)))
+
+
+def _not_a_control(text: str) -> str:
+    return (
+        f"control is {text!r}; it must be a number of settings from 1 to {_MOST_SETTINGS:,}, or the directory of a search, "
+        "for as many as it trained rules."
+    )
 
 
 def resume_comparison(
@@ -188,6 +228,7 @@ def _document(
 ) -> dict[str, Any]:
     labels = [entrant.label for entrant in entrants]
     trained = {entrant.label: entrant.rules_trained for entrant in entrants}
+    trained[CONTROL] = None if config.control is None else int(config.control)
     roles = {card.name: card.role for card in problem_suite.cards()}
     return {
         "run_dir": str(run.path),

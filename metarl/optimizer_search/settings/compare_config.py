@@ -19,7 +19,7 @@ from metarl.reading import Bounds, Count, NotNegative, Positive, Seed, check_fie
 # settings that tuning may have chosen, the noise of tuning in their intervals.
 PROTOCOL_VERSION = 5
 
-Track = Literal["tuned", "default"]
+Track = Literal["tuned", "one-rate", "default"]
 Schedule = Literal["constant", "warm-up", "linear", "cosine", "linear-cosine"]
 
 SCHEDULE_NAMES: tuple[str, ...] = get_args(Schedule)
@@ -35,7 +35,7 @@ class CompareConfig:
     problem: tuple[str, ...] = ("held-out",)
     """Problems; names, my_module:factory, or search, held-out, all for those of `metarl list problems`."""
     track: Track = "tuned"
-    """tuned: each optimizer at its best settings on each problem; default: at one learning rate for all problems."""
+    """tuned: each tuned on each problem; one-rate: each at one multiple of tuned Adam's rate; default: at one rate."""
     steps: Count | None = None
     """Optimizer steps of a run; each problem's own default if not given."""
     seeds: Annotated[int, Bounds(least=2)] | None = None
@@ -46,10 +46,14 @@ class CompareConfig:
     """Learning-rate schedules that everybody tries at every rate; cosine and linear rise over 5 %, then fall to 0."""
     weight_decays: tuple[NotNegative, ...] = (0.0,)
     """Strengths of decoupled weight decay that everybody tries; other than 0, in place of an optimizer's own."""
+    extra_points: Annotated[int, Bounds(least=0, most=5)] = 0
+    """Changes of its own settings (b2, momentum ...) that each tries too, at three rates; who has none: more rates."""
     references: tuple[str, ...] = (ALL_REFERENCES,)
     """Standard optimizers beside Adam, by name, or classic or all; all of them if not given."""
     horizons: tuple[Positive, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
     """Lengths of tuned Adam's own runs for Adam-equivalent steps, in multiples of the steps; none: left out."""
+    control: str | None = None
+    """Adam with b1, b2, eps and weight decay of the best of so many: a number, or a search's directory for its number."""
     time_compilation: bool = True
     """Measure on the first problem how long each optimizer compiles, without the cache of compiled programs."""
     seed: Seed = 0
@@ -67,6 +71,11 @@ class CompareConfig:
                 raise unknown_name("schedule", schedule, SCHEDULE_NAMES)
         check_fields(self)
         self._validate_axes()
+        require(
+            self.track == "tuned" or not self.extra_points,
+            f"extra_points is {self.extra_points} on the track {self.track!r}, on which nobody's own settings are "
+            "tuned; leave it out, or use the track 'tuned'.",
+        )
         return self
 
     def _validate_axes(self) -> None:

@@ -222,7 +222,7 @@ def test_the_document_has_the_keys_that_were_promised(comparison):
     for name, entries in document["problems"].items():
         for entry in entries.values():
             assert set(entry) == {
-                "learning_rate", "schedule", "weight_decay", "rate_scale", "final_loss", "metric",
+                "learning_rate", "schedule", "weight_decay", "extra", "rate_scale", "final_loss", "metric",
                 "steps_to_target", "seconds_to_target", "reached_target", "difference_to_adam",
                 "relative_loss", "verdict", "speed_up", "state_bytes_per_parameter", "step_time_relative_to_adam",
                 "compile_seconds", "diverged",

@@ -15,12 +15,13 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing.comparison import _tell_guessed
 from metarl.optimizer_search.comparing.contest import Contest
 from metarl.optimizer_search.comparing.entrants import entrant
-from metarl.optimizer_search.comparing.settings_of_runs import Axes, Setting, runs_of
+from metarl.optimizer_search.comparing.settings_of_runs import Axes, Setting, runs_at, runs_of
 from metarl.optimizer_search.training.inner_training import draw_fixture, start, train
 from metarl.optimizer_search.training.inner_training import optax_learner as learner_of
 from metarl.optimizers import soap
 from metarl.optimizers.matrices import MATRIX
 from metarl.problems import Problem, load
+from metarl.update_rules import to_optax
 
 STEPS, RATE, SEED = 6, 0.1, 5
 ROLES = {"inner": "matrix", "last": "matrix", "b": "vector"}
@@ -84,6 +85,29 @@ def test_muon_and_soap_act_on_what_the_problem_calls_matrices(layered):
     expected = by_hand(layered, soap(RATE, weight_dimension_numbers=numbers))
     assert in_contest(layered, "soap")[-1] == pytest.approx(expected, rel=1e-3)
     assert expected != pytest.approx(by_hand(layered, soap(RATE)), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("label", "extra", "transform"),
+    [
+        ("momentum", 1, optax.sgd(RATE, momentum=0.95)),
+        ("lion", 3, optax.lion(RATE, b2=0.95)),
+        ("g + m", 2, to_optax("g + m", RATE, b1=0.8)),
+    ],
+)
+def test_an_extra_setting_is_the_optimizers_own_and_one_program_serves_all(
+    toy, label, extra, transform
+):
+    axes = Axes(extra_points=3)
+    contest, device = Contest(toy, STEPS, [1], [SEED], points=2, axes=axes), jax.local_devices()[0]
+    one = entrant(label)
+    contest.tune(one, runs_of(Setting(0.3), axes, contest.tuning), device)
+    settings = [Setting(RATE), Setting(RATE, extra=extra)]
+    plain, changed = contest.measure(one, runs_at(settings, axes, contest.report), device).losses
+    contest.seconds_per_step(one, runs_of(settings[0], axes, contest.report), device)
+    assert contest._program(one)._cache_size() == 1
+    assert changed[-1] == pytest.approx(by_hand(toy, transform), rel=1e-4)
+    assert plain[-1] != pytest.approx(changed[-1], rel=1e-4)
 
 
 def test_it_is_said_which_roles_are_guessed(layered, toy):

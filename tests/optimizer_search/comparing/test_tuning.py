@@ -25,6 +25,7 @@ from metarl.optimizer_search.comparing.tuning import (
     FINER_POINTS,
     GRID,
     Tuned,
+    finer_points,
     rates_of,
     sweep,
     tune,
@@ -136,6 +137,23 @@ def test_points_lie_an_eighth_of_a_decade_apart_around_the_best(recorded):
     assert found.best("sgd").learning_rate == pytest.approx(10**-1.125)
 
 
+def test_everybody_has_as_many_extra_points_at_three_rates_each():
+    contest: Any = Recorded()
+    contest.axes = Axes(extra_points=2)
+    field = [entrant("adam-again"), entrant("sgd")]
+    found = tune(contest, field, lambda work, items: [work(item, None) for item in items])
+    assert {x.losses.shape for x in found.finer.values()} == {(finer_points(2), 2)}
+    extra = [x for x in found.finer["adam-again"].settings if x.extra]
+    assert {x.extra for x in extra} == {1, 2} and len(extra) == 6
+    np.testing.assert_allclose(
+        sorted(np.log10([x.learning_rate for x in extra if x.extra == 2])), [-1.25, -1, -0.75]
+    )
+    rates = np.log10([x.learning_rate for x in found.finer["sgd"].settings])
+    assert {x.extra for x in found.finer["sgd"].settings} == {0}
+    sixteenths = [x for x in 16 * (rates + 1.125) if round(x) % 2]
+    np.testing.assert_allclose(sixteenths, [-5, -3, -1, 1, 3, 5], atol=1e-6)
+
+
 def test_the_null_rivals_are_tuned_at_points_half_way_and_on_other_seeds(recorded):
     contest, found = recorded
     shifted = np.log10(found.best("adam-shifted").learning_rate)
@@ -146,11 +164,11 @@ def test_the_null_rivals_are_tuned_at_points_half_way_and_on_other_seeds(recorde
 
 
 def test_a_setting_gives_a_run_on_each_replicate():
-    runs = runs_of(Setting(0.3, AXES.schedules[1], 0.25), AXES, np.array([4, 7, 5]))
+    runs = runs_of(Setting(0.3, AXES.schedules[1], 0.25, 2), AXES, np.array([4, 7, 5]))
     assert list(zip(*runs, strict=True)) == [
-        (0.3, 1, 0.25, 4),
-        (0.3, 1, 0.25, 7),
-        (0.3, 1, 0.25, 5),
+        (0.3, 1, 0.25, 2, 4),
+        (0.3, 1, 0.25, 2, 7),
+        (0.3, 1, 0.25, 2, 5),
     ]
     first = Setting(0.3, AXES.schedules[0], AXES.weight_decays[0])
     assert AXES.first(0.3) == first
