@@ -18,8 +18,9 @@ metarl search  [--problem digits-mlp ...] [--strategy ppo] [--space arxiv] [--de
 metarl resume  RUN_DIR
 metarl runs    list | diff | prune [DIR ...]
 metarl compare RULE_OR_NAME ... [--optimizer my_module:factory ...] [--problem P ...|search|held-out|all]
-               [--track tuned|default] [--schedules constant cosine] [--weight-decays 0 1e-4] [--references NAMES]
-               [--steps N] [--seeds N] [--diagnostics] [--run-dir DIR]
+               [--track tuned|one-rate|default] [--schedules constant cosine] [--weight-decays 0 1e-4]
+               [--extra-points N] [--control N|RUN] [--references NAMES] [--steps N] [--seeds N] [--diagnostics]
+               [--run-dir DIR]
 metarl enumerate [--space sign] [--depth 1] [--max-size NODES] [--budget RULES] [--run-dir DIR]
 metarl table   [--space sign] [--depth 1] [--max-size NODES] [--judges digits-mlp "digits-mlp x4" ...] [--replicates 8]
                [--run-dir DIR]

@@ -83,7 +83,7 @@ def found_multiples_of_adam(
         quarters = {label: centre + _QUARTERS for label, centre in best.items()}
         second = _mean_log_losses(courts, others, quarters, crew)
     found = {BASELINE: 1.0}
-    for label, centre in best.items():
+    for label in best:
         tried = [*halves[label], *quarters[label]]
         losses = [*first[label], *second[label]]
         found[label] = float(10.0 ** tried[int(np.argmin(losses))])

@@ -157,7 +157,7 @@ _MARS = extras(
 )
 _SCHEDULE_FREE = extras({"b1": 0.9, "b2": 0.999}, b1=(0.95, 0.8, 0.98), b2=(0.99, 0.95))
 _MUON = extras({"beta": 0.95, "adam_b2": 0.999}, beta=(0.9, 0.8, 0.98), adam_b2=(0.95, 0.99))
-_SOAP = extras({"b1": 0.95, "b2": 0.95}, b2=(0.99, 0.9), b1=(0.9, 0.8))
+_SOAP = extras({"b1": 0.95, "b2": 0.95}, b2=(0.99, 0.9, 0.999), b1=(0.9, 0.8))
 
 STANDARD: Mapping[str, Standard] = MappingProxyType(
     {

@@ -122,8 +122,8 @@ def control_number(text: str | None) -> str | None:
 
 def _not_a_control(text: str) -> str:
     return (
-        f"control is {text!r}; it must be a number of settings from 1 to {_MOST_SETTINGS:,}, or the directory of a search, "
-        "for as many as it trained rules."
+        f"control is {text!r}; it must be a number of settings from 1 to {_MOST_SETTINGS:,}, or the directory of a "
+        "search, for as many as it trained rules."
     )
 
 

@@ -53,7 +53,7 @@ class CompareConfig:
     horizons: tuple[Positive, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
     """Lengths of tuned Adam's own runs for Adam-equivalent steps, in multiples of the steps; none: left out."""
     control: str | None = None
-    """Adam with b1, b2, eps and weight decay of the best of so many: a number, or a search's directory for its number."""
+    """Adam with the best of so many b1, b2, eps, weight decays: a number, or a search's directory for its number."""
     time_compilation: bool = True
     """Measure on the first problem how long each optimizer compiles, without the cache of compiled programs."""
     seed: Seed = 0

@@ -91,7 +91,7 @@ def test_muon_and_soap_act_on_what_the_problem_calls_matrices(layered):
     ("label", "extra", "transform"),
     [
         ("momentum", 1, optax.sgd(RATE, momentum=0.95)),
-        ("lion", 3, optax.lion(RATE, b2=0.95)),
+        ("lion", 2, optax.lion(RATE, b2=0.95)),
         ("g + m", 2, to_optax("g + m", RATE, b1=0.8)),
     ],
 )

@@ -32,7 +32,7 @@ class Court:
 
 
 def test_a_multiple_is_the_best_one_over_all_problems(monkeypatch):
-    """On the first the best rate is 10 times Adam's, on the second a tenth; the third decides, between the half-decades."""
+    """On the first the best rate is 10 times Adam's, on the second a tenth; the third decides."""
     courts = iter(
         [
             Court(1e-2, {"sgd": 1e-1, "prodigy": 1.0}),

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import shutil
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -16,9 +17,13 @@ from metarl.optimizer_search.comparing.entrants import entrant, rule_entrant
 from metarl.optimizer_search.reports.comparison_report import rewrite_comparison_report
 from metarl.optimizer_search.reports.score_tables import compared_tables, comparison_sentences
 from metarl.optimizer_search.running import compare_job
-from metarl.optimizer_search.running.compare_job import begin_comparison, resume_comparison
+from metarl.optimizer_search.running.compare_job import (
+    begin_comparison,
+    control_number,
+    resume_comparison,
+)
 from metarl.optimizer_search.settings.compare_config import PROTOCOL_VERSION, CompareConfig
-from metarl.runs import SilentProgress
+from metarl.runs import RunDirectory, SilentProgress
 from metarl.update_rules import parse
 
 OWN = "own_optimizers:heavy_ball"
@@ -171,6 +176,12 @@ def test_the_result_of_an_older_protocol_is_still_read(finished, tmp_path):
         older = text.replace(f'"protocol": {PROTOCOL_VERSION}', '"protocol": 2')
         older = older.replace(f'"version": {PROTOCOL_VERSION}', '"version": 2')
         assert older != text, name
+        document = json.loads(older)
+        for problem in document.get("details", {}).values():  # before version 5 nobody had these
+            del problem["finer_points"]
+            for entry in problem["entries"].values():
+                del entry["choices"], entry["other_seeds"], entry["extra"]
+        older = json.dumps(document)
         (old / name).write_text(older, encoding="utf-8")
     assert resume_comparison(old, progress=Silent())["protocol"]["version"] == 2
     assert "protocol 2" in rewrite_comparison_report(old).read_text(encoding="utf-8")
@@ -211,8 +222,24 @@ def test_another_protocol_is_refused(tmp_path):
     run = begin_comparison([], CompareConfig(problem=("beale",)), tmp_path / "old")
     path = run.path / "config.json"
     path.write_text(path.read_text().replace(f'"protocol": {PROTOCOL_VERSION}', '"protocol": 1'))
-    with pytest.raises(InvalidInput, match="it follows version 1 of the protocol, this metarl 4"):
+    with pytest.raises(InvalidInput, match="it follows version 1 of the protocol, this metarl 5"):
         resume_comparison(run.path, progress=Silent())
+
+
+def test_a_control_is_a_number_or_that_of_the_rules_of_a_search(tmp_path, monkeypatch, finished):
+    assert [control_number(text) for text in (None, "12", "007")] == [None, "12", "7"]
+    message = "it must be a number of settings from 1 to 100,000, or the directory of a search"
+    for text in ("0", "-3", "1e3", "100001", str(tmp_path / "nowhere")):
+        with pytest.raises(InvalidInput, match=message):
+            control_number(text)
+    with pytest.raises(InvalidInput, match="is a compare, not a search; the control tries as many"):
+        control_number(str(finished[0]))
+    search = RunDirectory.create(tmp_path / "searched", "search", {}, ["metarl"])
+    with pytest.raises(InvalidInput, match="has no result yet; finish it by `metarl resume"):
+        control_number(str(search.path))
+    result = types.SimpleNamespace(rules_trained=1646)
+    monkeypatch.setattr(compare_job.SearchResult, "read", lambda path: result)
+    assert control_number(str(search.path)) == "1646"
 
 
 def test_another_rule_language_is_refused(tmp_path):
