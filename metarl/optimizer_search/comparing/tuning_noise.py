@@ -89,7 +89,7 @@ def smoothed(
         return Smoothed(rows[0], 0.0)
     mine, held = _redrawn(ours, place)
     theirs, others_held = _redrawn(others, place)
-    if ours.other_seeds != others.other_seeds:
+    if ours.other_seeds != others.other_seeds or not held.shape[1]:
         held = np.concatenate([held, others_held], axis=1)
     taken = mine * len(others.losses) + theirs  # [B]
     shares = np.bincount(taken, minlength=len(rows)) / REDRAWS

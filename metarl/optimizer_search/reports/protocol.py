@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,9 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
         f"{final.choice_seeds} more, and ranked by the same measure on choice data, which the search had not seen. "
         f"{_funnel(config)}Rank 1 is the winner, and the claim is about it alone.",
         f"Tuning: finalists and references all tried the same {_joined(grids)} learning rates, in half-decades from "
-        f"{low:.0e} to {high:.0e}, on {_count(final.tuning_seeds, 'seed')} of their own; where the best rate of anyone "
-        "lay on the grid's edge, the grid of that problem was widened for all. The rate of the lowest mean loss, on "
-        "data apart from the test data, was taken.",
+        f"{low:.0e} to {high:.0e}, on {_count(final.tuning_seeds, 'seed')} of their own{_finer(compared)}; where the "
+        "best rate of anyone lay on the grid's edge, the grid of that problem was widened for all. The rate of the "
+        "lowest mean loss, on data apart from the test data, was taken.",
         f"Report: at its rate each then ran on {_joined(seeds)} fresh seeds, the same for all, so that runs pair up, "
         "and was judged on test data that neither search, choice nor tuning had seen. On the held-out problems the "
         "rules themselves are untouched; only their learning rates are tuned, as everybody's are.",
@@ -51,6 +51,12 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
         f"interval of that ratio excludes 1; fewer than {fewest_runs()} seeds have no interval. Each problem is judged "
         "by itself, without correction for how many there are.",
     ]
+
+
+def _finer(compared: Iterable[Mapping[str, Any]]) -> str:
+    """Returns what else was tried; before protocol 5 of the comparison there was nothing else."""
+    points = max((problem.get("finer_points", 0) for problem in compared), default=0)
+    return f" (half of them), then {points} finer ones around the best of each" if points else ""
 
 
 def _funnel(config: SearchConfig) -> str:
