@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from metarl.optimizer_search.comparing.problem_results import versus
+from metarl.optimizer_search.comparing.tuning_noise import certain
 
 
 def verdicts(path: Path) -> dict[str, Counter]:
@@ -23,7 +24,7 @@ def verdicts(path: Path) -> dict[str, Counter]:
     for (problem, optimizer), ours in losses.items():
         adam = losses[problem, "adam"]
         pairs = np.array([(ours[seed], adam[seed]) for seed in adam])
-        found[optimizer][versus(*pairs.T).verdict] += 1
+        found[optimizer][versus(*map(certain, pairs.T)).verdict] += 1
     return found
 
 
