@@ -135,7 +135,8 @@ def load(path: Path) -> Measured:
 def _restored(arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> Measured:
     records = {}
     for place, row in enumerate(meta.pop("records")):
-        records[row.pop("label")] = _record(row, place, arrays)
+        label = row.pop("label")
+        records[label] = _record(row, place, arrays)
     adam = None
     if "adam|horizons" in arrays:
         adam = AdamRuns(arrays["adam|horizons"], arrays["adam|losses"])

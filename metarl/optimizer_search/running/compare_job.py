@@ -110,7 +110,7 @@ def control_number(text: str | None) -> str | None:
     run = RunDirectory.open(text)
     require(
         run.job == _SEARCH,
-        f"Run {str(run.path)!r} is a {run.job}, not a search; the control needs a search's number.",
+        f"Run {str(run.path)!r} is a {run.job}, not a search; the control tries as many settings as a search rules.",
     )
     found = SearchResult.read(run.path)
     if found is None:

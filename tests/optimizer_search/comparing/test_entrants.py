@@ -74,7 +74,7 @@ def test_names_of_references_mean_optaxs_own_at_their_defaults(name, transform):
 
 def test_adam_is_the_baseline_of_references_with_names_of_their_own():
     labels = [reference.label for reference in references()]
-    assert len(labels) == len(set(labels)) == 22 and BASELINE == "adam" and BASELINE in labels
+    assert len(labels) == len(set(labels)) == 23 and BASELINE == "adam" and BASELINE in labels
 
 
 def test_ademamix_has_the_schedules_of_its_paper():
