@@ -10,6 +10,8 @@ earned by it later, since histories that begin alike share nodes: nothing else m
   returns   what is summed up: `rewards`, or minus `regret`, Q*(s, a) - V*(s) of the drawn model. The
             expectations at a node differ by what is the same for all of its actions, and the luck of
             rewards, transitions and models that no action decides is gone
+  trust     in MDPs the plan of `greedy` counts as so many visits of each action at the root, so that few
+            simulations do not spoil it; 0 in the paper
   lazily    of a model only those pairs are drawn that a simulation meets, where that is less work
 
 Differs from the paper: rewards are unknown too; rollouts are by a policy that plans, where the paper's
@@ -40,7 +42,7 @@ from .mdp_posterior import Counts, Prior, mean_model, sample_dirichlet, sample_m
 from .planning_agent import Memory, Settings, count_step, know_nothing, plan_if_new
 from .scoring_agent import Memory as ArmsMemory
 from .scoring_agent import Scoring, argmax_at_random
-from .tree_search import Simulator, search
+from .tree_search import Guide, Simulator, search
 
 Rollout = Literal["greedy", "random"]
 Returns = Literal["regret", "rewards"]
@@ -88,8 +90,9 @@ def _arm_scores(of: Search) -> Callable[[jax.Array, jax.Array, ArmsMemory], jax.
         assert isinstance(arms, BetaArms)
         limit = jnp.minimum(memory.left, of.longest)
         simulator = simulated_arms(of, arms)
-        tree = search(key, simulator, arms, of.simulations, exploration, limit, of.longest)
-        return tree.values()
+        guide = Guide.none(simulator.actions)
+        tree = search(key, simulator, arms, of.simulations, exploration, limit, of.longest, guide)
+        return tree.values(guide)
 
     return scores
 
@@ -124,6 +127,9 @@ class Numbers(NamedTuple):
 
     settings: Settings  # the prior, and the bonus of rollouts
     exploration: jax.Array | float  # [] c, in rewards
+    trust: jax.Array | float = (
+        0.0  # [] in the plan of `greedy`, in visits of each action at the root
+    )
 
 
 class BeliefMemory(NamedTuple):
@@ -166,15 +172,16 @@ def _functions(of: Search) -> tuple[Callable, Callable, Callable]:
         known = memory.known
         start = jnp.where(known.time == 0, observation, memory.start)
         simulator = simulated_mdp(of, numbers.settings, known, start)
-        if of.rollout == "greedy":  # for what is left of the present episode
-            values = plan_in_the_mean(numbers.settings, key, known)
-            known = known._replace(action_values=values)
+        # By the plan act rollouts for what is left of the present episode, and it is the guide.
+        planned = plan_in_the_mean(numbers.settings, key, known)  # [H, S, A]
+        known = known._replace(action_values=planned)
+        at_root = planned[known.time, observation]
+        guide = Guide(at_root - jnp.max(at_root), numbers.trust)
         limit = jnp.minimum(known.length - known.steps, of.longest)
         root = Imagined(known, jnp.asarray(observation, jnp.int32))
-        tree = search(
-            search_key, simulator, root, of.simulations, numbers.exploration, limit, of.longest
-        )
-        return argmax_at_random(tie_key, tree.values()), memory._replace(start=start)
+        size = of.simulations, numbers.exploration, limit, of.longest
+        tree = search(search_key, simulator, root, *size, guide)
+        return argmax_at_random(tie_key, tree.values(guide)), memory._replace(start=start)
 
     return _know_nothing, act, _observe
 

@@ -23,7 +23,7 @@ from metarl.errors import require
 
 from .planning_agent import sizes
 from .scoring_agent import argmax_at_random
-from .tree_search import Simulator, search
+from .tree_search import Guide, Simulator, search
 
 
 class KnownMemory(NamedTuple):
@@ -74,8 +74,9 @@ def _functions(
         state = fresh._replace(place=jnp.asarray(observation, jnp.int32), time=memory.time)
         simulator = simulated_task(environment, memory.task)
         limit = jnp.minimum(environment.horizon - memory.time, longest)
-        tree = search(search_key, simulator, state, simulations, exploration, limit, longest)
-        return argmax_at_random(tie_key, tree.values()), memory
+        guide = Guide.none(simulator.actions)
+        tree = search(search_key, simulator, state, simulations, exploration, limit, longest, guide)
+        return argmax_at_random(tie_key, tree.values(guide)), memory
 
     def observe(exploration: Any, memory: KnownMemory, *what_happened: Any) -> KnownMemory:
         del exploration

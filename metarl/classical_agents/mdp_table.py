@@ -63,9 +63,8 @@ def _ucbvi(values: Mapping[str, Value], trial: Trial) -> Agent:
 def _bayes_adaptive(values: Mapping[str, Any], trial: Trial) -> Agent:
     prior = Prior(*(cast(float, values[name]) for name in BELIEFS))
     settings = Settings(prior, bonus=cast(float, values["bonus"]))
-    return bayes_adaptive_mdp(
-        chosen_search(values, trial), Numbers(settings, cast(float, values["exploration"]))
-    )
+    exploration, trust = (cast(float, values[name]) for name in ("exploration", "trust"))
+    return bayes_adaptive_mdp(chosen_search(values, trial), Numbers(settings, exploration, trust))
 
 
 def _mcts(values: Mapping[str, Value], trial: Trial) -> Agent:
@@ -226,6 +225,9 @@ MDP_ROWS: tuple[Row, ...] = (
             **OF_A_TREE,
             **_beliefs(
                 bonus=Setting(1.0, "b of greedy rollouts, in rewards; see greedy", 0.0),
+                trust=Setting(
+                    50.0, "in greedy's plan, in visits of each action at the root; 0: none", 0.0
+                ),
                 reward_bins=Setting(
                     1, "parts of the rewards that histories tell apart", 1, 100, whole=True
                 ),

@@ -11,6 +11,8 @@ action may be chance. The model is drawn once for a whole simulation (root sampl
 posterior the tree is one over beliefs, though no belief is ever updated in it; with the true model it
 is a tree over states.
 
+What is known of the root's actions beforehand, a `Guide`, counts as some visits of each.
+
 This tree is one of arrays, and written for one root; it is vmapped over tasks. Why it is not built on
 mctx: that keeps one child, one reward and one embedding for an edge, those of the first time it was
 taken, where both searches here need one for each outcome, drawn anew in every simulation.
@@ -18,7 +20,7 @@ taken, where both searches here need one for each outcome, drawn anew in every s
 Letters: n simulations, which are as many nodes; A actions; O outcomes; D steps of a simulation at most.
 
 References: Kocsis, Szepesvári (2006), Bandit based Monte-Carlo planning; Guez, Silver, Dayan (2012),
-arXiv:1205.3109, algorithm 1.
+arXiv:1205.3109, algorithm 1; guides: Gelly, Silver (2007), Combining online and offline knowledge in UCT.
 """
 
 from __future__ import annotations
@@ -55,6 +57,23 @@ class Simulator:
     step: Callable[[jax.Array, Any, Any, jax.Array], tuple[Any, jax.Array, jax.Array]]
 
 
+class Guide(NamedTuple):
+    """What another planner says of the actions at the root."""
+
+    advantages: jax.Array  # [A] by how much each is worse than the best, at most 0
+    weight: jax.Array | float  # [] of this, in visits of each action
+
+    @classmethod
+    def none(cls, actions: int) -> Guide:
+        """Returns the guide that says nothing."""
+        return cls(jnp.zeros(actions), jnp.zeros(()))
+
+    def told(self, visits: jax.Array, sums: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Returns visits and sums [A] at the root, its own added: the mean of all returns, and the advantage."""
+        mean = jnp.sum(sums) / jnp.maximum(jnp.sum(visits), 1)
+        return visits + self.weight, sums + self.weight * (mean + self.advantages)
+
+
 class Tree(NamedTuple):
     """What simulations found; node 0 is the root."""
 
@@ -70,10 +89,10 @@ class Tree(NamedTuple):
         children = jnp.zeros((simulations, actions, outcomes), jnp.int32)
         return cls(edges, edges, children, jnp.ones((), jnp.int32))
 
-    def values(self) -> jax.Array:
-        """Returns Q at the root [A]; -inf of actions that were never tried."""
-        tried = self.visits[0] > 0
-        return jnp.where(tried, self.sums[0] / jnp.maximum(self.visits[0], 1), -jnp.inf)
+    def values(self, guide: Guide) -> jax.Array:
+        """Returns Q at the root [A]; -inf of actions of which nothing is known."""
+        visits, sums = guide.told(self.visits[0], self.sums[0])
+        return jnp.where(visits > 0, sums / jnp.where(visits > 0, visits, 1), -jnp.inf)
 
 
 class Walk(NamedTuple):
@@ -104,6 +123,7 @@ def search(
     exploration: jax.Array | float,
     limit: jax.Array,
     longest: int,
+    guide: Guide,
 ) -> Tree:
     """Grows a tree.
 
@@ -115,6 +135,7 @@ def search(
       exploration: c, [] in units of gain.
       limit: [] int32, after so many steps a simulation ends.
       longest: D, no less than any `limit`.
+      guide: of the root.
 
     Returns:
       The tree.
@@ -123,7 +144,14 @@ def search(
 
     def grow(index: jax.Array, tree: Tree) -> Tree:
         return simulate(
-            jax.random.fold_in(key, index), tree, simulator, state, exploration, limit, longest
+            jax.random.fold_in(key, index),
+            tree,
+            simulator,
+            state,
+            exploration,
+            limit,
+            longest,
+            guide,
         )
 
     return jax.lax.fori_loop(0, simulations, grow, tree)
@@ -137,6 +165,7 @@ def simulate(
     exploration: jax.Array | float,
     limit: jax.Array,
     longest: int,
+    guide: Guide,
 ) -> Tree:
     """Returns the tree after one simulation more; see `search`."""
     draw_key, walk_key = jax.random.split(key)
@@ -144,9 +173,11 @@ def simulate(
 
     def in_the_tree(walk: Walk) -> Walk:
         act_key, luck_key, step_key = _keys(walk_key, walk.step)
-        visits = tree.visits[walk.node]  # [A]
+        visits, sums = tree.visits[walk.node], tree.sums[walk.node]  # [A]
         known = walk.inside & (jnp.sum(visits) > 0)
-        scores = upper_bounds(visits, tree.sums[walk.node], exploration)
+        weight = jnp.where(walk.node == 0, guide.weight, 0.0)
+        told = guide._replace(weight=weight).told(visits, sums)
+        scores = upper_bounds(*told, exploration)
         chosen = highest_by_luck(jax.random.uniform(luck_key), scores)
         rolled, following = simulator.rollout(act_key, walk.state)
         action = jnp.where(known, chosen, rolled)
@@ -188,7 +219,7 @@ def simulate(
 
 def upper_bounds(visits: jax.Array, sums: jax.Array, exploration: jax.Array | float) -> jax.Array:
     """Returns Q + c √(ln N / N(a)) [A]; infinite for actions that were never tried."""
-    tried = jnp.maximum(visits, 1)
+    tried = jnp.where(visits > 0, visits, 1.0)
     bonus = jnp.sqrt(jnp.log(jnp.maximum(jnp.sum(visits), 1)) / tried)
     return jnp.where(visits > 0, sums / tried + exploration * bonus, jnp.inf)
 

@@ -11,7 +11,7 @@ import pytest
 
 from metarl.classical_agents import make
 from metarl.classical_agents.known_search import simulated_task
-from metarl.classical_agents.tree_search import search
+from metarl.classical_agents.tree_search import Guide, search
 from metarl.environments import TabularMDP, Trial, load, plan
 from metarl.errors import InvalidInput
 
@@ -35,7 +35,9 @@ def values_at(world):
             simulator = simulated_task(world, task)
             limit = jnp.int32(HORIZON)
             search_key = jax.random.fold_in(key, 1)
-            return search(search_key, simulator, state, simulations, 2.0, limit, HORIZON).values()
+            guide = Guide.none(2)
+            found = search(search_key, simulator, state, simulations, 2.0, limit, HORIZON, guide)
+            return found.values(guide)
 
         return np.asarray(at_root(jax.random.split(jax.random.key(1), 60), tasks))
 
@@ -61,12 +63,14 @@ def test_values_are_those_of_dynamic_programming_where_nothing_is_chance():
     task = task._replace(start=jnp.int32(0), goal=jnp.int32(2))  # two steps to the right
     state = grid.reset(jax.random.key(0), task)[1]
 
+    guide = Guide.none(5)
+
     @jax.jit
     def tree(key):
-        return search(key, simulated_task(grid, task), state, 400, 2.0, jnp.int32(3), 3)
+        return search(key, simulated_task(grid, task), state, 400, 2.0, jnp.int32(3), 3, guide)
 
     found = tree(jax.random.key(1))
-    values = np.asarray(found.values())
+    values = np.asarray(found.values(guide))
     assert values.argmax() == 1  # right: -0.1 + 1 + 1
     assert values[1] <= 1.9 + 1e-5
     best = np.asarray(found.visits[0]).argmax()

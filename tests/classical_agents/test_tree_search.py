@@ -11,8 +11,9 @@ import pytest
 
 from metarl.classical_agents.arm_posteriors import BetaArms
 from metarl.classical_agents.bayes_adaptive import Search, simulated_arms
-from metarl.classical_agents.tree_search import search, upper_bounds
+from metarl.classical_agents.tree_search import Guide, search, upper_bounds
 
+GUIDE = Guide(jnp.array([-0.5, 0.0]), jnp.float32(2.5))
 SIMULATIONS, LIMIT, LONGEST, EXPLORATION = 30, 4, 6, 0.7
 
 
@@ -44,10 +45,15 @@ def naive_tree(key, simulator, state, limit):
         (rolled, state), luck = rollout(index, d, state)
         action, known = int(rolled), inside and sum(visits.get(history, [0])) > 0
         if known:
-            counts = np.array(visits[history])
+            counts, means = np.array(visits[history], float), np.array(values[history])
+            if not history:  # what the guide says of the root
+                said = counts @ means / counts.sum() + np.asarray(GUIDE.advantages)
+                weight = float(GUIDE.weight)
+                means = (counts * means + weight * said) / (counts + weight)
+                counts = counts + weight
             with np.errstate(divide="ignore", invalid="ignore"):
                 bonus = EXPLORATION * np.sqrt(math.log(counts.sum()) / counts)
-                scores = np.where(counts > 0, np.array(values[history]) + bonus, np.inf)
+                scores = np.where(counts > 0, means + bonus, np.inf)
             best = np.flatnonzero(np.isclose(scores, scores.max(), rtol=1e-6))
             action = int(best[int(float(luck) * len(best))])
         state, gain, outcome = step(index, d, model, state, action)
@@ -92,7 +98,7 @@ def grow(arms):
     def both(keys, limits):
         return jax.vmap(
             lambda key, limit: search(
-                key, simulator, arms, SIMULATIONS, EXPLORATION, limit, LONGEST
+                key, simulator, arms, SIMULATIONS, EXPLORATION, limit, LONGEST, GUIDE
             )
         )(keys, limits)
 
@@ -124,3 +130,15 @@ def test_an_action_that_was_never_tried_comes_first():
     bounds = upper_bounds(jnp.array([4.0, 0.0, 1.0]), jnp.array([8.0, 0.0, 1.0]), 0.5)
     np.testing.assert_allclose(bounds[0], 2 + 0.5 * math.sqrt(math.log(5) / 4), rtol=1e-6)
     assert bounds[1] == jnp.inf and jnp.isfinite(bounds[2])
+
+
+def test_a_guide_counts_as_visits_at_the_mean_and_who_says_nothing_changes_nothing(grow):
+    _, _, trees = grow
+    tree = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), trees)
+    visits, sums = (np.asarray(x[0], float) for x in (tree.visits, tree.sums))
+    np.testing.assert_allclose(tree.values(Guide.none(2)), sums / visits, rtol=1e-5)
+    mean = sums.sum() / visits.sum()
+    said = (sums + 2.5 * (mean + np.array([-0.5, 0.0]))) / (visits + 2.5)
+    np.testing.assert_allclose(tree.values(GUIDE), said, rtol=1e-5)
+    much = GUIDE._replace(weight=jnp.float32(1e6))
+    assert int(jnp.argmax(tree.values(much))) == 1
