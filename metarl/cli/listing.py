@@ -61,6 +61,7 @@ def run(arguments: Arguments) -> dict[str, Facts]:
             return {
                 "agents": _agents(),
                 "learners_from_scratch": _learners(),
+                "learners_from_offline_data": _offline_learners(),
                 "trained_agents": _trained_agents(),
             }
 
@@ -191,6 +192,16 @@ def _learners() -> Facts:
             "grid": {name: list(values) for name, values in row.grid.items()},
         }
         for row in rows()
+    }
+
+
+def _offline_learners() -> Facts:
+    """Returns those that learn from random walks in training tasks, when they are named."""
+    from metarl.rl_baselines import offline_rows, settings_of
+
+    return {
+        row.name: {"caption": row.caption, "paper": row.paper, "settings": settings_of(row)}
+        for row in offline_rows()
     }
 
 

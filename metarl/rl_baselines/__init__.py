@@ -6,6 +6,9 @@ many episodes. It is a reference, as the classical agents are, and stands on the
 a PyTree of fixed shapes, so hundreds of tasks are learnt at once in one compiled program. `make`
 reads a text such as "dqn" or "ppo:steps=64"; `tune` chooses from a grid on validation tasks, and all
 grids are of one size.
+
+Beside them stand those that learn once, from random walks in training tasks, and not in the task they are
+played in: a decision transformer and behaviour cloning (`offline_rows`).
 """
 
 import lazy_loader as _lazy

@@ -1,6 +1,9 @@
+from .config import BehaviourCloningConfig as BehaviourCloningConfig
+from .config import DecisionTransformerConfig as DecisionTransformerConfig
 from .config import DQNConfig as DQNConfig
 from .config import Exploration as Exploration
 from .config import LearnerConfig as LearnerConfig
+from .config import OfflineConfig as OfflineConfig
 from .config import PPOAgentConfig as PPOAgentConfig
 from .config import QLearningConfig as QLearningConfig
 from .config import ReinforceAgentConfig as ReinforceAgentConfig
@@ -15,13 +18,18 @@ from .making import tune as tune
 from .table import Row as Row
 from .table import fitting as fitting
 from .table import names as names
+from .table import offline_names as offline_names
+from .table import offline_rows as offline_rows
 from .table import rows as rows
 
 __all__ = [
     "TOGETHER",
+    "BehaviourCloningConfig",
     "DQNConfig",
+    "DecisionTransformerConfig",
     "Exploration",
     "LearnerConfig",
+    "OfflineConfig",
     "PPOAgentConfig",
     "QLearningConfig",
     "ReinforceAgentConfig",
@@ -32,6 +40,8 @@ __all__ = [
     "learn_split",
     "make",
     "names",
+    "offline_names",
+    "offline_rows",
     "parse",
     "rows",
     "settings_of",

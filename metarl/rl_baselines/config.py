@@ -3,9 +3,11 @@
 A sentence under a field ends with the source of its default, where there is one:
 
   Mnih        Mnih et al. (2015), Human-level control through deep reinforcement learning
+  Ecoffet     Ecoffet et al. (2019), arXiv:1901.10995
   Even-Dar    Even-Dar & Mansour (2003), Learning rates for Q-learning
   Schulman 15 Schulman et al. (2015), arXiv:1502.05477
   Schulman 17 Schulman et al. (2017), arXiv:1707.06347
+  Chen        Chen et al. (2021), arXiv:2106.01345
   zoo         the settings of rl-baselines3-zoo for CartPole-v1
 
 Letters: N steps of a rollout.
@@ -17,7 +19,7 @@ from dataclasses import dataclass, field
 
 from metarl.errors import require
 from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
-from metarl.reading import Count, Fraction, Positive, Real, check_fields
+from metarl.reading import Count, Fraction, NotNegative, Positive, Real, Seed, check_fields
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,20 @@ class DQNConfig(Exploration):
 
 
 @dataclass(frozen=True)
+class GoExploreConfig:
+    """Settings of Go-Explore."""
+
+    repeat: Fraction = 0.5
+    """Probability that exploring repeats the action before; of the worlds of the paper 0.95 (Ecoffet)."""
+
+    exploit: Fraction = 0.5
+    """Probability that an episode walks the best way known, and explores from its end."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
 class PolicyNetwork:
     """The feed-forward networks of a policy-gradient learner, one for the policy and one for the value."""
 
@@ -184,8 +200,66 @@ class TRPOAgentConfig(PolicyNetwork):
         _require_divisor(self, "value_minibatches", self.update.value_minibatches)
 
 
+@dataclass(frozen=True)
+class OfflineConfig:
+    """Settings of a transformer that learns from random walks in tasks of the training split."""
+
+    trajectories: Count = 1000
+    """N, random walks to learn from (Chen: 1,000 and 10,000)."""
+
+    hidden: Count = 32
+    """Units of the transformer."""
+
+    layers: Count = 2
+    """Of the transformer."""
+
+    heads: Count = 4
+    """Of each layer."""
+
+    steps: Count = 1000
+    """Gradient steps."""
+
+    batch: Count = 64
+    """Trajectories of one gradient step (Chen)."""
+
+    learning_rate: Positive = 3e-3
+    """Of AdamW, after a warm-up and before it falls along a cosine."""
+
+    weight_decay: NotNegative = 1e-4
+    """Of AdamW (Chen)."""
+
+    max_gradient_norm: Positive = 0.25
+    """Clip the global norm of the gradient to this (Chen)."""
+
+    seed: Seed = 0
+    """Of the data and the training."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        require(
+            self.hidden % (2 * self.heads) == 0,
+            f"hidden is {self.hidden} and heads {self.heads}; give a multiple of twice the heads.",
+        )
+
+
+@dataclass(frozen=True)
+class DecisionTransformerConfig(OfflineConfig):
+    """Settings of a decision transformer."""
+
+    asked: Real | None = None
+    """The return it is asked for; the best of the data if not given."""
+
+
+@dataclass(frozen=True)
+class BehaviourCloningConfig(OfflineConfig):
+    """Settings of behaviour cloning."""
+
+    share: Fraction = 0.1
+    """Of the data, those that earned most, which it imitates; never those that earned no more than the worst (Chen)."""
+
+
 PolicyAgentConfig = ReinforceAgentConfig | PPOAgentConfig | TRPOAgentConfig
-LearnerConfig = QLearningConfig | DQNConfig | PolicyAgentConfig
+LearnerConfig = QLearningConfig | DQNConfig | GoExploreConfig | PolicyAgentConfig | OfflineConfig
 
 
 def _require_divisor(

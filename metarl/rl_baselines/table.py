@@ -13,7 +13,10 @@ from metarl.environments import Agent, Environment, feature_size
 from metarl.errors import require, unknown_name
 
 from .config import (
+    BehaviourCloningConfig,
+    DecisionTransformerConfig,
     DQNConfig,
+    GoExploreConfig,
     LearnerConfig,
     PPOAgentConfig,
     QLearningConfig,
@@ -21,8 +24,10 @@ from .config import (
     TRPOAgentConfig,
 )
 from .deep_q_learning import deep_q_learning
+from .go_explore import go_explore
 from .policy_learner import policy_learner
 from .q_learning import q_learning
+from .sequence_policies import behaviour_cloning, decision_transformer
 
 Value = float | int | bool | str
 
@@ -127,12 +132,52 @@ ROWS: tuple[Row, ...] = (
         actions=("Discrete", "Box"),
         grid={"steps": (64, 256, 1024), "max_kl": (0.003, 0.01, 0.03)},
     ),
+    Row(
+        name="go-explore",
+        caption="remembers a way to every cell; walks one and explores from its end; deterministic worlds",
+        paper="Ecoffet et al. (2019)",
+        config=GoExploreConfig(),
+        build=go_explore,
+        actions=("Discrete",),
+        observations=("Discrete", "MultiDiscrete"),
+        grid={"repeat": (0.0, 0.5, 0.9), "exploit": (0.1, 0.5, 0.9)},
+    ),
 )
+
+OFFLINE_ROWS: tuple[Row, ...] = (
+    Row(
+        name="decision-transformer",
+        caption="a causal transformer, trained on random walks, that is asked for a return",
+        paper="Chen et al. (2021)",
+        config=DecisionTransformerConfig(),
+        build=decision_transformer,
+        actions=("Discrete",),
+    ),
+    Row(
+        name="behaviour-cloning",
+        caption="the same transformer, which imitates the best tenth of the random walks",
+        paper="Chen et al. (2021)",
+        config=BehaviourCloningConfig(),
+        build=behaviour_cloning,
+        actions=("Discrete",),
+    ),
+)
+"""Who learns once, from data of training tasks, and not in the task it is played in."""
 
 
 def rows() -> tuple[Row, ...]:
-    """Returns the rows of all learners."""
+    """Returns the rows of all learners from scratch."""
     return ROWS
+
+
+def offline_rows() -> tuple[Row, ...]:
+    """Returns the rows of those that learn from offline data."""
+    return OFFLINE_ROWS
+
+
+def offline_names() -> tuple[str, ...]:
+    """Returns the names of those that learn from offline data."""
+    return tuple(row.name for row in OFFLINE_ROWS)
 
 
 def names() -> tuple[str, ...]:
@@ -146,7 +191,7 @@ def find_row(name: str) -> Row:
     Raises:
       InvalidInput: there is no learner of that name.
     """
-    by_name = {row.name: row for row in ROWS}
+    by_name = {row.name: row for row in (*ROWS, *OFFLINE_ROWS)}
     if name not in by_name:
         raise unknown_name("agent", name, by_name)
     return by_name[name]

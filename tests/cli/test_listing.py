@@ -72,7 +72,10 @@ def test_environments_are_listed_with_their_settings(capsys):
 
 def test_agents_are_listed_for_each_world_with_what_can_be_set(capsys):
     document = listed(capsys, "agents")
-    assert set(document) == {"agents", "learners_from_scratch", "trained_agents"}
+    assert set(document) == {
+        *("agents", "learners_from_scratch", "learners_from_offline_data", "trained_agents"),
+    }
+    assert tuple(document["learners_from_offline_data"]) == rl_baselines.offline_names()
     assert tuple(document["learners_from_scratch"]) == rl_baselines.names()
     assert document["learners_from_scratch"]["dqn"]["settings"]["batch_size"] == 64
     agents = document["agents"]

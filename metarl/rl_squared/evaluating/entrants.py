@@ -51,7 +51,7 @@ class Entrant(NamedTuple):
 
     def doubts(self, trial: Trial) -> tuple[str, ...]:
         """Returns what it believes or assumes that the family denies or does not say."""
-        if self.from_scratch or self.trained is not None:
+        if self.trained is not None or _name(self.text) not in classical_agents.names():
             return ()
         return classical_agents.doubts(self.text, trial)
 
@@ -61,10 +61,9 @@ class Entrant(NamedTuple):
         Raises:
           InvalidInput: it does not fit the environment; names the agent.
         """
-        if self.from_scratch:
-            return rl_baselines.make(self.text, trial)
         if self.trained is None:
-            return classical_agents.make(self.text, trial)
+            classical = _name(self.text) in classical_agents.names()
+            return (classical_agents if classical else rl_baselines).make(self.text, trial)
         try:
             return self.trained.as_agent(trial.environment, greedy)
         except InvalidInput as error:
@@ -126,14 +125,17 @@ def _find(text: str, own: Collection[str | None]) -> Entrant:
     if text in agent_names():
         return Entrant(text, load(text))
     name = _name(text)
-    for room in (classical_agents, rl_baselines):
-        if name in room.names():
-            room.parse(text)
-            return Entrant(text)
+    offline = rl_baselines.offline_names()
+    if name in classical_agents.names():
+        classical_agents.parse(text)
+        return Entrant(text)
+    if name in (*rl_baselines.names(), *offline):
+        rl_baselines.parse(text)
+        return Entrant(text)
     looks_like_path = text.endswith(".npz") or os.sep in text
     if looks_like_path or Path(text).expanduser().exists():
         return Entrant(text, load(text, own))
-    known = [*classical_agents.names(), *rl_baselines.names(), *agent_names()]
+    known = [*classical_agents.names(), *rl_baselines.names(), *offline, *agent_names()]
     raise unknown_name("agent", name, [*known, "AGENT.npz", "RUN_DIR"])
 
 

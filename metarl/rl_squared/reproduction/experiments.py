@@ -26,6 +26,7 @@ class Experiment(ExperimentCard):
 
 CONTROL = "control"
 ARCHITECTURES = "architectures"
+KEY_TO_DOOR = "key-to-door"
 
 _COSTS: Mapping[ScaleName, str] = MappingProxyType(
     {"smoke": "a minute a cell", "laptop": "hours", "paper": "days without a GPU"}
@@ -109,6 +110,13 @@ _ROWS = (
             "paper": "four days without a GPU",
         },
         evidence="architectures.md",
+    ),
+    Experiment(
+        name=KEY_TO_DOOR,
+        folder="key_to_door",
+        caption="learning from random walks: decision transformer, imitation (Chen et al. 2021)",
+        costs={"smoke": "a minute", "laptop": "ten minutes", "paper": "two hours"},
+        evidence="key-to-door.md",
     ),
 )
 
