@@ -211,7 +211,8 @@ def _measure(
         e.label: Record(
             settings[e.label],
             tuned.losses[e.label],
-            *(x[0] for x in curves[e.label]),
+            curves[e.label].losses[0],
+            curves[e.label].metrics[0],
             seconds[e.label],
             contest.state_bytes_per_parameter(e),
             compiling.get(e.label),

@@ -142,7 +142,7 @@ def relative_loss_over(
       redraw_problems: see `relative_loss_of`.
     """
     pairs = [
-        tuple(finals_of(r.measured.records[x]) for x in (label, baseline))
+        (finals_of(r.measured.records[label]), finals_of(r.measured.records[baseline]))
         for r in results
         if have_ratios(final_losses(r.measured).values())
     ]
@@ -150,7 +150,7 @@ def relative_loss_over(
 
 
 def relative_loss_of(
-    pairs: Sequence[tuple[Finals, ...]], redraw_problems: bool = False
+    pairs: Sequence[tuple[Finals, Finals]], redraw_problems: bool = False
 ) -> Interval:
     """Returns the same from the losses themselves, by problem those of the optimizer and of the baseline.
 
@@ -162,7 +162,10 @@ def relative_loss_of(
     """
     if not pairs:
         return Interval(1.0, 0.0, np.inf)
-    found = [smoothed(log_relative_losses, *pair, place) for place, pair in enumerate(pairs)]
+    found = [
+        smoothed(log_relative_losses, ours, others, place)
+        for place, (ours, others) in enumerate(pairs)
+    ]
     logarithms = stratified_bootstrap(
         [one.values for one in found],
         iqm,

@@ -70,10 +70,10 @@ def runs_at(settings: Sequence[Setting], axes: Axes, replicates: np.ndarray) -> 
         (s.learning_rate, axes.schedules.index(s.schedule), s.weight_decay, s.extra)
         for s in settings
     ]
-    repeated = (
+    rates, schedules, decays, extras = (
         np.repeat(np.array(column), len(replicates)) for column in zip(*columns, strict=True)
     )
-    return Runs(*repeated, np.tile(replicates, len(settings)))
+    return Runs(rates, schedules, decays, extras, np.tile(replicates, len(settings)))
 
 
 class Points(NamedTuple):

@@ -133,6 +133,7 @@ def test_differences_to_adam_are_paired_by_seed(result):
         assert entry.difference_to_adam.estimate == pytest.approx(difference, rel=1e-5)
         assert entry.difference_to_adam.low <= difference <= entry.difference_to_adam.high
         ratio = float(np.exp(iqm(np.log(entry.curves[:, -1].astype(float) / adam))))
+        assert entry.relative_loss is not None
         assert entry.relative_loss.estimate == pytest.approx(ratio, rel=1e-5)
         assert entry.final_loss.estimate == pytest.approx(float(iqm(entry.curves[:, -1])))
         assert entry.step_time_relative_to_adam > 0
