@@ -1,4 +1,4 @@
-"""Won, lost and unclear by problem, from the losses that are stored here: python experiments/zoo/verdicts.py"""
+"""Won, lost and unclear by problem on the track `default`, from stored losses: python experiments/zoo/verdicts.py"""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ def verdicts(path: Path) -> dict[str, Counter]:
 
 
 if __name__ == "__main__":
-    for name in ("runs", "default_runs"):
-        print(f"{name}: won, lost, unclear")
-        for optimizer, count in verdicts(Path(__file__).parent / f"{name}.csv.gz").items():
-            print(f"  {optimizer}: {count['better']}, {count['worse']}, {count['unclear']}")
+    print("Without tuning: won, lost, unclear")
+    for optimizer, count in verdicts(Path(__file__).parent / "default_runs.csv.gz").items():
+        print(f"  {optimizer}: {count['better']}, {count['worse']}, {count['unclear']}")

@@ -42,8 +42,8 @@ class Found:
       rules_trained: distinct rules that the search trained to find it.
       versions: those of metarl, jax and optax.
       comparison: its row in the comparison with tuned Adam, in a sentence; a rule that is not better says so.
-      beats_adam: whether it beat tuned Adam in the aggregate over held-out problems, the interval of
-        the speed-up being above 1; None where that was not measured.
+      beats_adam: whether it beat Adam at constant rates, which alone were tuned, in the aggregate over held-out
+        problems, the interval of the speed-up being above 1; None where that was not measured.
     """
 
     command: str
