@@ -23,9 +23,9 @@ from metarl.reporting import Column, Table, write_csv, write_json
 from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr
 from metarl.update_rules import LANGUAGE, Grammar, Interpreter
 
-from ..screening.enumeration import Enumeration
-from ..screening.filters import Verdict, screen
+from ..screening.filters import Verdict
 from ..screening.probes import Probes
+from ..screening.screened import VERDICTS, ScreenedFunctions
 from ..settings.config import from_dict, to_dict
 from ..settings.functions_config import FunctionsConfig
 from ..settings.language import require_same_language
@@ -33,17 +33,6 @@ from ..settings.language import require_same_language
 JOB = "enumerate"
 FUNCTIONS, RESULT = "functions.csv", "result.json"
 _CHECKPOINT_SECONDS = 30.0
-_VERDICTS = tuple(Verdict)
-
-
-class FunctionsState:
-    """The enumeration, and the functions that it has met."""
-
-    def __init__(self, enumeration: Enumeration):
-        self.enumeration = enumeration
-        self.tokens: list[np.ndarray] = []  # [K, L] a block
-        self.sizes: list[np.ndarray] = []  # [K]
-        self.verdicts: list[np.ndarray] = []  # [K] numbers of `Verdict`
 
 
 class FunctionsJob:
@@ -54,41 +43,32 @@ class FunctionsJob:
         self.config = config
         self.grammar = Grammar(config.space, config.depth)
         self._probes = Probes(Interpreter(self.grammar))
-        self._fresh()  # checks the grammar and the size
+        self.init()  # checks the grammar and the size
 
-    def init(self) -> FunctionsState:
+    def init(self) -> ScreenedFunctions:
         """Returns the state in which no function is met."""
-        return FunctionsState(self._fresh())
+        config = self.config
+        return ScreenedFunctions(self.grammar, self._probes, config.filters, config.max_size)
 
-    def update(self, state: FunctionsState) -> tuple[FunctionsState, dict[str, Any]]:
+    def update(self, state: ScreenedFunctions) -> tuple[ScreenedFunctions, dict[str, Any]]:
         """Runs the next block of rules."""
-        found = state.enumeration.advance()
-        verdicts = screen(found.outputs, self._probes, self.config.filters)
-        state.tokens.append(found.tokens)
-        state.sizes.append(np.full(len(found.tokens), found.size, np.int32))
-        state.verdicts.append(np.array([_VERDICTS.index(v) for v in verdicts], np.int8))
-        return state, {
-            "size": found.size,
-            "met": len(verdicts),
-            "pass": verdicts.count(Verdict.PASSES),
-        }
+        size, verdicts = state.advance()
+        passing = verdicts.count(Verdict.PASSES)
+        return state, {"size": size, "met": len(verdicts), "pass": passing}
 
-    def finished(self, state: FunctionsState) -> bool:
+    def finished(self, state: ScreenedFunctions) -> bool:
         """Tells whether the space, the size or the budget is exhausted."""
         return state.enumeration.finished or state.enumeration.tried >= self.config.budget
 
-    def position(self, state: FunctionsState) -> tuple[int, int | None]:
+    def position(self, state: ScreenedFunctions) -> tuple[int, int | None]:
         """Returns the rules run on the probes; nobody knows of how many."""
         return state.enumeration.tried, None
 
-    def save(self, state: FunctionsState) -> tuple[dict[str, np.ndarray], Any]:
+    def save(self, state: ScreenedFunctions) -> tuple[dict[str, np.ndarray], Any]:
         """Returns the state as arrays."""
-        arrays = {f"enumeration|{name}": x for name, x in state.enumeration.to_arrays().items()}
-        tokens, sizes, verdicts = self.functions(state)
-        arrays |= {"tokens": tokens, "sizes": sizes, "verdicts": verdicts}
-        return arrays, {"language": LANGUAGE["version"]}
+        return state.to_arrays(), {"language": LANGUAGE["version"]}
 
-    def load(self, arrays: dict[str, np.ndarray], meta: Any) -> FunctionsState:
+    def load(self, arrays: dict[str, np.ndarray], meta: Any) -> ScreenedFunctions:
         """Inverse of `save`.
 
         Raises:
@@ -96,30 +76,8 @@ class FunctionsJob:
         """
         require_same_language(meta, "The checkpoint of this enumeration")
         state = self.init()
-        prefix = "enumeration|"
-        state.enumeration.restore(
-            {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}
-        )
-        state.tokens, state.sizes, state.verdicts = (
-            [arrays["tokens"]], [arrays["sizes"]], [arrays["verdicts"]],
-        )  # fmt: skip
+        state.restore(arrays)
         return state
-
-    def functions(self, state: FunctionsState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns the functions met: tokens [K, L], sizes [K] and numbers of verdicts [K]."""
-        none = (
-            np.zeros((0, self.grammar.length), np.int32),
-            np.zeros(0, np.int32),
-            np.zeros(0, np.int8),
-        )
-        parts = (state.tokens, state.sizes, state.verdicts)
-        tokens, sizes, verdicts = (
-            np.concatenate([x, *y]) for x, y in zip(none, parts, strict=True)
-        )
-        return tokens, sizes, verdicts
-
-    def _fresh(self) -> Enumeration:
-        return Enumeration(self.grammar, self._probes, self.config.max_size)
 
 
 def begin_functions(
@@ -168,26 +126,24 @@ def resume_functions(run_dir: str | Path, *, progress: Progress | None = None) -
     return document
 
 
-def _rows(job: FunctionsJob, state: FunctionsState) -> list[dict[str, Any]]:
+def _rows(job: FunctionsJob, state: ScreenedFunctions) -> list[dict[str, Any]]:
     """Returns a row a function, simplest first."""
     return [
         {
             "number": number,
             "size": int(size),
-            "verdict": str(_VERDICTS[verdict]),
+            "verdict": str(VERDICTS[verdict]),
             "rule": str(job.grammar.to_rule(tokens)),
         }
         for number, (tokens, size, verdict) in enumerate(
-            zip(*job.functions(state), strict=True), start=1
+            zip(state.tokens, state.sizes, state.verdicts, strict=True), start=1
         )
     ]
 
 
-def _summary(job: FunctionsJob, state: FunctionsState) -> dict[str, Any]:
+def _summary(job: FunctionsJob, state: ScreenedFunctions) -> dict[str, Any]:
     """Returns how many functions there are, by size and by verdict."""
-    _, sizes, verdicts = job.functions(state)
-    passes = verdicts == _VERDICTS.index(Verdict.PASSES)
-    counted = Counter(verdicts.tolist())
+    sizes, passes, counted = state.sizes, state.passes, Counter(state.verdicts.tolist())
     last = state.enumeration.size - 1  # the largest size that is met whole
     return {
         "space": job.config.space,
@@ -207,5 +163,5 @@ def _summary(job: FunctionsJob, state: FunctionsState) -> dict[str, Any]:
             }
             for size in range(1, int(sizes.max(initial=0)) + 1)
         ],
-        "by_verdict": {str(verdict): counted[number] for number, verdict in enumerate(_VERDICTS)},
+        "by_verdict": {str(verdict): counted[number] for number, verdict in enumerate(VERDICTS)},
     }

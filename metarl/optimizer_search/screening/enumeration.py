@@ -89,6 +89,11 @@ class Enumeration:
         return len(self._fingerprints)
 
     @property
+    def fingerprints(self) -> np.ndarray:
+        """Of the functions that were met, in the order in which they were, [K, 16] uint8."""
+        return _bytes_to_array(list(self._fingerprints))
+
+    @property
     def progress(self) -> float:
         """The share of this size that is done."""
         return self._next_chain / len(self._chains)
@@ -139,7 +144,7 @@ class Enumeration:
             "groups": np.array([self._builder.padded(chain) for chain in chains], np.int32),
             "lengths": np.array([len(chain.groups) for chain in chains], np.int32),
             "sizes": np.array([chain.size for chain in chains], np.int32),
-            "fingerprints": _bytes_to_array(list(self._fingerprints)),
+            "fingerprints": self.fingerprints,
             "value_chains": np.array([place for place, _ in values], np.int32),
             "value_digests": _bytes_to_array([digest for _, digest in values]),
         }

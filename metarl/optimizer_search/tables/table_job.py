@@ -30,9 +30,8 @@ from metarl.update_rules import LANGUAGE, Grammar, Interpreter
 from ..judging.evaluators import DEFAULT_WIDTH, LocalEvaluator
 from ..judging.judges import Judge, judges_named
 from ..judging.reference import HALF_DECADES
-from ..screening import filters
-from ..screening.enumeration import Enumeration
-from ..screening.probes import Probes, rule_fingerprints
+from ..screening.probes import Probes
+from ..screening.screened import ScreenedFunctions
 from ..settings.config import to_dict
 from ..settings.language import require_same_language
 from ..settings.table_config import TableConfig
@@ -89,7 +88,7 @@ class TableJob:
         self.grammar = Grammar(config.space, config.depth)
         self.judges = judges_named(config.judges, problem_suite.load)
         self._probes = Probes(Interpreter(self.grammar))
-        Enumeration(self.grammar, self._probes, config.max_size)  # checks the space
+        self._screened()  # checks the space
         self._evaluator: tuple[str, LocalEvaluator] | None = None
 
     def init(self) -> TableState:
@@ -160,24 +159,24 @@ class TableJob:
             self._evaluator[1].close()
 
     def _functions(self) -> dict[str, np.ndarray]:
-        tokens, sizes, prints = [], [], []
-        for found in Enumeration(self.grammar, self._probes, self.config.max_size):
-            verdicts = filters.screen(found.outputs, self._probes, self.config.filters)
-            good = np.array([verdict == filters.Verdict.PASSES for verdict in verdicts], bool)
-            tokens += list(found.tokens[good])
-            sizes += [found.size] * int(good.sum())
-            exact = self._probes.exact_updates(found.tokens[good])
-            prints += [np.frombuffer(x, np.uint8) for x in rule_fingerprints(exact)]
+        found, config = self._screened(), self.config
+        while not found.enumeration.finished:
+            size, _ = found.advance()
             require(
-                len(tokens) <= _MOST_FUNCTIONS,
-                f"Space {self.config.space!r} at depth {self.config.depth} has more than {_MOST_FUNCTIONS:,} functions "
-                f"that pass the filters; name the largest rules, --max-size {found.size - 1} for example.",
+                found.passes.sum() <= _MOST_FUNCTIONS,
+                f"Space {config.space!r} at depth {config.depth} has more than {_MOST_FUNCTIONS:,} functions "
+                f"that pass the filters; name the largest rules, --max-size {size - 1} for example.",
             )
+        good, prints = found.passes, found.enumeration.fingerprints
         return {
-            "tokens": np.array(tokens, np.int32).reshape(-1, self.grammar.length),
-            "sizes": np.array(sizes, np.int32),
-            "fingerprints": np.array(prints, np.uint8).reshape(-1, 16),
+            "tokens": found.tokens[good],
+            "sizes": found.sizes[good],
+            "fingerprints": prints[good],
         }
+
+    def _screened(self) -> ScreenedFunctions:
+        config = self.config
+        return ScreenedFunctions(self.grammar, self._probes, config.filters, config.max_size)
 
     def _trainer(self, judge: Judge) -> LocalEvaluator:
         """Returns who trains for a judge; the one before it is let go."""
