@@ -17,6 +17,8 @@ from metarl.classical_agents import grid, make
 from metarl.classical_agents.scoring_agent import Memory
 from metarl.environments import Bandit, Trial, bayes_optimal_value, load, play, play_split
 
+pytestmark = pytest.mark.usefixtures("keys_checked")
+
 ARMS, PULLS = 2, 5
 
 # Those that act without luck, but for ties.

@@ -107,7 +107,7 @@ def test_a_fading_posterior_is_the_prior_and_what_is_left_of_each_pull():
     np.testing.assert_allclose(memory.arms.mean, (4 * 3 + sums / 4) / precision, rtol=1e-5)
 
 
-@pytest.mark.parametrize("world", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("world", ["bernoulli", pytest.param("gaussian", marks=pytest.mark.slow)])
 def test_who_forgets_nothing_is_the_agent_that_cannot(world):
     trial = Trial(load("bandit", rewards=world, arms=3), episodes=12)
     tasks = trial.environment.sample_tasks(jax.random.key(0), 20)

@@ -27,7 +27,7 @@ def trial():
 
 @pytest.fixture(scope="module")
 def tasks(trial):
-    draw = jax.jit(lambda key: trial.environment.sample_tasks(key, 40, "test"))
+    draw = jax.jit(lambda key: trial.environment.sample_tasks(key, 20, "test"))
     return draw(jax.random.key(1))
 
 

@@ -13,6 +13,8 @@ from metarl.classical_agents.planning_agent import Settings, planning_agent
 from metarl.environments import Trial, load, play, play_split, record
 from metarl.errors import InvalidInput
 
+pytestmark = pytest.mark.usefixtures("keys_checked")
+
 SMALL = {"states": 3, "actions": 2, "horizon": 3}
 SEARCHING = ("bayes-adaptive", "mcts")  # by simulations: slow at their defaults
 PLANNING = [name for name in names("mdp") if name not in ("random", "oracle", *SEARCHING)]
@@ -34,9 +36,12 @@ def test_every_agent_of_the_issue_is_there():
     } <= set(names("mdp"))  # fmt: skip
 
 
+# These plan as others do, with other bonuses; the tree of mcts is that of bayes-adaptive.
+ALIKE = ("epsilon-greedy", "opsrl", "beb", "ucrl2", "mcts")
+
+
 @pytest.mark.parametrize(
-    "name",  # the tree of mcts is that of bayes-adaptive
-    [pytest.param(n, marks=pytest.mark.slow) if n == "mcts" else n for n in names("mdp")],
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in ALIKE else []) for n in names("mdp")]
 )
 def test_a_batch_of_trials_is_the_loop_over_them(name, trial, tasks):
     agent = make(f"{name}:simulations=6" if name in SEARCHING else name, trial)
@@ -116,7 +121,7 @@ def test_learning_agents_stand_between_random_and_the_oracle(earn):
 @pytest.mark.parametrize(
     ("text", "known"),
     [
-        ("psrl:prior_mean=0", 138.1),
+        pytest.param("psrl:prior_mean=0", 138.1, marks=pytest.mark.slow),
         ("epsilon-greedy:preset=paper", 132.8),
         ("greedy:preset=paper", 134.8),
         ("greedy:prior_mean=1.5,prior_weight=1", 156.9),

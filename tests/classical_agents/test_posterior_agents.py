@@ -141,7 +141,10 @@ def normal_index(prior_pulls: float, left: int, discount: float) -> float:
     return -float(optimize.brentq(lambda x: gain(x, prior_pulls, left), *bounds))  # pyright: ignore
 
 
-@pytest.mark.parametrize(("prior_pulls", "discount"), [(1.0, 1.0), (0.04, 0.9), (9.0, 1.0)])
+@pytest.mark.parametrize(
+    ("prior_pulls", "discount"),
+    [(1.0, 1.0), (0.04, 0.9), pytest.param(9.0, 1.0, marks=pytest.mark.slow)],
+)
 def test_indices_of_gaussian_arms_solve_their_equation(prior_pulls, discount):
     table = normal_indices_with_pulls_left(5, prior_pulls, discount)
     deviation = prior_pulls**-0.5
@@ -187,6 +190,7 @@ def gaussian_trial() -> Trial:
     return Trial(load("bandit", rewards="gaussian", arms=5, **settings), episodes=50)
 
 
+@pytest.mark.slow  # the quick form: indices solve their equation, and a sure winner is pulled
 def test_who_knows_the_prior_and_the_end_earns_more_than_thompson_on_gaussian_arms():
     earn_more_than_thompson(("gittins", "knowledge-gradient"), gaussian_trial(), 700)
 

@@ -22,6 +22,8 @@ from metarl.controller import (
     recurrent_policy,
 )
 
+pytestmark = pytest.mark.usefixtures("keys_checked")
+
 B, T, FEATURES, ACTIONS = 3, 6, 4, 5
 
 POLICIES: dict[str, dict[str, Any]] = {

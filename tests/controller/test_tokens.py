@@ -21,6 +21,8 @@ from metarl.controller import (
 )
 from metarl.errors import InvalidInput
 
+pytestmark = pytest.mark.usefixtures("keys_checked")
+
 SLOTS = (3, 5, 2, 4)
 L, W = len(SLOTS), max(SLOTS)
 SMALL = TokenPolicyConfig("lstm", hidden_size=8, embedding_size=4, value="shared")

@@ -23,6 +23,8 @@ from metarl.environments import (
     record,
 )
 
+pytestmark = pytest.mark.usefixtures("keys_checked")
+
 # name, settings, whether each split has tasks of its own
 FAMILIES = [
     ("bandit", {}, True),
@@ -46,6 +48,8 @@ FAMILIES = [
 ]
 # Another member of the table walks nearly the same code.
 ALIKE = [
+    {"rewards": "linear", "arms": 4},
+    {"rewards": "correlated"},
     {"prior_successes": 0.5, "prior_failures": 3},
     {"states": 4, "horizon": 5, "alpha": 0.3, "reward_noise": 0.1},
     {"size": 5, "horizon": 6, "hard": True},

@@ -12,6 +12,8 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.policy_gradient import Batch, PPOConfig, ppo
 
+pytestmark = pytest.mark.usefixtures("keys_checked")
+
 NAMES = ["reinforce", "ppo", "ppo, guarded", "trpo"]
 METRICS = {
     "entropy",

@@ -115,8 +115,12 @@ def trainer(name):
     return train
 
 
+# The quick form of the others: every algorithm moves towards what pays, in test_algorithms.
+NAMES = [pytest.param(n, marks=[pytest.mark.slow] if n != "ppo" else []) for n in ALGORITHMS]
+
+
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_probe_worlds_are_solved(name, world):
     steps, observed, paid = WORLDS[world]
     pay = list(PAYS).index(paid)
@@ -130,7 +134,7 @@ def test_probe_worlds_are_solved(name, world):
         assert jnp.abs(values - 0.99 ** (steps - 1)).max() < 0.25
 
 
-@pytest.mark.parametrize("name", ["reinforce", "ppo"])
+@pytest.mark.parametrize("name", [pytest.param("reinforce", marks=pytest.mark.slow), "ppo"])
 def test_the_one_best_sequence_of_tokens_is_found(name):
     policy = token_policy((4, 3, 5), TokenPolicyConfig(hidden_size=16, embedding_size=8))
     algorithm = {

@@ -9,6 +9,8 @@ import pytest
 
 from metarl.problems import Problem, load, suite
 
+pytestmark = pytest.mark.usefixtures("keys_checked")
+
 # name: learning rate, steps, score to reach on test data (its metric, or the loss)
 CASES = {
     "digits-mlp": (1e-2, 100, 0.9),

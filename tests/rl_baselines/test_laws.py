@@ -100,7 +100,9 @@ def test_worlds_in_lock_step_compute_an_update_only_where_one_is_due(name):
     assert "stablehlo.case" in text or "stablehlo.if" in text  # a select would compute both sides
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", ["q-learning", *(pytest.param(n, marks=pytest.mark.slow) for n in names()[1:])]
+)
 def test_a_learner_learns_in_worlds_on_the_host_too(name):
     gymnasium = pytest.importorskip("gymnasium")
 

@@ -114,10 +114,11 @@ BANDIT = {
 }
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("reinforce", "trpo")]
+# The quick form of these: their updates learn in tests of policy gradients.
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("reinforce", "ppo", "trpo")]
 
 
-@pytest.mark.parametrize("name", ["q-learning", "dqn", "ppo", *SLOW])
+@pytest.mark.parametrize("name", ["q-learning", "dqn", *SLOW])
 def test_every_learner_finds_a_good_arm(name):
     trial = Trial(load("bandit", arms=3), episodes=512)
     returns = mean_returns(BANDIT[name], trial, 32)

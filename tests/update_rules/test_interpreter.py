@@ -111,7 +111,13 @@ def close(one, other):
 
 @pytest.mark.parametrize(
     ("space", "depth"),
-    [*(("deterministic", depth) for depth in (1, 2, 3, 4)), ("constants", 2)],
+    [
+        ("deterministic", 1),
+        pytest.param("deterministic", 2, marks=pytest.mark.slow),
+        pytest.param("deterministic", 3, marks=pytest.mark.slow),
+        ("deterministic", 4),
+        ("constants", 2),
+    ],
 )
 def test_one_step_of_a_random_rule_equals_the_compilers(space, depth):
     """Agreement to 1e-4 wherever single precision can tell the value at all.
@@ -146,7 +152,9 @@ def test_one_step_of_a_random_rule_equals_the_compilers(space, depth):
     assert told_apart + failed > 0.9 * tokens.shape[0] * P
 
 
-@pytest.mark.parametrize("name", ["deterministic", "constants"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("deterministic", marks=pytest.mark.slow), "constants"]
+)
 def test_both_executors_give_the_same_numbers_but_for_rounding(name):
     grammar = Grammar(name, depth=2)
     tokens = grammar.sample(np.random.default_rng(1), 24)

@@ -541,4 +541,4 @@ def test_actions_are_three():
 def test_a_step_shows_what_the_state_it_leads_to_shows(small, stepped):
     task = quick_jit(small.sample_task)(jax.random.key(1))
     step = stepped(begun(small, task), RIGHT, task)
-    np.testing.assert_array_equal(step.observation, small.observe(step.state, task))
+    np.testing.assert_array_equal(step.observation, quick_jit(small.observe)(step.state, task))

@@ -275,6 +275,7 @@ def test_a_run_of_another_job_and_a_damaged_result_are_refused(tmp_path):
         write_report(damaged)
 
 
+@pytest.mark.slow  # the quick form: the same charts are in the page
 def test_the_figures_are_written_for_papers_too(run_dir):
     paths = write_figures(run_dir)
     names = {path.name for path in paths}

@@ -86,6 +86,7 @@ def test_data_that_are_not_there_are_asked_for_before_anything_is_written(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow  # the quick form: what is done is not done again
 def test_a_reproduction_that_was_interrupted_ends_as_one_that_was_not(small, monkeypatch):
     whole = again(run_dir="whole")
     kept, calls = Work.arrays, []

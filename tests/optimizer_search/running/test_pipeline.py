@@ -179,14 +179,8 @@ def test_resuming_a_finished_run_returns_its_result_and_touches_nothing(complete
     assert before == {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.is_file()}
 
 
-# The quick forms of the others: searches and their selection are resumed in tests of their own.
-@pytest.mark.parametrize(
-    "death",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if name != "in the random search" else [])
-        for name in DEATHS
-    ],
-)
+@pytest.mark.slow  # the quick form: a selection that was killed; searches are resumed in tests of their own
+@pytest.mark.parametrize("death", DEATHS)
 def test_a_run_that_was_killed_and_resumed_equals_one_that_was_not(complete, tmp_path, death):
     place = tmp_path / "killed"
     with pytest.raises(Killed):
@@ -219,6 +213,7 @@ def test_a_selection_that_was_killed_is_not_computed_again(complete, tmp_path):
     assert document(place, "result.json") == document(complete[0], "result.json")
 
 
+@pytest.mark.slow  # the quick form: rules that fail in test_search_job, and the page of such a run
 def test_a_search_that_finds_nothing_ends_without_a_winner(few_references, tmp_path):
     hopeless = dataclasses.replace(CONFIG.training, give_up=1e-6)
     final = dataclasses.replace(CONFIG.final, random_baseline=False)

@@ -147,6 +147,7 @@ def test_the_leaders_are_judged_again_elsewhere(selected, searched, tmp_path):
     assert {"rule", "search_score", "other_problems_low"} <= set(rows[0])
 
 
+@pytest.mark.slow  # the quick form: a search that was killed selects as one that was not, in test_pipeline
 def test_selecting_again_gives_the_same_document(selected, searched):
     job, state = searched
     funnel = Funnel(job.grammar, job.problems, CONFIG)

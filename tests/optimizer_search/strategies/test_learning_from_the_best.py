@@ -124,6 +124,7 @@ def told(strategy, tokens, rewards, generations, floor=-5.0):
     return state, metrics
 
 
+@pytest.mark.slow  # the quick form: it finds a planted rule, in test_strategies
 def test_a_priority_queue_makes_the_queued_rules_likely_and_no_others():
     config = SearchConfig(
         controller=ControllerConfig(hidden=16, embedding=8, learning_rate=2e-2, epochs=8),

@@ -147,6 +147,7 @@ def test_what_is_proposed_of_what_was_imagined_is_new_and_promising_or_uncertain
     assert {"model_correlation", "model_disagreement", "dreamt_score"} <= set(metrics)
 
 
+@pytest.mark.slow  # the quick form: it finds a planted rule, in test_strategies
 def test_a_transformer_that_is_asked_for_more_writes_rules_that_earn_more():
     config = SearchConfig(
         controller=CONFIG.controller,

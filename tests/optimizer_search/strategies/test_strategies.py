@@ -40,6 +40,8 @@ from metarl.optimizer_search.writing.ranks import ranks
 from metarl.runs import flatten_tree, restore_tree
 from metarl.update_rules import Grammar, Space, parse
 
+pytestmark = pytest.mark.usefixtures("keys_checked")
+
 K = 32
 CONTROLLERS = ("ppo", "reinforce", "trpo")
 WRITERS = (
@@ -118,7 +120,13 @@ def test_every_strategy_is_named_once():
 
 
 # One controller is enough here: the others write with the same program, and compiling it is dear.
-@pytest.mark.parametrize("name", ["ppo", *BREEDERS, *YARDSTICKS])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name == "guided-evolution" else [])
+        for name in ("ppo", *BREEDERS, *YARDSTICKS)
+    ],
+)
 def test_proposals_are_rules_of_the_grammar_under_all_its_constraints(name):
     strategy = make(name, STRICT, CONFIG)
     generations = 1 if name in ("ppo", *YARDSTICKS) else 4  # children come later than first rules

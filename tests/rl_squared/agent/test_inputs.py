@@ -152,8 +152,8 @@ def test_agents_from_elsewhere_see_what_our_own_see(name, settings):
     [
         (*TRIALS[0], "NextStep"),
         (*TRIALS[0], "SameStep"),
-        (*TRIALS[3], "SameStep"),
         pytest.param(*TRIALS[3], "NextStep", marks=pytest.mark.slow),
+        pytest.param(*TRIALS[3], "SameStep", marks=pytest.mark.slow),
     ],
 )
 def test_many_worlds_show_what_one_shows(name, settings, mode):

@@ -79,6 +79,7 @@ def test_an_agent_trains_in_a_gymnasium_world(lake, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow  # the quick form: training there, and playing there in tests of environments
 def test_its_agent_is_evaluated_there_beside_random(lake, tmp_path):
     train(dataclasses.replace(TINY, world=lake), tmp_path / "run", progress=SilentProgress())
     document = conclude(tmp_path / "run", tasks=6)["evaluation"]
@@ -158,7 +159,7 @@ def test_fewer_validation_tasks_are_said_and_kept_with_the_scores(lake, tmp_path
     assert agent.scores["validation_tasks"] == 16
 
 
-@pytest.mark.parametrize("signal_at", [30, 190])
+@pytest.mark.parametrize("signal_at", [pytest.param(30, marks=pytest.mark.slow), 190])
 def test_a_signal_stops_worlds_on_the_host_at_once(signal_at, lake, tmp_path, monkeypatch):
     """In the middle of an update, and of a validation, which took minutes; the rest is as never stopped."""
     config = dataclasses.replace(TINY, world=lake, validation_tasks=40)

@@ -56,12 +56,14 @@ def eight_devices() -> dict:
     return json.loads(answer.stdout)
 
 
+@pytest.mark.slow  # the quick form: two devices give the trials and the gradient of one, in test_rollout
 def test_eight_devices_learn_what_one_learns(eight_devices):
     """But for rounding: the sums are taken in another order."""
     assert eight_devices["devices"] == 8 and eight_devices["same_start"]
     assert eight_devices["difference"] < 1e-4
 
 
+@pytest.mark.slow  # the quick form: two devices give the trials and the gradient of one, in test_rollout
 def test_gradients_are_summed_and_trials_shuffled_in_groups_do_not_travel(eight_devices):
     assert eight_devices["sums"] > 0
     assert eight_devices["gathers"] == []

@@ -27,7 +27,17 @@ def roll(trial, trials=4, network=NETWORK, seed=0, discount=0.9):
     return policy, params, run(jax.random.split(jax.random.key(seed + 1), trials))
 
 
-@pytest.mark.parametrize("name", environments.names())
+# One of each kind of what is seen and done.
+QUICK = ("mdp", "maze", "cartpole", "pendulum")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name not in QUICK else [])
+        for name in environments.names()
+    ],
+)
 def test_log_probabilities_and_values_are_those_recomputed(name):
     policy, params, rollout = roll(environments.Trial(environments.load(name), steps=7))
 

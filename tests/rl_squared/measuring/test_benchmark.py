@@ -17,6 +17,7 @@ TINY = TrainConfig(
 )
 
 
+@pytest.mark.slow  # the quick form: the floor makes the products of training
 def test_the_figures_are_those_promised_and_agree_with_each_other(monkeypatch):
     monkeypatch.setattr("metarl.rl_squared.measuring.benchmark.CHUNK_STEPS", 320)
     said = []
