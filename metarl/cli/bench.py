@@ -23,6 +23,7 @@ _OF_SEARCH = {
     "compile_speedup": "compiling 1,000 rules one by one over compiling the interpreter once",
     "speedup_over_compiling": "compiling and running each rule over the interpreter, first rules included",
     "rules_per_second": "rules a second, early stopping off",
+    "racing_speedup": "a search's generation with every rule run in full over one that races",
     "compile_seconds": "seconds to compile the interpreter",
     "peak_memory_mb": "peak memory of the process, MB",
     "steps_executed": "optimizer steps executed a round",

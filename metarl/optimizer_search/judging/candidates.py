@@ -2,9 +2,9 @@
 
 For one candidate rule, short runs sweep R learning rates on Q replicates each and, if asked, the two
 half-decades beside the best; the best rate, and then the second best as well, is run in full on S further
-replicates. All these runs are lanes of one scan over
-the same inner loop, so the program holds one copy of the interpreter whatever R, Q and S are. W candidates go
-through one call; how many is fixed, missing ones are padding that costs nothing, and a candidate's bits
+replicates. Where a rule comes with its one rate, Q is 0, and the same program serves any replicates. All these runs are
+lanes of one scan over the same inner loop, so the program holds one copy of the interpreter whatever R, Q and S are. W
+candidates go through one call; how many is fixed, missing ones are padding that costs nothing, and a candidate's bits
 depend neither on its neighbours nor on its place.
 
 Letters: W candidates a call, L tokens, R learning rates (R' = R + 2 with the half-decades), Q sweep replicates,
@@ -14,7 +14,7 @@ S full replicates, F full rates (1, or 2 with the half-decades), Z = R' Q + F S 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -23,6 +23,7 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
+from metarl.errors import require
 from metarl.problems import Problem
 from metarl.update_rules import Grammar, Interpreter
 
@@ -68,8 +69,8 @@ class Trial:
     Attributes:
       sweep_steps: steps of a short run.
       full_steps: steps of a full run.
-      sweep_replicates: Q.
-      full_replicates: S.
+      sweep_replicates: Q; 0 for rules that come with one rate, which are run in full at once.
+      full_replicates: S; 0 for short runs alone.
       num_rates: R.
       refine: whether the half-decades beside the best rate are swept too, and the two best rates run in full, the
         better of them reported. Rules differ in scale, so on whole decades some would by luck meet their best rate
@@ -144,9 +145,17 @@ def make_judgement(
       executor: "switch" takes real branches, one candidate after another (CPU threads); "select" computes all
         branches for all candidates at once (GPU, TPU).
     """
+    require(
+        trial.sweep_replicates > 0 or (trial.num_rates == 1 and not trial.refine),
+        f"Without a sweep a rule comes with one learning rate, not {trial.num_rates}.",
+    )
     fixture, layout = draw_fixture(problem, held_out, seeds)
     learner_of, randomness = interpreted_learner(problem, grammar, fixture)
-    baseline = _untrained(problem, layout, fixture, trial.sweep_replicates)
+    if trial.sweep_replicates:
+        baseline = _untrained(problem, layout, fixture, trial.sweep_replicates)
+    else:  # of one replicate that is the same for all, so that judgements on any replicates agree on it
+        example, its_layout = draw_fixture(problem, held_out, (0,))
+        baseline = _untrained(problem, its_layout, example, 1)
 
     def one(data: tuple, tokens: jax.Array, rates: jax.Array, active: jax.Array) -> Verdicts:
         fixture, tables = data
@@ -160,6 +169,33 @@ def make_judgement(
 
     recipe = Recipe(problem, grammar, trial, held_out, tuple(seeds), executor)
     return Judgement(jax.jit(program), (fixture, randomness), layout, baseline, recipe)
+
+
+def on_replicates(judgement: Judgement, seeds: Sequence[int]) -> Judgement:
+    """Returns a judgement without a sweep on other replicates: the same program, which is not compiled again.
+
+    Args:
+      judgement: whose trial has no sweep replicates.
+      seeds: of the replicates; where they are as many as before, nothing is compiled.
+    """
+    recipe = judgement.recipe
+    assert recipe.trial.sweep_replicates == 0, (
+        "the sweep's loss before training is part of the program"
+    )
+    before, tables = judgement.data
+    fixture, layout = draw_fixture(recipe.problem, recipe.held_out, seeds)
+    fixture = fixture._replace(pool=before.pool)  # the same examples, held once
+    if layout.shared:
+        fixture = fixture._replace(held=before.held)
+    recipe = recipe._replace(seeds=tuple(seeds))
+    return replace(judgement, data=(fixture, tables), layout=layout, recipe=recipe)
+
+
+def differ_in_replicates(one: Recipe, other: Recipe) -> bool:
+    """Returns whether `on_replicates` makes the judgement of one recipe from that of the other."""
+    same = one.problem is other.problem and len(one.seeds) == len(other.seeds)
+    rest = [recipe._replace(problem=None, seeds=()) for recipe in (one, other)]  # type: ignore[arg-type]
+    return same and one.trial.sweep_replicates == 0 and rest[0] == rest[1]
 
 
 def interpreted_learner(problem: Problem, grammar: Grammar, fixture: Fixture):
@@ -208,11 +244,12 @@ def _judge_one(lane: _Lane, trial: Trial, baseline: float, grid: jax.Array, acti
     short_lanes, full, repeats = trial.short_lanes, trial.full_replicates, trial.sweep_replicates
     decades = trial.num_rates
     # a problem whose loss starts at or below zero has no scale to give up by
-    limit = trial.give_up * baseline * repeats if baseline > 0 else jnp.inf
+    scaled = baseline > 0 and repeats > 0
+    limit = trial.give_up * baseline * repeats if scaled else jnp.inf
 
     def next_lane(sweep: tuple[jax.Array, jax.Array], index: jax.Array):
         rates, totals = sweep
-        short, which = index < short_lanes, index // repeats
+        short, which = index < short_lanes, index // max(repeats, 1)
         if trial.refine:
             beside = rates[jnp.argmin(totals[:decades])] * _HALF_DECADES
             begins = index == decades * repeats
@@ -222,7 +259,9 @@ def _judge_one(lane: _Lane, trial: Trial, baseline: float, grid: jax.Array, acti
         steps = jnp.where(short, trial.sweep_steps, jnp.where(hopeless, 0, trial.full_steps))
         chosen = jnp.where(index < short_lanes + full, best, second)
         rate = rates[jnp.where(short, which, chosen)]
-        replicate = jnp.where(short, index % repeats, repeats + (index - short_lanes) % full)
+        replicate = jnp.where(
+            short, index % max(repeats, 1), repeats + (index - short_lanes) % max(full, 1)
+        )
         loss, metric, taken = lane.run(rate, replicate, jnp.where(active, steps, 0))
         totals = totals.at[which].add(jnp.where(short, loss, 0.0), mode="drop")
         return (rates, totals), (loss, metric, taken)
@@ -231,14 +270,14 @@ def _judge_one(lane: _Lane, trial: Trial, baseline: float, grid: jax.Array, acti
     begin = jnp.pad(grid, (0, extra)), jnp.zeros(decades + extra)
     lanes = jnp.arange(short_lanes + trial.full_lanes)
     (rates, totals), (losses, metrics, taken) = lax.scan(next_lane, begin, lanes)
-    losses = losses[short_lanes:].reshape(-1, full)  # [F, S]
+    losses = losses[short_lanes:].reshape(1 + extra // 2, full)  # [F, S]
     better = jnp.argmin(losses.mean(axis=1))
     return Verdicts(
         rates,
-        totals / repeats,
+        totals / max(repeats, 1),
         rates[jnp.stack(_two_lowest(totals))[better]],
         losses[better],
-        metrics[short_lanes:].reshape(-1, full)[better],
+        metrics[short_lanes:].reshape(1 + extra // 2, full)[better],
         taken.sum(),
     )
 

@@ -148,11 +148,14 @@ class LocalEvaluator(ChunkedEvaluator):
         """Places every judge's data on every device."""
         super().__init__(judgements, width)
         self._devices = list(devices or jax.local_devices())
-        self._data = {
-            (name, device): jax.device_put(judgement.data, device)
-            for name, judgement in self.judgements.items()
-            for device in self._devices
-        }
+        self._data = {}
+        for device in self._devices:
+            placed: dict[int, Any] = {}  # what judgements share is placed once
+            for name, judgement in self.judgements.items():
+                self._data[name, device] = jax.tree.map(
+                    lambda leaf, device=device, placed=placed: _placed(leaf, device, placed),
+                    judgement.data,
+                )
         self._idle: queue.SimpleQueue[Device] = queue.SimpleQueue()
         for device in self._devices:
             self._idle.put(device)
@@ -174,6 +177,12 @@ class LocalEvaluator(ChunkedEvaluator):
             return Result(name, first, without_padding(verdicts, chunk))
         finally:
             self._idle.put(device)
+
+
+def _placed(leaf: Any, device: Device, placed: dict[int, Any]) -> Any:
+    if id(leaf) not in placed:
+        placed[id(leaf)] = jax.device_put(leaf, device)
+    return placed[id(leaf)]
 
 
 def in_order(results: Iterable[Result], judges: Sequence[str]) -> dict[str, Verdicts]:

@@ -9,7 +9,7 @@ Letters: K rules, L tokens, R learning rates, J judges, S replicates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from metarl.update_rules import Grammar
 
 from ..settings.config import SearchConfig
 from ..training.seeding import Stage
-from .candidates import Judgement, Trial, make_judgement
+from .candidates import Judgement, Trial, Verdicts, make_judgement
 from .evaluators import Backend, Evaluator, executor, local_evaluator
 from .judges import Judge
 from .reference import tuned_adam
@@ -27,7 +27,6 @@ from .rewards import loss_rewards, metric_rewards, metric_scores, run_rewards
 
 # Half-decades around the rate of the search, whose grid has whole decades.
 REFINEMENT = 10.0 ** np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-_TUNING_SEEDS = 6
 _SWEEP_SEEDS = 2  # where a rule's rate is not known yet, and seven decades are swept
 
 
@@ -87,19 +86,8 @@ class Panel:
             name: self._evaluator.evaluate(tokens, rates[:, place], [name])[name]
             for place, name in enumerate(self.names)
         }
-        if self._config.reward == "accuracy":
-            problems = {judge.name: judge.problem for judge in self.judges}
-            total = metric_rewards(verdicts, problems)
-            alone = {n: metric_rewards({n: v}, problems) for n, v in verdicts.items()}
-            runs = [metric_scores(v, problems[n]) for n, v in verdicts.items()]
-        else:
-            cap = self._config.training.judge_cap
-            total = loss_rewards(verdicts, self._adam, cap)
-            alone = {n: loss_rewards({n: v}, self._adam) for n, v in verdicts.items()}
-            runs = [run_rewards(v, self._adam[n]) for n, v in verdicts.items()]
-            runs = runs if cap is None else np.minimum(runs, cap)
-        tuned = {name: np.asarray(v.rate) for name, v in verdicts.items()}
-        return Scores(total, alone, np.mean(runs, axis=0), tuned)
+        adam = {} if self._config.reward == "accuracy" else self._adam
+        return scored(verdicts, self.judges, self._config, adam)
 
     def close(self) -> None:
         """Frees threads and devices."""
@@ -132,16 +120,33 @@ class Panel:
         }
 
 
-def refining_trial(steps: int, config: SearchConfig) -> Trial:
-    """Returns how a rule is run whose rate is known to a decade: full length throughout, more seeds, a finer grid."""
-    return Trial(
-        steps,
-        steps,
-        sweep_replicates=_TUNING_SEEDS,
-        full_replicates=config.final.choice_seeds,
-        num_rates=len(REFINEMENT),
-        give_up=config.training.give_up,
-    )
+def scored(
+    verdicts: Mapping[str, Verdicts],
+    judges: Sequence[Judge],
+    config: SearchConfig,
+    adam: Mapping[str, np.ndarray],
+) -> Scores:
+    """Returns what verdicts amount to.
+
+    Args:
+      verdicts: by judge.
+      judges: who gave them.
+      config: of the search; its reward is the measure.
+      adam: tuned Adam's losses on the same replicates, by judge; not looked at under the reward "accuracy".
+    """
+    if config.reward == "accuracy":
+        problems = {judge.name: judge.problem for judge in judges}
+        total = metric_rewards(verdicts, problems)
+        alone = {n: metric_rewards({n: v}, problems) for n, v in verdicts.items()}
+        runs = [metric_scores(v, problems[n]) for n, v in verdicts.items()]
+    else:
+        cap = config.training.judge_cap
+        total = loss_rewards(verdicts, adam, cap)
+        alone = {n: loss_rewards({n: v}, adam) for n, v in verdicts.items()}
+        runs = [run_rewards(v, adam[n]) for n, v in verdicts.items()]
+        runs = runs if cap is None else np.minimum(runs, cap)
+    tuned = {name: np.asarray(v.rate) for name, v in verdicts.items()}
+    return Scores(total, alone, np.mean(runs, axis=0), tuned)
 
 
 def sweeping_trial(steps: int, seeds: int, config: SearchConfig) -> Trial:

@@ -33,12 +33,10 @@ class Reference(NamedTuple):
     learning_rate: float
 
 
-def tuned_adam(problem: Problem, judgement: Judgement, trial: Trial) -> Reference:
-    """Returns Adam at its best learning rate on the full replicates of a judgement.
-
-    Raises:
-      InvalidInput: Adam diverges on this problem at every learning rate, or ends below zero, where there are no ratios.
-    """
+def adam_losses(
+    problem: Problem, judgement: Judgement, trial: Trial, rates: np.ndarray
+) -> np.ndarray:
+    """Returns Adam's losses at learning rates on the full replicates of a judgement, [R, S]."""
     fixture = judgement.data[0]
     replicates = jnp.arange(trial.sweep_replicates, trial.replicates)
 
@@ -52,7 +50,16 @@ def tuned_adam(problem: Problem, judgement: Judgement, trial: Trial) -> Referenc
     def all_losses(rates: jax.Array) -> jax.Array:  # [R] -> [R, S]
         return lax.map(lambda rate: lax.map(lambda r: loss(rate, r), replicates), rates)
 
-    losses = np.asarray(all_losses(jnp.asarray(HALF_DECADES, jnp.float32)))
+    return np.asarray(all_losses(jnp.asarray(rates, jnp.float32)))
+
+
+def tuned_adam(problem: Problem, judgement: Judgement, trial: Trial) -> Reference:
+    """Returns Adam at its best learning rate on the full replicates of a judgement.
+
+    Raises:
+      InvalidInput: Adam diverges on this problem at every learning rate, or ends below zero, where there are no ratios.
+    """
+    losses = adam_losses(problem, judgement, trial, HALF_DECADES)
     best = int(np.argmin(losses.mean(axis=1)))
     require(
         bool(np.isfinite(losses[best]).all()),

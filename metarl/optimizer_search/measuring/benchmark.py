@@ -4,6 +4,7 @@
     b  as many runs and steps with optax's Adam hard-coded: one after another, vmapped, and one thread per device
     c  every rule compiled for itself: a sample, extrapolated to all
     d  `ortho(m)` through the interpreter of the space `modern`, beside optax's Muon hard-coded, on one device
+    e  the K rules as one generation of a search, early stopping on: every rule in full, and racing
 
 All are measured in turns within one process, warm, and reported as medians; (b) is the fastest of its three ways.
 Compilation is measured with the cache of compiled programs off.
@@ -36,7 +37,8 @@ from ..judging.candidates import Candidates, Judgement, Trial, make_judgement
 from ..judging.evaluators import DEFAULT_WIDTH, Device, LocalEvaluator
 from ..screening import filters
 from ..screening.probes import Probes
-from ..searching.programs import search_trial
+from ..searching.earnings import train as train_generation
+from ..searching.programs import SearchPrograms, search_trial
 from ..settings.config import SearchConfig, TrainingConfig
 from ..training.inner_training import Layout, held_out_score, optax_learner, start, train
 from ..training.seeding import replicate_seeds
@@ -63,9 +65,9 @@ def measure_search(
       say: called with a line about what is measured next.
 
     Returns:
-      "ratio_to_fixed_adam" (a / b, warm), "compile_speedup" (compiling 1,000 rules one by one over compiling the
-      interpreter once), "ratio_to_fixed_muon" (the two of d), "speedup_over_compiling" (whole work for
-      the first K rules, compilation included), "rules_per_second", "compile_seconds", "peak_memory_mb",
+      "ratio_to_fixed_adam" (a / b, warm), "racing_speedup" (the two of e), "compile_speedup" (compiling 1,000 rules one
+      by one over compiling the interpreter once), "ratio_to_fixed_muon" (the two of d), "speedup_over_compiling" (whole
+      work for the first K rules, compilation included), "rules_per_second", "compile_seconds", "peak_memory_mb",
       "steps_executed", and under "seconds" the medians
       behind them.
 
@@ -90,6 +92,8 @@ def measure_search(
     seconds, steps = _rounds(problem, judgement, trial, tokens, rates, repeats, say)
     say("functions of whole tensors")
     seconds |= _muon_seconds(problem, trial, rates, repeats)
+    say("a generation of a search, every rule in full and racing")
+    seconds |= _generation_seconds(problem, grammar, tokens, repeats)
 
     threads = jax.local_device_count()
     compile_each = statistics.mean(compiled for compiled, _ in alone)
@@ -105,6 +109,7 @@ def measure_search(
         "speedup_over_compiling": (rules * each / threads)
         / (compile_seconds + seconds["interpreter"]),
         "rules_per_second": rules / seconds["interpreter"],
+        "racing_speedup": seconds["every_rule"] / seconds["racing"],
         "compile_seconds": compile_seconds,
         "peak_memory_mb": peak_memory_mb(),
         "steps_executed": steps,
@@ -228,6 +233,29 @@ def _muon_seconds(
             jax.block_until_ready(way())
             if turn > 0:  # the first compiles
                 found[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _generation_seconds(
+    problem: Problem, grammar: Grammar, tokens: np.ndarray, repeats: int
+) -> dict[str, float]:
+    """Returns median seconds of training rules as one generation of a search does, with racing and without, in turn."""
+    found: dict[str, list[float]] = {"every_rule": [], "racing": []}
+    ways = {
+        name: SearchPrograms(grammar, [problem], SearchConfig(racing=name == "racing"))
+        for name in found
+    }
+    sorting = ways["racing"].sort(tokens, {})
+    for programs in ways.values():
+        programs.prepare()
+    for turn in range(repeats + 1):
+        for name, programs in ways.items():
+            began = time.perf_counter()
+            train_generation(tokens, sorting, programs)
+            if turn > 0:  # the first compiles
+                found[name].append(time.perf_counter() - began)
+    for programs in ways.values():
+        programs.close()
     return {name: statistics.median(values) for name, values in found.items()}
 
 

@@ -36,8 +36,10 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
         f"{max(rates):g} on one seed for {training.sweep_fraction:.0%} of the steps, then at the best of them in "
         f"full on {_count(training.seeds, 'other seed')}, and judged on search data. {_REWARDS[config.reward]}",
         f"Choice: the best of many is partly lucky, so up to {final.candidates} rules of the search, none a "
-        "near-duplicate of another, were tuned anew around their learning rates on fresh seeds, run on "
-        f"{final.choice_seeds} more, and ranked by the same measure on choice data, which the search had not seen. "
+        "near-duplicate of another, were tuned anew around their learning rates on fresh seeds and run on a few more; "
+        "the better ones went on, twice, to two and to four times as many, and all runs so far ranked them, on choice "
+        f"data, which the search had not seen. Those left ran on {final.choice_seeds} more, which ranked nothing and "
+        "give the score that is reported. "
         f"{_funnel(config)}Rank 1 is the winner, and the claim is about it alone.",
         f"Tuning: finalists and references all tried the same {_joined(grids)} learning rates, in half-decades from "
         f"{low:.0e} to {high:.0e}, on {_count(final.tuning_seeds, 'seed')} of their own{_finer(compared)}; where the "

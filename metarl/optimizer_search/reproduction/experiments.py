@@ -115,6 +115,13 @@ _ROWS = (
         costs={"smoke": _SECONDS, "laptop": "some minutes", "paper": "some minutes"},
     ),
     Experiment(
+        name="racing",
+        folder="racing",
+        analysis="racing:replay_schedules",
+        caption="what the optimizer steps of a search buy: racing, and a choice that halves",
+        costs={"smoke": _SECONDS, "laptop": "some minutes", "paper": "some minutes"},
+    ),
+    Experiment(
         name="nos-transfer",
         folder="nos_transfer",
         analysis="transfer:judge_transfer",

@@ -21,8 +21,9 @@ from ..comparing.contest import Contest
 from ..comparing.entrants import BASELINE, references
 from ..comparing.settings_of_runs import runs_of
 from ..judging.candidates import Trial
+from ..judging.halving import Rounds, first_trial, rounds_of
 from ..judging.judges import Judge, judges_of
-from ..judging.panel import refining_trial, sweeping_trial
+from ..judging.panel import sweeping_trial
 from ..judging.reference import HALF_DECADES
 from ..searching.programs import search_trial
 from ..searching.search_job import DEFAULT_BUDGET
@@ -92,16 +93,29 @@ def _selection_seconds(
     elsewhere = judges_of(map(problem_suite.load, final.meta_overfitting), config.training.steps)
     cuts = 0 if final.simplify is None else _CUTS * config.finalists
     panels = (
-        (judges, lambda steps: refining_trial(steps, config), final.candidates + MOMENTS),
         (larger, sweeping(final.funnel_seeds), final.funnel_rules),
         (elsewhere, sweeping(final.funnel_seeds), MOMENTS),
         (judges, sweeping(final.choice_seeds), cuts),
     )
-    return sum(
+    rounds = rounds_of(final, config.finalists)
+    choosing = _choice_runs(rounds, final.candidates) + _choice_runs(rounds, MOMENTS, again=True)
+    own = sum(choosing * judge.steps * speeds[judge.problem.name] * 1e-6 for judge in judges)
+    return own + sum(
         _panel_steps(trial_of(judge.steps), rules) * speeds[judge.problem.name] * 1e-6
         for asked, trial_of, rules in panels
         for judge in asked
     )
+
+
+def _choice_runs(rounds: Rounds, rules: int, again: bool = False) -> float:
+    """Returns the runs, as many of Adam, of so many rules of a choice, or of rules that its panel judges again."""
+    first = first_trial(1, rounds, SearchConfig())
+    runs = rules * (first.short_lanes + first.full_lanes)
+    if again:
+        return _INTERPRETER * (runs + rules * rounds.portion * rounds.report)
+    _, *later = rounds.document(rules)
+    runs += sum(part["rules"] * part["seeds"] for part in later)
+    return _INTERPRETER * runs + len(HALF_DECADES) * 3 * rounds.portion
 
 
 def _panel_steps(trial: Trial, rules: int) -> float:

@@ -1,7 +1,7 @@
 """earnings: what the new rules of a generation earn by training, and what all its rules are told.
 
 Rules are trained horizon by horizon; one at or below the hurdle stops there, with the reward it has. Rewards are
-finite: whatever failed earns the floor.
+finite: whatever failed earns the floor. With `racing` most rules stop after short runs.
 
 Letters: K rules, L tokens, J judges.
 """
@@ -21,6 +21,7 @@ from ..screening.probes import ProbeOutputs
 from .archive import Archive
 from .cache import Cache
 from .programs import SearchPrograms
+from .racing import SHARE, lowered, of_rules, race
 from .sorting import Sorting
 
 
@@ -50,18 +51,29 @@ def train(tokens: np.ndarray, sorting: Sorting, programs: SearchPrograms) -> Ear
     rates = np.full((count, len(names)), np.nan, np.float32)
     losses, steps = np.full((count, len(names)), np.inf, np.float32), 0
     going, verdicts = np.arange(count), {}
-    for judges in rounds(programs.judges):
-        asked = [judge.name for judge in judges]
-        found = programs.evaluator.evaluate(tokens[going], grid[going], asked)
+    for number, judges in enumerate(rounds(programs.judges)):
+        raced = None
+        if programs.config.racing:
+            updates = sorting.outputs.update[sorting.new][going]
+            raced = race(tokens[going], updates, judges, programs, 1.0 if number else SHARE)
+            found, spent = raced.verdicts, raced.steps
+        else:
+            asked = [judge.name for judge in judges]
+            found = programs.evaluator.evaluate(tokens[going], grid[going], asked)
+            spent = sum(int(verdict.steps.sum()) for verdict in found.values())
         for name, verdict in found.items():
             rates[going, names.index(name)] = verdict.rate
             losses[going, names.index(name)] = verdict.losses.mean(axis=1)
-            steps += int(verdict.steps.sum())
+        steps += spent
         verdicts |= found
         rewards[going] = so_far = _rewards(verdicts, programs)
         passes = so_far > _hurdle(programs)
+        if raced is not None and number == 0:
+            stopped = ~raced.went_on & (raced.short > programs.floor)
+            rewards[going[stopped]] = lowered(raced.short[stopped], so_far[raced.went_on])
+            passes &= raced.went_on
         going = going[passes]
-        verdicts = {name: Verdicts(*(x[passes] for x in v)) for name, v in verdicts.items()}
+        verdicts = of_rules(verdicts, passes)
         if len(going) == 0:
             break
     return Earned(_less_penalty(rewards, sorting, programs), rates, losses, steps)

@@ -6,13 +6,14 @@ Everything is made when it is first needed, and two searches that judge rules of
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
-from metarl.errors import require
+from metarl.errors import InvalidInput, require
 from metarl.problems import Problem
-from metarl.update_rules import Grammar, Interpreter
+from metarl.update_rules import Grammar, Interpreter, parse
 
 from ..judging.candidates import Judgement, Trial, make_judgement
 from ..judging.evaluators import Backend, Evaluator, executor, local_evaluator
@@ -25,9 +26,12 @@ from .sorting import Sorting, sort
 
 # What two searches must share for rules and rewards of one to stand in the archive of the other.
 SHARED_WITH_ARCHIVE = (
-    *("problem", "reward", "training", "filters", "seed", "table"),
+    *("problem", "reward", "training", "racing", "filters", "seed", "table"),
     *("different_operands", "no_final_addition", "reuse_values"),
 )
+
+RATES_TRIED = 3
+SHORT_RUN = 1 / 4  # of a full run
 
 
 class SearchPrograms:
@@ -83,7 +87,10 @@ class SearchPrograms:
         """The compiled program of each judge, by its name."""
         if self._twin is not None:
             return self._twin.judgements
-        return {judge.name: self._judgement(judge) for judge in self.judges}
+        found = {judge.name: self._judgement(judge) for judge in self.judges}
+        if self.config.racing:
+            found |= {short_name(judge.name): self._short_judgement(judge) for judge in self.judges}
+        return found
 
     @cached_property
     def references(self) -> dict[str, Reference]:
@@ -92,10 +99,44 @@ class SearchPrograms:
             return self._twin.references
         return {
             judge.name: tuned_adam(
-                judge.problem, self.judgements[judge.name], search_trial(judge.steps, self.config)
+                judge.problem, self.judgements[judge.name], full_trial(judge.steps, self.config)
             )
             for judge in self.judges
         }
+
+    @cached_property
+    def short_references(self) -> dict[str, Reference]:
+        """Adam tuned for the short runs of racing, on their replicate, by judge."""
+        if self._twin is not None:
+            return self._twin.short_references
+        return {
+            judge.name: tuned_adam(
+                judge.problem,
+                self.judgements[short_name(judge.name)],
+                replace(
+                    short_trial(judge.steps, self),
+                    full_steps=short_steps(judge.steps),
+                    sweep_replicates=0,
+                    full_replicates=1,
+                ),
+            )
+            for judge in self.judges
+        }
+
+    @cached_property
+    def adam_update(self) -> np.ndarray | None:
+        """What Adam does on the probes, [n]; None where the grammar cannot write it."""
+        try:
+            tokens = self.grammar.to_tokens(parse("adam"))
+        except InvalidInput:
+            return None
+        return self.probes.outputs(tokens[None]).update[0]
+
+    @cached_property
+    def rates_tried(self) -> int:
+        """B, learning rates of racing's short runs before the half-decades: all where there is no Adam to go by."""
+        rates = len(self.config.training.learning_rates)
+        return rates if self.adam_update is None else min(RATES_TRIED, rates)
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -117,6 +158,8 @@ class SearchPrograms:
         _ = self.evaluator
         if self.config.reward == "loss":
             _ = self.references
+        if self.config.racing:
+            _ = self.short_references, self.rates_tried
 
     def close(self) -> None:
         """Frees threads and devices."""
@@ -124,9 +167,18 @@ class SearchPrograms:
             self.evaluator.close()
 
     def _judgement(self, judge: Judge) -> Judgement:
-        trial = search_trial(judge.steps, self.config)
-        seeds = judge.seeds(self.config.seed, "search", trial.replicates)
-        return make_judgement(judge.problem, self.grammar, trial, "search", seeds, executor())
+        trial, seeds = full_trial(judge.steps, self.config), self._seeds(judge)
+        own = seeds[1:] if self.config.racing else seeds
+        return make_judgement(judge.problem, self.grammar, trial, "search", own, executor())
+
+    def _short_judgement(self, judge: Judge) -> Judgement:
+        """Returns the short runs of racing, on the replicate that a sweep has without it."""
+        trial, seeds = short_trial(judge.steps, self), self._seeds(judge)
+        return make_judgement(judge.problem, self.grammar, trial, "search", seeds[:1], executor())
+
+    def _seeds(self, judge: Judge) -> list[int]:
+        count = search_trial(judge.steps, self.config).replicates
+        return judge.seeds(self.config.seed, "search", count)
 
 
 def grammar_of(config: SearchConfig) -> Grammar:
@@ -152,3 +204,36 @@ def search_trial(steps: int, config: SearchConfig) -> Trial:
         refine=training.refine,
         give_up=training.give_up,
     )
+
+
+def full_trial(steps: int, config: SearchConfig) -> Trial:
+    """Returns the trial of the judgement that has the full runs: with racing they come with their rate."""
+    if not config.racing:
+        return search_trial(steps, config)
+    return Trial(steps, steps, 0, config.training.seeds, 1)
+
+
+def short_trial(steps: int, programs: SearchPrograms) -> Trial:
+    """Returns how a candidate is run by racing's short runs: a sweep without full runs."""
+    give_up = programs.config.training.give_up
+    return Trial(
+        short_steps(steps), steps, 1, 0, programs.rates_tried, refine=True, give_up=give_up
+    )
+
+
+def short_steps(steps: int) -> int:
+    """Returns the length of racing's short runs by a judge of so many steps."""
+    return max(1, round(SHORT_RUN * steps))
+
+
+def short_name(judge: str) -> str:
+    """Returns the name of the judgement that has a judge's short runs."""
+    return f"{judge}{_SHORT}"
+
+
+def judge_name(judgement: str) -> str:
+    """Returns the judge of a judgement; inverse of `short_name`, too."""
+    return judgement.removesuffix(_SHORT)
+
+
+_SHORT = ", short runs"

@@ -1,8 +1,9 @@
 """choice: which of the archive's best rules are worth reporting.
 
 The search score is the best of thousands and therefore too good. So the best rules are tuned anew around their rate, on
-fresh seeds, and judged on "choice" data that the search never saw; rank 1 of that list is the winner unless larger
-problems rank the list once more (`funnel`), and the claim is about it alone.
+fresh seeds, and judged on "choice" data that the search never saw: many on few seeds, then fewer on more (`halving`).
+Those left at the end get a score on seeds that had no part in their ranking. Rank 1 of the list is the winner unless
+larger problems rank the list once more (`funnel`), and the claim is about it alone.
 
 Letters: K rules, L tokens, J judges.
 """
@@ -18,8 +19,9 @@ from metarl.problems import Problem
 from metarl.update_rules import Grammar
 
 from ..judging.evaluators import Backend, local_evaluator
+from ..judging.halving import HalvingPanel, rounds_of
 from ..judging.judges import judges_of
-from ..judging.panel import Panel, around, refining_trial
+from ..judging.panel import around
 from ..searching.archive import Archive, ArchivedRule
 from ..settings.config import SearchConfig
 
@@ -29,7 +31,7 @@ class Choice(NamedTuple):
 
     rule: str
     reward: float  # of the search
-    choice_score: float  # the same measure on choice data and fresh seeds
+    choice_score: float  # the same measure on choice data; of those left at the end on seeds that ranked nothing
     learning_rate: float  # re-tuned, for the first judge
     scores: dict[str, float] = {}  # noqa: RUF012 (never changed); of choice data, by judge
     larger_score: float | None = (
@@ -37,6 +39,10 @@ class Choice(NamedTuple):
     )
     larger_scores: dict[str, float] = {}  # noqa: RUF012 (never changed); of larger problems, by judge
     simplified_from: str | None = None  # the rule that was found and earned the scores above
+    choice_seeds: int = 0  # that the choice score rests on
+    first_score: float | None = (
+        None  # of the first round of the choice, on the same few seeds for all
+    )
 
 
 class Ranked(NamedTuple):
@@ -49,10 +55,10 @@ class Ranked(NamedTuple):
 def choose(
     archive: Archive, grammar: Grammar, problems: list[Problem], config: SearchConfig
 ) -> list[Choice]:
-    """Returns the archive's best rules in the order of their score on choice data, best first.
+    """Returns the archive's best rules as choice data order them, best first.
 
-    At most `config.final.candidates` rules enter, one of each group of near-duplicates. Where two have one text, its
-    best score counts.
+    At most `config.final.candidates` rules enter, one of each group of near-duplicates. Where two have one text, the
+    better one counts.
     """
     panel = choice_panel(problems, grammar, config)
     ranked = rank(archive.best(config.final.candidates), panel)
@@ -65,30 +71,33 @@ def choice_panel(
     grammar: Grammar,
     config: SearchConfig,
     backend: Backend = local_evaluator,
-) -> Panel:
+) -> HalvingPanel:
     """Returns the search's judges on choice data, with fresh seeds."""
     judges = judges_of(problems, config.training.steps, config.training.horizons)
-    trial_of = lambda steps: refining_trial(steps, config)  # noqa: E731
-    return Panel(judges, grammar, config, "choice", trial_of, backend)
+    final = config.final
+    left = max(config.finalists, final.funnel_rules if final.funnel else 1)
+    return HalvingPanel(judges, grammar, config, rounds_of(final, left), backend)
 
 
-def rank(entries: Sequence[ArchivedRule], panel: Panel) -> list[Ranked]:
-    """Returns rules of an archive in the order of their score by a panel, best first; of equal texts the best."""
+def rank(entries: Sequence[ArchivedRule], panel: HalvingPanel) -> list[Ranked]:
+    """Returns rules of an archive in the order that a panel gives them, best first; of equal texts the better one."""
     if not entries:
         return []
     tokens = np.stack([entry.tokens for entry in entries])
     rates = np.stack([entry.learning_rates for entry in entries])  # [K, J]
-    scores = panel.scores(tokens, around(rates))
-    tuned = scores.rates[panel.names[0]]
+    halved = panel.halve(tokens, around(rates), np.array([entry.reward for entry in entries]))
+    scores, tuned = halved.scores, halved.scores.rates[panel.names[0]]
     texts = [str(panel.grammar.to_rule(row).canonical()) for row in tokens]
     found: dict[str, Ranked] = {}
-    for i in np.argsort(-scores.total, kind="stable"):
+    for i in halved.order:
         choice = Choice(
             texts[i],
             float(entries[i].reward),
             float(scores.total[i]),
             float(tuned[i]),
             {name: float(alone[i]) for name, alone in scores.by_judge.items()},
+            choice_seeds=int(halved.seeds[i]),
+            first_score=float(halved.first[i]),
         )
         found.setdefault(choice.rule, Ranked(tokens[i], choice))
     return list(found.values())

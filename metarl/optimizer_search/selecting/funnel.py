@@ -1,14 +1,14 @@
 """funnel: from the rules of a search to the few that are compared, and how many were ranked on the way.
 
     search           all rules trained, on search data
-    choice           the archive's best, on choice data and fresh seeds
+    choice           the archive's best, on choice data and fresh seeds: many on few, then fewer on more
     larger problems  the best of these, on problems that cost more (if any are named)
     simplification   what the finalists do not need is dropped (if a tolerance is given)
     comparison       the finalists, on test data and held-out problems, beside tuned standard optimizers
 
-Every stage has seeds of its own, and ranks by one measure: the reward's. How far the order of a stage agrees with that
-of the stage before is said as a rank correlation. Apart from the stages stands the look at meta-overfitting: the rules
-that led during the search, judged again elsewhere; nothing is chosen by it.
+Every stage has seeds of its own, and ranks by one measure: the reward's (the choice by the search's runs too). How far
+the order of a stage agrees with that of the stage before is said as a rank correlation. Apart from the stages stands
+the look at meta-overfitting: the rules that led during the search, judged again elsewhere; nothing is chosen by it.
 
 Letters: K rules, J judges.
 """
@@ -27,6 +27,7 @@ from metarl.statistics import rank_correlation
 from metarl.update_rules import Grammar
 
 from ..judging.evaluators import Backend, local_evaluator
+from ..judging.halving import HalvingPanel
 from ..judging.judges import judges_of
 from ..judging.panel import Panel, sweeping_trial
 from ..searching.search_state import SearchState
@@ -42,7 +43,9 @@ class Selection(NamedTuple):
     """The finalists, and how they were selected as a plain document.
 
     The document has "stages", a list of {name, rules, judged_by, seeds, data} with "ranking" (of the rules ranked
-    after the search) and "rank_correlation" (with the stage before) where there is one; "simplification", one entry a
+    after the search) and "rank_correlation" (with the stage before) where there is one; that of the choice has
+    "rounds", {rules, seeds} each, its rows the seeds that a score rests on, and "first_score", of the first round, of
+    which the correlation is; "simplification", one entry a
     finalist; and "meta_overfitting", see `meta_overfitting.look_again`.
     """
 
@@ -108,7 +111,7 @@ class Funnel:
                 panel.close()
 
     @cached_property
-    def _choice(self) -> Panel:
+    def _choice(self) -> HalvingPanel:
         return choice_panel(self._problems, self._grammar, self._config, self._backend)
 
     @cached_property
@@ -134,11 +137,25 @@ class Funnel:
 
     def _choice_stage(self, ranked: Sequence[Ranked]) -> dict[str, Any]:
         rows = [
-            _row(rule.choice, rule.choice.reward, rule.choice.choice_score, rule.choice.scores)
-            for rule in ranked
+            {
+                **_row(c, c.reward, c.choice_score, c.scores),
+                "seeds": c.choice_seeds,
+                "first_score": c.first_score,
+            }
+            for c in (rule.choice for rule in ranked)
         ]
-        seeds = self._config.final.choice_seeds
-        return stage("choice", len(rows), self._choice.names, seeds, "choice", **_ranking(rows))
+        found = _ranking(rows, "first_score")
+        rounds = self._choice.rounds
+        seeds = rounds.portion * rounds.report
+        return stage(
+            "choice",
+            len(rows),
+            self._choice.names,
+            seeds,
+            "choice",
+            rounds=rounds.document(self._config.final.candidates),
+            **found,
+        )
 
     def _larger_stage(self, ranked: Sequence[Ranked], panel: Panel) -> dict[str, Any]:
         rows = [
@@ -188,11 +205,11 @@ def _row(choice: Choice, before: float, score: float, by_judge: dict[str, float]
     return {"rule": choice.rule, "score_before": before, "score": score, "by_judge": by_judge}
 
 
-def _ranking(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _ranking(rows: list[dict[str, Any]], score: str = "score") -> dict[str, Any]:
     """Returns the ranking of a stage and how it agrees with the scores of the stage before."""
     if not rows:
         return {"ranking": rows}
-    agreement = rank_correlation([r["score_before"] for r in rows], [r["score"] for r in rows])
+    agreement = rank_correlation([r["score_before"] for r in rows], [r[score] for r in rows])
     return {"ranking": rows, "rank_correlation": agreement._asdict()}
 
 

@@ -29,6 +29,7 @@ from metarl.statistics import (
 from metarl.update_rules import Grammar
 
 from ..judging.evaluators import Backend, local_evaluator
+from ..judging.halving import HalvingPanel
 from ..judging.judges import judges_of
 from ..judging.panel import Panel, Scores, around, sweeping_trial
 from ..judging.rewards import FLOOR
@@ -45,7 +46,7 @@ ELSEWHERE = (
 
 def look_again(
     records: Sequence[Leader],
-    choice: Panel,
+    choice: HalvingPanel,
     others: Sequence[Problem],
     grammar: Grammar,
     config: SearchConfig,

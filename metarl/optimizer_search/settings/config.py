@@ -264,10 +264,10 @@ class TrainingConfig:
 class FinalistConfig:
     """How the best rules are chosen, tuned and reported."""
 
-    candidates: Count = 32
-    """Rules of the archive that are re-tuned on choice data."""
+    candidates: Count = 64
+    """Rules of the archive that are re-tuned on choice data, on few seeds; the better ones go on to more."""
     choice_seeds: Count = 48
-    """Fresh seeds of the ranking on choice data."""
+    """Fresh seeds that report what the last eighth of them is worth; a sixth of these is a portion of the ranking's."""
     funnel: tuple[str, ...] = ()
     """Larger problems that rank the best of the choice again; without any there is no such stage."""
     funnel_horizons: tuple[Positive, ...] = (1.0,)
@@ -322,6 +322,8 @@ class SearchConfig:
     """Look losses up in this rule table instead of training; the same as --evaluator table:NAME."""
     lag: CountOrNone = 0
     """Generations in flight besides the one being finished: keeps many workers busy; part of what the search finds."""
+    racing: bool = False
+    """Stop most rules of a generation after short runs; the best sixth of it is run in full."""
     reward: Reward = "loss"
     """loss: minus the log of the loss relative to tuned Adam's; accuracy: the metric, as in the paper."""
     finalists: Count = 5
@@ -385,6 +387,10 @@ class SearchConfig:
         require(
             len(self.training.learning_rates) > 0,
             "training.learning_rates must be positive numbers, not ().",
+        )
+        require(
+            not self.racing or self.reward == "loss",
+            "--racing compares losses; it goes with --reward loss, not with accuracy.",
         )
         _validate_horizons("training.horizons", self.training.horizons)
         _validate_horizons("final.funnel_horizons", self.final.funnel_horizons)

@@ -23,6 +23,7 @@ from metarl.errors import require
 
 from ..judging.candidates import Judgement, Trial, Verdicts
 from ..judging.evaluators import Result
+from ..searching.programs import judge_name
 from .rule_table import RuleTable, TableJudge
 from .sweeping import CHECKPOINTS
 
@@ -90,6 +91,7 @@ class _Runs(NamedTuple):
 
 
 def _runs_of(table: RuleTable, name: str, judgement: Judgement) -> _Runs:
+    name = judge_name(name)
     recipe, judge = judgement.recipe, table.judge(name)
     trial = recipe.trial
     require(
@@ -161,7 +163,8 @@ def _looked_up(
     order = np.argsort(totals, axis=1, kind="stable")[:, : 1 + trial.refine]  # [N, F]
     limit = trial.give_up * judgement.baseline * trial.sweep_replicates
     lowest = totals[rows, order[:, 0]]
-    hopeless = ~(lowest < limit) if judgement.baseline > 0 else ~(lowest < np.inf)
+    swept = judgement.baseline > 0 and trial.sweep_replicates > 0
+    hopeless = ~(lowest < (limit if swept else np.inf))
     full, full_steps = (
         _at(x, places[:, None], np.take_along_axis(at, order, axis=1), fill)
         for x, fill in ((runs.full, np.inf), (runs.full_steps, 0))
@@ -169,11 +172,12 @@ def _looked_up(
     full = np.where(hopeless[:, None, None], np.float32(np.inf), full)
     steps = np.where(hopeless, 0, full_steps.sum(axis=(1, 2)))
     steps += _at(runs.short_steps, places[:, None], at, 0).sum(axis=(1, 2))
-    better = full.mean(axis=2).argmin(axis=1)
+    ends = full.mean(axis=2) if trial.full_replicates else full.sum(axis=2)
+    better = ends.argmin(axis=1)
     losses = full[rows, better]
     return Verdicts(
         decades,
-        totals / np.float32(trial.sweep_replicates),
+        totals / np.float32(max(trial.sweep_replicates, 1)),
         decades[rows, order[rows, better]],
         losses,
         np.full_like(losses, np.nan),

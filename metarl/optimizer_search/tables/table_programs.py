@@ -24,7 +24,14 @@ from ..judging.evaluators import Evaluator
 from ..judging.judges import Judge
 from ..judging.reference import HALF_DECADES, Reference
 from ..screening.probes import ProbeOutputs, Probes
-from ..searching.programs import SearchPrograms, search_trial
+from ..searching.programs import (
+    SHORT_RUN,
+    SearchPrograms,
+    full_trial,
+    search_trial,
+    short_name,
+    short_trial,
+)
 from ..searching.sorting import Sorting
 from ..settings.config import SearchConfig
 from ..training.inner_training import Layout
@@ -101,12 +108,21 @@ class TablePrograms(SearchPrograms):
     @cached_property
     def judgements(self) -> dict[str, Judgement]:
         """What the table is asked for by each judge; there is no program."""
-        return {judge.name: self._judgement(judge) for judge in self.judges}
+        found = {judge.name: self._judgement(judge) for judge in self.judges}
+        if self.config.racing:
+            found |= {short_name(judge.name): self._short_judgement(judge) for judge in self.judges}
+        return found
 
     @cached_property
     def references(self) -> dict[str, Reference]:
         """Tuned Adam on the full replicates of the search, by judge."""
         return {judge.name: self._reference(judge.name) for judge in self.judges}
+
+    @cached_property
+    def short_references(self) -> dict[str, Reference]:
+        """Adam tuned for the short runs of racing, by judge."""
+        at = CHECKPOINTS.index(SHORT_RUN)
+        return {j.name: self._reference(j.name, self.deal.sweep, at) for j in self.judges}
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -141,14 +157,24 @@ class TablePrograms(SearchPrograms):
         return Sorting(outputs, prints, reasons, passes, repeated, new)
 
     def _judgement(self, judge: Judge) -> Judgement:
-        trial, found = search_trial(judge.steps, self.config), self.table.judge(judge.name)
-        seeds = tuple(found.seeds[s] for s in (*self.deal.sweep, *self.deal.full))
+        own = self.deal.full if self.config.racing else (*self.deal.sweep, *self.deal.full)
+        return self._looked_up(judge, full_trial(judge.steps, self.config), own)
+
+    def _short_judgement(self, judge: Judge) -> Judgement:
+        return self._looked_up(judge, short_trial(judge.steps, self), self.deal.sweep)
+
+    def _looked_up(self, judge: Judge, trial: Trial, replicates: Sequence[int]) -> Judgement:
+        found = self.table.judge(judge.name)
+        seeds = tuple(found.seeds[s] for s in replicates)
         recipe = Recipe(judge.problem, self.grammar, trial, "search", seeds, "table")
         baseline = float(found.start[list(self.deal.sweep)].mean())
         return Judgement(None, (), _LAYOUT, baseline, recipe)  # type: ignore[arg-type]
 
-    def _reference(self, name: str) -> Reference:
-        losses = self.table.judge(name).adam_runs["search"][:, list(self.deal.full), -1]  # [R, S]
+    def _reference(
+        self, name: str, replicates: Sequence[int] | None = None, at: int = -1
+    ) -> Reference:
+        chosen = list(self.deal.full if replicates is None else replicates)
+        losses = self.table.judge(name).adam_runs["search"][:, chosen, at]  # [R, S]
         best = int(np.argmin(losses.mean(axis=1)))
         return Reference(losses[best], float(HALF_DECADES[best]))
 

@@ -19,7 +19,15 @@ from metarl import problems
 from metarl.errors import InvalidInput
 
 from ..journal.specification import digest, specification
-from ..judging.candidates import Candidates, Judgement, Recipe, Verdicts, make_judgement
+from ..judging.candidates import (
+    Candidates,
+    Judgement,
+    Recipe,
+    Verdicts,
+    differ_in_replicates,
+    make_judgement,
+    on_replicates,
+)
 from ..judging.evaluators import without_padding
 from .surroundings import process_fingerprint, take_over
 
@@ -55,7 +63,7 @@ class Worker:
         if specified in self._judgements:
             return None
         try:
-            found = make_judgement(*loaded(recipe))
+            found = self._made(loaded(recipe))
         except InvalidInput as error:
             return str(error)
         here = specification(found, width)
@@ -63,6 +71,13 @@ class Worker:
             return f"the judgement comes out as another one: {here}"
         self._judgements[specified] = found
         return None
+
+    def _made(self, recipe: Recipe) -> Judgement:
+        """Returns the judgement of a recipe; where only the replicates are new, its program is not compiled again."""
+        for known in self._judgements.values():
+            if differ_in_replicates(known.recipe, recipe):
+                return on_replicates(known, recipe.seeds)
+        return make_judgement(*recipe)
 
     def forget(self, specified: str) -> None:
         """Lets go of a judgement."""
