@@ -216,7 +216,7 @@ class OfflineConfig:
     heads: Count = 4
     """Of each layer."""
 
-    steps: Count = 1000
+    steps: Count = 3000
     """Gradient steps."""
 
     batch: Count = 64

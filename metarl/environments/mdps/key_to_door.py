@@ -8,6 +8,9 @@ happens. So what earns it lies long before it, and what is done in between is no
 Five actions: up, right, down, left, stay; walls hold one back. The observation is five numbers: the room, the
 column and row where one stands, and column and row of the key (until it is taken) or of the door, each D
 where there is nothing to be seen. Whoever stands in the third room is not told whether the key was taken.
+At the usual sizes one walk at random in forty opens the door, 0.16², and none of its steps in the first
+and third room could have been another, but where the target is beside the middle.
+
 Tasks are pairs of a cell for the key and one for the door, neither of them in the middle, dealt 70 : 15 : 15
 to train, validation and test.
 
@@ -55,7 +58,7 @@ class KeyToDoorState(NamedTuple):
     time: jax.Array  # [] int32
 
 
-def key_to_door(size: int = 5, room_steps: int = 8, corridor: int = 8) -> Environment:
+def key_to_door(size: int = 3, room_steps: int = 2, corridor: int = 6) -> Environment:
     """Returns three rooms, with a key in the first and a door in the last.
 
     Args:

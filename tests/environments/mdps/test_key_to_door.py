@@ -114,7 +114,10 @@ def test_who_walks_to_what_is_seen_always_opens_the_door(rooms):
     [
         ({"size": 1}, "size is 1; it must be a whole number of at least 2"),
         ({"size": 33}, "size is 33; at most 32"),
-        ({"room_steps": 3}, r"room_steps is 3; in a room of 5 x 5 cells a key may be 4 steps away"),
+        (
+            {"size": 5, "room_steps": 3},
+            r"room_steps is 3; in a room of 5 x 5 cells a key may be 4 steps away",
+        ),
         ({"corridor": 0}, "corridor is 0; it must be a whole number of at least 1"),
     ],
 )
