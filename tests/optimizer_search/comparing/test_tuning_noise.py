@@ -137,7 +137,7 @@ def intervals(rng, curvature, noise, seeds, ratio, tuned=10):
     ],
 )
 def test_intervals_hold_the_noise_of_tuning(cases, data_sets):
-    """93 to 97 % in the long run, by simulation; and seeds alone do not.
+    """94 to 98 % in the long run, by simulation; those of seeds alone 81 to 94 %.
 
     Quick: of 100 intervals that hold the truth 93 % of the time fewer than 81 do so once in 30,000 times. Long: a share
     of 1,500 is further than 0.027 from the truth once in 10,000 times.
@@ -152,3 +152,5 @@ def test_intervals_hold_the_noise_of_tuning(cases, data_sets):
         where = f"{curvature}, {noise}, {seeds}: {held / data_sets:.3f}, by seeds {alone / data_sets:.3f}"
         print(where)
         assert held >= (81 if data_sets == 100 else 0.903 * data_sets), where
+        assert data_sets == 100 or held <= 0.994 * data_sets, where
+        assert data_sets == 100 or alone < held, where
