@@ -34,7 +34,7 @@ class Replayed(NamedTuple):
 
     trained: np.ndarray  # [N] places of the rules trained, in their order
     sampled: np.ndarray  # [N] rules proposed by the end of the generation of each
-    seconds: np.ndarray  # [N] that ask and tell had taken by then
+    seconds: np.ndarray  # [N] of the processor that ask and tell had taken by then
 
 
 def replay(
@@ -60,19 +60,19 @@ def replay(
     state = strategy.init(_keys(key, 0)[0])
     while len(trained) < budget and not is_barren(barren, batch_size):
         ask_key, tell_key = _keys(key, generation + 1)
-        began = time.perf_counter()
+        began = time.process_time()
         state, proposals = strategy.ask(ask_key, state, batch_size)
         tokens = np.asarray(proposals.tokens)
-        seconds += time.perf_counter() - began
+        seconds += time.process_time() - began
         rows = places(tokens)  # [B]
         repeated, new = _sorted(rows, met, budget - len(trained))
         met[rows[new]] = True
         trained.extend(rows[new].tolist())
         told = np.where((rows >= 0) & met[rows], rewards[rows], np.float32(FLOOR))
         feedback = Feedback(told.astype(np.float32), repeated, np.float32(FLOOR))
-        began = time.perf_counter()
+        began = time.process_time()
         state, _ = strategy.tell(tell_key, state, proposals, feedback)
-        seconds += time.perf_counter() - began
+        seconds += time.process_time() - began
         barren = 0 if len(new) else barren + 1
         generation += 1
         costs.extend([(generation * batch_size, seconds)] * len(new))

@@ -45,7 +45,7 @@ _COLUMNS = (
     Column("elsewhere", "on held-out problems", essential=False),
     Column("sampled", "rules proposed", essential=False),
     Column("steps", "optimizer steps", essential=False),
-    Column("seconds", "seconds", digits=2),
+    Column("seconds", "CPU-seconds", digits=2),
 )
 _CAPTIONS = {
     "rules": "True score of the rule that a search would hand over, against rules trained; mean over searches with its "
@@ -136,7 +136,7 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
         "searches, paired where they are compared; they say nothing of other tables."
         f"{elsewhere}",
         "Random needs: rules that random search trains for the same mean true score, over those trained here; better: "
-        "above 1. Seconds: of ask and tell, a search. "
+        "above 1. CPU-seconds: of ask and tell, a search; the median, so without compiling. "
         f"{_too_few(document)}".rstrip(),
     ]
 

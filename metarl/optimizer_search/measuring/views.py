@@ -73,22 +73,32 @@ class TableViews:
 
     Args:
       table: of rules.
+      judges: names of those that a search sees, whatever their role; all that rules may be searched on if None. The
+        other held-out problems are those that no search sees.
 
     Raises:
-      InvalidInput: the table lacks the learning rates of a search, or a problem that rules may be searched on.
+      InvalidInput: the table lacks the learning rates of a search, a judge of a name, or a problem that rules may be
+        searched on.
     """
 
-    def __init__(self, table: RuleTable):
+    def __init__(self, table: RuleTable, judges: Sequence[str] | None = None):
         """Counts the steps of all runs."""
         self.table = table
         self._decades = _places(table.rates, TrainingConfig().learning_rates)
-        self.judges = [judge for judge in table.judges if judge.role == "search"]
-        self.held_out = [judge for judge in table.judges if judge.role == "held-out"]
+        searched = [judge for judge in table.judges if judge.role == "search"]
+        self.judges = searched if judges is None else [table.judge(name) for name in judges]
+        held_out = [judge for judge in table.judges if judge.role == "held-out"]
+        self.held_out = [judge for judge in held_out if judge not in self.judges]
         require(
             len(self.judges) > 0,
             f"Table {table.name!r} has no problem that rules may be searched on.",
         )
         self._steps = {judge.name: _steps(table, judge) for judge in self.judges}
+
+    def shares(self) -> dict[str, int]:
+        """Returns how many replicates serve what."""
+        draw = draw_replicates(np.random.default_rng(0), self.table.replicates)
+        return {name: len(part) for name, part in draw._asdict().items()}
 
     def view(self, draw: Draw) -> View:
         """Returns what one search sees of each rule, and the truth about it."""

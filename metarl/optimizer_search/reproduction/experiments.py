@@ -122,6 +122,13 @@ _ROWS = (
         costs={"smoke": _SECONDS, "laptop": "some minutes", "paper": "some minutes"},
     ),
     Experiment(
+        name="arena",
+        folder="arena",
+        analysis="arena:meet_in_the_arena",
+        caption="all strategies of search by searches of a rule table",
+        costs={"smoke": "under a minute", "laptop": "half an hour", "paper": "hours"},
+    ),
+    Experiment(
         name="nos-transfer",
         folder="nos_transfer",
         analysis="transfer:judge_transfer",

@@ -30,6 +30,7 @@ from .compare_config import Schedule
 
 Preset = Literal["laptop", "paper", "smoke"]
 Reward = Literal["loss", "accuracy"]
+First = Literal["random", "simplest"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ class EvolutionConfig:
     sample: Count = 16
     """Rules drawn for each tournament; the best of them is mutated."""
     init_from: str | None = None
-    """A rule (name or text) that fills the first population; random rules if not given."""
+    """A rule (name or text) whose mutations fill the first population."""
+    first: First = "random"
+    """What fills the first population otherwise: random rules, or the simplest functions of the space, each once."""
 
 
 @dataclass(frozen=True)

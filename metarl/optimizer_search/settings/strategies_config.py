@@ -11,7 +11,7 @@ from metarl.reading import Bounds, Count, Seed, check_fields
 RANDOM = "random"
 SEARCHES = 200  # of a strategy, and of one that trains a network:
 SEARCHES_OF_CONTROLLERS = 50
-_CONTROLLERS = (
+CONTROLLERS = (
     *("reinforce", "ppo", "trpo", "risk-seeking", "priority-queue", "guided-evolution"),
     *("dpo", "rlhf", "imagination", "decision-transformer", "alphazero"),
 )
@@ -38,7 +38,7 @@ class StrategiesConfig:
 
     def searches_of(self, strategy: str) -> int:
         """Returns how many searches a strategy does."""
-        return self.searches or (SEARCHES_OF_CONTROLLERS if strategy in _CONTROLLERS else SEARCHES)
+        return self.searches or (SEARCHES_OF_CONTROLLERS if strategy in CONTROLLERS else SEARCHES)
 
     @property
     def strategies(self) -> tuple[str, ...]:

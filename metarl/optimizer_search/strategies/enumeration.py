@@ -46,7 +46,7 @@ def enumeration(grammar: Grammar, config: SearchConfig) -> Strategy:
     Raises:
       InvalidInput: the space lacks `x` or `keep`, or, from `ask`, no function passes the filters.
     """
-    order = _Order(trainable_functions(grammar, config))
+    order = Order(trainable_functions(grammar, config))
 
     def init(key: jax.Array) -> EnumerationState:
         del key
@@ -90,14 +90,20 @@ def trainable_functions(grammar: Grammar, config: SearchConfig) -> Iterator[np.n
     return rules()
 
 
-class _Order:
+class Order:
     """The rules of an iterator by number, from the first again after the last."""
 
     def __init__(self, rules: Iterator[np.ndarray]):
+        """Asks for none yet."""
         self._rules = rules
         self._met: list[np.ndarray] = []
 
     def __getitem__(self, number: int) -> np.ndarray:
+        """Returns the tokens of a rule, [L].
+
+        Raises:
+          InvalidInput: there is none.
+        """
         while number >= len(self._met):
             rule = next(self._rules, None)
             if rule is None:

@@ -4,6 +4,9 @@ Each child is its parent with one token changed. Dying of age instead of weaknes
 was lucky once from ruling for ever. A child that was proposed before is mutated again, until it is
 new: in a space where most changes change nothing, half of the children would be repeats.
 
+The first population is random rules, or the simplest functions of the space, each once (`enumeration`): Occam
+says where to begin, and evolution goes on from there.
+
 Letters: K rules of a generation; L tokens; P rules alive; H rules remembered.
 
 Reference: Real, Aggarwal, Huang, Le, "Regularized Evolution for Image Classifier Architecture
@@ -24,6 +27,7 @@ from metarl.update_rules import Grammar, resolve
 from ..settings.config import SearchConfig
 from ..writing.breeding import REMEMBERED, Met, Renewal, mutated, winner
 from .contract import Feedback, Proposals, Strategy
+from .enumeration import Order, trainable_functions
 from .random_search import numpy_generator
 
 
@@ -42,11 +46,11 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
 
     Args:
       grammar: of the rules.
-      config: its `evolution` gives P, the size of tournaments, and the rule to start from.
+      config: its `evolution` gives P, the size of tournaments, and what to start from.
 
     Returns:
-      Until P rules are alive, children are random rules or, with `init_from`, mutations of that
-      rule, which itself is the very first proposal.
+      Until P rules are alive, children are random rules, or the simplest functions; or, with `init_from`, mutations of
+      that rule, which itself is the very first proposal.
 
     Raises:
       InvalidInput: `init_from` is no rule, or not one of the grammar.
@@ -54,6 +58,7 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
     settings = config.evolution
     start = None if settings.init_from is None else grammar.to_tokens(resolve(settings.init_from))
     renewal, change = Renewal(grammar), functools.partial(mutated, grammar=grammar)
+    simplest = Order(trainable_functions(grammar, config)) if settings.first == "simplest" else None
 
     def init(key: jax.Array) -> EvolutionState:
         del key
@@ -69,7 +74,11 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
         generator = numpy_generator(key)
         met = Met(state.proposed, state.history)
         known = met.digests()
-        children = [renewal.child(generator, _child(generator, state), known) for _ in range(count)]
+        first = int(state.proposed)
+        children = [
+            renewal.child(generator, _child(generator, state, number), known)
+            for number in range(first, first + count)
+        ]
         met = met.after(map(renewal.digest_of, children))
         return state._replace(**met._asdict()), Proposals(np.stack(children))
 
@@ -84,15 +93,15 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
         mean, best = (float(alive.mean()), float(alive.max())) if len(alive) else (0.0, 0.0)
         return state, {"population_mean": mean, "population_best": best}
 
-    def _child(generator: np.random.Generator, state: EvolutionState) -> np.ndarray:
-        """Returns the tokens of a child, which may be a repeat."""
+    def _child(generator: np.random.Generator, state: EvolutionState, number: int) -> np.ndarray:
+        """Returns the tokens of the child of a number, which may be a repeat."""
         if state.born >= settings.population:
             return change(
                 generator, state.tokens[winner(generator, state.rewards, settings.sample)]
             )
-        if start is None:
-            return grammar.sample(generator, 1)[0]
-        return start if state.proposed == 0 else change(generator, start)
+        if start is not None:
+            return start if number == 0 else change(generator, start)
+        return grammar.sample(generator, 1)[0] if simplest is None else simplest[number]
 
     return Strategy(init, ask, tell)
 

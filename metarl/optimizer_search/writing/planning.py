@@ -155,7 +155,6 @@ class Planner:
         return jax.vmap(of_one)(tokens, position)
 
 
-@functools.lru_cache(maxsize=64)
 def planner(grammar: Grammar, settings: ControllerConfig, simulations: int) -> Planner:
     """Returns the controller that plans the rules of a grammar.
 
@@ -170,4 +169,9 @@ def planner(grammar: Grammar, settings: ControllerConfig, simulations: int) -> P
         initial_range=settings.init_scale,
         value="shared",
     )
+    return _planner(grammar, config, simulations)
+
+
+@functools.lru_cache(maxsize=64)
+def _planner(grammar: Grammar, config: TokenPolicyConfig, simulations: int) -> Planner:
     return Planner(grammar, token_policy((*grammar.slot_sizes, 1), config), simulations)

@@ -1,8 +1,8 @@
 """writer: the controller as a writer of rules, and its rules as sequences to learn from.
 
 Whatever strategy has a controller writes with it here and hands its rules to an algorithm of `metarl.policy_gradient`
-as a `Batch`; so strategies differ in what they learn from, and in nothing else. Writers of equal settings are one
-object, and share what is compiled for them.
+as a `Batch`; so strategies differ in what they learn from, and in nothing else. Writers of one size and the same first
+weights are one object, and share what is compiled for them, however they learn.
 
 Letters: K rules; L tokens; W width, the largest vocabulary.
 
@@ -96,7 +96,6 @@ class Writer:
         return self.policy.distribution.log_prob(self.distributions(params, tokens), tokens)
 
 
-@functools.lru_cache(maxsize=64)
 def asked_writer(grammar: Grammar, settings: ControllerConfig) -> Writer:
     """Returns a causal transformer that writes the rules it is asked for with one number, without a value."""
     config = TokenPolicyConfig(
@@ -106,10 +105,9 @@ def asked_writer(grammar: Grammar, settings: ControllerConfig) -> Writer:
         value="none",
         condition_size=1,
     )
-    return Writer(grammar, token_policy(grammar.slot_sizes, config))
+    return _writer(grammar, config)
 
 
-@functools.lru_cache(maxsize=64)
 def writer(grammar: Grammar, settings: ControllerConfig, value: Value) -> Writer:
     """Returns the controller that writes rules of a grammar.
 
@@ -124,6 +122,11 @@ def writer(grammar: Grammar, settings: ControllerConfig, value: Value) -> Writer
         initial_range=settings.init_scale,
         value=value,
     )
+    return _writer(grammar, config)
+
+
+@functools.lru_cache(maxsize=64)
+def _writer(grammar: Grammar, config: TokenPolicyConfig) -> Writer:
     return Writer(grammar, token_policy(grammar.slot_sizes, config))
 
 

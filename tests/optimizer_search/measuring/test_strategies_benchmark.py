@@ -14,12 +14,14 @@ from metarl.cli import main
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.measuring import strategies as measuring
 from metarl.optimizer_search.measuring.replay import Handover, replay
-from metarl.optimizer_search.measuring.strategies import (
-    measure_strategies,
+from metarl.optimizer_search.measuring.strategies import measure_strategies
+from metarl.optimizer_search.measuring.strategies_report import FILES, strategies_table
+from metarl.optimizer_search.measuring.table_searches import (
+    TableSearches,
     rules_ratio,
     search_settings,
+    summary,
 )
-from metarl.optimizer_search.measuring.strategies_report import FILES, strategies_table
 from metarl.optimizer_search.measuring.views import TableViews, View, draw_replicates
 from metarl.optimizer_search.settings.strategies_config import StrategiesConfig
 from metarl.optimizer_search.strategies import Proposals, Strategy, make
@@ -219,6 +221,30 @@ def test_the_rules_that_random_search_needs_are_read_from_its_rising_curve():
         [0.0, 0.2, 0.3, 0.1]
     )  # a curve that noise has bent: the same is the same for all that
     assert rules_ratio(marks, falls, 0.1, 80) == 1.0 and rules_ratio(marks, falls, 0.3, 40) == 1.0
+
+
+def test_fewer_searches_than_random_searchs_are_held_against_all_of_these(tables):
+    """The ratio is read from the curve of all random searches, whoever is beside them."""
+    table, budget = tables["made-up"], 40
+    searches = TableSearches(table, TableViews(table), np.eye(120, dtype=bool), budget, 0)
+    random = make("random", GRAMMAR, search_settings(table, budget))
+    evolution = make("evolution", GRAMMAR, search_settings(table, budget))
+    many = searches.many(random, range(24), 64, beyond=True)
+    few = searches.many(evolution, range(10), 8)
+    found = summary("evolution", few, many, budget, table)
+    marks, wanted = many.marks, few.scores[:, few.at(budget)]
+    expected = rules_ratio(marks, many.scores.mean(axis=0), wanted.mean(), budget)
+    needs = found["rules_random_needs"]
+    assert needs["ratio"] == pytest.approx(expected)
+    generator, ratios = np.random.default_rng(1), []
+    for _ in range(300):
+        curve = many.scores[generator.integers(24, size=24)].mean(axis=0)
+        one = wanted[generator.integers(10, size=10)].mean()
+        ratios.append(rules_ratio(marks, curve, one, budget))
+    inside = np.mean((np.array(ratios) >= needs["low"]) & (np.array(ratios) <= needs["high"]))
+    assert 0.87 < inside <= 1.0  # 0.95, by more than five deviations
+    paired = few.scores[:, few.at(budget)] - many.scores[:10, many.at(budget)]
+    assert found["difference_to_random"]["mean"] == pytest.approx(paired.mean())
 
 
 def test_fewer_than_eight_searches_have_no_interval_and_no_verdict(tables):

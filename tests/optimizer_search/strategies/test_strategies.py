@@ -342,6 +342,18 @@ def test_evolution_proposes_no_rule_twice_even_if_it_is_written_otherwise(made):
     assert len(set(rules)) == len(rules) == 8 * K
 
 
+def test_evolution_from_the_simplest_begins_as_enumeration_and_goes_on_from_there(made):
+    config = SearchConfig(evolution=EvolutionConfig(population=K, sample=8, first="simplest"))
+    strategy = make("evolution", GRAMMAR, config)
+    state, history = run(strategy, 3)
+    first, *later = (tokens for tokens, *_ in history)
+    np.testing.assert_array_equal(first, made["enumeration"][2][0][0])
+    assert state.born == 3 * K
+    found = [str(GRAMMAR.to_rule(row).canonical()) for tokens in later for row in tokens]
+    simplest = {str(GRAMMAR.to_rule(row).canonical()) for row in first}
+    assert len(set(found)) == len(found) and not simplest & set(found)
+
+
 def test_evolution_refuses_a_start_that_is_not_in_the_grammar():
     config = SearchConfig(evolution=EvolutionConfig(init_from="exp(exp(exp(exp(g))))"))
     with pytest.raises(InvalidInput, match="cannot be written in space"):
