@@ -227,11 +227,10 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -
         describe=describe,
         compiling=compilation_seconds,
     )
-    stopped_at_once = outcome == "interrupted" and job.on_host
-    agent = _agent(run, job, state if stopped_at_once else job.with_last_tried(state))
-    if outcome == "interrupted":
-        save(agent, run.path / AGENT_FILE)
+    if outcome == "interrupted":  # somebody waits, and the training that goes on will try it
+        save(_agent(run, job, state), run.path / AGENT_FILE)
         raise KeyboardInterrupt
+    agent = _agent(run, job, job.with_last_tried(state))
     if not job.on_host:  # where two more validations would take as long as much of the training
         agent = _beside_random(agent, job, progress)
     save(agent, run.path / AGENT_FILE)

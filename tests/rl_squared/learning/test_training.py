@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 
 import jax
 import numpy as np
@@ -24,7 +26,10 @@ from metarl.rl_squared import (
     train,
     train_config,
 )
-from metarl.runs import Interruption, RunDirectory, SilentProgress, drive
+from metarl.rl_squared.learning.train_job import TrainJob
+from metarl.runs import RunDirectory, SilentProgress
+
+pytestmark = pytest.mark.usefixtures("keys_checked")
 
 TINY = TrainConfig(
     world=WorldConfig(arms=2, episodes=5),
@@ -85,27 +90,40 @@ def test_the_same_seed_gives_the_same_agent_and_another_does_not(tmp_path, tiny)
     )
 
 
-@pytest.mark.parametrize("stop_after", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize(
+    ("teacher", "stop_after"),
+    [
+        (None, 1),
+        pytest.param("thompson", 1, marks=pytest.mark.slow),
+        pytest.param("thompson", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
-    tmp_path, monkeypatch, stop_after
+    tmp_path, monkeypatch, teacher, stop_after
 ):
-    """With a teacher, so that it is stopped once in each phase."""
+    """By a signal, after which nobody waits for a validation. With a teacher it is stopped once in each phase."""
     one_chunk_at_a_time(monkeypatch)
-    config = dataclasses.replace(TINY, warm_start="thompson")
+    config = dataclasses.replace(TINY, warm_start=teacher)
     whole = train(config, tmp_path / "whole", progress=SilentProgress())
-    run = RunDirectory.create(tmp_path / "parts", "train", config.to_json(), ["metarl"])
-    with Interruption() as interruption:
-        job = make_job(config)
-        update, updates = job.update, []
+    update, validate, updates = TrainJob.update, TrainJob.validate, []
 
-        def stopping(state):
-            updates.append(None)
-            interruption.requested = len(updates) >= stop_after
-            return update(state)
+    def stopping(job, state):
+        result = update(job, state)
+        updates.append(None)
+        if len(updates) == stop_after:
+            os.kill(os.getpid(), signal.SIGINT)
+        return result
 
-        monkeypatch.setattr(job, "update", stopping)
-        _, outcome = drive(job, run, SilentProgress(), interruption=interruption)
-    assert outcome == "interrupted"
+    def validating(job, params):
+        assert len(updates) < stop_after
+        return validate(job, params)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TrainJob, "update", stopping)
+        patch.setattr(TrainJob, "validate", validating)
+        train(config, tmp_path / "parts", progress=SilentProgress())
+    assert RunDirectory.open(tmp_path / "parts").outcome["outcome"] == "interrupted"
+    assert (tmp_path / "parts" / "agent.npz").is_file()
     resumed = resume_training(tmp_path / "parts", progress=SilentProgress())
     for a, b in zip(leaves(whole.params), leaves(resumed.params), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -152,7 +170,7 @@ def test_what_the_clock_ends_before_its_first_trial_is_tried_and_handed_over(tmp
     assert any(np.any(a != b) for a, b in zip(leaves(agent.params), untrained, strict=True))
 
 
-@pytest.mark.parametrize("better", [True, False])
+@pytest.mark.parametrize("better", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_an_agent_that_has_not_learnt_says_so(tmp_path, monkeypatch, better):
     """Its returns are given: those of the random agent, and a little or nothing more."""
     chance = np.arange(20.0)
@@ -173,23 +191,23 @@ def test_an_agent_that_has_not_learnt_says_so(tmp_path, monkeypatch, better):
     assert said == [] if better else "at random 9.5: it has not been shown to be better" in said[0]
 
 
-@pytest.mark.parametrize("later", [1.0, 3.0])
-def test_what_training_starts_from_is_tried_first_and_kept_unless_beaten(monkeypatch, tiny, later):
+def test_what_training_starts_from_is_tried_first_and_kept_unless_beaten(monkeypatch, tiny):
     """The scores are given: 2 for the start, then `later`."""
     one_chunk_at_a_time(monkeypatch)
     place, start = tiny
     job = make_job(dataclasses.replace(TINY, init_from=str(place), env_steps=800))
-    scores = iter([2.0, later])
-    monkeypatch.setattr(job, "validate", lambda params: next(scores))
-    state, metrics = job.update(job.init())
-    assert metrics["start_validation_return"] == 2.0
-    while not job.finished(state):
-        state, metrics = job.update(state)
-        assert "start_validation_return" not in metrics
-    assert state.progress.best_score == max(2.0, later)
-    assert state.progress.best_at == (800 if later > 2 else 0)
-    kept = zip(leaves(state.best), leaves(start.params), strict=True)
-    assert all(np.array_equal(a, b) for a, b in kept) == (later < 2)
+    for later in (1.0, 3.0):
+        scores = iter([2.0, later])
+        monkeypatch.setattr(job, "validate", lambda params, scores=scores: next(scores))
+        state, metrics = job.update(job.init())
+        assert metrics["start_validation_return"] == 2.0
+        while not job.finished(state):
+            state, metrics = job.update(state)
+            assert "start_validation_return" not in metrics
+        assert state.progress.best_score == max(2.0, later)
+        assert state.progress.best_at == (800 if later > 2 else 0)
+        kept = zip(leaves(state.best), leaves(start.params), strict=True)
+        assert all(np.array_equal(a, b) for a, b in kept) == (later < 2)
 
 
 def test_patience_ends_a_training(monkeypatch):
