@@ -11,6 +11,8 @@ import pytest
 from markdown_blocks import blocks
 
 from metarl.optimizer_search import SearchConfig, TrainingConfig, search
+from metarl.optimizer_search.comparing import comparison
+from metarl.optimizer_search.comparing.entrants import entrant
 from metarl.optimizer_search.settings.config import ControllerConfig, FinalistConfig
 from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig, conclude, train
 from metarl.runs import SilentProgress, run_status
@@ -28,7 +30,7 @@ def guide(docs):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A small search and a small training, complete."""
+    """A small search and a small training, complete; two references in place of all, which compile for long."""
     place = tmp_path_factory.mktemp("runs")
     settings = SearchConfig(
         problem=("quadratic",),
@@ -49,7 +51,9 @@ def runs(tmp_path_factory):
             random_baseline=False,
         ),
     )
-    search(settings, place / "runs" / "my-search", progress=SilentProgress())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "references", lambda: (entrant("sgd"), entrant("adam")))
+        search(settings, place / "runs" / "my-search", progress=SilentProgress())
     world = TrainConfig(
         world=WorldConfig(arms=2, episodes=3),
         network=NetworkConfig(hidden=8),

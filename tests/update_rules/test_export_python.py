@@ -72,13 +72,15 @@ def test_a_named_rule_takes_the_compilers_step(name, load):
     assert_same_step(to_optax(name, 0.1, **steps), function(0.1, **steps), np.random.default_rng(0))
 
 
-def test_two_hundred_random_rules_take_the_compilers_step_random_draws_included(
-    load, rules_of_every_depth
+@pytest.mark.parametrize("share", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_random_rules_take_the_compilers_step_random_draws_included(
+    share, load, rules_of_every_depth
 ):
+    """Two hundred of them, or a share."""
     rng = np.random.default_rng(1)
     rules = [
-        *rules_of_every_depth(160),
-        *rules_of_every_depth(40, "constants"),
+        *rules_of_every_depth(160 // share),
+        *rules_of_every_depth(40 // share, "constants"),
         *map(parse, AWKWARD),
     ]
     for number, rule in enumerate(rules):

@@ -56,14 +56,15 @@ def test_the_optimum_of_the_papers_mdps_is_what_it_is_known_to_be(tasks):
 
 
 def test_mdps_of_a_prior_of_ones_own_have_its_moments():
-    environment = load("mdp", alpha=0.2, reward_mean=-3, reward_deviation=0.5, reward_noise=2)
-    draw = jax.jit(lambda key: environment.sample_tasks(key, 1000))
-    tasks = draw(jax.random.key(1))  # 50 pairs each: 5 standard errors
-    assert abs(tasks.mean_rewards.mean() + 3) < 5 * 0.5 / np.sqrt(50_000)
-    assert abs(tasks.mean_rewards.std() - 0.5) < 5 * 0.5 / np.sqrt(100_000)
+    settings = {"alpha": 0.2, "reward_mean": -3, "reward_deviation": 0.5, "reward_noise": 2}
+    environment = load("mdp", states=5, **settings)
+    draw = jax.jit(lambda key: environment.sample_tasks(key, 400))
+    tasks = draw(jax.random.key(1))  # 25 pairs each: 5 standard errors
+    assert abs(tasks.mean_rewards.mean() + 3) < 5 * 0.5 / np.sqrt(10_000)
+    assert abs(tasks.mean_rewards.std() - 0.5) < 5 * 0.5 / np.sqrt(20_000)
     np.testing.assert_allclose(tasks.transitions.sum(-1), 1, rtol=1e-5)
     # of a share of Dirichlet(α) over S states: (S - 1) / (S² (S α + 1))
-    assert abs(tasks.transitions.var() - 9 / 100 / 3) < 0.001
+    assert abs(tasks.transitions.var() - 4 / 25 / 2) < 0.003
     task = jax.tree.map(lambda leaf: leaf[0], tasks)
     _, state = environment.reset(jax.random.key(0), task)
     keys = jax.random.split(jax.random.key(2), 4000)

@@ -64,8 +64,9 @@ def without_seconds(document):
     return plain
 
 
+@pytest.mark.slow  # the quick form: whom a strategy stands beside changes nothing
 def test_the_same_seed_gives_the_same_numbers_and_another_gives_others(tables):
-    config = StrategiesConfig(strategy=("evolution",), searches=8, budget=40)
+    config = StrategiesConfig(strategy=("evolution",), searches=4, budget=40)
     one, again = measure_strategies(config), measure_strategies(config)
     assert without_seconds(one) == without_seconds(again)
     other = measure_strategies(replace(config, seed=1))

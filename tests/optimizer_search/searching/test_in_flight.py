@@ -103,19 +103,25 @@ def on_one_device(judgements):
 @pytest.fixture(scope="module")
 def whole(twin):
     """A search on one thread that nothing disturbed: its log and its last bits, by strategy."""
-    found = {}
-    for strategy in ("evolution", "ppo"):
-        job = SearchJob(dataclasses.replace(CONFIG, strategy=strategy))
-        job.programs.share(twin.programs)
-        job.programs.train_with(on_one_device)
-        state, rows = driven(job)
-        found[strategy] = rows, bits(job, state)
-        assert len(rows) > 3 and any(row["best_reward"] is not None for row in rows)
-        job.close()
-    return found
+
+    class Found(dict):
+        def __missing__(self, strategy):
+            job = SearchJob(dataclasses.replace(CONFIG, strategy=strategy))
+            job.programs.share(twin.programs)
+            job.programs.train_with(on_one_device)
+            state, rows = driven(job)
+            self[strategy] = rows, bits(job, state)
+            assert len(rows) > 3 and any(row["best_reward"] is not None for row in rows)
+            job.close()
+            return self[strategy]
+
+    return Found()
 
 
-@pytest.mark.parametrize("strategy", ["evolution", "ppo"])
+CONTROLLER = pytest.mark.slow  # the quick form: an evolution, which draws and remembers as much
+
+
+@pytest.mark.parametrize("strategy", ["evolution", pytest.param("ppo", marks=CONTROLLER)])
 def test_two_threads_find_what_one_finds(whole, search, strategy):
     job = search(strategy=strategy)
     state, rows = driven(job)
@@ -137,7 +143,9 @@ def test_the_order_of_completion_changes_nothing(whole, search, seed):
     assert ended != sorted(ended), "nothing was overtaken"
 
 
-@pytest.mark.parametrize(("strategy", "session"), [("evolution", 1), ("ppo", 3)])
+@pytest.mark.parametrize(
+    ("strategy", "session"), [("evolution", 1), pytest.param("ppo", 3, marks=CONTROLLER)]
+)
 def test_a_search_stopped_and_resumed_equals_one_that_was_not(whole, search, strategy, session):
     job = search(strategy=strategy)
     state, rows = driven(job, generations=session)
