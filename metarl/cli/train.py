@@ -52,7 +52,7 @@ class Arguments:
     train: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
     preset: str | None = None
     """Defaults for all settings: bandit or mdp (small updates, a control variate), laptop (any world), paper (Duan et
-    al. 2016) or smoke (seconds); that of the world if not given."""
+    al. 2016) or smoke (seconds); if not given mdp in MDPs, bandit in bandits of 50 pulls and more, else laptop."""
     config: str | None = None
     """Take all settings from an earlier run's config.json; other flags change them."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
@@ -203,11 +203,14 @@ def _usual(words: Sequence[str]) -> TrainConfig:
     scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scout.add_argument("--environment", default=WorldConfig.environment)
     scout.add_argument("--setting", nargs="*", default=[])
+    scout.add_argument("--episodes", type=int)
+    scout.add_argument("--trial-steps", "--trial_steps", dest="trial_steps", type=int)
     scout.add_argument("--minutes")
     scout.add_argument("--env-steps", "--env_steps", dest="env_steps")
     try:
         typed = scout.parse_known_args(list(words))[0]
-        own = preset_of(WorldConfig(typed.environment, setting=tuple(typed.setting)))
+        length = {"episodes": typed.episodes, "trial_steps": typed.trial_steps}
+        own = preset_of(WorldConfig(typed.environment, setting=tuple(typed.setting), **length))
     except (argparse.ArgumentError, InvalidInput):
         return preset()
     by_the_clock = typed.minutes is not None and typed.env_steps is None

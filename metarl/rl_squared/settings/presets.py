@@ -37,12 +37,15 @@ def preset(name: PresetName | None = None, world: WorldConfig | None = None) -> 
 def preset_of(world: WorldConfig) -> PresetName:
     """Returns the name of the preset for a world where none is asked for.
 
-    That of its family; "laptop" where it has none. Restless arms have no oracle, whose values the
-    control variate of the others needs.
+    "mdp" for MDPs, "bandit" for bandits of 50 pulls and more, "laptop" for all others: few pulls are learnt
+    as well by its larger network in more steps, and restless arms have no oracle, whose values the control
+    variate of the others needs.
     """
-    own: dict[str, PresetName] = {"bandit": "bandit", "mdp": "mdp"}
+    if world.environment == "mdp":
+        return "mdp"
+    pulls = world.trial_steps or world.episodes or 0
     restless = world.settings().get("rewards") == "restless"
-    return "laptop" if restless else own.get(world.environment, "laptop")
+    return "bandit" if world.environment == "bandit" and pulls >= 50 and not restless else "laptop"
 
 
 def ended_by_the_clock(config: TrainConfig) -> TrainConfig:

@@ -15,11 +15,13 @@ from metarl.rl_squared import PRESETS, TrainConfig, WorldConfig, preset, preset_
 @pytest.mark.parametrize(
     ("words", "name"),
     [
-        ([], "bandit"),
+        ([], "laptop"),
+        (["--arms", "5", "--episodes", "49"], "laptop"),
         (["--arms", "10", "--episodes", "100"], "bandit"),
-        (["--environment", "bandit", "--setting", "noise=0.5", "rewards=gaussian"], "bandit"),
+        (["--environment", "bandit", "--trial-steps", "50"], "bandit"),
+        (["--episodes=50", "--setting", "noise=0.5", "rewards=gaussian"], "bandit"),
         (["--environment=mdp"], "mdp"),
-        (["--environment", "bandit", "--setting", "rewards=restless"], "laptop"),
+        (["--episodes", "100", "--setting", "rewards=restless"], "laptop"),
         (["--environment", "maze"], "laptop"),
         (["--environment", "my_module:factory"], "laptop"),
         (["--environment", "mdp", "--preset", "laptop"], "laptop"),
@@ -42,10 +44,11 @@ def test_what_is_typed_changes_the_preset_of_the_world():
 
 
 def test_a_time_limit_alone_takes_the_place_of_the_budget_in_steps():
-    timed = parse(["--minutes", "5"], "metarl train").train.config()
+    long = ["--episodes", "100"]
+    timed = parse([*long, "--minutes", "5"], "metarl train").train.config()
     assert (timed.minutes, timed.env_steps, timed.ppo.entropy_weight) == (5.0, None, 0.0)
     assert timed.variance_reduction == "regret"
-    both = parse(["--minutes", "5", "--env-steps", "7"], "metarl train").train.config()
+    both = parse([*long, "--minutes", "5", "--env-steps", "7"], "metarl train").train.config()
     assert (both.minutes, both.env_steps) == (5.0, 7)
     assert both.ppo == PRESETS["bandit"].ppo
     named = parse(["--preset", "bandit", "--minutes", "5"], "metarl train").train.config()
@@ -54,7 +57,7 @@ def test_a_time_limit_alone_takes_the_place_of_the_budget_in_steps():
 
 @pytest.mark.parametrize("rewards", ["bernoulli", "gaussian", "linear", "restless"])
 def test_the_preset_of_a_world_asks_for_nothing_that_the_world_has_not(rewards):
-    world = WorldConfig(setting=(f"rewards={rewards}",))
+    world = WorldConfig(setting=(f"rewards={rewards}",), episodes=100)
     environment = load("bandit", rewards=rewards)
     if preset(world=world).variance_reduction == "regret":
         assert environment.oracle is not None and environment.mean_reward is not None
