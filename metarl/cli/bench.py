@@ -106,6 +106,10 @@ def run(arguments: Arguments) -> dict[str, Any]:
     if arguments.what == "search":
         from metarl.optimizer_search import measure_search
 
+        say(
+            f"Measuring the search: {arguments.rules} rules on {arguments.problem}, compiled in several ways, then "
+            f"{arguments.repeats} rounds; some minutes. Also: metarl bench train, scaling, maze, strategies."
+        )
         return measure_search(arguments.problem, arguments.rules, arguments.repeats, say)
     if arguments.what == "maze":
         from metarl.environments import measure_mazes

@@ -61,6 +61,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
         resume_comparison,
     )
     from metarl.reporting import write_csv
+    from metarl.runs import progress_on_stderr
 
     own = (*arguments.optimizer, *arguments.compare.problem)
     begun = begin_comparison(
@@ -70,10 +71,22 @@ def run(arguments: Arguments) -> dict[str, Any]:
         diagnostics=arguments.diagnostics,
         command=["metarl", *sys.argv[1:]],
     )
-    document = resume_comparison(begun.path, own=(*arguments.rules, *own))
+    progress = progress_on_stderr()
+    progress.message(_first_words(arguments))
+    document = resume_comparison(begun.path, own=(*arguments.rules, *own), progress=progress)
     if arguments.output is not None:
         write_csv(arguments.output, finalists_table(document["details"]))
     return document
+
+
+def _first_words(arguments: Arguments) -> str:
+    """Returns what is begun, and that it takes its time."""
+    named = len(arguments.rules) + len(arguments.optimizer)
+    who = f"{named} named and the others of --references" if named else "standard optimizers alone"
+    return (
+        f"Comparing {who} on {', '.join(arguments.compare.problem)}: everybody is tuned on each problem, which takes "
+        "minutes a problem. --problem and --references name fewer; what is measured is kept when it is interrupted."
+    )
 
 
 def show(document: Mapping[str, Any]) -> None:

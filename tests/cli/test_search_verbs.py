@@ -218,6 +218,22 @@ def test_compare_prints_one_document_with_the_texts_typed_as_keys(capsys):
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [([], "standard optimizers alone"), (["g", "adam"], "2 named and the others of --references")],
+)
+def test_a_comparison_says_first_what_it_does(words, who, capsys, monkeypatch):
+    monkeypatch.setattr("metarl.optimizer_search.resume_comparison", lambda *run, **how: {})
+    assert main(["compare", *words, "--problem", "beale", "--json"]) == 0
+    assert f"Comparing {who} on beale: everybody is tuned" in capsys.readouterr().err
+
+
+def test_a_bare_bench_says_first_what_it_measures(capsys, monkeypatch):
+    monkeypatch.setattr("metarl.optimizer_search.measure_search", lambda *what: {})
+    assert main(["bench", "--json"]) == 0
+    assert "Measuring the search: 64 rules on digits-mlp" in capsys.readouterr().err
+
+
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhere):
     words = ["search", "--problem", "beale", "--space", "sign", "--depth", "1", "--budget", "10"]
     words += ["--dry-run", "--json"]
