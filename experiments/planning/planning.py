@@ -258,6 +258,11 @@ def draw(name: str, rows: Rows, output: Path) -> None:
         world: [row for row in rows if row["world"] == world]
         for world in dict.fromkeys(row["world"] for row in rows)
     }
+    of_world = {  # a world with one search measured makes no curve
+        world: own
+        for world, own in of_world.items()
+        if sum("simulations=" in row["agent"] for row in own) > 1
+    }
     chart = curve_panels(
         {world: curves_of(own) for world, own in of_world.items()},
         "simulations for an action",
