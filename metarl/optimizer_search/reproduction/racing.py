@@ -159,7 +159,9 @@ def _steps_table(rows: list[dict[str, Any]]) -> Table:
         "that trains every rule in full, over the steps at which that itself does; 95 % intervals over searches, not "
         "judges."
     ]
-    return Table("Racing: the same true score for fewer steps", columns, rows, notes)
+    return Table(
+        "Racing: the same true score for fewer steps", columns, _shown(rows, columns), notes
+    )
 
 
 def _choice_table(rows: list[dict[str, Any]]) -> Table:
@@ -174,7 +176,13 @@ def _choice_table(rows: list[dict[str, Any]]) -> Table:
     notes = [
         "The same searches, every rule in full; of halving's runs 384 only report what the last eight are worth."
     ]
-    return Table("The choice: 32 rules on 48 seeds each, or 64 halved", columns, rows, notes)
+    title = "The choice: 32 rules on 48 seeds each, or 64 halved"
+    return Table(title, columns, _shown(rows, columns), notes)
+
+
+def _shown(rows: list[dict[str, Any]], columns: list[Column]) -> list[dict[str, Any]]:
+    """Returns of each row what the columns show."""
+    return [{column.name: row[column.name] for column in columns} for row in rows]
 
 
 def _curves(found: Mapping[str, Spent]) -> list[Curve]:

@@ -153,7 +153,7 @@ class Funnel:
             self._choice.names,
             seeds,
             "choice",
-            rounds=rounds.document(self._config.final.candidates),
+            rounds=rounds.document(len(rows)),
             **found,
         )
 
