@@ -57,6 +57,7 @@ def number(tasks, index):
     return jax.tree.map(lambda x: x[index], tasks)
 
 
+@pytest.mark.slow  # the quick forms: what it sees, what it does not, and that it forgets nothing
 def test_it_finds_every_goal_and_then_walks_as_who_knows_the_map(trial, tasks, explorer):
     key = jax.random.key(2)
     found = jax.device_get(play(explorer, trial, key, tasks))

@@ -46,8 +46,9 @@ FAMILIES = [
     ("pendulum", {"physics_range": 1, "horizon": 20}, True),
     ("pendulum", {"physics_range": 1, "horizon": 20, "show_physics": True}, True),
 ]
-# Another member of the table walks nearly the same code.
+# Another member of the table walks nearly the same code; mazes have a file of tests of their own.
 ALIKE = [
+    {"size": 3, "horizon": 20, "width": 8, "height": 6},
     {"rewards": "linear", "arms": 4},
     {"rewards": "correlated"},
     {"prior_successes": 0.5, "prior_failures": 3},

@@ -59,12 +59,10 @@ RUNS = {
         with_network(core="delta-rule"), warm_start="thompson"
     ),
 }
-QUICK, *REST = RUNS
 
 
-@pytest.mark.parametrize(
-    "name", [QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in REST)]
-)
+@pytest.mark.slow  # the quick forms: every core unrolled, in test_unrolling, and a GRU that is trained
+@pytest.mark.parametrize("name", RUNS)
 def test_an_agent_is_trained_saved_and_acts_again(tmp_path, name):
     agent = train(RUNS[name], tmp_path / "run", progress=SilentProgress())
     again = load(save(agent, tmp_path / "agent.npz"))
