@@ -139,3 +139,12 @@ def test_the_truth_is_not_in_what_a_search_sees():
 def test_a_table_of_three_replicates_is_refused():
     with pytest.raises(InvalidInput, match=r"at least 4 replicates is needed .* not 3"):
         draw_replicates(np.random.default_rng(0), 3)
+
+
+def test_a_search_may_see_any_judges_and_those_that_it_sees_are_not_held_out():
+    views = TableViews(made_up_table(), ["three", "one"])
+    assert [judge.name for judge in views.judges] == ["three", "one"]
+    assert views.held_out == []
+    assert [judge.name for judge in TableViews(made_up_table(), ["two"]).held_out] == ["three"]
+    with pytest.raises(InvalidInput, match="judge of table"):
+        TableViews(made_up_table(), ["four"])

@@ -12,6 +12,7 @@ import pytest
 from metarl.controller import TokenInputs
 from metarl.optimizer_search.settings.config import ControllerConfig
 from metarl.optimizer_search.writing.planning import Planner, planner
+from metarl.optimizer_search.writing.writer import writer
 from metarl.update_rules import Grammar
 
 GRAMMAR = Grammar("sign", depth=1, different_operands=True)
@@ -67,3 +68,11 @@ def test_thoughts_about_whole_rules_are_those_of_reading_them_token_by_token(rul
         np.testing.assert_allclose(judged.values[:, position], values, atol=1e-6)
         if not last:
             np.testing.assert_allclose(judged.logits[:, position], logits, atol=1e-6)
+
+
+def test_controllers_that_learn_otherwise_share_what_is_compiled_for_writing():
+    one, other = ControllerConfig(learning_rate=1e-3), ControllerConfig(entropy_weight=0.1)
+    assert writer(GRAMMAR, one, "none") is writer(GRAMMAR, other, "none")
+    assert planner(GRAMMAR, one, 4) is planner(GRAMMAR, other, 4)
+    larger = ControllerConfig(hidden=32)
+    assert writer(GRAMMAR, one, "none") is not writer(GRAMMAR, larger, "none")
