@@ -49,6 +49,7 @@ _GENERATIONS = (
     8  # at least, in a search of rules that are all new; else there is nothing to learn from
 )
 _LEAST_BATCH, _LEAST_POPULATION = 8, 8
+_CANDIDATES = 32  # rules of a search that reach the choice, each on all of its replicates
 _VIEWS_AT_HAND = 256
 _RESAMPLES = 1000
 
@@ -88,7 +89,7 @@ class TableSearches:
     ):
         self.table, self.budget = table, budget
         self._views, self._seed = views, seed
-        self._handover = Handover(near, SearchConfig().final.candidates)
+        self._handover = Handover(near, _CANDIDATES)
         self._view = lru_cache(maxsize=_VIEWS_AT_HAND)(self._seen)
 
     def many(
