@@ -122,7 +122,8 @@ def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
         patch.setattr(TrainJob, "update", stopping)
         patch.setattr(TrainJob, "validate", validating)
         train(config, tmp_path / "parts", progress=SilentProgress())
-    assert RunDirectory.open(tmp_path / "parts").outcome["outcome"] == "interrupted"
+    outcome = RunDirectory.open(tmp_path / "parts").outcome
+    assert outcome is not None and outcome["outcome"] == "interrupted"
     assert (tmp_path / "parts" / "agent.npz").is_file()
     resumed = resume_training(tmp_path / "parts", progress=SilentProgress())
     for a, b in zip(leaves(whole.params), leaves(resumed.params), strict=True):
