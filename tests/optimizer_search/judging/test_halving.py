@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,14 +80,14 @@ def _halved(toy, qualities, rounds, diverging=()):
     tokens[:, 0], tokens[:, 1] = np.arange(count) // 5, np.arange(count) % 5
     made = {}
 
-    def backend(judgements):
+    def backend(judgements) -> Any:
         made["it"] = MadeUp(judgements, qualities, tokens, diverging)
         return made["it"]
 
     panel = HalvingPanel(judges_of([toy], 5), grammar, CONFIG, rounds, backend)
     total = rounds.portion * (1 + rounds.portions)
     panel.__dict__["_adam"] = {"toy": np.ones(total, np.float32)}
-    rates = np.tile(np.float32([0.01, 0.1, 1.0]), (count, 1, 1))
+    rates = np.tile(np.array([0.01, 0.1, 1.0], np.float32), (count, 1, 1))
     before = np.random.default_rng(7).normal(0, 0.2, count)
     return panel.halve(tokens, rates, before), before, made["it"]
 
@@ -165,7 +166,8 @@ def test_a_judgement_on_other_replicates_is_that_made_anew_and_compiles_nothing(
     asked = Candidates(rows, np.full((2, 1), 0.1, np.float32), np.ones(2, bool))
     first = one.program(one.data, asked)
     found = other.program(other.data, asked)
-    assert one.program is other.program and one.program._cache_size() == 1
+    assert one.program is other.program
+    assert one.program._cache_size() == 1  # pyright: ignore[reportAttributeAccessIssue]
     expected = anew.program(anew.data, asked)
     for x, y in zip(found, expected, strict=True):
         np.testing.assert_array_equal(x, y)

@@ -24,6 +24,7 @@ from metarl.optimizer_search.settings.config import (
     TrainingConfig,
 )
 from metarl.optimizer_search.tables import table_programs
+from metarl.optimizer_search.tables.table_programs import TablePrograms
 
 TABLE = SearchConfig(
     problem=("quadratic", "digits-mlp"),
@@ -63,6 +64,7 @@ def test_stopped_rules_are_below_those_that_went_on_and_keep_their_order():
 def test_a_generation_is_raced_as_a_loop_over_the_table_races_it(sign):
     job = SearchJob(TABLE, programs=table_programs(sign))
     programs = job.programs
+    assert isinstance(programs, TablePrograms)
     tokens = sign.tokens[np.random.default_rng(0).permutation(len(sign.tokens))[:20]]
     sorting = programs.sort(tokens, {})
     earned = train(tokens, sorting, programs)
@@ -107,7 +109,8 @@ def test_a_generation_is_raced_as_a_loop_over_the_table_races_it(sign):
     )
     assert np.isinf(earned.losses[stopped]).all() and np.isfinite(earned.losses[list(full)]).all()
     every = SearchJob(dataclasses.replace(TABLE, racing=False), programs=table_programs(sign))
-    assert earned.steps < 0.5 * train(tokens, sorting, every.programs).steps
+    in_full = train(tokens, sorting, every.programs)
+    assert in_full is not None and earned.steps < 0.5 * in_full.steps
 
 
 @pytest.mark.parametrize("strategy", ["ppo", "evolution"])
