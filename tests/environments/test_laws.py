@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +68,12 @@ NAMED = [
 # Compiling takes longer than these tests' few steps, so it does no more than it must.
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 every_family = pytest.mark.parametrize(("name", "settings", "disjoint"), NAMED)
+
+
+def named(row: Any):
+    """The world of a row of NAMED."""
+    name, settings, _ = row.values
+    return load(name, **settings)
 
 
 def rows(tasks) -> set[bytes]:
@@ -195,12 +202,13 @@ def test_cards_tell_every_family_and_all_of_its_settings():
 
 @pytest.mark.parametrize(
     ("name", "settings", "disjoint"),
-    [row for row in NAMED if load(row.values[0], **row.values[1]).mean_reward is not None],
+    [row for row in NAMED if named(row).mean_reward is not None],
 )
 def test_mean_rewards_are_those_of_many_steps(name, settings, disjoint):
     """Five standard errors, in each of 8 tasks: a right mean fails once in 100,000 runs."""
     environment = load(name, **settings)
     space, many = environment.action_space, 4_000
+    mean_reward: Any = environment.mean_reward
 
     def try_one(key):
         task_key, reset_key, action_key, step_key = jax.random.split(key, 4)
@@ -208,7 +216,7 @@ def test_mean_rewards_are_those_of_many_steps(name, settings, disjoint):
         _, state = environment.reset(reset_key, task)
         action = draw_member(action_key, space)
         step = jax.vmap(lambda key: environment.step(key, state, action, task).reward)
-        return step(jax.random.split(step_key, many)), environment.mean_reward(state, action, task)
+        return step(jax.random.split(step_key, many)), mean_reward(state, action, task)
 
     rewards, mean = quick_jit(jax.vmap(try_one))(jax.random.split(jax.random.key(2), 8))
     error = np.std(rewards, axis=1) / np.sqrt(many)
@@ -217,15 +225,16 @@ def test_mean_rewards_are_those_of_many_steps(name, settings, disjoint):
 
 @pytest.mark.parametrize(
     ("name", "settings", "disjoint"),
-    [row for row in NAMED if load(row.values[0], **row.values[1]).oracle is not None],
+    [row for row in NAMED if named(row).oracle is not None],
 )
 def test_the_oracle_earns_the_optimal_return_from_the_first_state_on(name, settings, disjoint):
     environment = load(name, **settings)
-    oracle = environment.oracle
+    oracle: Any = environment.oracle
+    optimal_return: Any = environment.optimal_return
 
     def begin(task):
         _, state = environment.reset(jax.random.key(0), task)
-        return oracle.value(oracle.solve(task), state), environment.optimal_return(task)
+        return oracle.value(oracle.solve(task), state), optimal_return(task)
 
     value, optimum = quick_jit(lambda key: jax.vmap(begin)(environment.sample_tasks(key, 8)))(
         jax.random.key(1)

@@ -49,11 +49,12 @@ def relu_net(weights, row):
 
 def test_training_draws_noise_by_the_key_and_judging_draws_always_the_same():
     problem = load("digits-vae")
-    start = jax.jit(problem.init)(jax.random.key(0))
+    params, model_state = jax.jit(problem.init)(jax.random.key(0))
     batch = {"inputs": problem.examples("train")["inputs"][:8]}
-    losses = [float(problem.loss(*start, batch, jax.random.key(seed))[0]) for seed in (1, 1, 2)]
+    keys = [jax.random.key(seed) for seed in (1, 1, 2)]
+    losses = [float(problem.loss(params, model_state, batch, key)[0]) for key in keys]
     assert losses[0] == losses[1] != losses[2]
-    judged = {float(problem.evaluate(*start, batch)["loss"]) for _ in range(2)}
+    judged = {float(problem.evaluate(params, model_state, batch)["loss"]) for _ in range(2)}
     assert len(judged) == 1
 
 
@@ -101,7 +102,8 @@ def test_the_transformer_does_not_look_ahead():
 def test_an_untrained_transformer_needs_about_as_many_bits_as_the_alphabet_has():
     problem = load("python-docs-transformer")
     batch = {"characters": problem.examples("test")["characters"][:16]}
-    scores = problem.evaluate(*jax.jit(problem.init)(jax.random.key(0)), batch)
+    params, model_state = jax.jit(problem.init)(jax.random.key(0))
+    scores = problem.evaluate(params, model_state, batch)
     assert float(scores["bits per character"]) == pytest.approx(problem.chance, abs=0.8)
 
 

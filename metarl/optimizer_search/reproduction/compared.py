@@ -88,7 +88,8 @@ def by_problem(comparison: Comparison, label: str, baseline: str) -> dict[str, V
     """Returns by problem how an optimizer's final losses stand to the baseline's, paired by seed."""
     return {
         problem: versus(
-            *(finals_of(result.measured.records[x]) for x in (label, baseline)),
+            finals_of(result.measured.records[label]),
+            finals_of(result.measured.records[baseline]),
             have_ratios(entry.curves[:, -1] for entry in result.entries.values()),
         )
         for problem, result in comparison.problems.items()

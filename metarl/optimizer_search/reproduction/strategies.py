@@ -21,7 +21,7 @@ from metarl.reporting import Column, Drawing, Table, curve_panels
 from metarl.statistics import Interval
 
 from ..comparing.tables import INTERVALS
-from ..judging.panel import Panel
+from ..judging.halving import HalvingPanel
 from ..reports.chart import Chart
 from ..reports.figures import column
 from ..searching.search_job import SearchJob
@@ -101,7 +101,7 @@ class _Programs:
     """What the searches of one seed share, so that it is compiled once."""
 
     job: SearchJob | None = None
-    panel: Panel | None = None
+    panel: HalvingPanel | None = None
 
 
 def _one_search(work: Work, name: str, seed: int, settings: Settings, programs: _Programs) -> Log:

@@ -163,10 +163,10 @@ def test_a_schedule_scales_the_rate_of_an_optimizer_as_its_formula_says():
         ("linear", 0.75),
         ("linear cosine", 0.75 * 0.853553 + 0.001),
     ):
-        transform = under(name, "sgd").make(0.1, 4, jax.random.key(0))
+        transform: Any = under(name, "sgd").make(0.1, 4, jax.random.key(0))
         state = transform.init(params)
         _, state = transform.update(params, state, params)
-        updates: Any = transform.update(params, state, params)[0]
+        updates = transform.update(params, state, params)[0]
         assert float(updates["w"][0]) == pytest.approx(-0.1 * factor, rel=1e-4)
 
 
@@ -180,8 +180,8 @@ def test_members_of_the_families_are_the_rules_they_are_called_after():
     ):
         entrant = member(family, decay)
         assert entrant.label == (family if decay == "none" else f"{family}, {decay}")
-        transform = entrant.make(0.1, 10, jax.random.key(0))
-        updates: Any = transform.update(g, transform.init(g), g)[0]  # m has the sign of g
+        transform: Any = entrant.make(0.1, 10, jax.random.key(0))
+        updates = transform.update(g, transform.init(g), g)[0]  # m has the sign of g
         assert np.asarray(updates["w"]) == pytest.approx(-0.1 * factor * np.asarray(g["w"]))
 
 
