@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from metarl.controller import LEAST_PIXELS, ActionLayout, Sight
 from metarl.environments import (
@@ -142,8 +143,9 @@ def make_encoder(environment: Environment, pairs: bool) -> Encoder:
 
 
 def _zeros(space: Any) -> jax.Array:
-    start = int(getattr(space, "start", 0))
-    return jnp.full(space.shape, start, jax.dtypes.canonicalize_dtype(space.dtype))
+    """Returns the least member of a discrete space, of `MultiDiscrete` too, and zeros of any other."""
+    least = np.broadcast_to(getattr(space, "start", 0), space.shape)
+    return jnp.asarray(least, jax.dtypes.canonicalize_dtype(space.dtype))
 
 
 def repeat(tree: Any, count: int) -> Any:
