@@ -44,18 +44,36 @@ def default_rates(
       say: called with a line about what is done next.
       place: a directory that keeps what was found; what lies there is not found again.
     """
-    path = None if place is None else place / _FILE
-    if path is not None and path.exists():
+
+    def find() -> dict[str, float]:
+        multiples = {e.label: e.learning_rate_multiple for e in field}
+        seeking = [e for e in field if e.learning_rate_multiple is None]
+        if seeking:
+            names = problem_suite.suite("search")
+            multiples |= found_multiples(seeking, names, config, say)
+        return {label: ADAMS_RATE * multiple for label, multiple in multiples.items() if multiple}
+
+    return found_once(find, _FILE, place)
+
+
+def found_once(
+    find: Callable[[], dict[str, float]], file: str, place: Path | None
+) -> dict[str, float]:
+    """Returns numbers by label: those that lie in a file, else newly found and written there.
+
+    Args:
+      find: finds them.
+      file: its name.
+      place: its directory; where it is None nothing is kept.
+    """
+    if place is None:
+        return find()
+    path = place / file
+    if path.exists():
         return read_json_object(path, beneath=place)
-    multiples = {e.label: e.learning_rate_multiple for e in field}
-    seeking = [e for e in field if e.learning_rate_multiple is None]
-    if seeking:
-        names = problem_suite.suite("search")
-        multiples |= found_multiples(seeking, names, config, say)
-    rates = {label: ADAMS_RATE * multiple for label, multiple in multiples.items() if multiple}
-    if path is not None:
-        write_json(path, rates)
-    return rates
+    found = find()
+    write_json(path, found)
+    return found
 
 
 def found_multiples(

@@ -18,13 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from metarl import problems as problem_suite
-from metarl.reading import read_json_object
-from metarl.reporting import write_json
 
 from ..judging.evaluators import Device
 from ..settings.compare_config import CompareConfig
 from .contest import Contest, Crew
-from .default_rates import log_relative
+from .default_rates import found_once, log_relative
 from .entrants import BASELINE, Entrant, entrant
 from .settings_of_runs import Axes, Points, Setting, runs_at
 from .tuning import Tuned, tune, tuning_seeds
@@ -48,13 +46,8 @@ def one_rate_multiples(
       say: called with a line about what is done next.
       place: a directory that keeps what was found; what lies there is not found again.
     """
-    path = None if place is None else place / _FILE
-    if path is not None and path.exists():
-        return read_json_object(path, beneath=place)
-    multiples = found_multiples_of_adam(field, problem_suite.suite("search"), config, say)
-    if path is not None:
-        write_json(path, multiples)
-    return multiples
+    names = problem_suite.suite("search")
+    return found_once(lambda: found_multiples_of_adam(field, names, config, say), _FILE, place)
 
 
 def found_multiples_of_adam(
