@@ -211,15 +211,16 @@ def test_problems_are_split_by_role_and_both_roles_are_needed():
 
 def made_up(losses: dict[str, dict[str, list[float]]]) -> Any:
     """Returns a comparison of these final losses, by problem and optimizer."""
-    problems = {
-        problem: SimpleNamespace(
-            entries={
-                label: SimpleNamespace(curves=np.array(row)[:, None])
-                for label, row in found.items()
-            }
+
+    def one(found: dict[str, list[float]]) -> Any:
+        curves = {label: np.array(row)[:, None] for label, row in found.items()}
+        records = {x: SimpleNamespace(losses=y, choices=None) for x, y in curves.items()}
+        return SimpleNamespace(
+            entries={label: SimpleNamespace(curves=row) for label, row in curves.items()},
+            measured=SimpleNamespace(records=records),
         )
-        for problem, found in losses.items()
-    }
+
+    problems = {problem: one(found) for problem, found in losses.items()}
     return SimpleNamespace(problems=problems)
 
 
