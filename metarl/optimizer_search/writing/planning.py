@@ -87,11 +87,11 @@ class Planner:
         """
 
         def choose(prefix: _Prefix, key: jax.Array) -> tuple[_Prefix, jax.Array]:
+            # mctx selects among keys, which looks like using one twice to the check of key reuse.
+            bits = jax.random.key_data(key)
             found = mctx.gumbel_muzero_policy(
                 params,
-                jax.random.key_data(
-                    key
-                ),  # mctx selects among keys, which looks like using one twice
+                bits,
                 mctx.RootFnOutput(
                     prior_logits=prefix.logits, value=prefix.values, embedding=prefix
                 ),
