@@ -213,6 +213,7 @@ def _trained_agents() -> Facts:
         name: {
             "world": world_text(describe_trial(agent.trial)),
             "warm_start": agent.config.warm_start,
+            "distilled": agent.distilled,
             "variance_reduction": agent.variance_reduction,
             "validation_return": agent.scores.get("validation_return"),
             "env_steps": agent.scores.get("env_steps"),
@@ -233,7 +234,7 @@ def _table_rows(name: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
             }
             for world, row in facts["worlds"].items()
         ]
-    left_out = ("latex", "needs_data", "grid", "learning_rate", "variance_reduction")
+    left_out = ("latex", "needs_data", "grid", "learning_rate", "variance_reduction", "distilled")
     return [{"name": name} | {k: _readable(v) for k, v in facts.items() if k not in left_out}]
 
 

@@ -24,6 +24,7 @@ from .inputs import Inputs, Previous, make_encoder, repeat
 from .network import POLICY, fit_to, make_policy
 
 DEFAULT_EPISODES = 10
+DISTILLATIONS = {"algorithm": "algorithm distillation", "decision": "decision-pretrained"}
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,16 @@ class TrainedAgent:
         return bool(self.config.warm_start or self.scores.get("ancestor_warm_started"))
 
     @property
+    def distilled(self) -> str | None:
+        """From what histories it, or what it came from, was distilled, and how: "decision-pretrained: ucb1"."""
+        if self.config.distil == "none":
+            return self.scores.get("ancestor_distilled")
+        return f"{DISTILLATIONS[self.config.distil]}: {self.config.teacher}"
+
+    @property
     def variance_reduction(self) -> VarianceReduction:
         """What was taken out of the rewards that it, or what it came from, has learnt from."""
-        own = self.config.variance_reduction
+        own = self.config.variance_reduction if self.config.distil == "none" else "none"
         return own if own != "none" else self.scores.get("ancestor_variance_reduction", "none")
 
     @property

@@ -43,6 +43,11 @@ class Entrant(NamedTuple):
         return self.trained.config.warm_start or "an ancestor's teacher"
 
     @property
+    def distilled(self) -> str | None:
+        """How and from whose histories it was distilled, if it was."""
+        return None if self.trained is None else self.trained.distilled
+
+    @property
     def control_variate(self) -> str | None:
         """What was taken out of the rewards that it learnt from, if anything was."""
         if self.trained is None or self.trained.variance_reduction == "none":

@@ -34,6 +34,7 @@ def conclude(
 
     Returns:
       "run_dir"; "agent", the path of its file; "warm_start", whom it imitated, or None;
+      "distilled", how and from whose histories it was, or None;
       "env_steps", "seconds", "compile_seconds" (a part of them) and "steps_per_second" (without
       compiling) of the training; "validation_return"; "random_validation_return" and "beats_random",
       whether it earned more than acting at random on validation tasks, beyond chance; and
@@ -60,6 +61,7 @@ def conclude(
         "run_dir": str(run_dir),
         "agent": str(run.path / AGENT_FILE),
         "warm_start": agent.config.warm_start,
+        "distilled": agent.distilled,
         "env_steps": outcome["position"],
         "seconds": outcome["seconds"],
         "compile_seconds": outcome.get("compile_seconds"),

@@ -38,6 +38,7 @@ class AgentScore:
       doubts: what it believes or assumes that the family denies or does not say; classical agents
         only, see `metarl.classical_agents.doubts`.
       control_variate: what was taken out of the rewards that it learnt from, if anything was.
+      distilled: how it was distilled, and from whose histories, if it was.
     """
 
     totals: np.ndarray = dataclasses.field(repr=False, compare=False)
@@ -50,6 +51,7 @@ class AgentScore:
     teacher: str | None = None
     doubts: tuple[str, ...] = ()
     control_variate: str | None = None
+    distilled: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,9 @@ class Evaluation:
             "differences": {"to": first, "agents": differences},
             "warm_started": {
                 text: score.teacher for text, score in self.agents.items() if score.teacher
+            },
+            "distilled": {
+                text: score.distilled for text, score in self.agents.items() if score.distilled
             },
             "doubts": {
                 text: list(score.doubts) for text, score in self.agents.items() if score.doubts
@@ -133,6 +138,7 @@ def score_of(
         teacher=entrant.teacher,
         doubts=doubts,
         control_variate=entrant.control_variate,
+        distilled=entrant.distilled,
     )
 
 

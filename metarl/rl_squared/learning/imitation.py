@@ -1,16 +1,28 @@
-"""Warm start: the network learns to act as a classical agent does, through its own recurrent state.
+"""Imitation: the network learns, through its own recurrent state, to say what somebody else would do.
 
-In some trials the teacher acts, in the others the student; in all of them the teacher, who sees what
-happens, says at every step what it would have done, and the student learns to say so too:
+In some trials a teacher acts, in the others the student; in all of them somebody, who sees what
+happens, says at every step what is to be done, and the student learns to say so too:
 
-  minimise  - mean log π(teacher's action | all inputs so far)
+  minimise  - mean log π(what was said | all inputs so far)
 
-So the student is taught where its own actions lead, not only where the teacher's do.
+Who says it tells what comes of it (`teachers`):
 
-Letters: B trials; T steps.
+  warm start              the teacher itself, also where the student's own actions lead
+  algorithm distillation  the teacher itself, which acts in all trials: the student learns to learn as the
+                          teacher does, or, if episodes of the histories are left out, faster
+  decision-pretrained     who knows the task. The student, who does not, can do no better than
+                          π(a | h) = P(a is best | h), so sampling from it is Thompson sampling, whoever acted: but
+                          for the task, what somebody does who sees no more than h tells nothing
 
-Reference: Ross et al. (2011), arXiv:1011.0686 (labels on the student's own trajectories); Duan et
-al. (2016), arXiv:1611.02779, section 3.1 (the same network can hold the Gittins policy).
+Differs from Laskin et al. and Lee et al.: histories are made anew for every update instead of read from
+a data set; where the student is told what is best it acts in most trials itself, and it sees its own
+episode up to the step, where theirs is shown earlier episodes alone.
+
+Letters: B trials; T steps of the student's trial; E episodes; H steps of each.
+
+References: Ross et al. (2011), arXiv:1011.0686 (labels on the student's own trajectories); Duan et
+al. (2016), arXiv:1611.02779, section 3.1 (the same network can hold the Gittins policy); Laskin et al.
+(2022), arXiv:2210.14215, algorithm 1; Lee et al. (2023), arXiv:2306.14892, algorithm 1 and theorem 1.
 """
 
 from __future__ import annotations
@@ -19,6 +31,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from metarl.controller import Policy
@@ -29,13 +42,14 @@ from ..agent.inputs import Encoder, Inputs, Previous
 from ..settings.config import ImitationConfig
 from .parallel import Mesh, spread
 from .rollout import begin, remember
+from .teachers import Teaching
 
 Metrics = dict[str, jax.Array]
 _RISE = 0.02  # of the updates, while the learning rate rises
 
 
 class Lessons(NamedTuple):
-    """B trials, and what the teacher would have done in them."""
+    """B trials, and what was to be done in them."""
 
     inputs: Inputs  # [B, T, ...]
     labels: jax.Array  # [B, T, ...] actions
@@ -52,7 +66,7 @@ class ImitationState(NamedTuple):
 
 
 class Imitation(NamedTuple):
-    """The pair of functions of a warm start."""
+    """The pair of functions of imitation."""
 
     init: Any  # params -> ImitationState
     update: Any  # key, state -> state, metrics
@@ -62,19 +76,19 @@ def imitation(
     policy: Policy,
     encoder: Encoder,
     trial: Trial,
-    teacher: Agent,
+    teaching: Teaching,
     config: ImitationConfig,
     trials: int,
     updates: int,
     mesh: Mesh,
 ) -> Imitation:
-    """Returns the warm start.
+    """Returns the functions of imitation.
 
     Args:
       policy: the acting policy, without a value.
       encoder: how worlds are shown to it.
-      trial: environment and budget.
-      teacher: who is imitated.
+      trial: the student's environment and budget.
+      teaching: who acts before it, and who says what is to be done.
       config: settings.
       trials: B, a multiple of the mesh's size.
       updates: how many there will be; the learning rate falls to 0 over them.
@@ -87,9 +101,7 @@ def imitation(
         optax.clip_by_global_norm(config.max_gradient_norm), optax.adam(schedule)
     )
     gather = spread(
-        lambda params, keys: collect_lessons(
-            policy, params, encoder, trial, teacher, keys, config.teacher_share
-        ),
+        lambda params, keys: collect_lessons(policy, params, encoder, trial, teaching, keys),
         mesh,
         replicated=1,
     )
@@ -128,42 +140,47 @@ def collect_lessons(
     params: Any,
     encoder: Encoder,
     trial: Trial,
-    teacher: Agent,
+    teaching: Teaching,
     keys: jax.Array,
-    teacher_share: float,
 ) -> Lessons:
-    """Acts through one trial in each of B new training tasks, and asks the teacher at every step.
+    """Acts through one trial in each of B new training tasks, and asks at every step what is to be done.
 
     Args:
       policy: the student.
       params: of the student.
       encoder: how worlds are shown to it.
-      trial: environment and budget.
-      teacher: who is asked; an oracle is shown the task.
+      trial: the student's environment and budget.
+      teaching: who acts in its share of the trials, and who is asked; an oracle is shown the task.
       keys: one for each trial [B].
-      teacher_share: the probability with which the teacher acts in a trial.
     """
     task_keys, world_keys, student_keys, teacher_keys, who_keys = jax.vmap(
         lambda key: tuple(jax.random.split(key, 5))
     )(keys)
     tasks = jax.vmap(trial.environment.sample_task)(task_keys)
-    own = jax.vmap(jax.random.uniform)(who_keys) >= teacher_share  # [B]
+    own = jax.vmap(jax.random.uniform)(who_keys) >= teaching.share  # [B]
     fold = jax.vmap(jax.random.fold_in, in_axes=(0, None))
+    taught = teaching.trial
+    voices = [teaching.acts] if teaching.says is None else [teaching.acts, teaching.says]
 
     def ask(carry: Any, time: jax.Array):
-        state, previous, memory, teaching = carry
+        state, previous, memory, teachers = carry
         seen = jax.vmap(encoder)(state.observation, previous)
-        memory, parameters, _ = policy.step(
-            params, memory, Inputs(seen, jnp.zeros((keys.shape[0], 0)))
+        spoken, teachers = zip(
+            *(
+                jax.vmap(voice.act)(_of(teacher_keys, time, number), teacher, state.observation)
+                for number, (voice, teacher) in enumerate(zip(voices, teachers, strict=True))
+            ),
+            strict=True,
         )
-        chosen = jax.vmap(policy.distribution.sample)(fold(student_keys, time), parameters)
-        labels, teaching = jax.vmap(teacher.act)(
-            fold(teacher_keys, time), teaching, state.observation
-        )
-        actions = jnp.where(own.reshape(-1, *[1] * (labels.ndim - 1)), chosen, labels)
-        following, transition = jax.vmap(trial.step)(fold(world_keys, time), state, actions, tasks)
-        teaching = jax.vmap(teacher.observe)(
-            teaching,
+        actions, labels = spoken[0], spoken[-1]
+        if teaching.share < 1:
+            memory, parameters, _ = policy.step(
+                params, memory, Inputs(seen, jnp.zeros((keys.shape[0], 0)))
+            )
+            chosen = jax.vmap(policy.distribution.sample)(fold(student_keys, time), parameters)
+            actions = jnp.where(own.reshape(-1, *[1] * (actions.ndim - 1)), chosen, actions)
+        following, transition = jax.vmap(taught.step)(fold(world_keys, time), state, actions, tasks)
+        happened = (
             state.observation,
             actions,
             transition.reward,
@@ -171,17 +188,41 @@ def collect_lessons(
             transition.truncated,
             transition.next_observation,
         )
-        previous: Previous = remember(state.observation, actions, transition)
-        carry = (following, previous, memory, teaching)
+        teachers = tuple(
+            jax.vmap(voice.observe)(teacher, *happened)
+            for voice, teacher in zip(voices, teachers, strict=True)
+        )
+        later: Previous = remember(state.observation, actions, transition)
+        shown = _shown(teaching, time - 1)
+        previous = jax.tree.map(lambda a, b: jnp.where(shown, a, b), later, previous)
+        carry = (following, previous, memory, teachers)
         return carry, (seen, labels, transition.reward, transition.valid)
 
-    def first_lesson(key: jax.Array, task: Any) -> Any:
-        return teacher.init(key, trial, task if teacher.sees_task else None)
+    def first_lesson(voice: Agent, keys: jax.Array) -> Any:
+        return jax.vmap(
+            lambda key, task: voice.init(key, taught, task if voice.sees_task else None)
+        )(keys, tasks)
 
-    start = begin(policy, encoder, trial, fold(world_keys, 0), tasks)
-    teaching = jax.vmap(first_lesson)(fold(teacher_keys, 0), tasks)
-    carry = (start.trial, start.previous, start.memory, teaching)
-    _, recorded = jax.lax.scan(ask, carry, jnp.arange(1, trial.length + 1))
-    seen, labels, rewards, mask = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), recorded)
+    start = begin(policy, encoder, taught, fold(world_keys, 0), tasks)
+    teachers = tuple(
+        first_lesson(voice, _of(teacher_keys, 0, number)) for number, voice in enumerate(voices)
+    )
+    carry = (start.trial, start.previous, start.memory, teachers)
+    _, recorded = jax.lax.scan(ask, carry, jnp.arange(1, taught.length + 1))
+    kept = np.flatnonzero(_shown(teaching, np.arange(taught.length)))  # [T]
+    seen, labels, rewards, mask = jax.tree.map(lambda x: jnp.swapaxes(x[kept], 0, 1), recorded)
     returns = jnp.where(own, jnp.sum(rewards, axis=1), 0.0)
     return Lessons(Inputs(seen, jnp.zeros((*mask.shape, 0))), labels, mask, returns, own)
+
+
+def _shown(teaching: Teaching, step: Any) -> Any:
+    """Tells whether the student is shown a step of the teacher's trial, counted from 0."""
+    if teaching.skip == 1:
+        return step >= 0
+    return step // teaching.trial.environment.horizon % teaching.skip == 0
+
+
+def _of(keys: jax.Array, time: jax.Array | int, voice: int) -> jax.Array:
+    """Returns the keys of one step [B] for who speaks first or second."""
+    keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, time)
+    return keys if voice == 0 else jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, voice)

@@ -21,11 +21,17 @@ class Sizes(NamedTuple):
     lessons: int  # B of an imitation update
     imitation_updates: int
     reinforcement_updates: int | None  # None: the clock alone ends the run
+    lesson_steps: int  # of the environment, for the T that a student is shown
 
     @property
     def imitation_steps(self) -> int:
-        """Environment steps of one imitation update, B T."""
-        return self.lessons * self.trial_steps
+        """Environment steps of one imitation update; B T, more where episodes are left out."""
+        return self.lessons * self.lesson_steps
+
+    @property
+    def reinforces(self) -> bool:
+        """Whether there is more than imitation."""
+        return self.reinforcement_updates != 0
 
     @property
     def reinforcement_steps(self) -> int:
@@ -41,18 +47,33 @@ class Sizes(NamedTuple):
         return imitated + self.reinforcement_updates * self.reinforcement_steps
 
 
-def sizes_of(config: TrainConfig, trial_steps: int, devices: int) -> Sizes:
-    """Returns the sizes of a training whose trials have T steps, on so many devices."""
+def sizes_of(
+    config: TrainConfig, trial_steps: int, devices: int, lesson_steps: int | None = None
+) -> Sizes:
+    """Returns the sizes of a training.
+
+    Args:
+      config: of the training.
+      trial_steps: T.
+      devices: how many.
+      lesson_steps: environment steps of a lesson; T if None.
+    """
     trials = _multiple(config.batch_steps, trial_steps, _parts(config, devices))
     lessons = _multiple(config.imitation.batch_steps, trial_steps, devices)
-    imitated = config.imitation.env_steps if config.warm_start else 0
-    budget = config.budget
+    lesson_steps, budget = lesson_steps or trial_steps, config.budget
+    imitated, reinforced = config.imitation.env_steps if config.warm_start else 0, budget
+    if config.distil != "none":
+        assert budget is not None, "TrainConfig asks for it"
+        imitated, reinforced = budget, 0
     return Sizes(
         trial_steps,
         trials,
         lessons,
-        imitation_updates=_quotient(imitated, lessons * trial_steps),
-        reinforcement_updates=None if budget is None else _quotient(budget, trials * trial_steps),
+        imitation_updates=_quotient(imitated, lessons * lesson_steps),
+        reinforcement_updates=(
+            None if reinforced is None else _quotient(reinforced, trials * trial_steps)
+        ),
+        lesson_steps=lesson_steps,
     )
 
 

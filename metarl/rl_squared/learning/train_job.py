@@ -1,7 +1,7 @@
 """train job: one chunk of updates after another, imitation first where there is a teacher.
 
-    imitate     if there is a teacher: learn to say what it would do
-    reinforce   act in new training tasks, and update by the outer algorithm
+    imitate     if there is a teacher: learn to say what it would do, or what is best
+    reinforce   unless it distils alone: act in new training tasks, and update by the outer algorithm
     try         on validation tasks: what training starts from, if that has learnt before, then every
                 so many environment steps, and what it ends with; the best is kept
 
@@ -24,7 +24,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metarl import classical_agents
 from metarl.environments import Agent, Trial
 from metarl.errors import require
 from metarl.policy_gradient import Algorithm
@@ -42,6 +41,7 @@ from .parallel import Mesh, make_mesh, replicate, spread_policy
 from .reinforcement import chunk_of, compiled_update, host_chunk
 from .seeds import each_seed, keys_of_updates, over_seeds
 from .sizes import sizes_of, validation_tasks_of
+from .teachers import find_teaching
 from .train_state import Params, TrainProgress, TrainState, loaded, loaded_progress, saved
 from .validation import (
     BesideRandom,
@@ -79,9 +79,7 @@ class TrainJob:
         self._network = fit_to(self.trial, config.network)
         self.policy = make_policy(environment, self._network)
         self.acting = make_policy(environment, self._network, acting=True)
-        self.teacher = (
-            classical_agents.make(config.warm_start, self.trial) if config.warm_start else None
-        )
+        self.teaching = find_teaching(config, self.trial)
         self.on_host = environment.on_host
         require(
             not self.on_host or (config.seeds == 1 and config.warm_start is None),
@@ -92,9 +90,11 @@ class TrainJob:
             not self.on_host or jax.process_count() == 1,
             f"{environment.name!r} is stepped on the host, and trained by one process.",
         )
-        require_known(environment, config.variance_reduction)
+        if config.distil == "none":
+            require_known(environment, config.variance_reduction)
         self.mesh = mesh or make_mesh()
-        self.sizes = sizes_of(config, self.trial.length, self.mesh.size)
+        lesson = self.teaching.steps if self.teaching else None
+        self.sizes = sizes_of(config, self.trial.length, self.mesh.size, lesson)
         self._interruption: Interruption | None = None
         self.validation_tasks = validation_tasks_of(config, self.trial.length, self.on_host)
         self._key = jax.random.key(config.seed)
@@ -123,7 +123,7 @@ class TrainJob:
         if turning or is_due(state.progress, self.config.validation_every, self.sizes):
             state, tried = self._try(state)
             metrics |= tried
-        if turning:
+        if turning and self.sizes.reinforces:
             learner = self._placed(self._begin_reinforcement(state.learner))
             state = dataclasses.replace(state, learner=learner)
         return state, metrics
@@ -277,12 +277,12 @@ class TrainJob:
 
     @cached_property
     def _imitation(self) -> Any:
-        assert self.teacher is not None
+        assert self.teaching is not None
         return imitation(
             self.acting,
             self.encoder,
             self.trial,
-            self.teacher,
+            self.teaching,
             self.config.imitation,
             self.sizes.lessons,
             self.sizes.imitation_updates,
@@ -298,7 +298,8 @@ class TrainJob:
 
     def _begin(self, progress: TrainProgress) -> Callable[[Params], Any]:
         """Returns what makes the learner of a phase of parameters."""
-        return self._imitation_learner if self._imitates(progress) else self._learner
+        imitates = self._imitates(progress) or not self.sizes.reinforces
+        return self._imitation_learner if imitates else self._learner
 
     def _learner(self, params: Params) -> Any:
         return over_seeds(self._algorithm.init, self.config.seeds)(params)

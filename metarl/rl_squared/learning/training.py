@@ -266,6 +266,7 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
     if job.config.init_from is not None:
         ancestor = load(job.config.init_from, own=[job.config.world.environment])
         scores["ancestor_warm_started"] = ancestor.warm_started
+        scores["ancestor_distilled"] = ancestor.distilled
         scores["ancestor_variance_reduction"] = ancestor.variance_reduction
         scores["ancestor_env_steps"] = ancestor.scores.get("env_steps")
     return TrainedAgent(state.best, dataclasses.replace(job.config), scores, run.provenance)

@@ -29,8 +29,7 @@ def is_due(progress: TrainProgress, every: int, sizes: Sizes) -> bool:
         return False
     if progress.env_steps // every > max(progress.tried_at, 0) // every:
         return True
-    updates = sizes.reinforcement_updates
-    return updates is not None and progress.reinforcement >= updates
+    return sizes.env_steps is not None and progress.env_steps >= sizes.env_steps
 
 
 def validation_returns(

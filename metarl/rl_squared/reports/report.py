@@ -106,6 +106,7 @@ def _facts(document: Mapping[str, Any]) -> Facts:
     return Facts(
         {
             "warm start": document["warm_start"] or "none",
+            "distilled": document.get("distilled") or "no",
             "environment steps": f"{document['env_steps']:,}",
             "seconds": f"{document['seconds']:.0f}",
             "steps per second": f"{document['steps_per_second']:,.0f}",

@@ -10,6 +10,12 @@ from metarl.reporting import Column, Table
 from metarl.statistics import Mean
 
 _BUDGETS = ("episodes", "trial_steps")
+_DISTILLED = {
+    "algorithm distillation": "Algorithm distillation: it learnt, without reinforcement, to do what that agent "
+    "does next in histories of its learning.",
+    "decision-pretrained": "Decision-pretrained: it learnt, without reinforcement, which action is best in the "
+    "task, where that agent and itself had acted.",
+}
 
 
 def evaluation_table(document: Mapping[str, Any]) -> Table:
@@ -37,6 +43,10 @@ def evaluation_table(document: Mapping[str, Any]) -> Table:
     notes = ["Intervals: 95 %, normal, over tasks. Differences: by task, with the same luck."]
     if document["warm_started"]:
         notes.append("Warm start: it imitated that agent before it was reinforced.")
+    distilled = document.get("distilled", {})  # evaluations of before have none
+    notes += [
+        note for name, note in _DISTILLED.items() if any(name in how for how in distilled.values())
+    ]
     if document.get("control_variates"):
         notes.append(
             "Control variate: in training, what the simulator knows was taken out of the rewards it "
@@ -79,7 +89,9 @@ def _row(text: str, score: Mapping[str, Any], document: Mapping[str, Any]) -> di
         "warm start": document["warm_started"].get(text),
         "control variate": document.get("control_variates", {}).get(text),
     }
-    told = ", ".join(f"{name}: {value}" for name, value in marks.items() if value)
+    told = [document.get("distilled", {}).get(text)]
+    told += [f"{name}: {value}" for name, value in marks.items() if value]
+    told = ", ".join(filter(None, told))
     mark = " †" if text in document.get("doubts", {}) else ""
     episodes = score["per_episode"]
     greedy = score.get("greedy_actions", {}).get("return")

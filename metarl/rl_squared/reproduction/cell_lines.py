@@ -28,11 +28,15 @@ def learnt_line(
         difference = score["mean"] - paper
         allowed = 3 * error * math.sqrt(1 + tasks / table.paper_tasks) + ROUNDING
         within = abs(difference) <= allowed
-    teacher = document["evaluation"]["warm_started"].get(document["agent"])
-    variate = document["evaluation"].get("control_variates", {}).get(document["agent"])
+    teacher, distilled, variate = (
+        document["evaluation"].get(mark, {}).get(document["agent"])
+        for mark in ("warm_started", "distilled", "control_variates")
+    )
     return PaperCell(
         cell=cell,
-        column=_marked(heading, teacher) + (f", control variate: {variate}" if variate else ""),
+        column=_marked(heading, teacher)
+        + (f", {distilled}" if distilled else "")
+        + (f", control variate: {variate}" if variate else ""),
         paper=paper,
         ours=score["mean"],
         standard_error=error,

@@ -9,6 +9,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from metarl.errors import require
 from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
 from metarl.reading import (
     Bounds,
@@ -26,16 +27,17 @@ from .world_config import WorldConfig
 
 AlgorithmName = Literal["ppo", "trpo", "reinforce"]
 VarianceReduction = Literal["none", "mean", "regret"]
+Distillation = Literal["none", "algorithm", "decision"]
 ALGORITHMS = ("ppo", "trpo", "reinforce")
 DEFAULT_ENV_STEPS = 5_000_000
 
 
 @dataclass(frozen=True)
 class ImitationConfig:
-    """How a warm start learns from its teacher."""
+    """How a warm start, or an agent that is distilled, learns from its teacher."""
 
     env_steps: CountOrNone = 10_000_000
-    """Environment steps of imitation."""
+    """Environment steps of a warm start; those of --distil are --env-steps."""
 
     batch_steps: Count = 6_400
     """Environment steps of an update."""
@@ -45,7 +47,11 @@ class ImitationConfig:
 
     teacher_share: Fraction = 0.3
     """In how many trials the teacher acts; in the others the student does, and is told what the
-    teacher would have done."""
+    teacher would have done. With --distil algorithm the teacher acts in all."""
+
+    skip: Count = 1
+    """Of the histories of --distil algorithm every so many-th episode is shown, so that who learns to go on
+    from them learns so many times as fast as its teacher."""
 
     max_gradient_norm: Positive = 1.0
     """Clip the global norm of the gradient to this."""
@@ -103,6 +109,14 @@ class TrainConfig:
     warm_start: str | None = None
     """A classical agent to imitate first, with its settings ("gittins", "ucb1:c=0.2")."""
 
+    distil: Distillation = "none"
+    """Learn without reinforcement, through all of --env-steps, from histories of --teacher: "algorithm" to
+    do what it does next (Laskin et al. 2022), "decision" what is best in the task (Lee et al. 2023)."""
+
+    teacher: str | None = None
+    """Whose histories --distil learns from: a classical agent or a learner from scratch, with its settings
+    ("ucb1:c=0.2", "q-learning")."""
+
     imitation: ImitationConfig = field(default_factory=ImitationConfig)
 
     init_from: str | None = None
@@ -122,6 +136,28 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        self._check_distillation()
+
+    def _check_distillation(self) -> None:
+        distils = self.distil != "none"
+        require(
+            distils == (self.teacher is not None),
+            f"distil is {self.distil!r} and teacher {self.teacher!r}; give both --distil algorithm or "
+            "decision and --teacher NAME, or neither.",
+        )
+        require(
+            not (distils and self.warm_start),
+            f"warm_start is {self.warm_start!r} and distil {self.distil!r}; give --warm-start to reinforce after "
+            "imitation, or --distil to learn from histories alone.",
+        )
+        require(
+            not distils or self.budget is not None,
+            "--distil needs --env-steps, over which its learning rate falls; --minutes may end it before.",
+        )
+        require(
+            self.imitation.skip == 1 or self.distil == "algorithm",
+            f"imitation.skip is {self.imitation.skip}, and only --distil algorithm leaves out episodes; give 1.",
+        )
 
     @property
     def budget(self) -> int | None:

@@ -156,6 +156,19 @@ def test_the_table_marks_who_was_warm_started(make_agent):
     assert any("Warm start" in note for note in table.notes)
 
 
+def test_the_table_marks_who_was_distilled_and_from_whom(make_agent):
+    agents = [
+        make_agent(distil="decision", teacher="ucb1", variance_reduction="regret"),
+        make_agent(),
+    ]
+    document = evaluate(agents, tasks=10).to_json()
+    assert document["distilled"] == {"agent 1": "decision-pretrained: ucb1"}
+    table = evaluation_table(document)
+    assert "agent 1 (decision-pretrained: ucb1)" in [row["agent"] for row in table.rows]
+    assert any("Decision-pretrained: it learnt" in note for note in table.notes)
+    assert not any("Algorithm distillation" in note for note in table.notes)
+
+
 def test_the_table_says_what_an_agent_assumes_that_is_not_so():
     world = WorldConfig("bandit", arms=2, setting=("rewards=restless", "pulls=4"), episodes=1)
     document = evaluate(["thompson", "random"], world=world, tasks=3).to_json()

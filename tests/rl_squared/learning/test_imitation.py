@@ -15,6 +15,7 @@ from metarl.rl_squared.agent.inputs import make_encoder
 from metarl.rl_squared.agent.network import make_policy
 from metarl.rl_squared.learning.imitation import collect_lessons, imitation
 from metarl.rl_squared.learning.parallel import make_mesh
+from metarl.rl_squared.learning.teachers import Teaching
 
 NETWORK = NetworkConfig(hidden=8)
 
@@ -42,9 +43,8 @@ def lessons(share, trials=40):
     encoder = make_encoder(environment, False)
     keys = jax.random.split(jax.random.key(1), trials)
     params = jax.jit(policy.init)(jax.random.key(0))
-    collect = jax.jit(
-        lambda keys: collect_lessons(policy, params, encoder, trial, NEXT_ARM, keys, share)
-    )
+    teaching = Teaching(trial, NEXT_ARM, share=share)
+    collect = jax.jit(lambda keys: collect_lessons(policy, params, encoder, trial, teaching, keys))
     return collect(keys)
 
 
@@ -70,10 +70,10 @@ def test_the_teacher_acts_in_its_share_of_the_trials():
 def test_the_student_learns_what_it_is_told():
     environment = load("bandit", arms=3)
     trial = Trial(environment, episodes=6)
-    config = ImitationConfig(learning_rate=3e-2)
+    config, teaching = ImitationConfig(learning_rate=3e-2), Teaching(trial, NEXT_ARM, share=0.3)
     policy = make_policy(environment, NETWORK, acting=True)
     taught = imitation(
-        policy, make_encoder(environment, False), trial, NEXT_ARM, config, 32, 120, make_mesh(1)
+        policy, make_encoder(environment, False), trial, teaching, config, 32, 120, make_mesh(1)
     )
     state = taught.init(jax.jit(policy.init)(jax.random.key(0)))
     update = jax.jit(taught.update)
