@@ -11,7 +11,17 @@ from typing import Literal
 from metarl.environments import Agent, Distribution, Trial
 from metarl.errors import InvalidInput, require
 
-World = Literal["bandit", "gaussian-bandit", "mdp", "maze", "dark-room", "key-to-door", "any"]
+World = Literal[
+    "bandit",
+    "gaussian-bandit",
+    "mdp",
+    "maze",
+    "dark-room",
+    "key-to-door",
+    "two-step",
+    "harlow",
+    "any",
+]
 Value = float | int | str
 
 PRESETS = ("paper", "matched")
@@ -100,8 +110,7 @@ class Row:
 
     Attributes:
       name: how it is called on the command line.
-      world: where it can act: "bandit" (Bernoulli rewards), "gaussian-bandit", "mdp", "maze",
-        "dark-room", "key-to-door" or "any".
+      world: where it can act: one of `World`; "bandit" has Bernoulli rewards.
       caption: what it does, in one line.
       formula: how it acts, in one line of Unicode.
       paper: where it comes from.

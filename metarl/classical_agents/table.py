@@ -6,6 +6,7 @@ from metarl.environments import BanditDistribution, Environment
 from metarl.errors import InvalidInput, unknown_name
 
 from .bandit_table import BANDIT_ROWS
+from .cognition_table import COGNITION_ROWS
 from .dark_room_agents import dark_room_guide, dark_room_searcher
 from .key_to_door_guide import key_to_door_guide
 from .maze_explorer import maze_explorer
@@ -68,6 +69,7 @@ ROWS: tuple[Row, ...] = (
     *_MAZE_ROWS,
     *_DARK_ROOM_ROWS,
     *_KEY_TO_DOOR_ROWS,
+    *COGNITION_ROWS,
 )
 
 _WORLDS: dict[World, str] = {
@@ -77,7 +79,20 @@ _WORLDS: dict[World, str] = {
     "maze": "mazes",
     "dark-room": "dark rooms",
     "key-to-door": "rooms from key to door",
+    "two-step": "two-step tasks",
+    "harlow": "Harlow's tasks",
     "any": "environments of other kinds",
+}
+
+
+# the families that have agents of their own
+_OWN_AGENTS: dict[str, World] = {
+    "maze": "maze",
+    "key-to-door": "key-to-door",
+    "dark-room": "dark-room",
+    "dark-key-to-door": "dark-room",
+    "two-step": "two-step",
+    "harlow": "harlow",
 }
 
 
@@ -85,8 +100,7 @@ def rows(world: World | None = None) -> tuple[Row, ...]:
     """Returns the rows, or those of agents that can act in a world.
 
     Args:
-      world: "bandit", "gaussian-bandit", "mdp", "maze", "dark-room", "key-to-door", "any" (what acts
-        everywhere), or None for all.
+      world: such as "bandit" or "mdp"; "any" is what acts everywhere; None for all.
 
     Raises:
       InvalidInput: there is no such world.
@@ -110,12 +124,8 @@ def world_of(environment: Environment) -> World:
     its rewards are; one whose episodes last one step is taken for a bandit with Bernoulli rewards if
     nothing is said. Anything else with finitely many observations and actions is an MDP.
     """
-    if environment.name == "maze":
-        return "maze"
-    if environment.name == "key-to-door":
-        return "key-to-door"
-    if environment.name in ("dark-room", "dark-key-to-door"):
-        return "dark-room"
+    if environment.name in _OWN_AGENTS:
+        return _OWN_AGENTS[environment.name]
     observations, actions = (
         getattr(space, "n", 0) if space.shape == () else 0
         for space in (environment.observation_space, environment.action_space)

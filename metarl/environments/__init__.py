@@ -11,6 +11,7 @@ Its wings; each looks only at those above it:
     contract   Environment, trial, agent, how they see each other, and what is checked.
     mdps       MDPs by table, gridworlds, dark rooms, and how tables are solved.
     bandits    Bernoulli and Gaussian arms, and what is best where their means are unknown.
+    cognition  Tasks of psychology and neuroscience: the two-step task, and Harlow's.
     mazes      Layouts, walls and body, view and map: mazes seen through the agent's eyes.
     control    Cart-pole and pendulum, with physics drawn for each task.
     adapters   Worlds of other JAX libraries as families: gymnax.

@@ -4,6 +4,8 @@ from .bandits.bandit import best_arm as best_arm
 from .bandits.beliefs import BayesOptimal as BayesOptimal
 from .bandits.beliefs import bayes_optimal_table as bayes_optimal_table
 from .bandits.beliefs import bayes_optimal_value as bayes_optimal_value
+from .cognition.harlow import HarlowTask as HarlowTask
+from .cognition.two_step import TwoStepTask as TwoStepTask
 from .contract.agent import Agent as Agent
 from .contract.agent import make_agent as make_agent
 from .contract.agent_settings import split_settings as split_settings
@@ -83,6 +85,7 @@ __all__ = [
     "GridTask",
     "GymnasiumEnvironment",
     "GymnasiumVectorEnvironment",
+    "HarlowTask",
     "HostEnvironment",
     "HostTrials",
     "KeyToDoorTask",
@@ -103,6 +106,7 @@ __all__ = [
     "Transition",
     "Trial",
     "TrialState",
+    "TwoStepTask",
     "act_in_maze",
     "bayes_optimal_table",
     "bayes_optimal_value",

@@ -28,6 +28,8 @@ FAMILIES = {
     "dark-room": "metarl.environments.mdps.dark_room:dark_room",
     "dark-key-to-door": "metarl.environments.mdps.dark_room:dark_key_to_door",
     "key-to-door": "metarl.environments.mdps.key_to_door:key_to_door",
+    "two-step": "metarl.environments.cognition.two_step:two_step",
+    "harlow": "metarl.environments.cognition.harlow:harlow",
     "maze": "metarl.environments.mazes.maze:maze",
     "cartpole": "metarl.environments.control.cartpole:cartpole",
     "pendulum": "metarl.environments.control.pendulum:pendulum",

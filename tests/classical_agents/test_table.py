@@ -20,6 +20,8 @@ WORLDS = {
     "maze": lambda: Trial(load("maze", size=3, width=13, height=13, horizon=9), episodes=2),
     "dark-room": lambda: Trial(load("dark-room", size=3, horizon=4), episodes=2),
     "key-to-door": lambda: Trial(load("key-to-door", size=3), episodes=2),
+    "two-step": lambda: Trial(load("two-step", rounds=3), episodes=1),
+    "harlow": lambda: Trial(load("harlow", bits=4), episodes=3),
     "any": lambda: Trial(load("pendulum"), steps=3),
 }
 LINEAR = ("linear-thompson", "linear-ucb")  # their arms have features
@@ -82,6 +84,8 @@ def test_the_agents_of_the_bandit_worlds_are_those_promised():
     assert set(names("maze")) == {"random", "frontier", "oracle"}
     assert set(names("dark-room")) == {"random", "searcher", "oracle"}
     assert set(names("key-to-door")) == {"random", "oracle"}
+    assert set(names("two-step")) == {"random", "model-free", "model-based", "oracle"}
+    assert set(names("harlow")) == {"random", "win-stay-lose-shift", "oracle"}
     assert names("any") == ("random",)
 
 

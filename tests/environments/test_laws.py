@@ -42,6 +42,8 @@ FAMILIES = [
     ("dark-room", {"size": 5, "horizon": 6, "hard": True}, True),
     ("dark-key-to-door", {"size": 3, "horizon": 6}, True),
     ("key-to-door", {"size": 3, "room_steps": 3, "corridor": 2}, True),
+    ("two-step", {"rounds": 3, "drawn": True}, True),
+    ("harlow", {"bits": 4}, True),
     ("maze", {"size": 3, "horizon": 20, "width": 8, "height": 6}, True),
     ("cartpole", {"physics_range": 0.5, "horizon": 40}, True),
     ("pendulum", {"physics_range": 1, "horizon": 20}, True),
@@ -49,6 +51,8 @@ FAMILIES = [
 ]
 # Another member of the table walks nearly the same code; mazes have a file of tests of their own.
 ALIKE = [
+    {"rounds": 3, "drawn": True},
+    {"bits": 4},
     {"size": 3, "horizon": 20, "width": 8, "height": 6},
     {"rewards": "linear", "arms": 4},
     {"rewards": "correlated"},

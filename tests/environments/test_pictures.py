@@ -10,7 +10,19 @@ import jax
 import numpy as np
 import pytest
 
-from metarl.environments import Bandit, DarkRoomTask, GridTask, TabularMDP, load, names
+from metarl.environments import (
+    Bandit,
+    DarkRoomTask,
+    GridTask,
+    HarlowTask,
+    TabularMDP,
+    TwoStepTask,
+    load,
+    names,
+)
+from metarl.environments.cognition.harlow import HarlowState
+from metarl.environments.cognition.pictures import AT
+from metarl.environments.cognition.two_step import TwoStepState
 from metarl.environments.contract.canvas import BODY, GOAL, START, WAY, Canvas
 from metarl.environments.control.cartpole import USUAL, CartPoleState
 from metarl.environments.control.pendulum import USUAL as USUAL_PENDULUM
@@ -28,7 +40,14 @@ def where(picture: np.ndarray, colour: np.ndarray) -> np.ndarray:
     return np.array([columns.mean(), rows.mean(), rows.size])
 
 
-@pytest.mark.parametrize("name", IDS)
+# their first states look alike where all is hidden or begins near the middle
+LOOK_ALIKE = ("metarl/CartPole-v0", "metarl/TwoStep-v0")
+# families whose states another one's also are, or that have a test of their picture
+DRAWN_ALIKE = ("metarl/DarkKeyToDoor-v0", "metarl/TwoStep-v0", "metarl/Harlow-v0")
+NAMED = [pytest.param(name, marks=[pytest.mark.slow] * (name in DRAWN_ALIKE)) for name in IDS]
+
+
+@pytest.mark.parametrize("name", NAMED)
 def test_one_world_and_many_are_drawn_alike(name):
     one = gymnasium.make(name, render_mode="rgb_array")
     many = gymnasium.make_vec(name, 2, render_mode="rgb_array")
@@ -39,7 +58,7 @@ def test_one_world_and_many_are_drawn_alike(name):
     picture: np.ndarray = one.render()  # type: ignore[assignment]
     assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
     np.testing.assert_array_equal(pictures[1], picture)
-    assert not np.array_equal(pictures[0], pictures[1]) or name == "metarl/CartPole-v0"
+    assert not np.array_equal(pictures[0], pictures[1]) or name in LOOK_ALIKE
     assert gymnasium.make_vec(name, 2).render() is None
 
 
@@ -99,6 +118,25 @@ def test_a_dark_room_is_lit_for_people():
     (draw,) = load("dark-room", size=4).views.values()
     picture = draw(DarkRoomTask(np.array([15])), state)  # pyright: ignore
     np.testing.assert_allclose(where(picture, GOAL)[:2] / 60, (3.5, 3.5), atol=0.05)
+
+
+def test_the_better_of_two_states_is_green_and_one_is_where_one_is():
+    (draw,) = load("two-step").views.values()
+    task = TwoStepTask(*map(np.float32, (0.8, 0.9)), np.int32(0), np.float32(0))  # pyright: ignore
+    for better in (1, 2):
+        state = TwoStepState(np.array([0, 3 - better]), np.full(2, better), np.arange(2))  # pyright: ignore
+        picture = draw(task, state)
+        assert (where(picture[:160], START)[0] < 120) == (better == 1)
+        np.testing.assert_allclose(where(picture, BODY)[:2], AT[3 - better], atol=1)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_the_object_that_pays_is_framed_where_it_stands(side):
+    (draw,) = load("harlow").views.values()
+    task = HarlowTask(np.ones(10), -np.ones(10))  # pyright: ignore
+    picture = draw(task, HarlowState(np.array([side])))  # pyright: ignore
+    for colour in (START, BODY):
+        assert (where(picture, colour)[0] > 120) == (side == 1)
 
 
 @pytest.mark.parametrize("angle", [-0.2, 0.2])

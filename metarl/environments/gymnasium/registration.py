@@ -27,6 +27,8 @@ IDS = {
     "metarl/DarkRoom-v0": "dark-room",
     "metarl/DarkKeyToDoor-v0": "dark-key-to-door",
     "metarl/KeyToDoor-v0": "key-to-door",
+    "metarl/TwoStep-v0": "two-step",
+    "metarl/Harlow-v0": "harlow",
     "metarl/Maze-v0": "maze",
     "metarl/CartPole-v0": "cartpole",
     "metarl/Pendulum-v0": "pendulum",

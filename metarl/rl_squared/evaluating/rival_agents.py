@@ -13,7 +13,8 @@ _TUNED_OF_BANDITS = ("ucb1",)
 # Where arms change, who takes them for what they were is no yardstick; one stands there all the same.
 _OF_CHANGING_ARMS = ("thompson",)
 _TUNED_OF_CHANGING_ARMS = ("discounted-greedy", "discounted-thompson", "discounted-ucb")
-_OF_DARK_ROOMS = ("searcher",)
+_OF_WORLDS = {"dark-room": ("searcher",), "harlow": ("win-stay-lose-shift",)}
+_TUNED_OF_TWO_STEPS = ("model-based", "model-free")
 # The paper believes in a mean reward of 0 where the true one is 1, so each stands here twice.
 _OF_MDPS = ("opsrl", "psrl", "beb", "greedy")
 
@@ -36,8 +37,10 @@ def rivals(trial: Trial, say: Callable[[str], None] = lambda text: None) -> list
     if world == "mdp":
         texts = [f"{name}:preset={preset}" for preset in ("matched", "paper") for name in _OF_MDPS]
         return [text for text in texts if _fits(text, trial)]
-    if world == "dark-room":
-        return list(_OF_DARK_ROOMS)
+    if world in _OF_WORLDS:
+        return list(_OF_WORLDS[world])
+    if world == "two-step":
+        return [_tuned(name, trial, say) for name in _TUNED_OF_TWO_STEPS]
     said = trial.environment.distribution
     changing = isinstance(said, BanditDistribution) and not said.stationary
     fixed, tuned = (
@@ -48,9 +51,13 @@ def rivals(trial: Trial, say: Callable[[str], None] = lambda text: None) -> list
     texts = [text for text in fixed if _fits(text, trial)]
     for name in tuned:
         if _fits(name, trial):
-            say(f"{name}: tuning on validation tasks")
-            texts.append(classical_agents.tune(name, trial))
+            texts.append(_tuned(name, trial, say))
     return texts
+
+
+def _tuned(name: str, trial: Trial, say: Callable[[str], None]) -> str:
+    say(f"{name}: tuning on validation tasks")
+    return classical_agents.tune(name, trial)
 
 
 def _fits(text: str, trial: Trial) -> bool:

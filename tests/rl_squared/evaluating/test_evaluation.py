@@ -186,6 +186,7 @@ def test_rivals_fit_their_world():
 
 def test_a_searcher_is_shown_in_dark_rooms():
     assert rivals(make_trial(WorldConfig("dark-room"))) == ["searcher"]
+    assert rivals(make_trial(WorldConfig("harlow"))) == ["win-stay-lose-shift"]
 
 
 def test_rivals_where_arms_change_are_those_that_forget(monkeypatch):

@@ -1,0 +1,1 @@
+"""Tasks of psychology and neuroscience: the two-step task, and Harlow's."""
