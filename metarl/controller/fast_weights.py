@@ -8,7 +8,8 @@ x are the inputs of a step; u is the part of them that says what was done (the p
 the pair of previous observation and action), and u[a] what it would be if action a were taken now.
 So keys are learnt embeddings of actions, or of states with actions, and r[a] is what was remembered
 of a: how often it was taken and what followed, once the values have learnt to say so. The network f
-is the same for all actions; g reads the memory as a whole. Nothing is forgotten within a sequence.
+is the same for all actions; where inputs tell of single actions, those of a come beside r[a]. g reads
+the memory as a whole. Nothing is forgotten within a sequence.
 
 Letters: T steps; B batch; F features; U of them in u; A actions; K keys; V values; H hidden units.
 
@@ -41,11 +42,13 @@ class ActionLayout(NamedTuple):
       done: the columns of u, one-hot: [A], or [S A] with the actions of a state side by side.
       seen: the columns of the present observation, one-hot [S]; None if u is the action alone.
       actions: A.
+      told: the columns that say something of each action [A x D], action by action; None if none do.
     """
 
     done: slice
     seen: slice | None
     actions: int
+    told: slice | None = None
 
 
 def outer_product_memory(
@@ -147,6 +150,9 @@ class OuterProductMemory(hk.RNNCore):
         shared = hk.Linear(self.hidden_size, name="context")(
             jnp.concatenate([inputs, everything], axis=-1)
         )
+        if self.layout.told is not None:
+            told = inputs[:, self.layout.told].reshape(*recalled.shape[:2], -1)  # [B, A, D]
+            recalled = jnp.concatenate([recalled, told], axis=-1)
         own = hk.Linear(self.hidden_size, with_bias=False, name="recall")(recalled)
         hidden = jax.nn.relu(own + shared[:, None, :])  # [B, A, H]
         hidden = jax.nn.relu(hk.Linear(self.hidden_size, name="judge")(hidden))

@@ -132,7 +132,7 @@ class Memory(NamedTuple):
 def _functions(environment: Environment, network: NetworkConfig, greedy: bool) -> tuple[Any, ...]:
     """Returns `init`, `act` and `observe` for one world, with the weights as first argument."""
     policy = make_policy(environment, network, acting=True)
-    encoder = make_encoder(environment, network.pairs)
+    encoder = make_encoder(environment, network)
 
     def init(params: Any, key: jax.Array, trial: Trial, task: Any) -> Memory:
         del params, key, trial, task
@@ -156,11 +156,11 @@ def _functions(environment: Environment, network: NetworkConfig, greedy: bool) -
         truncated: jax.Array,
         next_observation: Any,
     ) -> Memory:
-        del params, next_observation
-        begun = jnp.ones((), bool)
-        return memory._replace(
-            previous=Previous(observation, action, reward, terminated | truncated, begun)
+        del params
+        previous = encoder.remember(
+            memory.previous, observation, action, reward, terminated, truncated, next_observation
         )
+        return memory._replace(previous=previous)
 
     return init, act, observe
 

@@ -11,6 +11,9 @@ reward, which an agent could compute from what it saw:
 
   [φ(o[t-1], a[t-1]), r[t-1] φ(o[t-1], a[t-1])]
 
+With `inner_values` come last, of each action, how rarely it was taken in the present state and its value in a model
+counted from the trial: see `inner_learner`.
+
 Images stay images: a `Box` of three axes, the last of at most four channels, with sides of at least 13,
 is shown as a `Sight`, whose pixels are 256 levels where they have bounds, a quarter of the memory; the
 rest of the inputs is told beside them.
@@ -29,6 +32,7 @@ import numpy as np
 from metarl.controller import LEAST_PIXELS, ActionLayout, Sight
 from metarl.environments import (
     Environment,
+    Transition,
     draw_member,
     feature_size,
     features,
@@ -37,6 +41,9 @@ from metarl.environments import (
     levels,
 )
 from metarl.errors import require
+
+from ..settings.network_config import NetworkConfig
+from .inner_learner import TOLD, InnerLearner, member_number, sizes
 
 
 class Inputs(NamedTuple):
@@ -54,6 +61,7 @@ class Previous(NamedTuple):
     reward: jax.Array  # [] float32
     ended: jax.Array  # [] bool, the flag
     begun: jax.Array  # [] bool, False before the first step, when there was no action
+    learner: Any = ()  # an `InnerLearner`, if its values are shown
 
 
 class Encoder(NamedTuple):
@@ -62,17 +70,20 @@ class Encoder(NamedTuple):
     Attributes:
       environment: whose spaces these are.
       pairs: whether the pair of previous observation and action is shown too.
+      inner_values: whether counts and values of an inner learner are shown too.
     """
 
     environment: Environment
     pairs: bool = False
+    inner_values: bool = False
 
     @property
     def size(self) -> int:
         """F."""
         observation = feature_size(self.environment.observation_space)
         action = feature_size(self.environment.action_space)
-        return observation + action + 2 + (2 * observation * action if self.pairs else 0)
+        pairs = 2 * observation * action if self.pairs else 0
+        return observation + action + 2 + pairs + (TOLD * action if self.inner_values else 0)
 
     @property
     def sees_images(self) -> bool:
@@ -93,11 +104,12 @@ class Encoder(NamedTuple):
         """Where the inputs say what was done: the pair if it is shown, else the action."""
         observation = feature_size(self.environment.observation_space)
         actions = feature_size(self.environment.action_space)
+        told = slice(self.size - TOLD * actions, self.size) if self.inner_values else None
         if not self.pairs:
-            return ActionLayout(slice(observation, observation + actions), None, actions)
+            return ActionLayout(slice(observation, observation + actions), None, actions, told)
         first = observation + actions + 2
         pair = slice(first, first + observation * actions)
-        return ActionLayout(pair, slice(0, observation), actions)
+        return ActionLayout(pair, slice(0, observation), actions, told)
 
     def first(self) -> Previous:
         """Returns what there is before the first step of a trial."""
@@ -108,6 +120,57 @@ class Encoder(NamedTuple):
             reward=jnp.zeros(()),
             ended=jnp.ones((), bool),
             begun=jnp.zeros((), bool),
+            learner=InnerLearner.knowing_nothing(self.environment) if self.inner_values else (),
+        )
+
+    def remember(
+        self,
+        previous: Previous,
+        observation: Any,
+        action: jax.Array,
+        reward: jax.Array,
+        terminated: jax.Array,
+        truncated: jax.Array,
+        next_observation: Any,
+    ) -> Previous:
+        """Returns what a step of one world leaves behind for the next inputs.
+
+        Args:
+          previous: what the step before it left behind.
+          observation: in which it was taken.
+          action: taken.
+          reward: [].
+          terminated: [] bool, of the inner episode.
+          truncated: [] bool, of the inner episode.
+          next_observation: where it led; at an episode's end its last observation.
+        """
+        learner = previous.learner
+        if self.inner_values:
+            seen, acting = self.environment.observation_space, self.environment.action_space
+            learner = learner.after(
+                member_number(seen, observation),
+                member_number(acting, action),
+                reward,
+                member_number(seen, next_observation),
+                terminated,
+                truncated,
+                self.environment.horizon,
+            )
+        ended = terminated | truncated
+        return Previous(observation, action, reward, ended, jnp.ones_like(ended), learner)
+
+    def remember_all(
+        self, previous: Previous, observations: Any, actions: jax.Array, transitions: Transition
+    ) -> Previous:
+        """Returns what a step of B worlds leaves behind; each argument has an axis [B] in front."""
+        return jax.vmap(self.remember)(
+            previous,
+            observations,
+            actions,
+            transitions.reward,
+            transitions.terminated,
+            transitions.truncated,
+            transitions.next_observation,
         )
 
     def __call__(self, observation: Any, previous: Previous) -> Any:
@@ -122,22 +185,32 @@ class Encoder(NamedTuple):
             before = features(space, previous.observation)
             pair = jnp.outer(before, told[: feature_size(acting)]).ravel()
             parts += [pair, previous.reward * pair]
+        if self.inner_values:
+            state = member_number(space, observation)
+            parts.append(previous.learner.told(state, self.environment.horizon).ravel())
         return jnp.concatenate(parts)
 
 
-def make_encoder(environment: Environment, pairs: bool) -> Encoder:
+def make_encoder(environment: Environment, network: NetworkConfig) -> Encoder:
     """Returns the encoder of an environment.
 
+    Args:
+      environment: whose observations and actions are shown.
+      network: says what is shown beside them.
+
     Raises:
-      InvalidInput: a space is not supported, or pairs are asked for where it is not discrete.
+      InvalidInput: a space is not supported, or pairs or the values of an inner learner are asked for where it
+        is not discrete.
     """
-    encoder = Encoder(environment, pairs)
+    encoder = Encoder(environment, network.pairs, network.inner_values)
     spaces = (environment.observation_space, environment.action_space)
     require(
-        not pairs or all(hasattr(space, "n") for space in spaces),
+        not network.pairs or all(hasattr(space, "n") for space in spaces),
         f"--network.pairs needs discrete observations and actions, which {environment.name!r} "
         "has not.",
     )
+    if network.inner_values:
+        sizes(environment)
     assert encoder.size > 0
     return encoder
 

@@ -49,7 +49,7 @@ def make_policy(environment: Environment, config: NetworkConfig, acting: bool = 
     Raises:
       InvalidInput: a space is not supported.
     """
-    encoder = make_encoder(environment, config.pairs)
+    encoder = make_encoder(environment, config)
     task: Any = jax.ShapeDtypeStruct((task_size(environment, config),), jnp.float32)
     look = _front(encoder, config)
 

@@ -54,6 +54,13 @@ class Entrant(NamedTuple):
             return None
         return self.trained.variance_reduction
 
+    @property
+    def inputs(self) -> str | None:
+        """What it is shown beyond the inputs of RL² and what follows from the last step, if anything is."""
+        if self.trained is None or not self.trained.config.network.inner_values:
+            return None
+        return "inner values"
+
     def doubts(self, trial: Trial) -> tuple[str, ...]:
         """Returns what it believes or assumes that the family denies or does not say."""
         if self.trained is not None or _name(self.text) not in classical_agents.names():

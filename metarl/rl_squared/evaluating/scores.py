@@ -39,6 +39,7 @@ class AgentScore:
         only, see `metarl.classical_agents.doubts`.
       control_variate: what was taken out of the rewards that it learnt from, if anything was.
       distilled: how it was distilled, and from whose histories, if it was.
+      inputs: what it is shown beyond the inputs of RL², if anything is.
     """
 
     totals: np.ndarray = dataclasses.field(repr=False, compare=False)
@@ -52,6 +53,7 @@ class AgentScore:
     doubts: tuple[str, ...] = ()
     control_variate: str | None = None
     distilled: str | None = None
+    inputs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Evaluation:
                 for text, score in self.agents.items()
                 if score.control_variate
             },
+            "inputs": {text: score.inputs for text, score in self.agents.items() if score.inputs},
         }
         if self.within_task is not None:
             document["from_scratch"] = self.within_task.to_json()
@@ -139,6 +142,7 @@ def score_of(
         doubts=doubts,
         control_variate=entrant.control_variate,
         distilled=entrant.distilled,
+        inputs=entrant.inputs,
     )
 
 

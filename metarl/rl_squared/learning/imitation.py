@@ -38,10 +38,10 @@ from metarl.controller import Policy
 from metarl.environments import Agent, Trial
 from metarl.policy_gradient import global_norm
 
-from ..agent.inputs import Encoder, Inputs, Previous
+from ..agent.inputs import Encoder, Inputs
 from ..settings.config import ImitationConfig
 from .parallel import Mesh, spread
-from .rollout import begin, remember
+from .rollout import begin
 from .teachers import Teaching
 
 Metrics = dict[str, jax.Array]
@@ -192,7 +192,7 @@ def collect_lessons(
             jax.vmap(voice.observe)(teacher, *happened)
             for voice, teacher in zip(voices, teachers, strict=True)
         )
-        later: Previous = remember(state.observation, actions, transition)
+        later = encoder.remember_all(previous, state.observation, actions, transition)
         shown = _shown(teaching, time - 1)
         previous = jax.tree.map(lambda a, b: jnp.where(shown, a, b), later, previous)
         carry = (following, previous, memory, teachers)

@@ -25,7 +25,7 @@ from ..agent.inputs import Encoder, Inputs, repeat
 from ..agent.network import POLICY
 from ..settings.config import VarianceReduction
 from .parallel import Mesh, on_all, spread
-from .rollout import Rollout, collect, remember
+from .rollout import Rollout, collect
 
 BLOCKS = 10  # of successive episodes, whose mean returns are logged
 
@@ -160,6 +160,7 @@ class _HostActor:
         self._policy, self._encoder = policy, encoder
         self._trial, self._discount = trial, discount
         self._act = jax.jit(self._choose)
+        self._remember = jax.jit(encoder.remember_all)
 
     def collect(
         self, params: Any, key: jax.Array, count: int, each_step: Callable[[], None] = lambda: None
@@ -177,7 +178,7 @@ class _HostActor:
                 observations = worlds.observations
                 memory, acted = self._act(params, memory, observations, previous, actions_key, time)
                 transition = worlds.step(jax.device_get(acted[1]))
-                previous = remember(observations, acted[1], transition)
+                previous = self._remember(previous, observations, acted[1], transition)
                 returns[rows, transition.episode] += transition.reward
                 steps.append((*acted, *self._said(transition)))
         columns = jax.tree.map(lambda *column: jnp.stack(column, axis=1), *steps)  # [B, T, ...]

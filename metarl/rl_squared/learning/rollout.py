@@ -76,7 +76,9 @@ def collect(
         log_probs = policy.distribution.log_prob(parameters, actions)
         step = jax.vmap(trial.step)(_at(world_keys, time), carry.trial, actions, tasks)
         state, transition = step
-        previous = remember(carry.trial.observation, actions, transition)
+        previous = encoder.remember_all(
+            carry.previous, carry.trial.observation, actions, transition
+        )
         returns = jax.vmap(_tally)(carry.returns, transition)
         known = variate.know(solutions, carry.trial.environment, actions, tasks)
         recorded = (seen, actions, log_probs, values, transition.reward, _over(transition))
@@ -111,17 +113,6 @@ def begin(policy: Policy, encoder: Encoder, trial: Trial, keys: jax.Array, tasks
         previous=repeat(encoder.first(), count),
         memory=policy.initial_state(count),
         returns=jnp.zeros((count, trial.max_episodes)),
-    )
-
-
-def remember(observation: Any, action: jax.Array, transition: Transition) -> Previous:
-    """Returns what a step leaves behind for the next inputs; for one world or many."""
-    return Previous(
-        observation=observation,
-        action=action,
-        reward=transition.reward,
-        ended=transition.episode_ended,
-        begun=jnp.ones_like(transition.valid),
     )
 
 

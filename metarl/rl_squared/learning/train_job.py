@@ -75,7 +75,7 @@ class TrainJob:
         self.config, self._start = config, start
         self.trial = make_trial(config.world)
         environment = self.trial.environment
-        self.encoder = make_encoder(environment, config.network.pairs)
+        self.encoder = make_encoder(environment, config.network)
         self._network = fit_to(self.trial, config.network)
         self.policy = make_policy(environment, self._network)
         self.acting = make_policy(environment, self._network, acting=True)

@@ -283,6 +283,7 @@ def _acting_network(config: TrainConfig) -> str:
         + (f" with {network.heads} heads" if network.core in STACKED[1:] else "")
         + (" with normalised weights" if network.normalise_weights else "")
         + (" with pairs" if network.pairs else "")
+        + (" with inner values" if network.inner_values else "")
         + (f" with {network.filters} filters" if network.filters != usual.filters else "")
         + (f" with {network.beside} units beside" if network.beside != usual.beside else "")
     )

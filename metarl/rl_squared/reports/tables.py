@@ -52,6 +52,11 @@ def evaluation_table(document: Mapping[str, Any]) -> Table:
             "Control variate: in training, what the simulator knows was taken out of the rewards it "
             "learnt from; it acts without."
         )
+    if document.get("inputs"):
+        notes.append(
+            "Inner values: it is shown, of each action, how rarely it was taken in a state, and its value in a "
+            "model counted from the trial (RL³)."
+        )
     doubts = document.get("doubts", {})  # evaluations of before have none
     notes += [f"† {text} {'; '.join(doubts[text])}." for text in ranked if text in doubts]
     title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"
@@ -88,6 +93,7 @@ def _row(text: str, score: Mapping[str, Any], document: Mapping[str, Any]) -> di
     marks = {
         "warm start": document["warm_started"].get(text),
         "control variate": document.get("control_variates", {}).get(text),
+        "inputs": document.get("inputs", {}).get(text),
     }
     told = [document.get("distilled", {}).get(text)]
     told += [f"{name}: {value}" for name, value in marks.items() if value]

@@ -28,15 +28,16 @@ def learnt_line(
         difference = score["mean"] - paper
         allowed = 3 * error * math.sqrt(1 + tasks / table.paper_tasks) + ROUNDING
         within = abs(difference) <= allowed
-    teacher, distilled, variate = (
+    teacher, distilled, variate, inputs = (
         document["evaluation"].get(mark, {}).get(document["agent"])
-        for mark in ("warm_started", "distilled", "control_variates")
+        for mark in ("warm_started", "distilled", "control_variates", "inputs")
     )
     return PaperCell(
         cell=cell,
         column=_marked(heading, teacher)
         + (f", {distilled}" if distilled else "")
-        + (f", control variate: {variate}" if variate else ""),
+        + (f", control variate: {variate}" if variate else "")
+        + (f", inputs: {inputs}" if inputs else ""),
         paper=paper,
         ours=score["mean"],
         standard_error=error,

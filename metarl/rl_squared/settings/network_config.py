@@ -61,6 +61,10 @@ class NetworkConfig:
     """Show the previous observation and action as one pair too, alone and times the reward; only
     where both are discrete."""
 
+    inner_values: bool = False
+    """Show of each action how rarely it was taken in the present state, and its value in a model counted
+    from the trial (RL³, Bhatia et al. 2023); only where both are discrete; tables mark it."""
+
     filters: Units = 16
     """Where observations are images: of each of the two convolutions."""
 

@@ -20,13 +20,13 @@ from metarl.rl_squared.agent.network import make_policy
 
 
 def test_the_first_inputs_have_no_action_no_reward_and_a_flag():
-    encoder = make_encoder(environments.load("mdp", states=3, actions=2), pairs=False)
+    encoder = make_encoder(environments.load("mdp", states=3, actions=2), NetworkConfig())
     seen = encoder(jnp.array(0), encoder.first())
     np.testing.assert_array_equal(seen, [1, 0, 0, 0, 0, 0, 1])
 
 
 def test_later_inputs_are_observation_action_reward_and_flag_in_a_row():
-    encoder = make_encoder(environments.load("mdp", states=3, actions=2), pairs=False)
+    encoder = make_encoder(environments.load("mdp", states=3, actions=2), NetworkConfig())
     previous = Previous(
         jnp.array(1), jnp.array(1), jnp.array(-0.5), jnp.array(False), jnp.array(True)
     )
@@ -34,7 +34,7 @@ def test_later_inputs_are_observation_action_reward_and_flag_in_a_row():
 
 
 def test_pairs_add_the_previous_pair_alone_and_times_the_reward():
-    encoder = make_encoder(environments.load("mdp", states=3, actions=2), pairs=True)
+    encoder = make_encoder(environments.load("mdp", states=3, actions=2), NetworkConfig(pairs=True))
     previous = Previous(
         jnp.array(1), jnp.array(1), jnp.array(-0.5), jnp.array(False), jnp.array(True)
     )
@@ -47,14 +47,14 @@ def test_pairs_add_the_previous_pair_alone_and_times_the_reward():
 
 
 def test_before_the_first_step_there_is_no_pair():
-    encoder = make_encoder(environments.load("mdp", states=3, actions=2), pairs=True)
+    encoder = make_encoder(environments.load("mdp", states=3, actions=2), NetworkConfig(pairs=True))
     assert not np.any(encoder(jnp.array(0), encoder.first())[7:])
 
 
 @pytest.mark.parametrize("name", environments.names())
 def test_every_family_can_be_shown(name):
     environment = environments.load(name)
-    encoder = make_encoder(environment, pairs=False)
+    encoder = make_encoder(environment, NetworkConfig())
 
     def first_inputs():
         task = environment.sample_task(jax.random.key(0))
@@ -72,12 +72,12 @@ def test_pairs_of_what_is_not_discrete_are_refused():
     with pytest.raises(
         InvalidInput, match=r"--network\.pairs needs discrete observations and actions"
     ):
-        make_encoder(environments.load("pendulum"), pairs=True)
+        make_encoder(environments.load("pendulum"), NetworkConfig(pairs=True))
 
 
 def test_images_stay_images_as_levels_and_the_rest_is_told_beside_them():
     maze = environments.load("maze", size=3, width=16, height=13)
-    encoder = make_encoder(maze, pairs=False)
+    encoder = make_encoder(maze, NetworkConfig())
 
     @jax.jit
     def first():
@@ -91,7 +91,7 @@ def test_images_stay_images_as_levels_and_the_rest_is_told_beside_them():
 
 
 def test_images_too_small_for_two_convolutions_are_numbers_in_a_row():
-    encoder = make_encoder(environments.load("maze", size=3, width=16, height=12), pairs=False)
+    encoder = make_encoder(environments.load("maze", size=3, width=16, height=12), NetworkConfig())
     assert encoder.example().shape == (16 * 12 * 3 + 5,)
 
 
@@ -99,7 +99,7 @@ def test_images_without_bounds_are_shown_as_they_are():
     maze = environments.load("maze", size=3, width=16, height=13)
     endless = dataclasses.replace(maze, observation_space=spaces.Box(-np.inf, np.inf, (13, 16, 3)))
     image = jnp.full((13, 16, 3), 7.25)
-    encoder = make_encoder(endless, pairs=False)
+    encoder = make_encoder(endless, NetworkConfig())
     np.testing.assert_array_equal(encoder(image, encoder.first()).pixels, image)
 
 
@@ -123,7 +123,7 @@ def test_agents_from_elsewhere_see_what_our_own_see(name, settings):
     seen = gymnasium.make(name, **settings, rl2_inputs=True)
     wrapped = RL2Inputs(gymnasium.make(name, **settings))
     assert seen.observation_space == wrapped.observation_space
-    encoder = make_encoder(raw.unwrapped._game.trial.environment, pairs=False)  # pyright: ignore
+    encoder = make_encoder(raw.unwrapped._game.trial.environment, NetworkConfig())  # pyright: ignore
     previous, over = encoder.first(), False
     observation, shown, others = (env.reset(seed=4)[0] for env in (raw, seen, wrapped))
     while True:

@@ -154,7 +154,10 @@ def test_in_an_mdp_the_expected_gradient_stays_and_its_variance_falls(steps, cap
 
 def roll(environment, reduction, episodes=3):
     policy = make_policy(environment, NetworkConfig(hidden=4))
-    params, encoder = jax.jit(policy.init)(jax.random.key(0)), make_encoder(environment, False)
+    params, encoder = (
+        jax.jit(policy.init)(jax.random.key(0)),
+        make_encoder(environment, NetworkConfig()),
+    )
     trial = Trial(environment, episodes=episodes)
     keys = jax.random.split(jax.random.key(7), 4)
     first = jax.vmap(lambda key: jax.random.split(key, 3)[0])

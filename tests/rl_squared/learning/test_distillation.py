@@ -61,7 +61,7 @@ COUNTER = make_agent(init, act, observe)  # arms 0, 1, 2, 0, ... whatever happen
 def collected(trial, teaching, count):
     """Returns lessons of a student that has learnt nothing."""
     policy = make_policy(trial.environment, NetworkConfig(hidden=8), acting=True)
-    encoder = make_encoder(trial.environment, False)
+    encoder = make_encoder(trial.environment, NetworkConfig())
     keys = jax.random.split(jax.random.key(3), count)
 
     @jax.jit
@@ -136,7 +136,7 @@ def test_a_student_told_what_is_best_samples_as_exact_thompson_sampling_does(tmp
         agent.trial,
         make_policy(agent.trial.environment, config.network, acting=True),
     )
-    encoder = make_encoder(trial.environment, False)
+    encoder = make_encoder(trial.environment, NetworkConfig())
     teaching = find_teaching(config, trial)
     assert teaching is not None
     params = {"policy": agent.params}

@@ -109,7 +109,7 @@ def test_what_was_acted_is_what_is_recomputed():
     trial, network = Trial(environment, episodes=2), NetworkConfig(hidden=8)
     policy = make_policy(environment, network)
     params = jax.jit(policy.init)(jax.random.key(0))
-    actor = _HostActor(policy, make_encoder(environment, False), trial, 0.9)
+    actor = _HostActor(policy, make_encoder(environment, NetworkConfig()), trial, 0.9)
     batch, returns = actor.collect(params, jax.random.key(1), 16)
     mask = np.asarray(batch.mask)
     assert not mask.all()

@@ -40,7 +40,7 @@ def lessons(share, trials=40):
     environment = load("bandit", arms=3)
     trial = Trial(environment, episodes=6)
     policy = make_policy(environment, NETWORK, acting=True)
-    encoder = make_encoder(environment, False)
+    encoder = make_encoder(environment, NetworkConfig())
     keys = jax.random.split(jax.random.key(1), trials)
     params = jax.jit(policy.init)(jax.random.key(0))
     teaching = Teaching(trial, NEXT_ARM, share=share)
@@ -73,7 +73,14 @@ def test_the_student_learns_what_it_is_told():
     config, teaching = ImitationConfig(learning_rate=3e-2), Teaching(trial, NEXT_ARM, share=0.3)
     policy = make_policy(environment, NETWORK, acting=True)
     taught = imitation(
-        policy, make_encoder(environment, False), trial, teaching, config, 32, 120, make_mesh(1)
+        policy,
+        make_encoder(environment, NetworkConfig()),
+        trial,
+        teaching,
+        config,
+        32,
+        120,
+        make_mesh(1),
     )
     state = taught.init(jax.jit(policy.init)(jax.random.key(0)))
     update = jax.jit(taught.update)

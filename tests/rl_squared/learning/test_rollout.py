@@ -21,7 +21,7 @@ def roll(trial, trials=4, network=NETWORK, seed=0, discount=0.9):
     environment = trial.environment
     policy = make_policy(environment, network)
     params = jax.jit(policy.init)(jax.random.key(seed))
-    encoder = make_encoder(environment, network.pairs)
+    encoder = make_encoder(environment, network)
     privileged = is_privileged(environment, network)
     run = jax.jit(lambda keys: collect(policy, params, encoder, trial, keys, discount, privileged))
     return policy, params, run(jax.random.split(jax.random.key(seed + 1), trials))
@@ -101,7 +101,7 @@ def test_two_devices_give_the_trials_of_one():
     environment = environments.load("bandit", arms=3)
     trial = environments.Trial(environment, episodes=6)
     policy, params, alone = roll(trial)
-    encoder = make_encoder(environment, False)
+    encoder = make_encoder(environment, NetworkConfig())
     mesh = make_mesh(2)
     assert mesh.size == 2
     act = spread(lambda p, keys: collect(policy, p, encoder, trial, keys, 0.9, True), mesh, 1)

@@ -13,6 +13,7 @@ from metarl.errors import InvalidInput
 from metarl.rl_squared import Plan, reproduce, resume_training
 from metarl.rl_squared.reports.learning_curves import learning_curve
 from metarl.rl_squared.reproduction import reproducing
+from metarl.rl_squared.reproduction.cell_lines import learnt_line
 from metarl.rl_squared.reproduction.reproducing import (
     ARCHITECTURES,
     CONTROL,
@@ -235,6 +236,19 @@ def test_a_curve_is_0_at_the_first_iteration_and_1_where_it_meets_the_reference(
     assert curve.iterations.tolist() == [2.0, 4.0, 6.0]
     assert curve.mean.tolist() == [0.0, 0.75, 1.0]
     assert curve.deviation == pytest.approx([0.0, np.std([0.5, 1.0], ddof=1), 0.0])
+
+
+def test_a_line_of_a_table_marks_other_rewards_and_inputs():
+    evaluation = {
+        "warm_started": {},
+        "control_variates": {"mine": "regret"},
+        "inputs": {"mine": "inner values"},
+    }
+    score = {"mean": 1.0, "standard_error": 0.1, "low": 0.8, "high": 1.2}
+    document = {"agent": "mine", "evaluation": evaluation}
+    table = read_table(reproducing.experiment_folder("rl2_table_1") / "settings.json")
+    line = learnt_line("10x5", "RL²", None, score, document, table)
+    assert line.column == "RL², control variate: regret, inputs: inner values"
 
 
 WHOLE = (ARCHITECTURES, CONTROL, KEY_TO_DOOR, *MAZES)
