@@ -25,6 +25,8 @@ from .contract.environment import Oracle as Oracle
 from .contract.environment import Split as Split
 from .contract.environment import Step as Step
 from .contract.environment import Task as Task
+from .contract.symmetries import Symmetries as Symmetries
+from .contract.symmetries import square_symmetries as square_symmetries
 from .contract.task_checks import check_task as check_task
 from .contract.trials import Transition as Transition
 from .contract.trials import Trial as Trial
@@ -101,6 +103,7 @@ __all__ = [
     "Recording",
     "Split",
     "Step",
+    "Symmetries",
     "TabularMDP",
     "Task",
     "Transition",
@@ -139,5 +142,6 @@ __all__ = [
     "register_with_gymnasium",
     "setting_names",
     "split_settings",
+    "square_symmetries",
     "uniform_drawer",
 ]

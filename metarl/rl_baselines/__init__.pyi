@@ -3,6 +3,7 @@ from .config import DecisionTransformerConfig as DecisionTransformerConfig
 from .config import DQNConfig as DQNConfig
 from .config import Exploration as Exploration
 from .config import LearnerConfig as LearnerConfig
+from .config import MuZeroConfig as MuZeroConfig
 from .config import OfflineConfig as OfflineConfig
 from .config import PPOAgentConfig as PPOAgentConfig
 from .config import QLearningConfig as QLearningConfig
@@ -29,6 +30,7 @@ __all__ = [
     "DecisionTransformerConfig",
     "Exploration",
     "LearnerConfig",
+    "MuZeroConfig",
     "OfflineConfig",
     "PPOAgentConfig",
     "QLearningConfig",

@@ -8,6 +8,8 @@ A sentence under a field ends with the source of its default, where there is one
   Schulman 15 Schulman et al. (2015), arXiv:1502.05477
   Schulman 17 Schulman et al. (2017), arXiv:1707.06347
   Chen        Chen et al. (2021), arXiv:2106.01345
+  Schritt.    Schrittwieser et al. (2020), arXiv:1911.08265
+  Danihelka   Danihelka et al. (2022), Policy improvement by planning with Gumbel
   zoo         the settings of rl-baselines3-zoo for CartPole-v1
 
 Letters: N steps of a rollout.
@@ -19,7 +21,16 @@ from dataclasses import dataclass, field
 
 from metarl.errors import require
 from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
-from metarl.reading import Count, Fraction, NotNegative, Positive, Real, Seed, check_fields
+from metarl.reading import (
+    Count,
+    CountOrNone,
+    Fraction,
+    NotNegative,
+    Positive,
+    Real,
+    Seed,
+    check_fields,
+)
 
 
 @dataclass(frozen=True)
@@ -99,10 +110,78 @@ class DQNConfig(Exploration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _require_rounds(self)
+
+
+@dataclass(frozen=True)
+class MuZeroConfig:
+    """Settings of MuZero."""
+
+    discount: Fraction = 0.99
+    """γ, within an episode."""
+
+    simulations: Count = 16
+    """n, nodes of the tree that is grown before every action (Danihelka: 2 to 50)."""
+
+    gumbel_scale: NotNegative = 1.0
+    """Of the noise with which the search chooses; 0 for playing without exploring (Danihelka)."""
+
+    reanalyse: CountOrNone = 4
+    """Remembered steps whose policy is searched for anew, with the network of today, beside each action."""
+
+    equivariant: bool = False
+    """Let the networks commute with the symmetries that the world says it has (Deac et al. 2023)."""
+
+    hidden: Count = 64
+    """Units of each network's hidden layer."""
+
+    latent: Count = 64
+    """Numbers of a latent state; shared out among the symmetries, if `equivariant`."""
+
+    bins: Count = 51
+    """K, of the categorical values and rewards (Schritt.: 601)."""
+
+    value_limit: Positive = 150.0
+    """The largest return that the bins can tell, and minus the least."""
+
+    learning_rate: Positive = 2e-3
+    """Step size of Adam."""
+
+    batch_size: Count = 32
+    """Remembered sequences of one gradient step."""
+
+    unroll: Count = 5
+    """U, steps that the dynamics are unrolled for in learning (Schritt.)."""
+
+    n_steps: Count = 5
+    """n of the targets of values (Schritt.: 10; 5 where steps are reanalysed)."""
+
+    memory: Count = 100_000
+    """Steps that are remembered at most; no more than the trial has are ever kept."""
+
+    learn_after: Count = 256
+    """Steps before the first gradient step."""
+
+    learn_every: Count = 8
+    """Environment steps from one round of gradient steps to the next."""
+
+    gradient_steps: Count = 4
+    """Of one round."""
+
+    target_every: Count = 256
+    """Environment steps from one copy of the network into the target network to the next."""
+
+    value_weight: NotNegative = 0.25
+    """Of the loss of values (Schritt.)."""
+
+    max_gradient_norm: Positive = 5.0
+    """Clip the global norm of the gradient to this."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _require_rounds(self)
         require(
-            self.target_every % self.learn_every == 0,
-            f"target_every is {self.target_every} and learn_every {self.learn_every}; the target "
-            "network is copied after a round of gradient steps, so give a multiple.",
+            self.bins % 2 == 1, f"bins is {self.bins}; give an odd number, so that one tells 0."
         )
 
 
@@ -259,7 +338,17 @@ class BehaviourCloningConfig(OfflineConfig):
 
 
 PolicyAgentConfig = ReinforceAgentConfig | PPOAgentConfig | TRPOAgentConfig
-LearnerConfig = QLearningConfig | DQNConfig | GoExploreConfig | PolicyAgentConfig | OfflineConfig
+LearnerConfig = (
+    QLearningConfig | DQNConfig | MuZeroConfig | GoExploreConfig | PolicyAgentConfig | OfflineConfig
+)
+
+
+def _require_rounds(config: DQNConfig | MuZeroConfig) -> None:
+    require(
+        config.target_every % config.learn_every == 0,
+        f"target_every is {config.target_every} and learn_every {config.learn_every}; the target "
+        "network is copied after a round of gradient steps, so give a multiple.",
+    )
 
 
 def _require_divisor(

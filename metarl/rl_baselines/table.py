@@ -18,6 +18,7 @@ from .config import (
     DQNConfig,
     GoExploreConfig,
     LearnerConfig,
+    MuZeroConfig,
     PPOAgentConfig,
     QLearningConfig,
     ReinforceAgentConfig,
@@ -25,6 +26,7 @@ from .config import (
 )
 from .deep_q_learning import deep_q_learning
 from .go_explore import go_explore
+from .muzero import muzero
 from .policy_learner import policy_learner
 from .q_learning import q_learning
 from .sequence_policies import behaviour_cloning, decision_transformer
@@ -131,6 +133,15 @@ ROWS: tuple[Row, ...] = (
         build=policy_learner,
         actions=("Discrete", "Box"),
         grid={"steps": (64, 256, 1024), "max_kl": (0.003, 0.01, 0.03)},
+    ),
+    Row(
+        name="muzero",
+        caption="plans in a model that it learns: representation, dynamics, prediction; Gumbel search, reanalyse",
+        paper="Schrittwieser et al. (2020); Danihelka et al. (2022); Deac et al. (2023)",
+        config=MuZeroConfig(),
+        build=muzero,
+        actions=("Discrete",),
+        grid={"n_steps": (3, 5, 10), "learning_rate": (5e-4, 2e-3, 5e-3)},
     ),
     Row(
         name="go-explore",

@@ -20,6 +20,8 @@ QUICK = {
     "dqn": "dqn:hidden=4,learn_after=4,learn_every=2,gradient_steps=1,batch_size=4,target_every=4",
     "reinforce": "reinforce:hidden=4,steps=4",
     "ppo": "ppo:hidden=4,steps=4,epochs=2,minibatches=2",
+    "muzero": "muzero:hidden=4,latent=4,bins=5,simulations=2,learn_after=4,learn_every=2,gradient_steps=1,"
+    "batch_size=4,target_every=4",
     "go-explore": "go-explore",
     "trpo": "trpo:hidden=4,steps=4,value_epochs=1,value_minibatches=2,conjugate_gradient_steps=2",
 }
@@ -33,11 +35,12 @@ WORLDS = {
 
 # Their code is PPO's but for the update, which has tests of its own.
 LIKE_PPO = ("reinforce", "trpo")
-NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in LIKE_PPO else n for n in names()]
+SLOW = (*LIKE_PPO, "muzero")  # the quick form of muzero's: test_muzero.py
+NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in names()]
 WITH_WEIGHTS = [name for name in NAMES if name != "go-explore"]
 # Every learner, every kind of space.
 PAIRS = [("mdp", "q-learning"), ("pendulum", "ppo"), ("cartpole", "dqn")]
-PAIRS += [pytest.param("mdp", name, marks=pytest.mark.slow) for name in ("dqn", "ppo", *LIKE_PPO)]
+PAIRS += [pytest.param("mdp", name, marks=pytest.mark.slow) for name in ("dqn", "ppo", *SLOW)]
 
 
 @pytest.mark.parametrize(("world", "name"), PAIRS)
@@ -76,6 +79,7 @@ def test_the_weights_change_where_learning_is_due_and_nowhere_else(name):
     due = {
         "q-learning": set(range(1, 10)),
         "dqn": {4, 6, 8},
+        "muzero": {4, 6, 8},
         "reinforce": {6},  # whole episodes of three steps
         "ppo": {4, 8},
         "trpo": {4, 8},
@@ -176,7 +180,7 @@ def test_what_cannot_be_used_is_refused_with_words(text, message):
         ("dqn", "pendulum", "dqn needs Discrete actions; those of 'pendulum' are Box."),
         ("q-learning", "pendulum", "What can learn there: reinforce, ppo, trpo."),
         ("q-learning", "cartpole", "q-learning needs Discrete observations; those of 'cartpole'"),
-        ("q-learning", "cartpole", "What can learn there: dqn, reinforce, ppo, trpo."),
+        ("q-learning", "cartpole", "What can learn there: dqn, reinforce, ppo, trpo, muzero."),
     ],
 )
 def test_a_learner_says_where_it_cannot_learn_and_who_can(name, world, message):
@@ -188,7 +192,7 @@ def test_a_learner_says_where_it_cannot_learn_and_who_can(name, world, message):
 def test_who_can_learn_where():
     able = {world: fitting(trial().environment) for world, trial in WORLDS.items()}
     assert able["bandit"] == able["mdp"] == names()
-    assert able["cartpole"] == ("dqn", "reinforce", "ppo", "trpo")
+    assert able["cartpole"] == ("dqn", "reinforce", "ppo", "trpo", "muzero")
     assert able["pendulum"] == ("reinforce", "ppo", "trpo")
 
 

@@ -111,11 +111,12 @@ BANDIT = {
     "reinforce": "reinforce:hidden=16,steps=32,learning_rate=0.03",
     "ppo": "ppo:hidden=16,steps=32,learning_rate=0.01",
     "trpo": "trpo:hidden=16,steps=32,max_kl=0.05",
+    "muzero": "muzero:hidden=16,latent=16,simulations=4,learn_after=32,target_every=32,gradient_steps=2,unroll=1",
 }
 
 
-# The quick form of these: their updates learn in tests of policy gradients.
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("reinforce", "ppo", "trpo")]
+# The quick form of these: their updates learn in tests of policy gradients, and in test_muzero.py.
+SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in ("reinforce", "ppo", "trpo", "muzero")]
 
 
 @pytest.mark.parametrize("name", ["q-learning", "dqn", *SLOW])

@@ -23,6 +23,7 @@ from metarl.errors import require
 
 from .distributions import Distribution
 from .setting_checks import whole_number
+from .symmetries import Symmetries
 
 Task = Any
 State = Any
@@ -113,6 +114,9 @@ class Environment:
     observe: Callable[[State, Task], Observation] | None = None
     """state, task -> observation, where no more is needed to tell it and it costs something: a
     trial then makes one observation a step, also where an episode begins anew"""
+
+    symmetries: Symmetries | None = None
+    """Of what is seen and done, where a world turned round looks like one of the same family"""
 
     views: Mapping[str, Callable[[Task, State], np.ndarray]] = field(default_factory=dict)
     """Pictures for people, the usual one first: task, the states [T, ...] of an episode so far ->

@@ -35,6 +35,7 @@ from metarl.errors import require
 from ..contract.dealing import deal_out
 from ..contract.environment import Environment, Split, Step
 from ..contract.setting_checks import whole_number
+from ..contract.symmetries import square_symmetries
 from .dark_room import MOST_CELLS_ALONG, middle_of, move
 from .gridworld import MOVES
 from .pictures import draw_rooms
@@ -122,12 +123,11 @@ def key_to_door(size: int = 3, room_steps: int = 2, corridor: int = 6) -> Enviro
     def task_features(task: KeyToDoorTask) -> jax.Array:
         return jax.nn.one_hot(jnp.stack([task.key, task.door]), size * size).ravel()
 
+    sizes = [ROOMS, size, size, size + 1, size + 1]
     return Environment(
         name="key-to-door",
         settings={"size": size, "room_steps": room_steps, "corridor": corridor},
-        observation_space=spaces.MultiDiscrete(
-            [ROOMS, size, size, size + 1, size + 1], dtype=np.int32
-        ),
+        observation_space=spaces.MultiDiscrete(sizes, dtype=np.int32),
         action_space=spaces.Discrete(len(MOVES)),
         horizon=horizon,
         draw_task=draw_task,
@@ -135,6 +135,8 @@ def key_to_door(size: int = 3, room_steps: int = 2, corridor: int = 6) -> Enviro
         step=step,
         optimal_return=lambda task: jnp.ones(()),
         task_features=task_features,
+        # A room of an even size has no cell in its middle, so the picture turned round begins elsewhere.
+        symmetries=square_symmetries(sizes, ((1, 2), (3, 4)), size, MOVES) if size % 2 else None,
         views={"rooms": lambda task, states: draw_rooms(size, task, states)},
         description=f"three rooms of {size} x {size} cells: the key of the first opens the door of the last",
     )
