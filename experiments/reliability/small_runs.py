@@ -55,6 +55,7 @@ def drive_search(place: Path) -> None:
 
     config = SearchConfig(
         problem=("quadratic",),
+        strategy="ppo",
         budget=400,
         batch_size=16,
         training=TrainingConfig(steps=20, seeds=1),

@@ -25,7 +25,7 @@ if job == "search":
     from metarl.optimizer_search.settings.config import ControllerConfig
     from metarl.optimizer_search.searching.search_job import SearchJob, drive_search
     config = SearchConfig(
-        problem=("quadratic",), space="sign", depth=1, budget=24, batch_size=6,
+        problem=("quadratic",), strategy="ppo", space="sign", depth=1, budget=24, batch_size=6,
         controller=ControllerConfig(hidden=8, embedding=4, epochs=1),
         training=TrainingConfig(steps=6, learning_rates=(0.1, 1.0), seeds=1),
     )

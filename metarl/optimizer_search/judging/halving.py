@@ -1,8 +1,12 @@
 """halving: many rules on few seeds, then fewer rules on more seeds, until a few are left that fresh seeds report on.
 
     first    every entrant's rate is tuned among half-decades on Q replicates; U others score it
-    rounds   the better ones run on portions of U further replicates each, and all their runs so far rank them
+    rounds   the better ones are tuned to an eighth of a decade on U further replicates, and run on portions of U more;
+             all their runs rank them
     report   those left run on fresh portions, which rank nothing: what they say is not optimistic by selection
+
+Half-decades alone would hand over the rule whose best rate lies next to one of them: to be off by a factor of 1.8 costs
+a rule as much as good rules differ by. Adam's rate, too, is tuned to an eighth.
 
 A score is a search's measure on choice data: under the reward "loss" the mean over judges of minus the log of the loss
 over tuned Adam's on the same replicate. In the ranking the search's own reward counts as that many runs as it rests on.
@@ -37,8 +41,9 @@ from .reference import adam_losses, tuned_adam
 from .rewards import FLOOR, metric_floor
 
 _TUNING_SEEDS = 3
+NEAR = 10.0 ** (np.array([0, -2, -1, 1, 2]) / 8.0)  # eighths of a decade; of equal rates the first
 _PORTIONS = 6  # of the seeds that report
-_ADAM_PORTIONS = 3  # the first; Adam's rate is tuned on them
+_ADAM_PORTIONS = 3  # the first; Adam's rate is tuned on them, to an eighth of a decade too
 
 
 class Rounds(NamedTuple):
@@ -134,7 +139,10 @@ class HalvingPanel:
         begun = 0
         for keep, portions in self.rounds.later:
             ended, order = [*order[keep:], *ended], order[:keep]
-            verdicts = self._longer(verdicts, tokens, order, begun, portions)
+            tuned = 0
+            if begun == 0:
+                verdicts, tuned = self._finer(verdicts, tokens, order), 1
+            verdicts = self._longer(verdicts, tokens, order, begun + tuned, portions - tuned)
             begun += portions
             now = self._scored(verdicts, slice(0, self.rounds.portion * (1 + begun)))
             for place in order:
@@ -156,8 +164,8 @@ class HalvingPanel:
           rates: [K, J, R] learning rates to try.
         """
         begun, places = self.rounds.portions - self.rounds.report, range(len(tokens))
-        verdicts = self._first(tokens, rates)
-        skipped = self._unknown(verdicts, begun)
+        verdicts = self._finer(self._first(tokens, rates), tokens, list(places))
+        skipped = self._unknown(verdicts, begun - 1)
         verdicts = self._longer(skipped, tokens, list(places), begun, self.rounds.report)
         return self._scored(verdicts, slice(self.rounds.portion * (1 + begun), None))
 
@@ -181,6 +189,27 @@ class HalvingPanel:
             for place, name in enumerate(self.names)
         }
 
+    def _finer(
+        self, verdicts: Mapping[str, Verdicts], tokens: np.ndarray, places: Sequence[int]
+    ) -> dict[str, Verdicts]:
+        """Returns verdicts with the first portion, which some rules run at the best of the rates near theirs."""
+        finer, rows, unit = self._unknown(verdicts, 1), np.array(places, int), self.rounds.portion
+        for name, verdict in finer.items():
+            if len(rows) == 0:
+                continue
+            tried = (verdict.rate[rows, None] * NEAR).astype(np.float32)  # [K, R]
+            repeated = np.repeat(tokens[rows], len(NEAR), axis=0)
+            portion = _portion(name, 0)
+            found = self._evaluator.evaluate(repeated, tried.reshape(-1, 1), [portion])[portion]
+            losses = found.losses.reshape(*tried.shape, unit)
+            best, each = losses.mean(axis=2).argmin(axis=1), np.arange(len(rows))
+            verdict.losses[rows, -unit:] = losses[each, best]
+            verdict.metrics[rows, -unit:] = found.metrics.reshape(losses.shape)[each, best]
+            rate = np.array(verdict.rate)
+            rate[rows] = tried[each, best]
+            finer[name] = verdict._replace(rate=rate)
+        return finer
+
     def _longer(
         self,
         verdicts: Mapping[str, Verdicts],
@@ -190,6 +219,8 @@ class HalvingPanel:
         portions: int,
     ) -> dict[str, Verdicts]:
         """Returns verdicts on all rules with further runs of some; of the others nothing is known there."""
+        if portions == 0:
+            return dict(verdicts)
         longer = self._unknown(verdicts, portions)
         rows, unit = np.array(places, int), self.rounds.portion
         for name, verdict in longer.items():
@@ -274,8 +305,10 @@ class HalvingPanel:
             few = replace(
                 alone, full_replicates=min(len(seeds), _ADAM_PORTIONS * self.rounds.portion)
             )
-            rate = tuned_adam(judge.problem, everything, few).learning_rate
-            losses = adam_losses(judge.problem, everything, alone, np.array([rate]))[0]
+            rates = NEAR * tuned_adam(judge.problem, everything, few).learning_rate
+            runs = adam_losses(judge.problem, everything, alone, rates)  # [R, S]
+            best = int(runs[:, : few.full_replicates].mean(axis=1).argmin())
+            rate, losses = rates[best], runs[best]
             require(
                 bool(np.isfinite(losses).all() and (losses >= 0).all()),
                 f"Problem {judge.problem.name!r}: Adam at its best learning rate, {rate:g}, diverges or ends below "

@@ -44,8 +44,8 @@ GRIDS: Mapping[str, tuple[Changes, ...]] = {
     "enumeration": (AS_IT_COMES,),
     "evolution": (
         AS_IT_COMES,
-        {"evolution": {"first": "simplest"}},
-        {"evolution": {"first": "simplest", "population": 64}},
+        {"evolution": {"population": 128}},
+        {"evolution": {"first": "random", "population": 128}},
     ),
     "go-explore": (
         AS_IT_COMES,

@@ -42,7 +42,7 @@ _SAMPLES = 512
 class Settings:
     """The search that trains the controller."""
 
-    search: SearchConfig = field(default_factory=SearchConfig)
+    search: SearchConfig = field(default_factory=lambda: SearchConfig(strategy="ppo"))
 
 
 def draw_controller(work: Work) -> Findings:
@@ -79,12 +79,12 @@ def _measured(work: Work, config: SearchConfig) -> Mapping[str, Any]:
     """Returns the tokens [L] of one rule, and the probabilities [L, W] of both controllers along it."""
     job, state = run_search(work, "search", config)
     policy = writer(job.grammar, config.controller, "shared").policy  # that of `ppo`
-    untrained = job.init().strategy.params
-    tokens = _likeliest(job, policy, state.strategy.params, work.seed)
+    untrained = job.init().strategy.learner.params
+    tokens = _likeliest(job, policy, state.strategy.learner.params, work.seed)
     return {
         "tokens": tokens,
         "untrained": probabilities_along(policy, untrained, job.grammar, tokens),
-        "trained": probabilities_along(policy, state.strategy.params, job.grammar, tokens),
+        "trained": probabilities_along(policy, state.strategy.learner.params, job.grammar, tokens),
     }
 
 

@@ -104,8 +104,8 @@ _ROWS = (
         name="nos-strategies",
         folder="nos_strategies",
         analysis="strategies:compare_strategies",
-        caption="random, evolution, REINFORCE, PPO, TRPO at equal cost",
-        costs={"smoke": "under a minute", "laptop": "20 minutes", "paper": "days, CIFAR-10"},
+        caption="strategies at equal cost, by searches that train",
+        costs={"smoke": "under a minute", "laptop": "an hour", "paper": "days, CIFAR-10"},
     ),
     Experiment(
         name="rule-tables",

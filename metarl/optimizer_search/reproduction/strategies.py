@@ -1,10 +1,14 @@
-"""strategies: searches by random rules, evolution, REINFORCE, PPO and TRPO, at equal numbers of trained rules.
+"""strategies: searches that train, by rivals of random search, at equal numbers of trained rules.
 
-Each strategy searches from the same seeds. What it costs is counted twice: in distinct rules trained, and in optimizer
-steps, for rules that diverge or are given up early are cheap. The best rules of each search are then re-tuned on fresh
-seeds and choice data, since the best reward of a thousand draws flatters.
+Each rival is a strategy with its settings, and searches from the same seeds. What it costs is counted twice: in
+distinct rules trained, and in optimizer steps, for rules that diverge or are stopped early are cheap. The best rules of
+each search go through its own choice. The one that it hands over is then measured once more, beside Adam and as Adam
+is: both are tuned to an eighth of a decade on the same seeds, and run on others, all fresh, on choice data.
 
-Letters: S seeds, M positions.
+Rivals are picked on some seeds; of those picked further seeds tell what they are worth, since the best of many is
+flattered by the seeds that it was picked on.
+
+Letters: S searches of a rival, M positions.
 """
 
 from __future__ import annotations
@@ -16,21 +20,30 @@ from typing import Any
 
 import numpy as np
 
-from metarl.reading import Count, check_fields
+from metarl.errors import require
+from metarl.reading import Count, CountOrNone, check_fields
 from metarl.reporting import Column, Drawing, Table, curve_panels
-from metarl.statistics import Interval
+from metarl.statistics import Mean, mean_interval
+from metarl.update_rules import parse
 
-from ..comparing.tables import INTERVALS
+from ..judging.candidates import Trial
 from ..judging.halving import HalvingPanel
+from ..judging.judges import judges_of
+from ..judging.panel import Panel
+from ..judging.rewards import FLOOR
 from ..reports.chart import Chart
 from ..reports.figures import column
 from ..searching.search_job import SearchJob
-from ..selecting.choice import choice_panel, rank
-from ..settings.config import SearchConfig
+from ..selecting.choice import Ranked, choice_panel, rank
+from ..settings.config import (
+    ControllerConfig,
+    EvolutionConfig,
+    GuidedEvolutionConfig,
+    SearchConfig,
+)
 from .searches import (
     Log,
     at_positions,
-    over_searches,
     run_search,
     search_curve,
     search_rows,
@@ -41,40 +54,97 @@ from .work import Findings, Work
 RANDOM = "random"
 _POSITIONS, _WINDOWS = 40, 8
 _LATE = 0.75  # the last quarter of a search
+_EIGHTHS = 10.0 ** (np.arange(-4, 5) / 8.0)  # of a decade, half a decade either way
+_FRESH = 1_000_000  # is added to the seed of a search for the seeds of the last measurement
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A way to search."""
+
+    name: str
+    """What it is called."""
+    strategy: str
+    """Name of its strategy."""
+    batch_size: Count = 64
+    """Rules proposed in a generation; random rules mostly fail, so that random search takes more."""
+    racing: bool = True
+    """Whether most rules of a generation stop after short runs."""
+    controller: ControllerConfig = field(default_factory=ControllerConfig)
+    """The controller, where it has one."""
+    evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
+    """Of evolution."""
+    guided_evolution: GuidedEvolutionConfig = field(default_factory=GuidedEvolutionConfig)
+    """Of neural-guided evolution."""
+
+    def config(self, settings: Settings, seed: int) -> SearchConfig:
+        """Returns the settings of its search from a seed."""
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "name"}
+        return dataclasses.replace(settings.search, seed=seed, **own)
+
+
+_RANDOM_SEARCH = Rival(RANDOM, RANDOM, batch_size=512)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Which strategies search, how often, and how."""
+    """Which rivals search, how often, and how."""
 
     search: SearchConfig = field(default_factory=SearchConfig)
-    """The settings of all searches, with a budget of rules; strategy and seed are set for each."""
-    strategies: tuple[str, ...] = (RANDOM, "evolution", "reinforce", "ppo", "trpo")
-    """Names of strategies, random search among them."""
-    seeds: Count = 5
-    """S, searches of each strategy."""
-    batches: tuple[str, ...] = ("random = 512",)
-    """Rules proposed in a generation by a strategy, where it is not the search's own: random rules mostly fail."""
+    """The settings of all searches, with a budget of rules; what rivals have of their own is set for each."""
+    rivals: tuple[Rival, ...] = (_RANDOM_SEARCH, Rival("ppo", "ppo"))
+    """Ways to search, random search among them."""
+    seeds: Count = 3
+    """S, searches of each rival, from the seed 1 on: 0 is the demo's."""
+    picked: tuple[str, ...] = ()
+    """Names of the rivals that search from further seeds, beside random search."""
+    further: CountOrNone = 0
+    """S of these, from the seeds that follow."""
+    tuning_seeds: Count = 10
+    """Fresh seeds on which the rule that is handed over, and Adam, are tuned to an eighth of a decade."""
+    report_seeds: Count = 64
+    """Fresh seeds on which they are then compared."""
 
     def __post_init__(self) -> None:
         check_fields(self)
+        names = [rival.name for rival in self.rivals]
+        require(
+            len(set(names)) == len(names) and RANDOM in names,
+            f"rivals must have different names, {RANDOM} among them, not {', '.join(names)}.",
+        )
+        require(
+            len(self.search.problem) * len(self.search.training.horizons) == 1,
+            "The searches of this experiment are judged by one problem at one horizon.",
+        )
+        unknown = [name for name in self.picked if name not in names]
+        require(not unknown, f"picked must be of {', '.join(names)}; {unknown} are not.")
 
 
 def compare_strategies(work: Work) -> Findings:
-    """Searches by every strategy from every seed, and compares what they found."""
+    """Searches by every rival from every seed, and compares what they found."""
     settings: Settings = work.settings
-    runs = _searched(work, settings)
+    first = range(work.seed + 1, work.seed + 1 + settings.seeds)
+    further = range(first.stop, first.stop + settings.further)
+    runs = _searched(work, settings, first, [rival.name for rival in settings.rivals])
+    again = _searched(work, settings, further, [RANDOM, *settings.picked])
     positions = np.linspace(0, settings.search.budget or 0, _POSITIONS + 1)[1:]  # [M]
     steps = np.linspace(0, _common_steps(runs), _POSITIONS + 1)[1:]
-    rows = [_row(name, found, runs.get(RANDOM), steps[-1]) for name, found in runs.items()]
+    rows = [_row(name, found, runs[RANDOM], steps[-1]) for name, found in runs.items()]
+    more = [_row(name, found, again[RANDOM], steps[-1]) for name, found in again.items()]
+    tables = {"strategies": _table(rows, settings, first)}
+    if more:
+        tables["further"] = _table(more, settings, further)
     return Findings(
-        claims=_claims(rows, settings),
-        tables={"strategies": _table(rows, settings)},
+        claims=[*_claims(rows, first), *_claims(more, further)],
+        tables=tables,
         charts=[
             Chart("rules", _drawing(runs, "trained", positions, "rules trained"), _RULES),
             Chart("steps", _drawing(runs, "steps", steps, "optimizer steps"), _STEPS),
         ],
-        numbers={row["strategy"]: row for row in rows},
+        numbers={
+            "first": {row["strategy"]: row for row in rows},
+            "further": {row["strategy"]: row for row in more},
+        },
     )
 
 
@@ -86,13 +156,17 @@ _RULES = (
 _STEPS = f"The same at equal compute: optimizer steps executed, of all trainings together. {_BANDS}"
 
 
-def _searched(work: Work, settings: Settings) -> dict[str, list[Log]]:
-    """Returns for each strategy the logs of its searches, one for each seed."""
-    runs: dict[str, list[Log]] = {name: [] for name in settings.strategies}
-    for seed in range(work.seed, work.seed + settings.seeds):
-        programs = _Programs()
-        for name in settings.strategies:
-            runs[name].append(_one_search(work, name, seed, settings, programs))
+def _searched(
+    work: Work, settings: Settings, seeds: range, names: Sequence[str]
+) -> dict[str, list[Log]]:
+    """Returns for each of these rivals the logs of its searches, one for each seed."""
+    chosen = [rival for rival in settings.rivals if rival.name in names]
+    runs: dict[str, list[Log]] = {rival.name: [] for rival in chosen if len(seeds)}
+    for seed in seeds:
+        programs = _Programs(settings)
+        for rival in chosen:
+            runs[rival.name].append(_one_search(work, rival, seed, settings, programs))
+        programs.close()
     return runs
 
 
@@ -100,37 +174,73 @@ def _searched(work: Work, settings: Settings) -> dict[str, list[Log]]:
 class _Programs:
     """What the searches of one seed share, so that it is compiled once."""
 
-    job: SearchJob | None = None
-    panel: HalvingPanel | None = None
+    settings: Settings
+    jobs: dict[bool, SearchJob] = field(default_factory=dict)  # by whether there is racing
+    choice: HalvingPanel | None = None
+    fresh: Panel | None = None
+    adam: np.ndarray | None = None  # its scores on the fresh seeds
+
+    def chosen(self, job: SearchJob, entries: Any) -> list[Ranked]:
+        """Returns rules of an archive in the order of their choice, best first."""
+        self.choice = self.choice or choice_panel(job.problems, job.grammar, job.config)
+        return rank(entries, self.choice)
+
+    def against_adam(self, job: SearchJob, rule: Ranked) -> np.ndarray:
+        """Returns the scores of a rule less those of Adam, which is tuned as it is, by fresh seed."""
+        if self.fresh is None:
+            self.fresh = _fresh_panel(job, self.settings)
+            adam, name = job.grammar.to_tokens(parse("adam")), self.fresh.names[0]
+            rate = job.programs.references[name].learning_rate
+            self.adam = _finely_tuned(self.fresh, adam, rate)
+        return _finely_tuned(self.fresh, rule.tokens, rule.choice.learning_rate) - self.adam
+
+    def close(self) -> None:
+        """Frees threads and devices."""
+        for panel in (self.choice, self.fresh):
+            if panel is not None:
+                panel.close()
 
 
-def _one_search(work: Work, name: str, seed: int, settings: Settings, programs: _Programs) -> Log:
-    """Returns the log of one search, and how its best rule does on choice data."""
-    place = f"{name}-seed-{seed}"
+def _fresh_panel(job: SearchJob, settings: Settings) -> Panel:
+    """Returns the judges of a search on seeds that neither the search nor its choice has seen."""
+
+    def trial(steps: int) -> Trial:
+        return Trial(steps, steps, settings.tuning_seeds, settings.report_seeds, len(_EIGHTHS))
+
+    judges = judges_of(job.problems, job.config.training.steps, job.config.training.horizons)
+    config = dataclasses.replace(job.config, seed=job.config.seed + _FRESH)
+    return Panel(judges, job.grammar, config, "choice", trial)
+
+
+def _finely_tuned(panel: Panel, tokens: np.ndarray, rate: float) -> np.ndarray:
+    """Returns the scores of one rule at the best of the rates around this one, by seed."""
+    tried = np.asarray(rate * _EIGHTHS, np.float32)[None, None]  # [1, 1, R]
+    return np.maximum(panel.scores(tokens[None], tried).replicates[0], FLOOR)
+
+
+def _one_search(
+    work: Work, rival: Rival, seed: int, settings: Settings, programs: _Programs
+) -> Log:
+    """Returns the log of one search, and how the rule that it hands over does on fresh seeds."""
+    place = f"{rival.name.replace(', ', '-').replace(' ', '-')}-seed-{seed}"
 
     def measure() -> Mapping[str, Any]:
-        config = dataclasses.replace(
-            settings.search, strategy=name, seed=seed, batch_size=_batch_size(name, settings)
-        )
-        work.say(f"{name}, seed {seed}: {config.budget:,} rules")
-        job, state = run_search(work, place, config, programs.job)
-        programs.job = job
-        programs.panel = programs.panel or choice_panel(job.problems, job.grammar, config)
-        best = rank(state.archive.best(config.final.candidates), programs.panel)
+        config = rival.config(settings, seed)
+        work.say(f"{rival.name}, seed {seed}: {config.budget:,} rules")
+        job, state = run_search(work, place, config, programs.jobs.get(config.racing))
+        programs.jobs.setdefault(config.racing, job)
+        best = programs.chosen(job, state.archive.best(config.final.candidates))
+        fresh = programs.against_adam(job, best[0]) if best else np.array([np.nan])
         rows = search_rows(work, place)
         names = ("trained", "steps", "best_reward", "mean_reward", "better_than_adam", "sampled")
         return {
             **{column_name: column(rows, column_name) for column_name in names},
             "choice_score": best[0].choice.choice_score if best else np.nan,
+            "fresh_scores": fresh,
             "rule": best[0].choice.rule if best else "",
         }
 
     return work.arrays(place, measure)
-
-
-def _batch_size(name: str, settings: Settings) -> int:
-    own = dict(text.split(" = ") for text in settings.batches)
-    return int(own.get(name, settings.search.batch_size))
 
 
 def _common_steps(runs: Mapping[str, Sequence[Log]]) -> float:
@@ -162,29 +272,33 @@ def _drawing(
     return curve_panels(panels, x_label, "reward", height=3.0)
 
 
-def _row(
-    name: str,
-    runs: Sequence[Log],
-    random: Sequence[Log] | None,
-    steps: float,
-) -> dict[str, Any]:
-    best, chosen = (_finals(runs, which) for which in ("best_reward", "choice_score"))
-    late = np.array([_late_mean(run) for run in runs])
-    at_steps = curves_at(runs, "steps", "best_reward", np.array([steps]))[:, 0]
-    others = None if random is None or name == RANDOM else _finals(random, "choice_score")
+def _row(name: str, runs: Sequence[Log], random: Sequence[Log], steps: float) -> dict[str, Any]:
+    own = {key: np.array([run[key][-1] for run in runs]) for key in ("best_reward", "steps")}
+    chosen, theirs = (
+        np.array([float(r["choice_score"]) for r in found]) for found in (runs, random)
+    )
+    fresh, others = (
+        np.array([r["fresh_scores"].mean() for r in found]) for found in (runs, random)
+    )
+    alone = name == RANDOM
     return {
         "strategy": name,
-        "best_reward": over_searches(best),
-        "best_at_equal_steps": over_searches(at_steps),
-        "late_mean": over_searches(late),
-        "share_trained": float(np.mean([run["trained"][-1] / run["sampled"][-1] for run in runs])),
-        "choice_score": over_searches(chosen),
-        "difference": None if others is None else _difference(chosen, others),
+        "searches": len(runs),
+        "best_reward": mean_interval(own["best_reward"]),
+        "late_mean": mean_interval(np.array([_late_mean(run) for run in runs])),
+        "best_at_equal_steps": mean_interval(
+            curves_at(runs, "steps", "best_reward", np.array([steps]))[:, 0]
+        ),
+        "choice_score": mean_interval(chosen),
+        "choice_difference": None if alone else mean_interval(chosen - theirs),
+        "fresh_score": mean_interval(fresh),
+        "fresh_difference": None if alone else mean_interval(fresh - others),
+        "better": int(sum(mean_interval(run["fresh_scores"]).low > 0 for run in runs)),
+        "sampled": float(np.mean([run["sampled"][-1] for run in runs])),
+        "steps": float(np.mean(own["steps"])),
+        "rules": [str(run["rule"]) for run in runs],
+        "fresh_scores": fresh.tolist(),
     }
-
-
-def _finals(runs: Sequence[Log], name: str) -> np.ndarray:
-    return np.array([np.atleast_1d(run[name])[-1] for run in runs], dtype=float)
 
 
 def _late_mean(run: Log) -> float:
@@ -193,42 +307,47 @@ def _late_mean(run: Log) -> float:
     return float(window_means([run], "trained", "mean_reward", np.array([_LATE * end, end]))[0, 0])
 
 
-def _difference(ours: np.ndarray, theirs: np.ndarray) -> Interval | None:
-    """Returns the difference of searches that share their seeds, and so the replicates they train on."""
-    return over_searches(ours - theirs)
-
-
-def _table(rows: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
+def _table(rows: Sequence[Mapping[str, Any]], settings: Settings, seeds: range) -> Table:
     columns = [
-        Column("strategy"),
+        Column("strategy", "rival"),
+        Column("searches"),
         Column("best_reward", "best reward"),
-        Column("best_at_equal_steps", "at equal steps", essential=False),
-        Column("late_mean", "mean reward, last quarter"),
-        Column("share_trained", "trained, share of sampled", essential=False),
-        Column("choice_score", "best rule on choice data"),
-        Column("difference", "difference to random", better="higher"),
+        Column("choice_score", "choice score"),
+        Column("choice_difference", "less random search's", better="higher"),
+        Column("fresh_score", "score on fresh seeds"),
+        Column("fresh_difference", "less random search's", better="higher"),
+        Column("better", "clearly better than Adam"),
+        Column("late_mean", "mean reward, last quarter", essential=False),
+        Column("best_at_equal_steps", "best reward at equal steps", essential=False),
+        Column("sampled", "rules proposed", essential=False),
+        Column("steps", "optimizer steps", essential=False),
     ]
-    budget = settings.search.budget or 0
     notes = [
-        f"{settings.seeds} searches of each, {budget:,} distinct rules trained; IQM over searches. "
-        f"{INTERVALS} Best rule on choice data: the first after re-tuning on fresh seeds; 0 is tuned Adam, 0.1 is 10 % "
-        "less loss. Difference: of the same, paired by seed.",
+        f"Searches of {settings.search.budget or 0:,} rules from seeds {seeds[0]} to {seeds[-1]}; means over searches "
+        "with their 95 % interval (Student's t), differences paired by seed. Scores are minus the log of the loss over "
+        "Adam's: 0.1 is 10 % less loss. Choice score: of the rule that a search hands over, beside Adam tuned to half "
+        f"a decade. On fresh seeds: both tuned to an eighth of a decade on {settings.tuning_seeds} seeds, run on "
+        f"{settings.report_seeds} others. Clearly better: searches whose rule has an interval above 0 there.",
     ]
-    return Table("Strategies at equal numbers of trained rules", columns, list(rows), notes)
+    title = f"Searches that train, {', '.join(settings.search.problem)}, seeds {seeds[0]} to {seeds[-1]}"
+    return Table(title, columns, list(rows), notes)
 
 
-def _claims(rows: Sequence[Mapping[str, Any]], settings: Settings) -> list[str]:
-    claims = []
-    for row in rows:
-        difference = row["difference"]
-        if difference is None:
-            continue
-        word = "no clear difference to"
-        if difference.excludes(0.0):
-            word = "better than" if difference.estimate > 0 else "worse than"
-        claims.append(
-            f"{row['strategy']}, best rule on choice data: {word} random search's over {settings.seeds} searches "
-            "from the same seeds, difference "
-            f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]."
-        )
-    return claims
+def _claims(rows: Sequence[Mapping[str, Any]], seeds: range) -> list[str]:
+    return [
+        f"{row['strategy']}, seeds {seeds[0]} to {seeds[-1]}: {_word(row['fresh_difference'])} random search, "
+        f"difference of its rules on fresh seeds {_signed(row['fresh_difference'])}; score over tuned Adam "
+        f"{_signed(row['fresh_score'])}, clearly better than it in {row['better']} of {row['searches']} searches."
+        for row in rows
+        if row["fresh_difference"] is not None
+    ]
+
+
+def _word(difference: Mean) -> str:
+    if difference.low <= 0 <= difference.high:
+        return "no clear difference to"
+    return "better than" if difference.low > 0 else "worse than"
+
+
+def _signed(interval: Mean) -> str:
+    return f"{interval.estimate:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"

@@ -21,7 +21,7 @@ from ..comparing.contest import Contest
 from ..comparing.entrants import BASELINE, references
 from ..comparing.settings_of_runs import runs_of
 from ..judging.candidates import Trial
-from ..judging.halving import Rounds, first_trial, rounds_of
+from ..judging.halving import NEAR, Rounds, first_trial, rounds_of
 from ..judging.judges import Judge, judges_of
 from ..judging.panel import sweeping_trial
 from ..judging.reference import HALF_DECADES
@@ -110,12 +110,14 @@ def _selection_seconds(
 def _choice_runs(rounds: Rounds, rules: int, again: bool = False) -> float:
     """Returns the runs, as many of Adam, of so many rules of a choice, or of rules that its panel judges again."""
     first = first_trial(1, rounds, SearchConfig())
-    runs = rules * (first.short_lanes + first.full_lanes)
+    runs, tuning = rules * (first.short_lanes + first.full_lanes), len(NEAR) * rounds.portion
     if again:
-        return _INTERPRETER * (runs + rules * rounds.portion * rounds.report)
+        return _INTERPRETER * (runs + rules * (tuning + rounds.portion * rounds.report))
     _, *later = rounds.document(rules)
     runs += sum(part["rules"] * part["seeds"] for part in later)
-    return _INTERPRETER * runs + len(HALF_DECADES) * 3 * rounds.portion
+    runs += later[0]["rules"] * (tuning - rounds.portion)
+    adam = len(HALF_DECADES) * 3 * rounds.portion + tuning * (1 + rounds.portions)
+    return _INTERPRETER * runs + adam
 
 
 def _panel_steps(trial: Trial, rules: int) -> float:

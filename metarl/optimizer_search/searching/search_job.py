@@ -37,6 +37,7 @@ from ..journal.journaled import journaling
 from ..judging.evaluators import Backend, local_evaluator
 from ..settings.config import SearchConfig
 from ..settings.language import in_this_language, require_same_language
+from ..writing.breeding import forgotten
 from . import in_flight
 from .archive import Archive
 from .cache import Cache
@@ -101,7 +102,7 @@ class SearchJob:
         # rewards are comparable only where the same replicates judged in the same way
         same = all(getattr(self.config, n) == getattr(before, n) for n in SHARED_WITH_ARCHIVE)
         same = same and in_this_language(meta)
-        return taken if same else replace(fresh, strategy=taken.strategy)
+        return taken if same else replace(fresh, strategy=forgotten(taken.strategy))
 
     def update(self, state: SearchState) -> tuple[SearchState, dict[str, Any]]:
         """Asks for the next generation, and tells the strategy of the oldest one in flight."""

@@ -59,13 +59,13 @@ class ControllerConfig:
 class EvolutionConfig:
     """Regularised evolution (Real et al. 2019): the oldest die, the best of a sample breeds."""
 
-    population: Annotated[int, Bounds(least=2)] = 128
+    population: Annotated[int, Bounds(least=2)] = 64
     """Rules alive."""
     sample: Count = 16
     """Rules drawn for each tournament; the best of them is mutated."""
     init_from: str | None = None
     """A rule (name or text) whose mutations fill the first population."""
-    first: First = "random"
+    first: First = "simplest"
     """What fills the first population otherwise: random rules, or the simplest functions of the space, each once."""
 
 
@@ -303,7 +303,7 @@ class SearchConfig:
 
     problem: tuple[str, ...] = ("digits-mlp",)
     """Problems a rule is judged on, jointly; names (see `metarl list problems`) or my_module:factory."""
-    strategy: str = "ppo"
+    strategy: str = "evolution"
     """How rules are proposed: see `metarl list strategies`; or my_module:factory."""
     space: str = "arxiv"
     """Primitives that rules may use (see `metarl list primitives`)."""
@@ -332,7 +332,7 @@ class SearchConfig:
     finalists: Count = 5
     """Rules that enter the comparison."""
     init_from: str | None = None
-    """An earlier run: its controller, and its archive if it judged rules in the same way, are taken over."""
+    """An earlier run: what its strategy learnt, and its archive if it judged rules in the same way, are taken over."""
     seed: Seed = 0
     """Of everything random."""
     controller: ControllerConfig = field(default_factory=ControllerConfig)
@@ -426,6 +426,7 @@ _PRESETS: dict[str, SearchConfig] = {
     "laptop": SearchConfig(),
     "paper": SearchConfig(
         problem=("cifar10-conv",),
+        strategy="ppo",
         reward="accuracy",
         budget=14_000,
         batch_size=5,

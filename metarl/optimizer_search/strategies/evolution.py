@@ -7,7 +7,7 @@ new: in a space where most changes change nothing, half of the children would be
 The first population is random rules, or the simplest functions of the space, each once (`enumeration`): Occam
 says where to begin, and evolution goes on from there.
 
-Letters: K rules of a generation; L tokens; P rules alive; H rules remembered.
+Letters: K rules of a generation; L tokens; P rules alive.
 
 Reference: Real, Aggarwal, Huang, Le, "Regularized Evolution for Image Classifier Architecture
 Search", AAAI 2019, arXiv:1802.01548, algorithm 1. Differs from it: K children are made at a time
@@ -25,20 +25,19 @@ import numpy as np
 from metarl.update_rules import Grammar, resolve
 
 from ..settings.config import SearchConfig
-from ..writing.breeding import REMEMBERED, Met, Renewal, mutated, winner
+from ..writing.breeding import Met, Renewal, mutated, winner
 from .contract import Feedback, Proposals, Strategy
 from .enumeration import Order, trainable_functions
 from .random_search import numpy_generator
 
 
 class EvolutionState(NamedTuple):
-    """The rules alive and the memory of those proposed, both as rings."""
+    """The rules alive, as a ring, and the memory of those proposed."""
 
     tokens: np.ndarray  # [P, L] int32
     rewards: np.ndarray  # [P] float32
     born: np.ndarray  # [] int64, rules that ever joined; rule number i lies in row i mod P
-    proposed: np.ndarray  # [] int64, rules that were ever proposed
-    history: np.ndarray  # [H] uint64, digests of the last H proposals
+    met: Met
 
 
 def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
@@ -66,21 +65,18 @@ def evolution(grammar: Grammar, config: SearchConfig) -> Strategy:
             np.zeros((settings.population, grammar.length), np.int32),
             np.zeros(settings.population, np.float32),
             np.asarray(0, np.int64),
-            np.asarray(0, np.int64),
-            np.zeros(REMEMBERED, np.uint64),
+            Met.nothing(),
         )
 
     def ask(key: jax.Array, state: EvolutionState, count: int) -> tuple[EvolutionState, Proposals]:
         generator = numpy_generator(key)
-        met = Met(state.proposed, state.history)
-        known = met.digests()
-        first = int(state.proposed)
+        known, first = state.met.digests(), int(state.met.proposed)
         children = [
             renewal.child(generator, _child(generator, state, number), known)
             for number in range(first, first + count)
         ]
-        met = met.after(map(renewal.digest_of, children))
-        return state._replace(**met._asdict()), Proposals(np.stack(children))
+        met = state.met.after(map(renewal.digest_of, children))
+        return state._replace(met=met), Proposals(np.stack(children))
 
     def tell(
         key: jax.Array, state: EvolutionState, proposals: Proposals, feedback: Feedback

@@ -12,8 +12,9 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from metarl.update_rules import Grammar
@@ -47,6 +48,15 @@ class Met(NamedTuple):
         rows = (int(self.proposed) + np.arange(len(new))) % len(history)
         history[rows] = new
         return Met(np.asarray(self.proposed + len(new), np.int64), history)
+
+
+def forgotten(state: Any) -> Any:
+    """Returns the state of a strategy as if it had proposed nothing: where others judge, every rule is new again."""
+
+    def is_memory(part: Any) -> bool:
+        return isinstance(part, Met)
+
+    return jax.tree.map(lambda x: Met.nothing() if is_memory(x) else x, state, is_leaf=is_memory)
 
 
 class Digests:

@@ -49,6 +49,7 @@ class Writer:
         """Binds the two; nothing is compiled yet."""
         self.grammar, self.policy = grammar, policy
         self._next_mask = grammar.next_mask  # one object, or every generation would compile anew
+        self._record_under = jax.jit(self._read)
 
     def write(self, key: jax.Array, params: Any, count: int, condition: Any = ()) -> TokenSample:
         """Returns K rules and what the controller thought of every token, by one compiled program.
@@ -86,6 +87,15 @@ class Writer:
         """Returns the record of rules that somebody else wrote: what was allowed, and no probabilities or values."""
         nothing = jnp.zeros(tokens.shape)
         return WritingRecord(nothing, nothing, self.masks(tokens))
+
+    def record_under(self, params: Any, tokens: jax.Array) -> WritingRecord:
+        """Returns the record of rules by anybody as if the controller had written them, by one compiled program."""
+        return self._record_under(params, tokens)
+
+    def _read(self, params: Any, tokens: jax.Array) -> WritingRecord:
+        masks = self.masks(tokens)
+        parameters, values = self.policy.apply(params, token_inputs(tokens, masks))
+        return WritingRecord(self.policy.distribution.log_prob(parameters, tokens), values, masks)
 
     def distributions(self, params: Any, tokens: jax.Array, condition: Any = ()) -> Any:
         """Returns the parameters of the controller's choice at every token, [K, L, W], of rules by anybody."""

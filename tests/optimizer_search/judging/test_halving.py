@@ -74,14 +74,28 @@ class MadeUp:
         pass
 
 
-def _halved(toy, qualities, rounds, diverging=()):
+class OffItsRate(MadeUp):
+    """The same, where a rule loses as much as the decades that it is off its own best rate."""
+
+    suits = 0.1 * 10.0 ** np.array([0.0, 0.25, -0.125])
+
+    def evaluate(self, tokens, rates, judges=None):
+        found = super().evaluate(tokens, rates, judges)
+        places = [int(np.flatnonzero((self.tokens == row).all(axis=1))[0]) for row in tokens]
+        for name, verdict in found.items():
+            off = np.abs(np.log10(verdict.rate / self.suits[places]))[:, None]
+            found[name] = verdict._replace(losses=verdict.losses * np.exp(2 * off))
+        return found
+
+
+def _halved(toy, qualities, rounds, diverging=(), evaluator=MadeUp):
     grammar, count = Grammar("sign", 1), len(qualities)
     tokens = np.zeros((count, grammar.length), np.int32)
     tokens[:, 0], tokens[:, 1] = np.arange(count) // 5, np.arange(count) % 5
     made = {}
 
     def backend(judgements) -> Any:
-        made["it"] = MadeUp(judgements, qualities, tokens, diverging)
+        made["it"] = evaluator(judgements, qualities, tokens, diverging)
         return made["it"]
 
     panel = HalvingPanel(judges_of([toy], 5), grammar, CONFIG, rounds, backend)
@@ -124,6 +138,14 @@ def test_halving_is_a_race_that_a_loop_runs_too(toy):
         == halved.first[gone]
         == pytest.approx(np.mean(runs[gone]), abs=1e-5)
     )
+
+
+def test_a_rule_is_not_handed_over_because_its_best_rate_lies_next_to_a_half_decade(toy):
+    rounds, qualities = Rounds(8, ((3, 2), (3, 4)), 6), np.array([0.0, 0.3, -9.0])
+    halved, _, _ = _halved(toy, qualities, rounds, evaluator=OffItsRate)
+    assert halved.first[0] > halved.first[1]  # at 0.1, which suits rule 0
+    assert halved.order[:2] == [1, 0]
+    np.testing.assert_allclose(halved.scores.rates["toy"], OffItsRate.suits, rtol=1e-5)
 
 
 def test_what_is_reported_of_equal_rules_is_not_optimistic(toy):

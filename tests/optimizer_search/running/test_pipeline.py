@@ -30,6 +30,7 @@ from metarl.update_rules import Grammar, Interpreter, Space
 
 CONFIG = SearchConfig(
     problem=("toy_problem:logistic",),
+    strategy="ppo",
     space="sign",
     depth=1,
     budget=12,

@@ -37,7 +37,7 @@ CONFIG = SearchConfig(
     lag=2,
     seed=4,
     controller=ControllerConfig(hidden=8, embedding=4, epochs=1),
-    evolution=EvolutionConfig(population=4, sample=2),
+    evolution=EvolutionConfig(population=4, sample=2, first="random"),
     training=TrainingConfig(steps=6, learning_rates=(0.1, 1.0), seeds=2, horizons=(0.5, 1.0)),
 )
 

@@ -36,7 +36,7 @@ TABLE = SearchConfig(
     seed=5,
     racing=True,
     controller=ControllerConfig(hidden=8, embedding=4, epochs=1),
-    evolution=EvolutionConfig(population=8, sample=3),
+    evolution=EvolutionConfig(population=8, sample=3, first="random"),
 )
 TOY = dataclasses.replace(
     TABLE,

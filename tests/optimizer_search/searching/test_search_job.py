@@ -41,7 +41,7 @@ CONFIG = SearchConfig(
     batch_size=12,
     seed=4,
     controller=ControllerConfig(hidden=8, embedding=4, epochs=1),
-    evolution=EvolutionConfig(population=4, sample=2),
+    evolution=EvolutionConfig(population=4, sample=2, first="random"),
     training=TrainingConfig(steps=6, learning_rates=(0.1, 1.0), seeds=2),
 )
 
@@ -325,7 +325,9 @@ def test_what_was_searched_in_an_older_rule_language_is_not_mixed_with_the_new(s
         job.load(arrays, older)
     begun = SearchJob(job.config, (job.config, arrays, older)).init()
     assert len(begun.archive) == len(begun.cache) == 0
-    jax.tree.map(np.testing.assert_array_equal, begun.strategy.params, state.strategy.params)
+    jax.tree.map(
+        np.testing.assert_array_equal, begun.strategy.learner.params, state.strategy.learner.params
+    )
 
 
 def test_records_are_the_rules_that_led(searched):
@@ -433,12 +435,20 @@ def test_a_search_goes_on_from_an_earlier_ones_archive_where_rewards_mean_the_sa
     taken = SearchJob(job.config, (job.config, arrays, meta)).init()
     assert len(taken.archive) == len(state.archive) > 0 and len(taken.cache) == CONFIG.budget
     assert taken.counts.trained == taken.counts.sampled == 0
-    jax.tree.map(np.testing.assert_array_equal, taken.strategy.params, state.strategy.params)
+    assert taken.strategy.met.digests() == state.strategy.met.digests() != set()
+    jax.tree.map(
+        np.testing.assert_array_equal, taken.strategy.learner.params, state.strategy.learner.params
+    )
     for change in ({"seed": 5}, {"reward": "accuracy"}, {"different_operands": True}):
         other = dataclasses.replace(job.config, **change)
         fresh = SearchJob(other, (job.config, arrays, meta)).init()
         assert len(fresh.archive) == len(fresh.cache) == 0, change
-        jax.tree.map(np.testing.assert_array_equal, fresh.strategy.params, state.strategy.params)
+        assert not fresh.strategy.met.digests()  # what was met there is new here
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            fresh.strategy.learner.params,
+            state.strategy.learner.params,
+        )
 
 
 @pytest.mark.parametrize(

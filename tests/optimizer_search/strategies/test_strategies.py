@@ -37,6 +37,7 @@ from metarl.optimizer_search.strategies import (
     parts,
 )
 from metarl.optimizer_search.writing.ranks import ranks
+from metarl.optimizer_search.writing.writer import writer
 from metarl.runs import flatten_tree, restore_tree
 from metarl.update_rules import Grammar, Space, parse
 
@@ -58,7 +59,7 @@ STRICT = Grammar(
 CONFIG = SearchConfig(
     batch_size=K,
     controller=ControllerConfig(hidden=16, embedding=8, learning_rate=1e-2, kl_bound=0.05),
-    evolution=EvolutionConfig(population=32, sample=8),
+    evolution=EvolutionConfig(population=32, sample=8, first="random"),
     guided_evolution=GuidedEvolutionConfig(generations=2, population=16, elite=8),
     go_explore=GoExploreConfig(cells=64),
     mcts=TreeSearchConfig(memory=4096),
@@ -214,6 +215,30 @@ def test_what_repeats_earned_before_teaches_nothing(made, name):
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
+def test_a_controller_proposes_no_rule_twice_even_if_it_is_written_otherwise(made, name):
+    first = [tokens for tokens, *_ in made[name][2][:3]]
+    rules = [str(GRAMMAR.to_rule(row).canonical()) for tokens in first for row in tokens]
+    assert len(set(rules)) == len(rules) == 3 * K
+
+
+@pytest.mark.parametrize(("name", "value"), [("ppo", "shared"), ("reinforce", "none")])
+def test_what_a_controller_learns_from_has_its_own_probabilities_also_where_rules_were_mutated(
+    made, name, value
+):
+    strategy, state, _ = made[name]
+    state, proposals = strategy.ask(jax.random.key(1), state, K)
+    rules = writer(GRAMMAR, CONFIG.controller, value)
+    key, _ = jax.random.split(jax.random.key(1))
+    written = rules.write(key, state.learner.params, K).tokens
+    assert np.any(proposals.tokens != np.asarray(written))
+    own = rules.log_probs(state.learner.params, jnp.asarray(proposals.tokens))
+    np.testing.assert_allclose(proposals.record.log_probs, own, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(
+        proposals.record.masks, rules.masks(jnp.asarray(proposals.tokens))
+    )
+
+
+@pytest.mark.parametrize("name", CONTROLLERS)
 def test_a_controller_goes_on_exploring_where_all_it_writes_are_repeats(made, name):
     """Then nothing is learnt but entropy; once momentum has died away the controller becomes less sure."""
     strategy, state, _ = made[name]
@@ -306,7 +331,7 @@ def test_ranks_among_some_are_those_of_these_alone_and_the_others_have_the_middl
 
 
 def test_the_oldest_die_in_evolution_however_good_they_are():
-    config = SearchConfig(evolution=EvolutionConfig(population=4, sample=2))
+    config = SearchConfig(evolution=EvolutionConfig(population=4, sample=2, first="random"))
     strategy = make("evolution", GRAMMAR, config)
     state = strategy.init(jax.random.key(0))
     for index in range(6):

@@ -47,7 +47,7 @@ SEARCH = SearchConfig(
     batch_size=24,
     lag=1,
     seed=4,
-    evolution=EvolutionConfig(population=4, sample=2),
+    evolution=EvolutionConfig(population=4, sample=2, first="random"),
     training=TrainingConfig(steps=600, learning_rates=(0.1, 1.0), seeds=4),
 )
 
