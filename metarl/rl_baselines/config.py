@@ -10,6 +10,7 @@ A sentence under a field ends with the source of its default, where there is one
   Chen        Chen et al. (2021), arXiv:2106.01345
   Schritt.    Schrittwieser et al. (2020), arXiv:1911.08265
   Danihelka   Danihelka et al. (2022), Policy improvement by planning with Gumbel
+  Janner      Janner, Li & Levine (2021), arXiv:2106.02039
   zoo         the settings of rl-baselines3-zoo for CartPole-v1
 
 Letters: N steps of a rollout.
@@ -335,6 +336,23 @@ class BehaviourCloningConfig(OfflineConfig):
 
     share: Fraction = 0.1
     """Of the data, those that earned most, which it imitates; never those that earned no more than the worst (Chen)."""
+
+
+@dataclass(frozen=True)
+class TrajectoryTransformerConfig(OfflineConfig):
+    """Settings of a trajectory transformer."""
+
+    bins: Count = 8
+    """K, of rewards and of returns; where they take no more values, each is one."""
+
+    beams: Count = 32
+    """W, lines of tokens that the search keeps."""
+
+    expand: Count = 2
+    """How often each is continued at every step (Janner)."""
+
+    depth: Count = 3
+    """Steps that the search looks ahead."""
 
 
 PolicyAgentConfig = ReinforceAgentConfig | PPOAgentConfig | TRPOAgentConfig

@@ -23,6 +23,8 @@ from metarl.environments import (
 )
 from metarl.errors import require
 
+from .config import OfflineConfig
+
 
 class Trajectories(NamedTuple):
     """Episodes from their first step; what comes after an end is padding."""
@@ -41,6 +43,19 @@ class Trajectories(NamedTuple):
     def returns_to_go(self) -> jax.Array:
         """What is earned from each step on, that step's reward included [N, T]."""
         return jnp.cumsum(self.rewards[:, ::-1], axis=1)[:, ::-1]
+
+
+def walks_of(key: jax.Array, environment: Environment, config: OfflineConfig) -> Trajectories:
+    """Returns as many random walks as settings say.
+
+    Raises:
+      InvalidInput: the world is stepped on the host.
+    """
+    require(
+        not environment.on_host,
+        f"Offline data are gathered in compiled worlds; {environment.name!r} is stepped on the host.",
+    )
+    return random_walks(key, environment, config.trajectories)
 
 
 def random_walks(key: jax.Array, environment: Environment, count: int) -> Trajectories:

@@ -27,16 +27,13 @@ from typing import Any, NamedTuple
 import haiku as hk
 import jax
 import jax.numpy as jnp
-import optax
 
 from metarl.controller import Policy, categorical_head, recurrent_policy, transformer
 from metarl.environments import Agent, Environment, Trial, feature_size, features, make_agent
-from metarl.errors import require
 
 from .config import BehaviourCloningConfig, DecisionTransformerConfig, OfflineConfig
-from .offline_data import Trajectories, best_share, random_walks
-
-CHUNK = 100  # gradient steps of one call
+from .offline_data import Trajectories, best_share, walks_of
+from .offline_learning import fitted, shape_of
 
 
 class Memory(NamedTuple):
@@ -56,7 +53,7 @@ def decision_transformer(environment: Environment, config: DecisionTransformerCo
       config: of the data and the training; `asked` is the return it is asked for, None the best of the data.
     """
     data_key, train_key = jax.random.split(jax.random.key(config.seed))
-    data = _walks(data_key, environment, config)
+    data = walks_of(data_key, environment, config)
     params = trained(train_key, environment, config, data)
     asked = float(jnp.max(data.returns)) if config.asked is None else config.asked
     return _acting(environment, config, params, asked)
@@ -74,7 +71,7 @@ def behaviour_cloning(environment: Environment, config: BehaviourCloningConfig) 
       InvalidInput: all of the data are equally good.
     """
     data_key, train_key = jax.random.split(jax.random.key(config.seed))
-    best = best_share(_walks(data_key, environment, config), config.share)
+    best = best_share(walks_of(data_key, environment, config), config.share)
     nothing = best._replace(rewards=jnp.zeros_like(best.rewards))
     params = trained(train_key, environment, config, nothing)
     return _acting(environment, config, params, 0.0, asks=False)
@@ -91,43 +88,23 @@ def trained(
       config: how long and how fast.
       data: N episodes.
     """
-    policy = _policy(environment, config)
-    init_key, batch_key = jax.random.split(key)
-    inputs = sequence_inputs(data, feature_size(environment.action_space))
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(config.max_gradient_norm),
-        optax.adamw(
-            optax.warmup_cosine_decay_schedule(
-                0.0, config.learning_rate, min(100, config.steps // 10 + 1), config.steps
-            ),
-            weight_decay=config.weight_decay,
-        ),
+    policy = _policy(environment, shape_of(config))
+    sources = (
+        sequence_inputs(data, feature_size(environment.action_space)),
+        data.actions,
+        data.valid,
     )
+    return fitted(key, policy, _loss_of(policy), config, sources)
 
+
+@functools.lru_cache(maxsize=32)
+def _loss_of(policy: Policy) -> Any:
     def loss_of(params: Any, batch: tuple[jax.Array, ...]) -> jax.Array:
         shown, actions, valid = batch
         logits, _ = policy.apply(params, shown)
         return imitation_loss(policy, logits, actions, valid)
 
-    @jax.jit
-    def learn(learner: Any, batches: tuple[jax.Array, ...]) -> Any:
-        def descend(learner: Any, batch: tuple[jax.Array, ...]) -> Any:
-            params, state = learner
-            gradient = jax.grad(loss_of)(params, batch)
-            change, state = optimizer.update(gradient, state, params)
-            return (optax.apply_updates(params, change), state), None
-
-        return jax.lax.scan(descend, learner, batches)[0]
-
-    params = policy.init(init_key)
-    learner = params, optimizer.init(params)
-    # Batches are given, not the data: one program serves data of all sizes.
-    sources = inputs, data.actions, data.valid
-    rows = jax.random.randint(batch_key, (config.steps, config.batch), 0, len(inputs))
-    for first in range(0, config.steps, CHUNK):
-        chosen = rows[first : first + CHUNK]
-        learner = learn(learner, tuple(source[chosen] for source in sources))
-    return learner[0]
+    return loss_of
 
 
 def imitation_loss(
@@ -143,14 +120,6 @@ def sequence_inputs(data: Trajectories, actions: int) -> jax.Array:
     done = jax.nn.one_hot(data.actions, actions)
     before = jnp.pad(done[:, :-1], ((0, 0), (1, 0), (0, 0)))
     return jnp.concatenate([data.returns_to_go[..., None], data.observations, before], axis=-1)
-
-
-def _walks(key: jax.Array, environment: Environment, config: OfflineConfig) -> Trajectories:
-    require(
-        not environment.on_host,
-        f"Offline data are gathered in compiled worlds; {environment.name!r} is stepped on the host.",
-    )
-    return random_walks(key, environment, config.trajectories)
 
 
 @functools.lru_cache(maxsize=32)
@@ -170,7 +139,7 @@ def _acting(
     environment: Environment, config: OfflineConfig, params: Any, asked: float, asks: bool = True
 ) -> Agent:
     """Returns who acts by trained parameters."""
-    functions = _functions(environment, _policy(environment, config), asks)
+    functions = _functions(environment, _policy(environment, shape_of(config)), asks)
     return make_agent(*functions, params, jnp.float32(asked))
 
 

@@ -22,6 +22,7 @@ from .config import (
     PPOAgentConfig,
     QLearningConfig,
     ReinforceAgentConfig,
+    TrajectoryTransformerConfig,
     TRPOAgentConfig,
 )
 from .deep_q_learning import deep_q_learning
@@ -30,6 +31,7 @@ from .muzero import muzero
 from .policy_learner import policy_learner
 from .q_learning import q_learning
 from .sequence_policies import behaviour_cloning, decision_transformer
+from .trajectory_transformer import trajectory_transformer
 
 Value = float | int | bool | str
 
@@ -163,6 +165,15 @@ OFFLINE_ROWS: tuple[Row, ...] = (
         config=DecisionTransformerConfig(),
         build=decision_transformer,
         actions=("Discrete",),
+    ),
+    Row(
+        name="trajectory-transformer",
+        caption="a causal transformer that models random walks token by token, and a beam search in it",
+        paper="Janner et al. (2021)",
+        config=TrajectoryTransformerConfig(),
+        build=trajectory_transformer,
+        actions=("Discrete",),
+        observations=("Discrete", "MultiDiscrete"),
     ),
     Row(
         name="behaviour-cloning",

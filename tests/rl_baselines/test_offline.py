@@ -12,6 +12,7 @@ from metarl.errors import InvalidInput
 from metarl.rl_baselines import make, offline_names, parse
 from metarl.rl_baselines.config import DecisionTransformerConfig
 from metarl.rl_baselines.offline_data import Trajectories, best_share, checked, random_walks
+from metarl.rl_baselines.offline_learning import shape_of
 from metarl.rl_baselines.sequence_policies import (
     _policy,
     decision_transformer,
@@ -92,7 +93,7 @@ def test_acting_step_by_step_is_what_was_trained(rooms, agent):
     """The inputs that an agent makes of an episode, return taken off, are those of the data."""
     params, asked = agent.act.args
     _, config = parse(f"decision-transformer:{SMALL}")
-    policy = _policy(rooms, config)
+    policy = _policy(rooms, shape_of(config))
     walks = random_walks(jax.random.key(5), rooms, 1)
     walks = walks._replace(rewards=jnp.zeros_like(walks.rewards).at[0, 2].set(float(asked)))
     logits, _ = policy.apply(params, sequence_inputs(walks, 5))
@@ -124,7 +125,11 @@ def test_the_same_text_is_the_same_agent_and_another_return_is_asked_for(rooms, 
 
 
 def test_they_are_named_apart_from_learners_from_scratch():
-    assert offline_names() == ("decision-transformer", "behaviour-cloning")
+    assert offline_names() == (
+        "decision-transformer",
+        "trajectory-transformer",
+        "behaviour-cloning",
+    )
 
 
 @pytest.mark.parametrize(

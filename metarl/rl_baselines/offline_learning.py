@@ -1,0 +1,82 @@
+"""Learning from offline data: gradient steps on minibatches of sequences, one program for data of all sizes.
+
+Letters: N sequences; B of a minibatch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import optax
+
+from metarl.controller import Policy
+
+from .config import OfflineConfig
+
+CHUNK = 100  # gradient steps of one call
+
+
+def shape_of(config: OfflineConfig) -> OfflineConfig:
+    """Returns the settings on which programs depend: other data and seeds share them."""
+    names = [field.name for field in dataclasses.fields(OfflineConfig)]
+    shared = {name: getattr(config, name) for name in names if name not in ("seed", "trajectories")}
+    return OfflineConfig(**shared)
+
+
+def fitted(
+    key: jax.Array,
+    policy: Policy,
+    loss_of: Callable[..., jax.Array],
+    config: OfflineConfig,
+    sources: tuple[jax.Array, ...],
+) -> Any:
+    """Returns the parameters that minimise a loss over sequences.
+
+    Args:
+      key: consumed.
+      policy: whose parameters are learnt.
+      loss_of: params, minibatch of the sources -> []; the same object for the same loss, so that it is
+        compiled once.
+      config: how long and how fast.
+      sources: arrays [N, ...] from which the same rows are taken.
+    """
+    init_key, batch_key = jax.random.split(key)
+    params = policy.init(init_key)
+    learn, optimizer = _learning(loss_of, shape_of(config))
+    learner = params, optimizer.init(params)
+    # Batches are given, not the data: one program serves data of all sizes.
+    rows = jax.random.randint(batch_key, (config.steps, config.batch), 0, len(sources[0]))
+    for first in range(0, config.steps, CHUNK):
+        chosen = rows[first : first + CHUNK]
+        learner = learn(learner, tuple(source[chosen] for source in sources))
+    return learner[0]
+
+
+@functools.lru_cache(maxsize=32)
+def _learning(loss_of: Callable[..., jax.Array], config: OfflineConfig) -> Any:
+    """Returns a compiled chunk of gradient steps, and the optimizer."""
+    optimizer = optax.chain(
+        optax.clip_by_global_norm(config.max_gradient_norm),
+        optax.adamw(
+            optax.warmup_cosine_decay_schedule(
+                0.0, config.learning_rate, min(100, config.steps // 10 + 1), config.steps
+            ),
+            weight_decay=config.weight_decay,
+        ),
+    )
+
+    @jax.jit
+    def learn(learner: Any, batches: tuple[jax.Array, ...]) -> Any:
+        def descend(learner: Any, batch: tuple[jax.Array, ...]) -> Any:
+            params, state = learner
+            gradient = jax.grad(loss_of)(params, batch)
+            change, state = optimizer.update(gradient, state, params)
+            return (optax.apply_updates(params, change), state), None
+
+        return jax.lax.scan(descend, learner, batches)[0]
+
+    return learn, optimizer
