@@ -197,7 +197,7 @@ def _beside(result: Any) -> list[str]:
 def _show_estimate(estimate: dict[str, Any]) -> None:
     for name, cost in estimate["problems"].items():
         print(
-            f"{name}: {cost['runs_per_rule']} runs and at most {cost['steps_per_rule']:,} steps a rule, "
+            f"{name}: {cost['runs_per_rule']:.3g} runs and at most {cost['steps_per_rule']:,} steps a rule, "
             f"{cost['microseconds_per_step']:.0f} microseconds a step"
         )
     rules = "as many rules as fit" if estimate["rules"] is None else f"{estimate['rules']:,} rules"

@@ -1,7 +1,8 @@
 """forecast: what a search will train, how long that takes here, and how much memory it needs.
 
 Time is measured, not guessed: a few warm steps of Adam on each problem, times the steps that the settings ask for. The
-figure is an upper bound for the search, since hopeless rules stop early.
+figure is an upper bound for the search, since hopeless rules stop early. With racing it is the mean over the rules of a
+generation, most of which have short runs alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from ..judging.halving import NEAR, Rounds, first_trial, rounds_of
 from ..judging.judges import Judge, judges_of
 from ..judging.panel import sweeping_trial
 from ..judging.reference import HALF_DECADES
-from ..searching.programs import search_trial
+from ..searching.programs import RATES_TRIED, search_trial, short_steps
+from ..searching.racing import SHARE
 from ..searching.search_job import DEFAULT_BUDGET
 from ..selecting.meta_overfitting import MOMENTS
 from ..settings.config import SearchConfig
@@ -70,7 +72,7 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
         "problems": costs,
         "held_out": list(final.held_out),
         "rules": rules if config.minutes is None else None,
-        "networks": rules * runs * twice,
+        "networks": round(rules * runs * twice),
         "search_seconds": 60 * config.minutes * twice if config.minutes else seconds,
         "selection_seconds": _selection_seconds(config, judges, speeds) / threads,
         "comparison_networks": sum(networks.values()),
@@ -131,6 +133,18 @@ def _panel_steps(trial: Trial, rules: int) -> float:
 
 
 def _cost(judge: Judge, config: SearchConfig, microseconds: float) -> dict[str, Any]:
+    """Returns runs and steps of one rule by a judge; with racing of the mean rule, that share of which goes on."""
+    if config.racing:
+        short = (
+            min(RATES_TRIED, len(config.training.learning_rates)) + 2
+        )  # and the half-decades beside the best
+        full = 2 * config.training.seeds * SHARE  # at two rates
+        return {
+            "runs_per_rule": short + full,
+            "steps_per_rule": round(short * short_steps(judge.steps) + full * judge.steps),
+            "full_steps": judge.steps,
+            "microseconds_per_step": microseconds,
+        }
     trial = search_trial(judge.steps, config)
     sweep = trial.short_lanes
     return {

@@ -47,6 +47,20 @@ def test_every_problem_of_the_comparison_is_counted():
     assert found["comparison_seconds"] == pytest.approx(expected)
 
 
+def test_racing_runs_most_rules_for_a_quarter_of_the_steps():
+    """Three rates and two half-decades for 1/4, and one rule in six twice in full on each replicate."""
+    config = dataclasses.replace(CONFIG, problem=("quadratic",), racing=True)
+    cost, steps = (
+        forecast.estimate(config)["problems"]["quadratic"],
+        problems.load("quadratic").steps,
+    )
+    full = 2 * config.training.seeds / 6
+    assert cost["runs_per_rule"] == pytest.approx(5 + full)
+    assert cost["steps_per_rule"] == pytest.approx((5 / 4 + full) * steps, rel=0.02)
+    plain = forecast.estimate(dataclasses.replace(config, racing=False))["problems"]["quadratic"]
+    assert cost["steps_per_rule"] < plain["steps_per_rule"] / 2
+
+
 def test_a_held_out_problem_that_was_searched_on_is_counted_once():
     final = dataclasses.replace(CONFIG.final, held_out=("quadratic", "wine-mlp"), report_seeds=7)
     found = forecast.estimate(dataclasses.replace(CONFIG, final=final))
