@@ -20,6 +20,8 @@ World = Literal[
     "key-to-door",
     "two-step",
     "harlow",
+    "contextual-bandit",
+    "point-robot",
     "any",
 ]
 Value = float | int | str

@@ -7,11 +7,13 @@ from metarl.errors import InvalidInput, unknown_name
 
 from .bandit_table import BANDIT_ROWS
 from .cognition_table import COGNITION_ROWS
+from .contextual_agents import CONTEXTUAL_ROWS
 from .dark_room_agents import dark_room_guide, dark_room_searcher
 from .key_to_door_guide import key_to_door_guide
 from .maze_explorer import maze_explorer
 from .maze_guide import maze_guide
 from .mdp_table import MDP_ROWS
+from .point_robot_agents import POINT_ROBOT_ROWS
 from .row import Row, World
 
 _MAZE_ROWS = (
@@ -70,6 +72,8 @@ ROWS: tuple[Row, ...] = (
     *_DARK_ROOM_ROWS,
     *_KEY_TO_DOOR_ROWS,
     *COGNITION_ROWS,
+    *CONTEXTUAL_ROWS,
+    *POINT_ROBOT_ROWS,
 )
 
 _WORLDS: dict[World, str] = {
@@ -81,6 +85,8 @@ _WORLDS: dict[World, str] = {
     "key-to-door": "rooms from key to door",
     "two-step": "two-step tasks",
     "harlow": "Harlow's tasks",
+    "contextual-bandit": "contextual bandits",
+    "point-robot": "point robots",
     "any": "environments of other kinds",
 }
 
@@ -93,6 +99,8 @@ _OWN_AGENTS: dict[str, World] = {
     "dark-key-to-door": "dark-room",
     "two-step": "two-step",
     "harlow": "harlow",
+    "contextual-bandit": "contextual-bandit",
+    "point-robot": "point-robot",
 }
 
 

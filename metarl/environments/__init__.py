@@ -14,7 +14,7 @@ Its wings; each looks only at those above it:
     cognition  Tasks of psychology and neuroscience: the two-step task, and Harlow's.
     mazes      Layouts, walls and body, view and map: mazes seen through the agent's eyes.
     control    Cart-pole and pendulum, with physics drawn for each task.
-    adapters   Worlds of other JAX libraries as families: gymnax.
+    adapters   Worlds of other JAX libraries as families: gymnax, navix, XLand-MiniGrid, brax.
     registry   Environments by name: the built-in families, and a user's own as "my_module:factory".
     gymnasium  Both ways: families as gymnasium environments, and gymnasium worlds in trials.
     playing    An agent in trials: compiled over many tasks, or on the host.

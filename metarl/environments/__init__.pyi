@@ -1,9 +1,11 @@
 from .adapters.gymnax import from_gymnax as from_gymnax
+from .adapters.minigrids import from_xminigrid as from_xminigrid
 from .bandits.bandit import Bandit as Bandit
 from .bandits.bandit import best_arm as best_arm
 from .bandits.beliefs import BayesOptimal as BayesOptimal
 from .bandits.beliefs import bayes_optimal_table as bayes_optimal_table
 from .bandits.beliefs import bayes_optimal_value as bayes_optimal_value
+from .bandits.contextual import ContextualBandit as ContextualBandit
 from .cognition.harlow import HarlowTask as HarlowTask
 from .cognition.two_step import TwoStepTask as TwoStepTask
 from .contract.agent import Agent as Agent
@@ -34,6 +36,7 @@ from .contract.trials import TrialState as TrialState
 from .contract.validation import check_environment as check_environment
 from .control.cartpole import CartPole as CartPole
 from .control.pendulum import Pendulum as Pendulum
+from .control.point_robot import PointRobotTask as PointRobotTask
 from .gymnasium.environment import GymnasiumEnvironment as GymnasiumEnvironment
 from .gymnasium.registration import register_with_gymnasium as register_with_gymnasium
 from .gymnasium.rl2_inputs import RL2Inputs as RL2Inputs
@@ -79,6 +82,7 @@ __all__ = [
     "BanditDistribution",
     "BayesOptimal",
     "CartPole",
+    "ContextualBandit",
     "DarkRoomTask",
     "Distribution",
     "Environment",
@@ -99,6 +103,7 @@ __all__ = [
     "Pendulum",
     "Plan",
     "Played",
+    "PointRobotTask",
     "RL2Inputs",
     "Recording",
     "Split",
@@ -123,6 +128,7 @@ __all__ = [
     "follow",
     "from_gymnasium",
     "from_gymnax",
+    "from_xminigrid",
     "in_any_world",
     "is_image",
     "last_step_features",

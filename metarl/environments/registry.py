@@ -16,14 +16,18 @@ from gymnasium import spaces
 from metarl.errors import InvalidInput, UnexpectedKeyword, nearest_name, require, unknown_name
 from metarl.user_code import find_own, made_by
 
+from .adapters.brax import brax_world
 from .adapters.gymnax import gymnax_world
+from .adapters.minigrids import navix_world, xminigrid_world
 from .contract.environment import Environment
 from .contract.signatures import check_signatures
 
 # name -> module and factory
 FAMILIES = {
     "bandit": "metarl.environments.bandits.bandit:bandit",
+    "contextual-bandit": "metarl.environments.bandits.contextual:contextual_bandit",
     "mdp": "metarl.environments.mdps.mdp:mdp",
+    "riverswim": "metarl.environments.mdps.riverswim:riverswim",
     "gridworld": "metarl.environments.mdps.gridworld:gridworld",
     "dark-room": "metarl.environments.mdps.dark_room:dark_room",
     "dark-key-to-door": "metarl.environments.mdps.dark_room:dark_key_to_door",
@@ -31,11 +35,18 @@ FAMILIES = {
     "two-step": "metarl.environments.cognition.two_step:two_step",
     "harlow": "metarl.environments.cognition.harlow:harlow",
     "maze": "metarl.environments.mazes.maze:maze",
+    "point-robot": "metarl.environments.control.point_robot:point_robot",
     "cartpole": "metarl.environments.control.cartpole:cartpole",
     "pendulum": "metarl.environments.control.pendulum:pendulum",
 }
 
-GYMNAX = "gymnax:"  # and the id of one of its worlds
+# library -> its worlds by their ids, as in "gymnax:CartPole-v1"
+LIBRARIES = {
+    "gymnax": gymnax_world,
+    "navix": navix_world,
+    "xminigrid": xminigrid_world,
+    "brax": brax_world,
+}
 
 _loaded: dict[tuple[str, str], Environment] = {}
 
@@ -79,7 +90,8 @@ def load(name: str, /, **settings: Any) -> Environment:
     Args:
       name: a name of `names()`, or "my_module:factory": a function of the user's that takes the
         settings by name and gives an `Environment`, or the environment itself. Its functions are
-        tried on abstract values; `check_environment` does more. Or "gymnax:ID", see `from_gymnax`.
+        tried on abstract values; `check_environment` does more. Or a world of another library, such
+        as "gymnax:CartPole-v1" (see `from_gymnax`), "navix:ID", "xminigrid:ID" or "brax:NAME".
       **settings: of the family; those not given, or None, have the family's defaults.
 
     Raises:
@@ -126,8 +138,9 @@ def _build(name: str, settings: dict[str, Any]) -> Environment:
 
 
 def _factory(name: str) -> Any:
-    if name.startswith(GYMNAX):
-        return functools.partial(gymnax_world, name.removeprefix(GYMNAX))
+    library, colon, world = name.partition(":")
+    if colon and library in LIBRARIES:
+        return functools.partial(LIBRARIES[library], world)
     if ":" in name:
         return find_own("environment", name, Environment)
     if name not in FAMILIES:

@@ -1,5 +1,6 @@
 from .animations import Frame as Frame
 from .animations import write_animation as write_animation
+from .bars import bar_panels as bar_panels
 from .blocks import Code as Code
 from .blocks import Facts as Facts
 from .blocks import Figure as Figure
@@ -59,6 +60,7 @@ __all__ = [
     "View",
     "WritingRow",
     "WritingStep",
+    "bar_panels",
     "curve_chart",
     "curve_panels",
     "formula_svg",

@@ -22,6 +22,8 @@ WORLDS = {
     "key-to-door": lambda: Trial(load("key-to-door", size=3), episodes=2),
     "two-step": lambda: Trial(load("two-step", rounds=3), episodes=1),
     "harlow": lambda: Trial(load("harlow", bits=4), episodes=3),
+    "contextual-bandit": lambda: Trial(load("contextual-bandit"), episodes=3),
+    "point-robot": lambda: Trial(load("point-robot"), episodes=2),
     "any": lambda: Trial(load("pendulum"), steps=3),
 }
 LINEAR = ("linear-thompson", "linear-ucb")  # their arms have features
@@ -86,6 +88,8 @@ def test_the_agents_of_the_bandit_worlds_are_those_promised():
     assert set(names("key-to-door")) == {"random", "oracle"}
     assert set(names("two-step")) == {"random", "model-free", "model-based", "oracle"}
     assert set(names("harlow")) == {"random", "win-stay-lose-shift", "oracle"}
+    assert set(names("contextual-bandit")) == {"random", "greedy", "oracle", *LINEAR}
+    assert set(names("point-robot")) == {"random", "trilateration", "oracle"}
     assert names("any") == ("random",)
 
 

@@ -36,12 +36,16 @@ FAMILIES = [
     ("mdp", {"states": 4, "actions": 3, "horizon": 5}, True),
     ("bandit", {"prior_successes": 0.5, "prior_failures": 3}, True),
     ("mdp", {"states": 4, "horizon": 5, "alpha": 0.3, "reward_noise": 0.1}, True),
+    ("riverswim", {"states": 4, "horizon": 6}, True),
     ("gridworld", {"size": 3, "horizon": 4}, True),
     ("gridworld", {"start": "corner"}, False),
     ("dark-room", {"size": 5, "horizon": 4}, True),
     ("dark-room", {"size": 5, "horizon": 6, "hard": True}, True),
     ("dark-key-to-door", {"size": 3, "horizon": 6}, True),
     ("key-to-door", {"size": 3, "room_steps": 3, "corridor": 2}, True),
+    ("contextual-bandit", {"arms": 3, "dimension": 2}, True),
+    ("point-robot", {"horizon": 12}, True),
+    ("point-robot", {"horizon": 12, "goals": "circle", "sparse": True}, True),
     ("two-step", {"rounds": 3, "drawn": True}, True),
     ("harlow", {"bits": 4}, True),
     ("maze", {"size": 3, "horizon": 20, "width": 8, "height": 6}, True),
@@ -51,6 +55,10 @@ FAMILIES = [
 ]
 # Another member of the table walks nearly the same code; mazes have a file of tests of their own.
 ALIKE = [
+    {"arms": 3, "dimension": 2},
+    {"horizon": 12},
+    {"horizon": 12, "goals": "circle", "sparse": True},
+    {"states": 4, "horizon": 6},
     {"rounds": 3, "drawn": True},
     {"bits": 4},
     {"size": 3, "horizon": 20, "width": 8, "height": 6},

@@ -18,6 +18,7 @@ from matplotlib.text import Text
 from metarl.errors import InvalidInput
 from metarl.reporting import (
     Curve,
+    bar_panels,
     curve_chart,
     formula_svg,
     interval_chart,
@@ -197,3 +198,13 @@ def test_drawing_leaves_no_global_state_behind_and_importing_loads_no_matplotlib
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_bars_are_as_high_as_their_numbers_and_told_in_words():
+    stays = {"common": [Interval(0.8, 0.7, 0.9), Interval(0.3, 0.2, 0.4)]}
+    drawing = bar_panels({"agent": stays}, ("rewarded", "not"), "stays", y_top=1.0)
+    (axes,) = drawing.figure.axes
+    assert [bar.get_height() for bar in axes.patches] == [0.8, 0.3]
+    assert "agent: rewarded common 0.8, not common 0.3" in drawing.description
+    with pytest.raises(InvalidInput, match="needs 3 bars"):
+        bar_panels({"agent": stays}, ("a", "b", "c"), "stays")

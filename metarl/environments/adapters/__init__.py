@@ -1,1 +1,1 @@
-"""Worlds of other JAX libraries as families: gymnax."""
+"""Worlds of other JAX libraries as families: gymnax, navix, XLand-MiniGrid, brax."""

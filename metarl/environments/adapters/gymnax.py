@@ -14,7 +14,6 @@ Reference: Lange (2022), gymnax: a JAX-based reinforcement learning environment 
 
 from __future__ import annotations
 
-import importlib
 import math
 from typing import Any, NamedTuple
 
@@ -23,11 +22,12 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
 
-from metarl.errors import InvalidInput, require, unknown_name
+from metarl.errors import require, unknown_name
 
 from ..contract.encoding import unsupported
 from ..contract.environment import Environment, Split, Step
 from ..contract.setting_checks import real_number, whole_number
+from .pieces import as_before, imported, strong
 
 TIME_LIMIT = "max_steps_in_episode"
 
@@ -47,12 +47,7 @@ def gymnax_world(
     Raises:
       InvalidInput: gymnax cannot be imported, has no such world, or a setting is not accepted.
     """
-    try:
-        gymnax = importlib.import_module("gymnax")
-    except ImportError as error:
-        raise InvalidInput(
-            f"Environment 'gymnax:{id}': gymnax cannot be imported ({error}); pip install 'metarl[worlds]'."
-        ) from error
+    gymnax = imported("gymnax", f"gymnax:{id}", "metarl[worlds]")
     known = getattr(gymnax, "registered_envs", None) or [id]
     if id not in known:
         raise unknown_name("world of gymnax", id, known)
@@ -105,14 +100,11 @@ def from_gymnax(
 
     def reset(key: jax.Array, task: Any) -> tuple[Any, GymnaxState]:
         observation, state = world.reset_env(key, task)
-        state = jax.tree.map(_strong, state)
-        return _as_member(observation_space, observation), GymnaxState(state, jnp.int32(0))
+        return _as_member(observation_space, observation), GymnaxState(strong(state), jnp.int32(0))
 
     def step(key: jax.Array, state: GymnaxState, action: jax.Array, task: Any) -> Step:
         observation, following, reward, over, *_ = world.step_env(key, state.world, action, task)
-        following = jax.tree.map(
-            lambda before, after: jnp.asarray(after, before.dtype), state.world, following
-        )
+        following = as_before(state.world, following)
         time = state.time + 1
         late = time >= horizon
         if hasattr(world, "is_truncated"):  # from version 1 on `over` is the world's own word
@@ -155,19 +147,13 @@ def _usual(name: str, params: Any, names: tuple[str, ...], horizon: int) -> Any:
         )
 
     def as_array(path: Any, value: Any) -> jax.Array:
-        return _strong(horizon if _name(path) == TIME_LIMIT else value)
+        return strong(horizon if _name(path) == TIME_LIMIT else value)
 
     return jax.tree_util.tree_map_with_path(as_array, params)
 
 
 def _name(path: Any) -> str:
     return jax.tree_util.keystr(path).strip(".[]'\"")
-
-
-def _strong(value: Any) -> jax.Array:
-    """Returns an array of a type of its own, where Python's numbers take on that of others."""
-    array = jnp.asarray(value)
-    return jax.lax.convert_element_type(array, array.dtype)
 
 
 def _space(space: Any) -> spaces.Space:

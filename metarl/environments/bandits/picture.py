@@ -23,7 +23,21 @@ def draw_arms(task: Any, states: Any) -> np.ndarray:
       task: a `Bandit`.
       states: with a leading axis; of a restless bandit the last one has the means.
     """
-    means = np.asarray(states.means[-1] if hasattr(states, "means") else task.means)  # [K]
+    return _draw_bars(np.asarray(states.means[-1] if hasattr(states, "means") else task.means))
+
+
+def draw_arms_in_context(task: Any, states: Any) -> np.ndarray:
+    """Returns the arms' mean rewards in the context that is seen now [200, 320, 3] uint8.
+
+    Args:
+      task: a `ContextualBandit`.
+      states: `ContextState`s [T]; the last has the context.
+    """
+    return _draw_bars(np.asarray(task.weights) @ np.asarray(states.context)[-1])
+
+
+def _draw_bars(means: np.ndarray) -> np.ndarray:
+    """Returns a bar for each mean [K]."""
     low, high = min(float(means.min()), 0.0), max(float(means.max()), 0.0)
     if low == 0 and high <= 1:
         high = 1.0

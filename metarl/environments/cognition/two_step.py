@@ -8,6 +8,7 @@ after a rare transition speaks for the action that was *not* taken: who knows wh
 the other one next, and who only repeats what paid takes the same.
 
     observation   0 at the first stage, 1 or 2 at the second
+    info          "better": the better state of the round, which nobody is told
     drawn=false   the paper's: `common` .8 and `reward` .9 in every task, so all splits are the same
     drawn=true    `common` ~ U(.65, .95), `reward` ~ U(.75, .95), and whether the two actions have
                   changed places: to be learnt within a trial, disjoint splits
@@ -115,7 +116,8 @@ def two_step(
         better = jnp.where(reverses, 3 - state.better, state.better)
         following = TwoStepState(jnp.where(first, led_to, 0), better, state.time + 1)
         over = following.time >= horizon
-        return Step(following.place, following, rewarded * 1.0, over, jnp.zeros((), bool), {})
+        info = {"better": state.better}
+        return Step(following.place, following, rewarded * 1.0, over, jnp.zeros((), bool), info)
 
     def mean_reward(state: TwoStepState, action: jax.Array, task: TwoStepTask) -> jax.Array:
         del action

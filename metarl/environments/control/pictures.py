@@ -1,7 +1,8 @@
-"""Cart-pole and pendulum, for people: lengths are to scale, a pole is as long as its task has it."""
+"""Cart-pole, pendulum and point robot, for people: lengths are to scale, a pole is as long as its task has it."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,4 +54,27 @@ def draw_pendulum(task: Any, states: Any) -> np.ndarray:
     canvas.line(hinge, tip, BODY, thickness=5)
     canvas.disc(tip, 6 * float(task.mass) ** (1 / 3), WALL)
     canvas.disc(hinge, 4, WAY)
+    return canvas.picture()
+
+
+def draw_point(task: Any, states: Any) -> np.ndarray:
+    """Returns the plane from above [240, 240, 3] uint8, 2.4 wide: goal red, origin and way blue.
+
+    Args:
+      task: a `PointRobotTask`.
+      states: `PointRobotState`s [T]; the last is where one is.
+    """
+    side = 240
+    canvas, scale = Canvas(side, side), side / 2.4
+
+    def at(place: Any) -> np.ndarray:
+        return side / 2 + scale * np.asarray(place, float)
+
+    canvas.line((0, side / 2), (side, side / 2), PALE)
+    canvas.line((side / 2, 0), (side / 2, side), PALE)
+    canvas.disc(at(task.goal), 6, GOAL)
+    places = np.asarray(states.place)  # [T, 2]
+    for before, after in pairwise(places):
+        canvas.line(at(before), at(after), WAY, thickness=2)
+    canvas.disc(at(places[-1]), 5, BODY)
     return canvas.picture()

@@ -22,7 +22,9 @@ from typing import Any
 # id -> the name of the family, as `load` knows it
 IDS = {
     "metarl/Bandit-v0": "bandit",
+    "metarl/ContextualBandit-v0": "contextual-bandit",
     "metarl/MDP-v0": "mdp",
+    "metarl/RiverSwim-v0": "riverswim",
     "metarl/Gridworld-v0": "gridworld",
     "metarl/DarkRoom-v0": "dark-room",
     "metarl/DarkKeyToDoor-v0": "dark-key-to-door",
@@ -30,6 +32,7 @@ IDS = {
     "metarl/TwoStep-v0": "two-step",
     "metarl/Harlow-v0": "harlow",
     "metarl/Maze-v0": "maze",
+    "metarl/PointRobot-v0": "point-robot",
     "metarl/CartPole-v0": "cartpole",
     "metarl/Pendulum-v0": "pendulum",
 }

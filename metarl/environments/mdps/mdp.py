@@ -7,7 +7,8 @@ Reference: Duan et al. (2016), arXiv:1611.02779, section 3.2; Osband et al. (201
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -77,6 +78,43 @@ def mdp(
         surprise = prior.deviation * jax.random.normal(reward_key, (states, actions))
         return TabularMDP(transitions, prior.mean + surprise)
 
+    def task_features(task: TabularMDP) -> jax.Array:
+        surprise = (task.mean_rewards.ravel() - prior.mean) / (prior.deviation or 1.0)
+        return jnp.concatenate([surprise, task.transitions.ravel()])
+
+    return tabular_family(
+        "mdp",
+        {"states": states, "actions": actions, "horizon": horizon, **_unusual(prior)},
+        (states, actions, horizon),
+        draw_task,
+        prior.noise,
+        task_features=task_features,
+        distribution=prior,
+        description=f"random tabular MDPs: rewards N({prior.mean:g}, {prior.deviation**2:g}), "
+        f"transitions Dirichlet({prior.alpha:g})",
+    )
+
+
+def tabular_family(
+    name: str,
+    settings: dict[str, Any],
+    sizes: tuple[int, int, int],
+    draw_task: Callable[[jax.Array, Split], TabularMDP],
+    noise: float,
+    **about: Any,
+) -> Environment:
+    """Returns a family whose tasks are tables; episodes start in state 0 and terminate after H steps.
+
+    Args:
+      name: of the family.
+      settings: with which `load` gives it again.
+      sizes: S, A and H.
+      draw_task: key, split -> task.
+      noise: deviation of a reward from its mean; normal.
+      **about: other fields of the `Environment`.
+    """
+    states, actions, horizon = sizes
+
     def reset(key: jax.Array, task: TabularMDP) -> tuple[jax.Array, MDPState]:
         del key, task
         start = jnp.zeros((), jnp.int32)
@@ -88,8 +126,8 @@ def mdp(
         luck = jax.random.uniform(next_key)
         passed = jnp.cumsum(probabilities) <= luck  # rounding may pass all of them
         place = jnp.minimum(jnp.sum(passed, dtype=jnp.int32), states - 1)
-        noise = prior.noise * jax.random.normal(reward_key)
-        reward = task.mean_rewards[state.place, action] + noise
+        luck = noise * jax.random.normal(reward_key)
+        reward = task.mean_rewards[state.place, action] + luck
         time = state.time + 1
         return Step(place, MDPState(place, time), reward, time >= horizon, jnp.zeros((), bool), {})
 
@@ -105,13 +143,9 @@ def mdp(
     def optimal_return(task: TabularMDP) -> jax.Array:
         return solve(task)[0, 0]
 
-    def task_features(task: TabularMDP) -> jax.Array:
-        surprise = (task.mean_rewards.ravel() - prior.mean) / (prior.deviation or 1.0)
-        return jnp.concatenate([surprise, task.transitions.ravel()])
-
     return Environment(
-        name="mdp",
-        settings={"states": states, "actions": actions, "horizon": horizon, **_unusual(prior)},
+        name=name,
+        settings=settings,
         observation_space=spaces.Discrete(states),
         action_space=spaces.Discrete(actions),
         horizon=horizon,
@@ -122,11 +156,8 @@ def mdp(
         optimal_return=optimal_return,
         mean_reward=mean_reward,
         oracle=Oracle(solve, value),
-        task_features=task_features,
         views={"graph": draw_graph},
-        distribution=prior,
-        description=f"random tabular MDPs: rewards N({prior.mean:g}, {prior.deviation**2:g}), "
-        f"transitions Dirichlet({prior.alpha:g})",
+        **about,
     )
 
 

@@ -14,6 +14,10 @@ _TUNED_OF_BANDITS = ("ucb1",)
 _OF_CHANGING_ARMS = ("thompson",)
 _TUNED_OF_CHANGING_ARMS = ("discounted-greedy", "discounted-thompson", "discounted-ucb")
 _OF_WORLDS = {"dark-room": ("searcher",), "harlow": ("win-stay-lose-shift",)}
+_OF_WORLDS |= {
+    "contextual-bandit": ("linear-thompson", "linear-ucb", "greedy"),
+    "point-robot": ("trilateration",),
+}
 _TUNED_OF_TWO_STEPS = ("model-based", "model-free")
 # The paper believes in a mean reward of 0 where the true one is 1, so each stands here twice.
 _OF_MDPS = ("opsrl", "psrl", "beb", "greedy")

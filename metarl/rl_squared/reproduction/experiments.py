@@ -27,6 +27,7 @@ class Experiment(ExperimentCard):
 CONTROL = "control"
 ARCHITECTURES = "architectures"
 KEY_TO_DOOR = "key-to-door"
+TWO_STEP = "two-step"
 
 _COSTS: Mapping[ScaleName, str] = MappingProxyType(
     {"smoke": "a minute a cell", "laptop": "hours", "paper": "days without a GPU"}
@@ -117,6 +118,13 @@ _ROWS = (
         caption="learning from random walks: decision transformer, imitation (Chen et al. 2021)",
         costs={"smoke": "a minute", "laptop": "ten minutes", "paper": "two hours"},
         evidence="key-to-door.md",
+    ),
+    Experiment(
+        name=TWO_STEP,
+        folder="two_step",
+        caption="the two-step task: does RL² plan, or repeat what paid? (Wang et al. 2018)",
+        costs={"smoke": "a minute", "laptop": "five minutes", "paper": "half an hour"},
+        evidence="two-step.md",
     ),
 )
 
