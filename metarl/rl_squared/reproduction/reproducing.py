@@ -16,7 +16,7 @@ arXiv:1707.03141, table 1.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -156,18 +156,17 @@ class _Work(NamedTuple):
         lines = [line for cell in cells for line in (*classical, *learnt) if line.cell == cell]
         document = by_cell(lines)
         for cell in cells:
-            document[cell] |= self._quoted(cell, document[cell])
+            document[cell] |= self._quoted(cell)
         files = write_tables(self.run.path, self.plan.experiment, document)
         if self.experiment.reference is not None:
             files += self._curves(cells, lines)
         found, whole = {"cells": document}, not self.plan.cells
         return finish(self.experiment, self.plan.scale, self.run, found, files, whole)
 
-    def _quoted(self, cell: str, measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    def _quoted(self, cell: str) -> dict[str, dict[str, Any]]:
         """Returns the paper's numbers of a cell for learners of which none is measured here."""
-        shown = {
-            self.scale.learnt[heading].paper for heading in self.scale.learnt.keys() & measured
-        }
+        columns = self.scale.learnt.values()
+        shown = {column.paper for column in columns if self._is_learnt(column, cell)}
         nothing = dict.fromkeys(("ours", "difference", "allowed", "within", "agent"))
         return {
             f"{heading} (published)": {"paper": numbers[cell], **nothing}

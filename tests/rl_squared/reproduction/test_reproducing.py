@@ -238,6 +238,20 @@ def test_a_curve_is_0_at_the_first_iteration_and_1_where_it_meets_the_reference(
     assert curve.deviation == pytest.approx([0.0, np.std([0.5, 1.0], ddof=1), 0.0])
 
 
+def test_the_papers_number_is_quoted_alone_only_where_no_agent_stands_beside_it(
+    folder, monkeypatch
+):
+    """A marked column is that of the paper too: here a control variate marks it."""
+    column = {"paper": "RL²", "agents": {"3x2": "rl2-bandit-100x10"}}
+    training = {"smoke": {"classical": ["Random"], "learnt": {"RL²": column}, "tasks": 10}}
+    world = {**SETTINGS["cells"]["3x2"], "episodes": 3, "arms": 10}
+    (folder / "training.json").write_text(json.dumps(training))
+    (folder / "settings.json").write_text(json.dumps({**SETTINGS, "cells": {"3x2": world}}))
+    cells = again(Plan("rl2-table-1", "smoke", ["3x2"], committed=True))["cells"]
+    assert list(cells["3x2"]) == ["Random", "RL², control variate: regret"]
+    assert cells["3x2"]["RL², control variate: regret"]["paper"] == 1.6
+
+
 def test_a_line_of_a_table_marks_other_rewards_and_inputs():
     evaluation = {
         "warm_started": {},
