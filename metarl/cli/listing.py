@@ -29,7 +29,8 @@ _STRATEGIES = {
     "enumeration": "every function of the space once, simplest first: Occam's yardstick",
 }
 
-_SPACES = ("observation", "action", "horizon")  # of environments, where there is room
+# shown where there is room
+_LEFT_OUT_FIRST = ("observation", "action", "horizon", "source", "found_here", "rounding", "bytes")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,12 @@ def show(document: dict[str, Facts]) -> None:
         rows = [row for name, fact in facts.items() for row in _table_rows(name, fact)]
         if rows:
             columns = [
-                Column(name, name.replace("_", " "), essential=name not in _SPACES)
+                Column(
+                    name,
+                    name.replace("_", " "),
+                    essential=name not in _LEFT_OUT_FIRST,
+                    whole=name == "name",
+                )
                 for name in rows[0]
             ]
             print_table(Table(kind.replace("_", " "), columns, rows))

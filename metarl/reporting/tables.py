@@ -41,6 +41,8 @@ class Column:
     """Significant digits of plain numbers."""
     essential: bool = True
     """False: left out where a terminal is too narrow, and said so below the table."""
+    whole: bool = False
+    """True: a text that is never folded, such as a name that is to be typed."""
 
     @property
     def title(self) -> str:

@@ -1,7 +1,7 @@
 """Tables in a terminal: readable at 80 columns, without colour, and in a pipe.
 
-Columns that are not essential give way when the terminal is narrow, and the line below the table
-names them. A stream that is no terminal gets plain text, without a single escape code, as wide as
+Columns that are not essential give way when the terminal is narrow, then those on the right, and the
+line below the table names them. A stream that is no terminal gets plain text, without a single escape code, as wide as
 the columns need up to 100.
 """
 
@@ -65,22 +65,33 @@ def _render(table: Table, stream: TextIO, width: int, colours: Literal["auto"] |
 def _column_widths(table: Table, width: int) -> dict[str, int]:
     """Returns the characters of each column that is shown, by its name.
 
-    Numbers are never folded. Texts take what is left, and at least `SHORTEST_TEXT`; columns that
-    are not essential stay as long as every text keeps `COMFORTABLE_TEXT` or all that it wants.
+    Numbers and what is `whole` are never folded. Texts take what is left, and at least `SHORTEST_TEXT`; columns that are not
+    essential stay as long as every text keeps `COMFORTABLE_TEXT` or all that it wants. Where even the shortest do not
+    fit, columns give way from the right.
     """
     wanted = {column.name: _natural_width(table, column) for column in table.columns}
-    texts = [c.name for c in table.columns if c.essential and not is_numeric(table, c)]
+    texts = [c.name for c in table.columns if not c.whole and not is_numeric(table, c)]
     comfortable = {n: min(w, COMFORTABLE_TEXT) if n in texts else w for n, w in wanted.items()}
-    shown = {column.name: comfortable[column.name] for column in table.columns if column.essential}
-    edge = len(MARK) + GAP if table.highlighted else 0
-    room = width - edge - sum(shown.values()) - GAP * (len(shown) - 1)
+    room = width + GAP - (len(MARK) + GAP if table.highlighted else 0)
+    shortest = {n: min(w, SHORTEST_TEXT) if n in texts else w for n, w in wanted.items()}
+    kept = [column.name for column in table.columns if column.essential]
+    while len(kept) > 1 and sum(shortest[name] + GAP for name in kept) > room:
+        kept.pop()
+    shown = {name: comfortable[name] for name in kept}
+    room -= sum(shown.values()) + GAP * len(shown)
     for column in table.columns:
         if not column.essential and room >= comfortable[column.name] + GAP:
             shown[column.name] = comfortable[column.name]
             room -= comfortable[column.name] + GAP
-    for name in texts:
-        shown[name] = min(wanted[name], max(shown[name] + room, SHORTEST_TEXT))
-        room -= shown[name] - comfortable[name]
+    foldable = [name for name in texts if name in shown]
+    while room < 0 and any(shown[name] > shortest[name] for name in foldable):
+        longest = max(foldable, key=lambda name: shown[name] - shortest[name])
+        shown[longest] -= 1
+        room += 1
+    for name in foldable:
+        more = max(0, min(wanted[name] - shown[name], room))
+        shown[name] += more
+        room -= more
     return {column.name: shown[column.name] for column in table.columns if column.name in shown}
 
 

@@ -50,6 +50,14 @@ def test_no_table_shows_a_mark_without_words(capsys):
     assert not re.search(r"\[[?vr]\]", printed)
 
 
+def test_a_narrow_terminal_shows_names_whole(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["list", "rules"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in update_rules.NAMED_RULES)
+
+
 def test_every_primitive_and_space_is_listed_under_a_name_of_its_own(capsys):
     document = listed(capsys, "primitives")
     tables = (update_rules.OPERANDS, update_rules.UNARY, update_rules.BINARY)

@@ -112,6 +112,22 @@ def test_columns_that_do_not_fit_are_named_below():
     assert "Not shown" not in wide and "0.960 [0.950, 0.970]" in wide
 
 
+@pytest.mark.parametrize("width", [24, 40, 60])
+def test_in_a_narrow_terminal_columns_give_way_from_the_right_and_neither_numbers_nor_names_fold(
+    width,
+):
+    columns = [Column("name", whole=True), Column("rules"), Column("meaning"), Column("bytes")]
+    row = {"name": "breast-cancer-logistic", "rules": 3675, "meaning": "a b " * 20, "bytes": 403256}
+    text = table_text(Table("judges", columns, [row]), width)
+    assert max(map(len, text.splitlines())) <= width and "breast-cancer-logistic" in text
+    shown = {24: (), 40: ("3675",), 60: ("3675", "a b", "403256")}[width]
+    assert all(value in text for value in shown)
+    missing = text.replace("\n", " ").partition("Not shown in this width: ")[2].strip()
+    assert missing == {24: "rules, meaning, bytes.", 40: "meaning, bytes.", 60: ""}[width]
+    narrow = table_text(TABLE, 44)
+    assert "0.131 [0.128, 0.134]" in narrow and "minus tuned Adam" in narrow.replace("\n", " ")
+
+
 def test_a_pipe_gets_plain_text_and_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch):
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
