@@ -65,9 +65,10 @@ def _render(table: Table, stream: TextIO, width: int, colours: Literal["auto"] |
 def _column_widths(table: Table, width: int) -> dict[str, int]:
     """Returns the characters of each column that is shown, by its name.
 
-    Numbers and what is `whole` are never folded. Texts take what is left, and at least `SHORTEST_TEXT`; columns that are not
-    essential stay as long as every text keeps `COMFORTABLE_TEXT` or all that it wants. Where even the shortest do not
-    fit, columns give way from the right.
+    Numbers and what is `whole` are never folded. Texts take what is left, and at least
+    `SHORTEST_TEXT`; columns that are not essential stay as long as every text keeps
+    `COMFORTABLE_TEXT` or all that it wants. Where even the shortest do not fit, columns give way
+    from the right.
     """
     wanted = {column.name: _natural_width(table, column) for column in table.columns}
     texts = [c.name for c in table.columns if not c.whole and not is_numeric(table, c)]

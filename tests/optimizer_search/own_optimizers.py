@@ -36,3 +36,29 @@ def decaying(learning_rate):
 
 
 ready = optax.sgd(0.1)
+
+
+def scheduled_already(learning_rate):
+    return optax.sgd(optax.cosine_decay_schedule(learning_rate, 100))
+
+
+def deaf(learning_rate):
+    return optax.sgd(optax.cosine_decay_schedule(1e-3, 100))
+
+
+def of_floats(learning_rate):
+    return optax.sgd(float(learning_rate))
+
+
+def tuned_further(learning_rate, momentum=0.9):
+    return optax.sgd(learning_rate, momentum=momentum)
+
+
+tuned_further.extra_points = {"momentum": (0.5, 0.0)}
+
+
+def tuned_by_nothing_of_its_own(learning_rate, momentum=None):
+    return optax.sgd(learning_rate, momentum=momentum)
+
+
+tuned_by_nothing_of_its_own.extra_points = {"momentum": (0.5,)}

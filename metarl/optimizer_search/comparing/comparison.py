@@ -17,10 +17,12 @@ Letters: E entrants, R learning rates, S seeds, C points of a curve, H horizons.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from metarl import problems as problem_suite
@@ -36,7 +38,7 @@ from .comparison_document import entry_json, problem_document
 from .contest import Contest, Crew
 from .control import control_entrant
 from .default_rates import default_rates
-from .entrants import BASELINE, Entrant, decayed_once, references
+from .entrants import BASELINE, Entrant, check_own, decayed_once, references
 from .measurements import AdamRuns, Choices, Measured, Record
 from .one_rate import followed, one_rate_multiples
 from .problem_names import file_stem, require_different_names, suite_names
@@ -133,6 +135,10 @@ def check_comparison(
         field = list(map(decayed_once, field))
     suite = [problem_suite.load(name) for name in suite_names(config.problem)]
     require_different_names(suite)
+    for problem, one in itertools.product(suite, field):
+        if one.is_own:
+            params, _ = problem.init(jax.random.key(0))
+            check_own(one, params, config.schedules)
     return field, suite
 
 

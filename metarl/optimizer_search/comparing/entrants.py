@@ -9,7 +9,10 @@ transform, and a function from its state and the parameters to those that are ju
 
 from __future__ import annotations
 
+import inspect
+import math
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +23,8 @@ from metarl.errors import InvalidInput, require, unknown_name
 from metarl.update_rules import NAMED_RULES, Rule, RuleSyntaxError, parse, to_optax
 from metarl.user_code import find_own, told
 
-from .extras import NO_EXTRAS, Extras, of_rule
+from ..training.schedules import CONSTANT, WARM_UP, scheduled
+from .extras import NO_EXTRAS, Extras, extras, of_rule
 from .standard import STANDARD, Evaluation, Made, Make
 
 BASELINE = "adam"
@@ -105,17 +109,93 @@ def own_entrant(text: str) -> Entrant:
 
     factory(learning_rate) gives an optax transform, or a pair of one and of a function from state and parameters to the
     parameters that are judged. The learning rate is a number or, under a schedule, a function of steps, as optax
-    optimizers take it.
+    optimizers take it. What else it may be tuned by it says itself: factory.extra_points = {"b2": (0.99, 0.95)} are
+    values of its argument b2, which has a default.
 
     Raises:
       InvalidInput: it cannot be imported, or gives something else.
     """
 
-    def make(learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None) -> Made:
-        return _made_by_own(text, learning_rate)
+    def make(
+        learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
+    ) -> Made:
+        return _made_by_own(text, learning_rate, **extra)
 
     make(1e-3, 1, jax.random.key(0))
-    return Entrant(text, make, is_own=True)
+    return Entrant(text, make, is_own=True, extras=_own_extras(text))
+
+
+def _own_extras(text: str) -> Extras:
+    """Returns the extra settings that a user's factory says it may be tuned by."""
+    factory = _factory(text)
+    said = getattr(factory, "extra_points", None)
+    if said is None:
+        return NO_EXTRAS
+    own = {
+        name: argument.default
+        for name, argument in inspect.signature(factory).parameters.items()
+        if _is_number(argument.default)
+    }
+    require(
+        isinstance(said, Mapping)
+        and len(said) > 0
+        and all(isinstance(values, tuple | list) and len(values) > 0 for values in said.values())
+        and all(_is_number(value) for values in said.values() for value in values),
+        f"Optimizer {text!r}: extra_points is {said!r:.200}; it must be a dictionary from names of arguments to the "
+        'numbers to be tried, such as {"b2": (0.99, 0.95)}.',
+    )
+    strangers = sorted(str(name) for name in said if name not in own)
+    require(
+        not strangers,
+        f"Optimizer {text!r}: extra_points names {', '.join(strangers)}; {text.partition(':')[2]} has no such argument "
+        f"with a number as default. It has: {', '.join(own) or 'none'}.",
+    )
+    return extras(
+        {name: float(own[name]) for name in said}, **{n: tuple(v) for n, v in said.items()}
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_own(one: Entrant, params: Any, schedules: Sequence[str]) -> None:
+    """Tries a user's optimizer for one step, as a comparison will make it: of a traced rate, under schedules.
+
+    Args:
+      one: the optimizer.
+      params: what it is to train.
+      schedules: those of the comparison.
+
+    Raises:
+      InvalidInput: its init or its update raises, or it has a schedule of its own beside those of the comparison.
+    """
+    follows = any(name != CONSTANT for name in schedules)
+
+    def first_updates(rate: jax.Array) -> Any:
+        schedule = scheduled(rate, 0, (WARM_UP,) if follows else (CONSTANT,), total_steps=1)
+        transform, _ = parts(one.make(schedule, 1, jax.random.key(0)))
+        with told(f"Optimizer {one.label!r}: its init or update raised", _factory(one.label)):
+            gradients = jax.tree.map(jnp.ones_like, params)
+            return transform.update(gradients, transform.init(params), params)[0]
+
+    advice = (
+        f"Learning rates follow --schedules here ({', '.join(schedules)}): make it of the rate it is given, a number "
+        "or a function of the steps taken, without a schedule of its own, or compare with --schedules constant."
+    )
+    try:
+        jax.eval_shape(first_updates, 1e-3)
+    except InvalidInput as error:
+        raise InvalidInput(f"{error} {advice}" if follows else str(error)) from error
+    if not follows:
+        return
+    still, moved = (jax.tree.leaves(jax.jit(first_updates)(rate)) for rate in (0.0, 1e-3))
+    alike = all(bool(jnp.array_equal(a, b)) for a, b in zip(still, moved, strict=True))
+    require(
+        not (alike and any(bool(jnp.any(a != 0)) for a in still)),
+        f"Optimizer {one.label!r} moves parameters alike at learning rates of 0 and 0.001: it has a rate or a schedule "
+        f"of its own. {advice}",
+    )
 
 
 def decayed_once(one: Entrant) -> Entrant:
@@ -155,8 +235,12 @@ def parts(made: Made) -> tuple[optax.GradientTransformation, Evaluation | None]:
     return transform, evaluation
 
 
-def _made_by_own(text: str, learning_rate: Any) -> Made:
-    factory = find_own("optimizer", text, optax.GradientTransformation)
+def _factory(text: str) -> Any:
+    return find_own("optimizer", text, optax.GradientTransformation)
+
+
+def _made_by_own(text: str, learning_rate: Any, **extra: Any) -> Made:
+    factory = _factory(text)
     require(
         not isinstance(factory, optax.GradientTransformation),
         f"Optimizer {text!r} is a transform already; name the function that makes it of a learning rate, for that is "
@@ -166,7 +250,7 @@ def _made_by_own(text: str, learning_rate: Any) -> Made:
     require(callable(factory), f"Optimizer {text!r}: {name} is not a function or class.")
     about = f"Optimizer {text!r}: {name}(learning_rate)"
     with told(f"{about} raised", factory):
-        made = factory(learning_rate)
+        made = factory(learning_rate, **extra)
     if isinstance(made, optax.GradientTransformation):
         return made
     received = f"{len(made)} things" if isinstance(made, tuple) else type(made).__name__

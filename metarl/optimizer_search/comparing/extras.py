@@ -2,8 +2,8 @@
 
 A comparison gives everybody the same number of extra points (`--extra-points`). Each is one change of an optimizer's
 own settings, tried at three learning rates around the best; the first are those that matter most. Who has fewer
-settings, such as gradient descent or a user's factory, tries as many more learning rates instead. All values are data
-of one compiled program.
+settings, such as gradient descent or a factory that names none, tries as many more learning rates instead. All values
+are data of one compiled program.
 
 Letters: X extra settings.
 

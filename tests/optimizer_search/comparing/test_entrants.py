@@ -15,6 +15,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing.comparison import check_comparison
 from metarl.optimizer_search.comparing.entrants import (
     BASELINE,
+    check_own,
     decayed_once,
     entrant,
     parts,
@@ -116,6 +117,46 @@ def test_weights_decay_once():
     np.testing.assert_allclose(
         three_steps(field[1].make(0.05, 1, None)), three_steps(optax.adam(0.05)), rtol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [
+        ("scheduled_already", "its init or update raised TypeError: unsupported operand"),
+        ("of_floats", "of_floats(learning_rate) raised TypeError: float() argument must be"),
+        ("deaf", "moves parameters alike at learning rates of 0 and 0.001"),
+    ],
+)
+def test_a_schedule_of_ones_own_is_refused_beside_those_of_a_comparison(factory, message):
+    one = entrant(f"own_optimizers:{factory}")
+    with pytest.raises(InvalidInput) as refusal:
+        check_own(one, PARAMS, ("cosine", "constant"))
+    assert message in str(refusal.value) and one.label in str(refusal.value)
+    assert "Learning rates follow --schedules here (cosine, constant)" in str(refusal.value)
+    if factory == "of_floats":  # of a traced rate it fails under constant ones too
+        with pytest.raises(InvalidInput, match="of_floats"):
+            check_own(one, PARAMS, ("constant",))
+    else:
+        check_own(one, PARAMS, ("constant",))
+
+
+def test_a_comparison_tries_own_optimizers_before_anything_is_trained():
+    config = CompareConfig(problem=("beale",), references=("sgd",))
+    check_comparison([entrant("own_optimizers:heavy_ball")], config)
+    with pytest.raises(InvalidInput, match="compare with --schedules constant"):
+        check_comparison([entrant("own_optimizers:scheduled_already")], config)
+
+
+def test_a_factory_names_what_else_it_may_be_tuned_by():
+    one = entrant("own_optimizers:tuned_further")
+    assert [dict(change) for change in one.extras.tried] == [{"momentum": 0.5}, {"momentum": 0.0}]
+    changed = one.make(0.05, 1, jax.random.key(0), **one.extras.at(2, 2))
+    np.testing.assert_allclose(three_steps(changed), three_steps(optax.sgd(0.05)), rtol=1e-6)
+    assert entrant("own_optimizers:heavy_ball").extras.tried == ()
+    with pytest.raises(
+        InvalidInput, match=r"no such argument with a number as default\. It has: none"
+    ):
+        entrant("own_optimizers:tuned_by_nothing_of_its_own")
 
 
 def test_a_group_of_references_is_named_by_one_word():
