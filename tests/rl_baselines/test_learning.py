@@ -111,12 +111,11 @@ BANDIT = {
     "reinforce": "reinforce:hidden=16,steps=32,learning_rate=0.03",
     "ppo": "ppo:hidden=16,steps=32,learning_rate=0.01",
     "trpo": "trpo:hidden=16,steps=32,max_kl=0.05",
-    "muzero": "muzero:hidden=16,latent=16,simulations=4,learn_after=32,target_every=32,gradient_steps=2,unroll=1",
 }
 
 
-# The quick form of these: their updates learn in tests of policy gradients, and in test_muzero.py.
-SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in ("reinforce", "ppo", "trpo", "muzero")]
+# The quick form of these: their updates learn in tests of policy gradients.
+SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in ("reinforce", "ppo", "trpo")]
 
 
 @pytest.mark.parametrize("name", ["q-learning", "dqn", *SLOW])
@@ -148,3 +147,13 @@ def test_a_pole_is_kept_up_longer(name):
     returns = mean_returns(texts[name], trial, 4)
     assert returns[:5].mean() < 35
     assert returns[-10:].mean() > 60
+
+
+@pytest.mark.slow  # the quick form: test_muzero.py, it plans for what pays
+def test_muzero_learns_to_walk_to_a_goal_and_stay():
+    # At random an episode earns -1.2, who knows the goal some 12. Of 8 tasks the last tenth earned 9.2 on average,
+    # with a standard error of 1.9.
+    trial = Trial(load("gridworld"), episodes=120)
+    returns = mean_returns("muzero", trial, 8)
+    assert returns[:12].mean() < 0
+    assert returns[-12:].mean() > 2
