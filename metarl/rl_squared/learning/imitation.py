@@ -129,7 +129,8 @@ def imitation(
         (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(state.params, lessons)
         change, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
         metrics["gradient_norm"] = global_norm(gradient)
-        metrics["return"] = jnp.sum(lessons.returns) / jnp.maximum(jnp.sum(lessons.own), 1)
+        if teaching.share < 1:
+            metrics["return"] = jnp.sum(lessons.returns) / jnp.maximum(jnp.sum(lessons.own), 1)
         return ImitationState(optax.apply_updates(state.params, change), optimizer_state), metrics
 
     return Imitation(init, update)

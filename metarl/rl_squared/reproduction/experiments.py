@@ -28,6 +28,7 @@ CONTROL = "control"
 ARCHITECTURES = "architectures"
 KEY_TO_DOOR = "key-to-door"
 TWO_STEP = "two-step"
+IN_CONTEXT = "in-context"
 
 _COSTS: Mapping[ScaleName, str] = MappingProxyType(
     {"smoke": "a minute a cell", "laptop": "hours", "paper": "days without a GPU"}
@@ -125,6 +126,13 @@ _ROWS = (
         caption="the two-step task: does RL² plan, or repeat what paid? (Wang et al. 2018)",
         costs={"smoke": "a minute", "laptop": "five minutes", "paper": "half an hour"},
         evidence="two-step.md",
+    ),
+    Experiment(
+        name=IN_CONTEXT,
+        folder="in_context",
+        caption="ways to an agent that learns within a trial: reinforced, imitating, distilled",
+        costs={"smoke": "a minute", "laptop": "a quarter of an hour", "paper": "a day"},
+        evidence="in-context.md",
     ),
 )
 

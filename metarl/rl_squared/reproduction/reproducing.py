@@ -43,7 +43,16 @@ from .architectures import reproduce_architectures
 from .cell_lines import by_cell, learnt_line
 from .control import reproduce_control
 from .documents import finish, slug
-from .experiments import ARCHITECTURES, CONTROL, EXPERIMENTS, KEY_TO_DOOR, TWO_STEP, Experiment
+from .experiments import (
+    ARCHITECTURES,
+    CONTROL,
+    EXPERIMENTS,
+    IN_CONTEXT,
+    KEY_TO_DOOR,
+    TWO_STEP,
+    Experiment,
+)
+from .in_context import reproduce_in_context
 from .mazes import MAZES, reproduce_mazes
 from .offline import reproduce_key_to_door
 from .result_tables import write_tables
@@ -53,6 +62,7 @@ from .two_step import reproduce_two_step
 _WHOLE = {  # without cells
     CONTROL: reproduce_control,
     ARCHITECTURES: reproduce_architectures,
+    IN_CONTEXT: reproduce_in_context,
     KEY_TO_DOOR: reproduce_key_to_door,
     TWO_STEP: reproduce_two_step,
 }

@@ -162,6 +162,16 @@ def test_all_updates_of_what_is_distilled_are_imitation_and_what_is_left_out_is_
     assert plain.env_steps == 1_600 and fast.env_steps == 2 * 80 * 17
 
 
+def test_no_return_is_logged_of_a_student_that_acts_in_no_trial():
+    for distil, logs in (("algorithm", False), ("decision", True)):
+        job = TrainJob(dataclasses.replace(TINY, distil=distil, teacher="random"))
+        rows = job.imitation_rows(0, 1)
+        metrics = jax.eval_shape(
+            lambda job=job, rows=rows: job.imitation_chunk(job.init().learner, *rows)[1]
+        )
+        assert ("return" in metrics) == logs
+
+
 @pytest.mark.slow
 @pytest.mark.slow
 def test_what_was_cut_off_goes_on_to_the_same_agent_and_is_marked(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from metarl.rl_squared.reproduction.reproducing import (
     ARCHITECTURES,
     CONTROL,
     EXPERIMENTS,
+    IN_CONTEXT,
     KEY_TO_DOOR,
     MAZES,
 )
@@ -265,7 +266,7 @@ def test_a_line_of_a_table_marks_other_rewards_and_inputs():
     assert line.column == "RL², control variate: regret, inputs: inner values"
 
 
-WHOLE = (ARCHITECTURES, CONTROL, KEY_TO_DOOR, *MAZES)
+WHOLE = (ARCHITECTURES, CONTROL, IN_CONTEXT, KEY_TO_DOOR, *MAZES)
 OF_CELLS = [row for row in EXPERIMENTS.values() if row.name not in WHOLE]
 
 

@@ -1,0 +1,66 @@
+"""In context: a table of all ways beside their teachers, and what regret is."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from metarl.reporting import to_markdown
+from metarl.rl_squared import Plan, reproduce
+from metarl.rl_squared.reproduction import in_context
+from metarl.rl_squared.reproduction.in_context import _earned, _regrets, in_context_table
+from metarl.rl_squared.reproduction.scales import changed_config
+from metarl.runs import experiment_folder
+
+
+def document():
+    first = np.array([1.0, 2.0, 2.0, 1.0])
+    earned = {
+        "pupil": np.stack([np.tile([0.0, 1.0], (4, 1)), np.tile([1.0, 1.0], (4, 1))]),
+        "thompson": np.stack([first / 2, first / 2], axis=-1)[None],
+        "oracle": np.full((1, 4, 2), 1.0),
+    }
+    agents = {name: _earned(returns, first) for name, returns in earned.items()}
+    agents["pupil"] |= {"mark": "teacher: random", "env_steps": 100, "seconds": 2.0}
+    environment = {"name": "bandit", "arms": 2, "episodes": 2}
+    return {"environment": environment, "tasks": 4, "reference": "thompson", "agents": agents}
+
+
+def test_the_table_marks_teachers_and_compares_the_mean_of_the_seeds_by_task():
+    table = in_context_table(document())
+    rows = {row["agent"]: row for row in table.rows}
+    pupil = rows["pupil (teacher: random)"]
+    assert pupil["return"].mean == 1.5 and pupil["seeds"] == "1.0 to 2.0"
+    assert pupil["difference"].mean == 0 and pupil["difference"].low < 0
+    assert rows["thompson"]["difference"] is None and rows["oracle"]["difference"].mean == 0.5
+    assert "the mean of 2 trainings each" in to_markdown(table)
+
+
+def test_regret_is_what_who_knows_the_task_earned_more_so_far():
+    pupil, thompson = _regrets(document())
+    np.testing.assert_allclose(np.asarray(pupil.y), [0.5, 0.5])
+    np.testing.assert_allclose(np.asarray(thompson.y), [0.25, 0.5])
+    assert pupil.foreground and not thompson.foreground
+
+
+def test_every_way_of_every_scale_is_a_training():
+    settings = json.loads((experiment_folder("in_context") / "settings.json").read_text())
+    for scale in settings["scales"].values():
+        for world in scale["worlds"].values():
+            for way in world["ways"].values():
+                preset = world.get("preset", scale["preset"])
+                changed_config(preset, (scale["every"], {"world": world["world"]}, way), "settings")
+
+
+@pytest.mark.extras
+@pytest.mark.usefixtures("keys_unchecked")
+def test_a_small_run_is_written_and_gone_on_with(tmp_path, monkeypatch):
+    place = tmp_path / "run"
+    found = reproduce(Plan("in-context", "smoke"), place)
+    assert (place / "in-context.md").is_file() and (place / "in-context-bandit-4x2.png").is_file()
+    names = [row["agent"] for row in found["tables"]["bandit-4x2"].rows]
+    assert "distilled (teacher: ucb1)" in names
+    monkeypatch.setattr(in_context, "play", None)  # nothing is measured again
+    assert reproduce(Plan("in-context", "smoke"), place)["tables"] == found["tables"]
