@@ -11,7 +11,8 @@ import argparse
 import dataclasses
 import re
 from collections.abc import Collection, Sequence
-from typing import Annotated, Any, NamedTuple, TypeVar, Union
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from metarl.errors import InvalidInput, require
 from metarl.reading import check_fields
@@ -48,10 +49,71 @@ def parse_arguments(
     start = tyro.MISSING_NONPROP if default is None else default
     rules = {word for word in words if begins_with_minus(word)}
     given = [f" {word}" if word in rules else word for word in words]
-    found = tyro.cli(kind, prog=program, args=given, config=_markers(), default=start)
+    found = tyro.cli(
+        kind, prog=program, args=given, config=_markers(), default=start, registry=_registry()
+    )
     typed = _as_typed(found, {f" {word}" for word in rules}) if rules else found
     check_fields(typed, within=True)
     return typed
+
+
+def _registry() -> Any:
+    """Returns how tyro reads numbers, and what may be left out, so that a mistake is told without Python's types.
+
+    Tyro itself shows `typing.Annotated[int, Bounds(least=1, ...)]`, and choices in the order of a set.
+    """
+    from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+    registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+        kinds, none = _kinds(info.type)
+        if kinds not in ([int], [float]):
+            return None
+        (kind,) = kinds
+        meant = ("a whole number" if kind is int else "a number") + (" or None" if none else "")
+
+        def read(words: list[str]) -> int | float | None:
+            if none and words == ["None"]:
+                return None
+            try:
+                return kind(words[0])
+            except ValueError:
+                raise ValueError(f"{words[0][:100]!r} is not {meant}") from None
+
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="{None}|" * none + kind.__name__.upper(),
+            instance_from_str=read,
+            is_instance=lambda value: (none and value is None) or isinstance(value, (kind, int)),
+            str_from_instance=lambda value: [str(value)],
+        )
+
+    @registry.primitive_rule
+    def choice_or_none(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+        kinds, none = _kinds(info.type)
+        if not none or len(kinds) != 1 or get_origin(kinds[0]) is not Literal:
+            return None
+        choices = ("None", *get_args(kinds[0]))
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar=f"{{{','.join(choices)}}}",
+            instance_from_str=lambda words: None if words == ["None"] else words[0],
+            is_instance=lambda value: str(value) in choices,
+            str_from_instance=lambda value: [str(value)],
+            choices=choices,
+        )
+
+    return registry
+
+
+def _kinds(annotation: Any) -> tuple[list[Any], bool]:
+    """Returns the types that an annotation joins, without their marks, and whether None is one of them."""
+    union = get_origin(annotation) in (Union, UnionType)
+    members = get_args(annotation) if union else (annotation,)
+    kinds = [get_args(m)[0] if get_origin(m) is Annotated else m for m in members]
+    return [kind for kind in kinds if kind is not type(None)], type(None) in kinds
 
 
 def begins_with_minus(word: str) -> bool:

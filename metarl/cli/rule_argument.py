@@ -54,9 +54,11 @@ def read_rule(text: str, rank: int = 1) -> FoundRule:
     if mark or (text not in NAMED_RULES and _is_directory(text)):
         return _rule_of_run(text, rank)
     try:
-        return FoundRule(resolve(text))
+        found = FoundRule(resolve(text))
     except InvalidInput as error:
         raise _no_such_run(text) or error from None
+    require(rank == 1, f"A rank ({rank}) goes with a run; {text[:100]!r} is one rule.")
+    return found
 
 
 def is_stored(text: str) -> bool:

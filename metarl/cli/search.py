@@ -85,6 +85,11 @@ def run(arguments: Arguments) -> dict[str, Any]:
 def _on_a_table(arguments: Arguments) -> dict[str, Any]:
     """Searches a table, which takes a second and trains nothing."""
     named, config = arguments.evaluators.table, arguments.search
+    arguments.evaluators.check()
+    require(
+        arguments.evaluators.evaluator != "ray",
+        f"--evaluator ray trains, and --table {config.table} looks losses up; give one.",
+    )
     require(
         named is None or config.table in (None, named),
         f"--evaluator table:{named} and --table {config.table} name two tables; give one.",

@@ -48,6 +48,9 @@ _NO_FUSIONS = "--xla_cpu_experimental_ynn_fusion_type="
 # The newest release whose sums were tried here, by `experiments/reliability/jaxlib_sums.py`.
 _NEWEST_TRIED = "0.12.0.1"
 
+# Each is a device of XLA's; with a hundred thousand the backend does not start within minutes.
+MOST_THREADS = 1024
+
 # Compiling takes seconds; a program that took less than this is not worth a file.
 _CACHED_FROM_SECONDS = 0.2
 
@@ -89,9 +92,12 @@ def configure(
       join: called when all is set, before the backend starts: a process joins others here (see `Hosts.join`).
 
     Raises:
-      InvalidInput: the machine has no such device, or `threads` is not positive.
+      InvalidInput: the machine has no such device, or `threads` is not from 1 to `MOST_THREADS`.
     """
-    require(threads is None or threads >= 1, f"--threads must be at least 1, not {threads}.")
+    require(
+        threads is None or 1 <= threads <= MOST_THREADS,
+        f"--threads must be from 1 to {MOST_THREADS}, not {threads}.",
+    )
     require(
         device is None or device in DEVICES,
         f"--device takes one of {', '.join(DEVICES)}, not {device!r}.",

@@ -268,7 +268,8 @@ def _write_whole_directory(place: Path, contents: Mapping[str, bytes]) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError):
             _require_free(place)  # another process may have been here first
-            raise OSError(error.errno, error.strerror, str(place)) from error
+            why = f"Cannot make a run directory: {error.strerror}"
+            raise OSError(error.errno, why, str(place)) from error
         raise
     sync_directory(place.parent)
 

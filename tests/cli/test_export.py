@@ -127,6 +127,11 @@ def test_a_rank_that_is_not_there_is_refused(capsys, run_directory, suffix, mess
     assert message in refused(capsys, f"{run_directory}{suffix}", "--to", "json")
 
 
+def test_a_rank_of_what_is_no_run_is_refused(capsys):
+    assert main(["export", "powersign", "--rank", "2", "--to", "latex"]) == 2
+    assert "A rank (2) goes with a run; 'powersign' is one rule." in capsys.readouterr().err
+
+
 def test_a_directory_that_is_no_run_is_refused(capsys, tmp_path):
     assert "is not a run" in refused(capsys, str(tmp_path), "--to", "json")
 

@@ -39,6 +39,14 @@ def refusal(words, capsys) -> str:
         (["--minutes", "-1"], "minutes is -1.0; it must be positive"),
         (["--lag", "-1"], "lag is -1; it must not be negative."),
         (["--ray-workers", "2"], "--ray-address and --ray-workers go with --evaluator ray."),
+        (
+            ["--table", "sign-1", "--space", "sign", "--depth", "1", "--evaluator", "ray"],
+            "--evaluator ray trains, and --table sign-1 looks losses up; give one.",
+        ),
+        (
+            ["--table", "sign-1", "--space", "sign", "--depth", "1", "--ray-workers", "2"],
+            "--ray-address and --ray-workers go with --evaluator ray.",
+        ),
         (["--budget", "5", "--minutes", "1"], "Give either a budget or minutes, not both."),
         (["--preset", "lap"], "Unknown preset 'lap'."),
         (["--final.held-out", "wine"], "Unknown problem 'wine'. Did you mean 'wine-mlp'?"),
@@ -98,6 +106,21 @@ def test_an_existing_run_is_never_overwritten(capsys, elsewhere):
     message = refusal(["search", "--run-dir", "taken"], capsys)
     assert "taken" in message and "resume" in message
     assert (elsewhere / "taken" / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--budget", "x"], "Error parsing --budget: 'x' is not a whole number or None"),
+        (["--minutes", "soon"], "Error parsing --minutes: 'soon' is not a number or None"),
+        (["--batch-size", "1.5"], "Error parsing --batch-size: '1.5' is not a whole number"),
+        (["--device", "gppu"], "Expected one of ('None', 'cpu', 'gpu', 'tpu')."),
+    ],
+)
+def test_a_word_in_place_of_a_number_is_told_without_names_of_types(words, message, capsys):
+    assert main(["search", *words]) == 2
+    printed = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert message in printed and "Annotated" not in printed and "literal" not in printed
 
 
 def test_a_run_directory_that_cannot_be_written_is_one_line(capsys, monkeypatch):

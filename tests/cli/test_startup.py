@@ -230,7 +230,8 @@ def test_a_device_that_is_not_there_is_a_clear_message():
     ("settings", "message"),
     [
         ({"device": "abacus"}, "one of cpu, gpu, tpu, not 'abacus'"),
-        ({"threads": 0}, "--threads must be at least 1, not 0"),
+        ({"threads": 0}, "--threads must be from 1 to 1024, not 0"),
+        ({"threads": 100_000}, "--threads must be from 1 to 1024, not 100000"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, message):
