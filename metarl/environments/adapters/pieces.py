@@ -38,9 +38,10 @@ def imported(library: str, what: str, install: str) -> Any:
     """
     try:
         return importlib.import_module(library)
-    except ImportError as error:
+    except Exception as error:  # libraries below it may fail otherwise than by ImportError
+        why = f"{type(error).__name__}: {error}"
         raise InvalidInput(
-            f"Environment {what!r}: {library} cannot be imported ({error}); pip install {install!r}."
+            f"Environment {what!r}: {library} cannot be imported ({why}); pip install {install!r}."
         ) from error
 
 

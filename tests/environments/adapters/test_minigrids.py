@@ -156,12 +156,21 @@ def test_a_library_that_is_not_there_is_asked_for(library, monkeypatch):
 )
 def test_their_own_worlds_keep_our_laws(library, name, settings):
     pytest.importorskip(library, reason=f"no {library}")
-    family = check_environment(load(name, **settings))
+    with jax.numpy_rank_promotion("allow"):  # brax promotes ranks
+        family = check_environment(load(name, **settings))
     assert load(name, **settings) is family and family.horizon == settings["horizon"]
     if library != "brax":
         task = family.sample_task(jax.random.key(0))
         looks = [family.reset(jax.random.key(k), task)[0] for k in range(2)]
         np.testing.assert_array_equal(*looks)
+
+
+def test_a_library_that_fails_otherwise_is_told_too(monkeypatch, tmp_path):
+    (tmp_path / "navix.py").write_text("raise AttributeError('made for another jax')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "navix", raising=False)
+    with pytest.raises(InvalidInput, match="AttributeError: made for another jax"):
+        load("navix:anything")
 
 
 @pytest.mark.extras
