@@ -88,6 +88,7 @@ def test_every_rule_found_here_has_an_alias_that_says_where_it_is_from_and_what_
         for fact in (found.command, f"seed {found.seed}", found.versions):
             assert fact in text, (name, fact)
         assert " ".join(found.comparison.split()) in text
+        assert "(protocol " in text and "of its steps" not in text
         alone = "it beat Adam at constant learning rates, which alone were tuned"
         said = {None: "was not compared", True: alone, False: "did not beat"}
         assert [s for s in said.values() if s in text] == [said[found.beats_adam]]

@@ -67,6 +67,12 @@ def test_an_empty_directory_becomes_a_run(tmp_path):
     RunDirectory.open(tmp_path / "empty")
 
 
+def test_a_run_where_none_can_be_made_is_told_as_such(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="Cannot make a run directory: Not a directory"):
+        create(tmp_path / "file" / "run")
+
+
 def test_an_existing_run_is_refused(tmp_path):
     path = create(tmp_path / "run").path
     before = snapshot(tmp_path)
