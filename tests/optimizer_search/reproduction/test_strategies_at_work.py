@@ -45,6 +45,8 @@ def test_a_rival_is_compared_with_random_search_seed_by_seed_on_fresh_seeds():
     claims = strategies._claims([row], range(1, 9))
     assert "better than random search" in claims[0] and "+0.200 [+0.200, +0.200]" in claims[0]
     alone = strategies._row("random", theirs, theirs, 200.0)
+    table = strategies._table([row, alone], Settings(), range(1, 9))
+    assert [shown["better"] for shown in table.rows] == [5, alone["better"]]
     assert alone["fresh_difference"] is None and strategies._claims([alone], range(1, 9)) == []
 
 
