@@ -15,7 +15,7 @@ from .palette import GRID, INK, Stroke
 
 WIDTH = 6.6  # inches
 LABEL_SIZE = 8.0  # points
-LONGEST_LABEL = 30  # characters
+LONGEST_LABEL = 34  # characters: the names of all named rules stand whole
 PANEL_TITLE_WIDTH = 23  # characters
 _MILLION = 1e6  # where matplotlib would write 1e6 into the corner
 LABEL_GAP = 0.06  # of the axes' width, between the curves' ends and their labels

@@ -26,9 +26,10 @@ from metarl.reporting import (
     learning_rate_sensitivity,
     search_curve,
 )
-from metarl.reporting.axes import spread_out
+from metarl.reporting.axes import shortened, spread_out
 from metarl.reporting.palette import HUES, INK, strong_stroke
 from metarl.statistics import Interval
+from metarl.update_rules import NAMED_RULES
 
 INF = float("inf")
 STEPS = np.arange(1, 31)
@@ -208,3 +209,8 @@ def test_bars_are_as_high_as_their_numbers_and_told_in_words():
     assert "agent: rewarded common 0.8, not common 0.3" in drawing.description
     with pytest.raises(InvalidInput, match="needs 3 bars"):
         bar_panels({"agent": stays}, ("a", "b", "c"), "stays")
+
+
+def test_the_names_of_named_rules_are_not_shortened_in_figures():
+    assert all(shortened(name) == name for name in NAMED_RULES)
+    assert len(shortened("x" * 35)) < 35
