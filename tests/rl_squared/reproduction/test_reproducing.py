@@ -21,6 +21,7 @@ from metarl.rl_squared.reproduction.reproducing import (
     IN_CONTEXT,
     KEY_TO_DOOR,
     MAZES,
+    TWO_STEP,
 )
 from metarl.rl_squared.reproduction.scales import read_scale
 from metarl.runs import RunDirectory, SilentProgress
@@ -266,7 +267,7 @@ def test_a_line_of_a_table_marks_other_rewards_and_inputs():
     assert line.column == "RL², control variate: regret, inputs: inner values"
 
 
-WHOLE = (ARCHITECTURES, CONTROL, IN_CONTEXT, KEY_TO_DOOR, *MAZES)
+WHOLE = (ARCHITECTURES, CONTROL, IN_CONTEXT, KEY_TO_DOOR, TWO_STEP, *MAZES)
 OF_CELLS = [row for row in EXPERIMENTS.values() if row.name not in WHOLE]
 
 
