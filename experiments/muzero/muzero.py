@@ -32,12 +32,9 @@ STEPS = {"gridworld": 1800, "key-to-door": 4000, "cartpole": 4000}
 TASKS = 8
 LEARNERS = ("muzero", "dqn", "ppo")
 
-SIDE, LIMIT, TRAINED = (
-    5,
-    10,
-    3,
-)  # D; steps of an episode; the quadrant of training, at the upper right
-SEEDS, ROTATION_STEPS, LOOKS, PLAYED = 10, 2400, 4, 25
+SIDE, LIMIT = 5, 10  # D; steps of an episode
+TRAINED = 3  # the quadrant of training, at the upper right
+SEEDS, ROTATION_STEPS, LOOKS, PLAYED = 10, 9600, 8, 25
 TINY = (
     "discount=0.95,hidden=32,latent=16,bins=11,value_limit=2,simulations=8,batch_size=16,unroll=3,"
     "n_steps=3,reanalyse=2,learn_after=128"
@@ -304,6 +301,27 @@ def say(name: str, rows: Rows) -> None:
         print(
             f"{world} {agent}, {row['steps']:.0f} steps: {what} {row['mean']:.3f} ± {row['half']:.3f}, {count}"
         )
+
+    if name == "rotations":
+        for goals in ("trained", "rotated"):
+            ours = {agent: last["quadrants", agent, goals] for agent in NETWORKS}
+            if len(ours) == 2:
+                print(f"{goals} goals: {_difference(ours['equivariant'], ours['plain'])}")
+
+
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """Returns the difference of two means of seeds in words, with Welch's interval and test."""
+    from scipy import stats
+
+    (n, mean, error), (m, base, noise) = (
+        (r["n"], r["mean"], r["half"] / stats.t.ppf(0.975, r["n"] - 1)) for r in (one, other)
+    )
+    both = np.hypot(error, noise)
+    freedom = both**4 / (error**4 / (n - 1) + noise**4 / (m - 1))
+    reach = stats.t.ppf(0.975, freedom) * both
+    p = 2 * stats.t.sf(abs(mean - base) / both, freedom)
+    low, high = mean - base - reach, mean - base + reach
+    return f"equivariant less plain {mean - base:+.3f} [{low:+.3f}, {high:+.3f}], Welch p = {p:.2g}"
 
 
 def draw(name: str, rows: Rows, output: Path) -> None:
