@@ -30,7 +30,7 @@ _STRATEGIES = {
 }
 
 # shown where there is room
-_LEFT_OUT_FIRST = ("observation", "action", "horizon", "source", "found_here", "rounding", "bytes")
+_LEFT_OUT_FIRST = ("observation", "action", "horizon", "source", "found_here", "rounding")
 
 
 @dataclass(frozen=True)

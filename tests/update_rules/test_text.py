@@ -26,7 +26,7 @@ from metarl.update_rules import (
 from metarl.update_rules.parser import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 from metarl.update_rules.printer import number_text
 
-LIMIT_SECONDS = 1.0  # of computing
+LIMIT_SECONDS = 5.0  # of computing; collecting the garbage of a long test run alone may take one
 
 
 def error_of(text) -> RuleSyntaxError:
