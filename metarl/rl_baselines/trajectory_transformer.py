@@ -304,12 +304,14 @@ def search(
             kept, _ = draw(kept, keys[2 + place], place)
         return kept, None
 
+    alike, begun = jax.tree.map(lambda leaf: jnp.repeat(leaf, count, axis=0), (state, logits))
     start = Beams(
-        *jax.tree.map(lambda leaf: jnp.repeat(leaf, count, axis=0), (state, logits)),
-        jnp.zeros(count, jnp.int32),
-        jnp.zeros(count),
-        jnp.zeros(count, bool),
-        jnp.zeros(count),
+        state=alike,
+        logits=begun,
+        first=jnp.zeros(count, jnp.int32),
+        earned=jnp.zeros(count),
+        ended=jnp.zeros(count, bool),
+        score=jnp.zeros(count),
     )
     steps = jnp.arange(depth), jax.random.split(key, depth)
     found, _ = jax.lax.scan(look_ahead, start, steps)

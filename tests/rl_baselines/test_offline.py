@@ -10,7 +10,7 @@ import pytest
 from metarl.environments import Trial, load, play
 from metarl.errors import InvalidInput
 from metarl.rl_baselines import make, offline_names, parse
-from metarl.rl_baselines.config import DecisionTransformerConfig
+from metarl.rl_baselines.config import DecisionTransformerConfig, OfflineConfig
 from metarl.rl_baselines.offline_data import Trajectories, best_share, checked, random_walks
 from metarl.rl_baselines.offline_learning import shape_of
 from metarl.rl_baselines.sequence_policies import (
@@ -93,6 +93,7 @@ def test_acting_step_by_step_is_what_was_trained(rooms, agent):
     """The inputs that an agent makes of an episode, return taken off, are those of the data."""
     params, asked = agent.act.args
     _, config = parse(f"decision-transformer:{SMALL}")
+    assert isinstance(config, OfflineConfig)
     policy = _policy(rooms, shape_of(config))
     walks = random_walks(jax.random.key(5), rooms, 1)
     walks = walks._replace(rewards=jnp.zeros_like(walks.rewards).at[0, 2].set(float(asked)))
