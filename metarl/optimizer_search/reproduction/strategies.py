@@ -129,8 +129,7 @@ def compare_strategies(work: Work) -> Findings:
     again = _searched(work, settings, further, [RANDOM, *settings.picked])
     positions = np.linspace(0, settings.search.budget or 0, _POSITIONS + 1)[1:]  # [M]
     steps = np.linspace(0, _common_steps(runs), _POSITIONS + 1)[1:]
-    rows = [_row(name, found, runs[RANDOM], steps[-1]) for name, found in runs.items()]
-    more = [_row(name, found, again[RANDOM], steps[-1]) for name, found in again.items()]
+    rows, more = _rows(runs), _rows(again)
     tables = {"strategies": _table(rows, settings, first)}
     if more:
         tables["further"] = _table(more, settings, further)
@@ -272,6 +271,14 @@ def _drawing(
     return curve_panels(panels, x_label, "reward", height=3.0)
 
 
+def _rows(runs: Mapping[str, Sequence[Log]]) -> list[dict[str, Any]]:
+    """Returns a row for each rival, none if there are no searches; equal steps are those that all executed."""
+    if not runs:
+        return []
+    steps = _common_steps(runs)
+    return [_row(name, found, runs[RANDOM], steps) for name, found in runs.items()]
+
+
 def _row(name: str, runs: Sequence[Log], random: Sequence[Log], steps: float) -> dict[str, Any]:
     own = {key: np.array([run[key][-1] for run in runs]) for key in ("best_reward", "steps")}
     chosen, theirs = (
@@ -280,15 +287,15 @@ def _row(name: str, runs: Sequence[Log], random: Sequence[Log], steps: float) ->
     fresh, others = (
         np.array([r["fresh_scores"].mean() for r in found]) for found in (runs, random)
     )
+    then = curves_at(runs, "steps", "best_reward", np.array([steps]))[:, 0]
     alone = name == RANDOM
     return {
         "strategy": name,
         "searches": len(runs),
         "best_reward": mean_interval(own["best_reward"]),
         "late_mean": mean_interval(np.array([_late_mean(run) for run in runs])),
-        "best_at_equal_steps": mean_interval(
-            curves_at(runs, "steps", "best_reward", np.array([steps]))[:, 0]
-        ),
+        # who has not ended a generation by then has found nothing
+        "best_at_equal_steps": mean_interval(np.nan_to_num(then, nan=FLOOR)),
         "choice_score": mean_interval(chosen),
         "choice_difference": None if alone else mean_interval(chosen - theirs),
         "fresh_score": mean_interval(fresh),

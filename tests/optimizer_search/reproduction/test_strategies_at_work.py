@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
+from metarl.optimizer_search.judging.rewards import FLOOR
 from metarl.optimizer_search.reproduction import strategies
 from metarl.optimizer_search.reproduction.strategies import Rival, Settings
 from metarl.optimizer_search.settings.config import (
@@ -55,6 +56,13 @@ def test_of_fewer_than_eight_searches_no_difference_is_clear():
     ours = [searched(1.0, [1.0, 1.0 + x]) for x in range(7)]
     claims = strategies._claims([strategies._row("ours", ours, theirs, 200.0)], range(1, 8))
     assert "no clear difference to random search" in claims[0]
+
+
+def test_who_has_not_ended_a_generation_at_equal_steps_has_found_nothing():
+    late = searched(0.0, [0.0, 0.0]) | {"steps": np.array([300.0, 400.0])}
+    rows = strategies._rows({"random": [searched(0.0, [0.0, 0.0])] * 8, "late": [late] * 8})
+    assert [row["best_at_equal_steps"].mean for row in rows] == [0.2, FLOOR]
+    assert strategies._rows({}) == []
 
 
 def test_a_search_of_a_rival_has_its_own_settings_and_shares_the_rest():
