@@ -17,7 +17,7 @@ WIDTH = 6.6  # inches
 LABEL_SIZE = 8.0  # points
 LONGEST_LABEL = 34  # characters: the names of all named rules stand whole
 PANEL_TITLE_WIDTH = 23  # characters
-_MILLION = 1e6  # where matplotlib would write 1e6 into the corner
+_THOUSAND, _MILLION = 1e3, 1e6  # where digits are grouped, and where they are left out
 LABEL_GAP = 0.06  # of the axes' width, between the curves' ends and their labels
 
 
@@ -87,10 +87,12 @@ def scaled(
     if x_scale == "log":
         axes.set_xscale("log", nonpositive="mask")
         _plain_log_ticks(axes.xaxis, ticks)
-    elif max(map(abs, axes.get_xlim())) >= _MILLION:
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value / _MILLION:g}M" if value else "0")
+    else:
+        _plain_ticks(axes.xaxis)
     if y_scale == "log":
         axes.set_yscale("log", nonpositive="mask")
+    else:
+        _plain_ticks(axes.yaxis)
     if y_top is not None:
         axes.set_ylim(top=y_top)
     if y_scale == "log":
@@ -114,6 +116,8 @@ def add_panel_title(axes: Any, label: str) -> None:
 def add_end_labels(figure: Any, axes: Any, ends: Sequence[tuple[str, Any, Any, Stroke]]) -> None:
     """Writes each curve's label at the right, as near to the height of its end as the others allow.
 
+    A thin line leads from the label to where the curve ends, which may be far from the right edge.
+
     Args:
       figure: the figure, whose layout is settled first.
       axes: the axes of the curves, with their limits and scales.
@@ -125,12 +129,12 @@ def add_end_labels(figure: Any, axes: Any, ends: Sequence[tuple[str, Any, Any, S
     axes.set_ylim(low, high)
     figure.draw_without_rendering()
     height_points = axes.get_window_extent().height * 72 / figure.dpi
-    heights = np.array([_end_height(axes, y) for _, _, y, _ in ends])
-    placed = spread_out(heights, 1.3 * LABEL_SIZE / height_points)
-    for (label, _, _, stroke), start, height in zip(ends, heights, placed, strict=True):
+    points = np.array([_end(axes, x, y) for _, x, y, _ in ends])
+    placed = spread_out(points[:, 1], 1.3 * LABEL_SIZE / height_points)
+    for (label, _, _, stroke), start, height in zip(ends, points, placed, strict=True):
         axes.annotate(
             shortened(label),
-            xy=(1.0, start),
+            xy=tuple(start),
             xytext=(1 + LABEL_GAP, height),
             xycoords="axes fraction",
             textcoords="axes fraction",
@@ -182,16 +186,15 @@ def spread_out(heights: np.ndarray, gap: float) -> np.ndarray:
     return placed
 
 
-def _end_height(axes: Any, y: Any) -> float:
-    """Returns the height of a curve's last finite point, 0 to 1 of the axes; 1 if it has none."""
-    finite = np.asarray(y, dtype=float)
-    finite = finite[np.isfinite(finite)]
-    if len(finite) == 0:
-        return 1.0
-    point = axes.transAxes.inverted().transform(
-        axes.transData.transform((axes.get_xlim()[0], finite[-1]))
-    )
-    return float(np.clip(point[1], 0.0, 1.0)) if np.isfinite(point[1]) else 1.0
+def _end(axes: Any, x: Any, y: Any) -> tuple[float, float]:
+    """Returns a curve's last finite point, 0 to 1 of the axes; the upper right corner if it has none."""
+    points = np.stack([np.asarray(x, dtype=float), np.asarray(y, dtype=float)], axis=-1)
+    points = points[np.isfinite(points).all(axis=-1)]
+    if len(points) == 0:
+        return 1.0, 1.0
+    end = axes.transAxes.inverted().transform(axes.transData.transform(points[-1]))
+    across, up = np.where(np.isfinite(end), np.clip(end, 0.0, 1.0), 1.0)
+    return float(across), float(up)
 
 
 def _data_limits(xs: Sequence, scale: str) -> tuple[float, float]:
@@ -214,6 +217,17 @@ def shortened(label: str) -> str:
         return label
     half = (LONGEST_LABEL - 1) // 2
     return f"{label[:half].rstrip()}…{label[-half:].lstrip()}"
+
+
+def _plain_ticks(axis: Any) -> None:
+    """Labels a linear axis with whole numbers: digits in groups of three, and millions as 2M."""
+
+    def text(value: float, _: object) -> str:
+        if max(map(abs, axis.get_view_interval())) >= _MILLION:
+            return f"{value / _MILLION:,.6g}M" if value else "0"
+        return f"{value:,.6g}" if abs(value) >= _THOUSAND else number_text(value, digits=6)
+
+    axis.set_major_formatter(text)
 
 
 def _plain_log_ticks(axis: Any, ticks: int) -> None:

@@ -35,8 +35,8 @@ from .progress import PlainProgress as PlainProgress
 from .progress import Progress as Progress
 from .progress import SilentProgress as SilentProgress
 from .progress import progress_on_stderr as progress_on_stderr
+from .provenance import changed_bits as changed_bits
 from .provenance import collect_provenance as collect_provenance
-from .provenance import differing_bits as differing_bits
 from .pruning import prune as prune
 from .pruning import prune_plan as prune_plan
 from .status import RunStatus as RunStatus
@@ -68,9 +68,9 @@ __all__ = [
     "SilentProgress",
     "UnusableCheckpoint",
     "begin_or_go_on",
+    "changed_bits",
     "collect_provenance",
     "compilation_seconds",
-    "differing_bits",
     "drive",
     "experiment_folder",
     "find_runs",

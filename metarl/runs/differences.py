@@ -11,9 +11,8 @@ from metarl.errors import InvalidInput
 from .directory import RunDirectory
 from .durable import read_json_object
 from .metric_log import GENERATION
+from .nested import differing
 from .status import best_so_far
-
-Pair = list[Any]  # of the first run and of the second; None where one has nothing
 
 _RAN_ON = ("versions", "revision", "devices", "processor", "cores", "settings", "matmul_precision")
 _CLOCK = ("seconds",)
@@ -30,29 +29,11 @@ def run_differences(first: RunDirectory, second: RunDirectory) -> dict[str, Any]
     """
     return {
         "runs": [str(first.path), str(second.path)],
-        "config": _differing(first.config, second.config),
-        "ran_on": _differing(_ran_on(first), _ran_on(second)),
-        "results": _differing(_results(first), _results(second)),
+        "config": differing(first.config, second.config),
+        "ran_on": differing(_ran_on(first), _ran_on(second)),
+        "results": differing(_results(first), _results(second)),
         "log": _log(first, second),
     }
-
-
-def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Pair]:
-    ours, theirs = _flat(first), _flat(second)
-    names = [*ours, *(name for name in theirs if name not in ours)]
-    pairs = {name: [ours.get(name), theirs.get(name)] for name in names}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns {"a": {"b": 1}} as {"a.b": 1}; lists stay whole."""
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def _ran_on(run: RunDirectory) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .cores import usable_cores
+from .nested import differing
 
 _DISTRIBUTIONS = ("metarl", "jax", "jaxlib", "optax", "dm-haiku", "numpy")
 # Whether products and sums are fused, and how many numbers are added at once, decides the last bit.
@@ -63,18 +64,34 @@ def collect_provenance(
     }
 
 
-def differing_bits(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Returns which of the things that decide the last bits differ between two provenances.
+def changed_bits(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Says what of the things that decide the last bits differs between two provenances.
 
     Args:
       recorded: the provenance of the run when it started.
       now: that of the process that resumes it.
 
     Returns:
-      The names of what differs ("versions", "processor" ...); empty when equal bits can be
-      expected.
+      A sentence for whoever resumes it, which names each with what it was and is; None when equal
+      bits can be expected.
     """
-    return [name for name in _DECIDES_BITS if recorded.get(name) != now.get(name)]
+    pairs = differing(
+        *({name: seen.get(name) for name in _DECIDES_BITS} for seen in (recorded, now))
+    )
+    if not pairs:
+        return None
+    changes = [f"{name} ({_brief(old)}, now {_brief(new)})" for name, (old, new) in pairs.items()]
+    return (
+        f"Since the run began these have changed: {', '.join(changes)}. Its last bits may differ "
+        "from those of an uninterrupted run."
+    )
+
+
+def _brief(value: Any) -> str:
+    """Returns a value of a provenance in a word; of devices and features only how many they are."""
+    if value is None:
+        return "not set"
+    return f"{len(value)} of them" if isinstance(value, (list, Mapping)) else str(value)
 
 
 def _versions() -> dict[str, str | None]:

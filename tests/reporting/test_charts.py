@@ -88,6 +88,22 @@ def test_millions_stand_at_their_ticks_and_not_in_the_corner():
     assert axes.xaxis.get_offset_text().get_text() == ""
 
 
+def test_large_numbers_are_grouped_or_told_in_millions_on_both_axes():
+    (axes,) = curve_chart([Curve("a", [0, 2e5], [0, 5e6])], "steps", "return").figure.axes
+    axes.figure.draw_without_rendering()
+    assert "200,000" in [label.get_text() for label in axes.get_xticklabels()]
+    assert "4M" in [label.get_text() for label in axes.get_yticklabels()]
+    assert axes.yaxis.get_offset_text().get_text() == ""
+
+
+def test_a_leader_line_begins_where_its_curve_ends():
+    """A search that stopped early ends far from the right edge."""
+    curves = [Curve("early", [0, 25], [0, 1]), Curve("late", [0, 100], [0, 2]), Curve("no", [], [])]
+    (axes,) = curve_chart(curves, "step", "loss").figure.axes
+    ends = [text.xy[0] for text in axes.texts]
+    np.testing.assert_allclose(ends, [0.25, 1.0, 1.0], atol=1e-6)
+
+
 def test_no_declaration_of_a_drawing_is_empty(many):
     """A dash pattern without numbers is none in CSS: some readers of SVG then draw no line at all."""
     assert "stroke-dasharray: 5" in many.svg or "stroke-dasharray: 9" in many.svg

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.runs import RunDirectory, differing_bits
+from metarl.runs import RunDirectory, changed_bits
 
 CONFIG = {"seed": 7, "rates": (1e-3, 1e-2), "nested": {"depth": 2, "text": "m * g"}}
 
@@ -56,9 +56,18 @@ def test_provenance_says_what_the_numbers_depend_on(tmp_path):
 def test_provenances_differ_in_what_decides_bits_only(tmp_path):
     recorded = create(tmp_path / "run").provenance
     again = {**recorded, "started": "later", "command": [], "revision": None}
-    assert differing_bits(recorded, again) == []
-    other = {**recorded, "processor": {}, "versions": {**recorded["versions"], "jax": "0.1"}}
-    assert differing_bits(recorded, other) == ["versions", "processor"]
+    assert changed_bits(recorded, again) is None
+    versions = {**recorded["versions"], "jax": "0.1"}
+    settings = {**recorded["settings"], "OMP_NUM_THREADS": "3"}
+    other = {**recorded, "versions": versions, "devices": recorded["devices"][:1]}
+    old = recorded["versions"]["jax"]
+    assert changed_bits(recorded, other) == (
+        f"Since the run began these have changed: versions.jax ({old}, now 0.1), devices (2 of "
+        "them, now 1 of them). Its last bits may differ from those of an uninterrupted run."
+    )
+    assert "settings.OMP_NUM_THREADS (" in changed_bits(
+        recorded, {**recorded, "settings": settings}
+    )
 
 
 def test_an_empty_directory_becomes_a_run(tmp_path):

@@ -21,8 +21,8 @@ from metarl.problems import Problem
 from metarl.runs import (
     Progress,
     RunDirectory,
+    changed_bits,
     collect_provenance,
-    differing_bits,
     progress_on_stderr,
 )
 from metarl.update_rules import parse
@@ -113,12 +113,9 @@ def resume(
             _write_report(run.path, progress)
         return finished
     config = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
-    changed = differing_bits(run.provenance, collect_provenance(sys.argv))
+    changed = changed_bits(run.provenance, collect_provenance(sys.argv))
     if changed:
-        progress.message(
-            f"Since the run began these have changed: {', '.join(changed)}. Its last bits may "
-            "differ from those of an uninterrupted run."
-        )
+        progress.message(changed)
     return _conduct(run, config, progress, backend)
 
 

@@ -17,9 +17,9 @@ from metarl.runs import (
     Outcome,
     Progress,
     RunDirectory,
+    changed_bits,
     collect_provenance,
     compilation_seconds,
-    differing_bits,
     follow,
     lead,
     progress_on_stderr,
@@ -126,12 +126,9 @@ def resume_training(
         return load(run.path, own=[config.world.environment])
     gang.share_json({"run": str(run_dir), "config": run.config})
     progress = progress or progress_on_stderr()
-    changed = differing_bits(run.provenance, collect_provenance(sys.argv))
+    changed = changed_bits(run.provenance, collect_provenance(sys.argv))
     if changed:
-        progress.message(
-            f"Since the run began these have changed: {', '.join(changed)}. Its last bits may "
-            "differ from those of an uninterrupted run."
-        )
+        progress.message(changed)
     return _conduct(run, make_job(config), progress, gang)
 
 
