@@ -2,6 +2,7 @@ from .cifar10 import cifar10_wrn as cifar10_wrn
 from .data_files import use_data_folder as use_data_folder
 from .difficulties import Diagnostic as Diagnostic
 from .difficulties import diagnostics as diagnostics
+from .digits import wide_residual as wide_residual
 from .landscapes import quadratic as quadratic
 from .leaf_roles import LEAF_ROLES as LEAF_ROLES
 from .leaf_roles import LeafRole as LeafRole
@@ -23,6 +24,7 @@ from .registry import register as register
 from .registry import suite as suite
 from .supervised import classification as classification
 from .supervised import regression as regression
+from .transformer import wide_transformer as wide_transformer
 
 __all__ = [
     "LEAF_ROLES",
@@ -50,4 +52,6 @@ __all__ = [
     "stateless",
     "suite",
     "use_data_folder",
+    "wide_residual",
+    "wide_transformer",
 ]

@@ -7,10 +7,13 @@ are mixed over the splits.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import jax
 import numpy as np
+
+from metarl.errors import require
 
 from . import variational
 from .catalogue import CARDS
@@ -48,6 +51,25 @@ def digits_residual() -> Problem:
     """Returns digits by a residual network: 16 channels on 4x4 places, then 32 on 2x2."""
     network = residual_net([Block(16, 16, True), Block(16, 32, True)])
     return classification(CARDS["digits-residual"], network, _images, standardise=False)
+
+
+def wide_residual(width: int) -> Problem:
+    """Returns digits by a residual network of `width` channels on 4x4 places, then twice as many on 2x2.
+
+    Args:
+      width: C, at least 1; 16 is `digits_residual` by another name.
+
+    Raises:
+      InvalidInput: the width is none.
+    """
+    require(width >= 1, f"A residual network has at least 1 channel; received {width}.")
+    card = dataclasses.replace(
+        CARDS["digits-residual"],
+        name=f"digits-residual-{width}",
+        description=f"Digits by two residual blocks of {width} and {2 * width} channels with batch norm.",
+    )
+    network = residual_net([Block(width, width, True), Block(width, 2 * width, True)])
+    return classification(card, network, _images, standardise=False)
 
 
 def digits_autoencoder() -> Problem:

@@ -12,22 +12,32 @@ Normalization in the Transformer Architecture.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metarl.errors import require
+
 from .catalogue import CARDS
 from .language import ALPHABET, PREDICTED, surprise_problem
 from .networks import affine, glorot, he, normal
-from .problem import Params, Problem
+from .problem import Card, Params, Problem
 from .supervised import cross_entropy
 
-_WIDTH = 32  # H
-_HEADS = 2  # A
-_HIDDEN = 64  # M
 _BLOCKS = 2
+_HEAD = 16  # H / A
+
+
+class _Size(NamedTuple):
+    """What a transformer's arrays measure."""
+
+    width: int  # H
+    heads: int  # A
+    hidden: int  # M
 
 
 def python_docs_transformer() -> Problem:
@@ -35,53 +45,82 @@ def python_docs_transformer() -> Problem:
 
     The loss is the mean cross-entropy in nats, the metric the same in bits.
     """
-    return surprise_problem(CARDS["python-docs-transformer"], _start, _surprise)
+    return _transformer(CARDS["python-docs-transformer"], _Size(width=32, heads=2, hidden=64))
 
 
-def _start(key: jax.Array) -> Params:
+def wide_transformer(width: int) -> Problem:
+    """Returns the same problem by blocks of another width, heads of 16 units, twice as many hidden units.
+
+    Args:
+      width: H, a multiple of 16; 32 is `python_docs_transformer` by another name.
+
+    Raises:
+      InvalidInput: the width is none.
+    """
+    require(
+        width >= _HEAD and width % _HEAD == 0,
+        f"A transformer's width is a multiple of {_HEAD}, one head's; received {width}.",
+    )
+    card = dataclasses.replace(
+        CARDS["python-docs-transformer"],
+        name=f"python-docs-transformer-{width}",
+        description=f"Next character by two layer-norm transformer blocks of width {width}.",
+    )
+    return _transformer(card, _Size(width, width // _HEAD, 2 * width))
+
+
+def _transformer(card: Card, size: _Size) -> Problem:
+    surprise = functools.partial(_surprise, heads=size.heads)
+    return surprise_problem(card, functools.partial(_start, size=size), surprise)
+
+
+def _start(key: jax.Array, size: _Size) -> Params:
     """Returns the parameters: Glorot weights, norms that change nothing, biases at zero."""
+    width = size.width
     letters, places, head, *keys = jax.random.split(key, 3 + _BLOCKS)
     return {
-        "letters": normal(letters, (len(ALPHABET), _WIDTH), 0.1),
-        "places": normal(places, (PREDICTED, _WIDTH), 0.1),
-        "blocks": [_block_start(key) for key in keys],
-        "norm": _norm_start(),
-        "head": normal(head, (_WIDTH, len(ALPHABET)), glorot(_WIDTH, len(ALPHABET))),
+        "letters": normal(letters, (len(ALPHABET), width), 0.1),
+        "places": normal(places, (PREDICTED, width), 0.1),
+        "blocks": [_block_start(key, size) for key in keys],
+        "norm": _norm_start(width),
+        "head": normal(head, (width, len(ALPHABET)), glorot(width, len(ALPHABET))),
         "head_bias": jnp.zeros(len(ALPHABET), jnp.float32),
     }
 
 
-def _block_start(key: jax.Array) -> Params:
+def _block_start(key: jax.Array, size: _Size) -> Params:
+    width, _, hidden = size
     look, out, up, down = jax.random.split(key, 4)
     return {
-        "norm0": _norm_start(),
-        "look": normal(look, (_WIDTH, 3 * _WIDTH), glorot(_WIDTH, _WIDTH)),
-        "out": normal(out, (_WIDTH, _WIDTH), glorot(_WIDTH, _WIDTH)),
-        "norm1": _norm_start(),
-        "up": normal(up, (_WIDTH, _HIDDEN), he(_WIDTH, _HIDDEN)),
-        "up_bias": jnp.zeros(_HIDDEN, jnp.float32),
-        "down": normal(down, (_HIDDEN, _WIDTH), glorot(_HIDDEN, _WIDTH)),
-        "down_bias": jnp.zeros(_WIDTH, jnp.float32),
+        "norm0": _norm_start(width),
+        "look": normal(look, (width, 3 * width), glorot(width, width)),
+        "out": normal(out, (width, width), glorot(width, width)),
+        "norm1": _norm_start(width),
+        "up": normal(up, (width, hidden), he(width, hidden)),
+        "up_bias": jnp.zeros(hidden, jnp.float32),
+        "down": normal(down, (hidden, width), glorot(hidden, width)),
+        "down_bias": jnp.zeros(width, jnp.float32),
     }
 
 
-def _norm_start() -> Params:
-    return {"scale": jnp.ones(_WIDTH, jnp.float32), "shift": jnp.zeros(_WIDTH, jnp.float32)}
+def _norm_start(width: int) -> Params:
+    return {"scale": jnp.ones(width, jnp.float32), "shift": jnp.zeros(width, jnp.float32)}
 
 
-def _surprise(params: Params, characters: jax.Array) -> jax.Array:
-    """Returns the mean cross-entropy in nats of characters [B, T + 1] given those before."""
+def _surprise(params: Params, characters: jax.Array, heads: int) -> jax.Array:
+    """Returns the mean cross-entropy in nats of characters [B, T + 1] given those before, by A heads."""
+    width = params["letters"].shape[1]
     characters = characters.astype(jnp.int32)
     given, following = characters[:, :-1], characters[:, 1:]
     hidden = params["letters"][given] + params["places"][None, :, :]  # [B, T, H]
     for block in params["blocks"]:
         hidden = hidden + attention(
-            layer_norm(hidden, **block["norm0"]), block["look"], block["out"], _HEADS
+            layer_norm(hidden, **block["norm0"]), block["look"], block["out"], heads
         )
-        inner = layer_norm(hidden, **block["norm1"]).reshape(-1, _WIDTH)  # [B T, H]
+        inner = layer_norm(hidden, **block["norm1"]).reshape(-1, width)  # [B T, H]
         inner = jax.nn.relu(affine(inner, block["up"], block["up_bias"]))  # [B T, M]
         hidden = hidden + affine(inner, block["down"], block["down_bias"]).reshape(hidden.shape)
-    flat = layer_norm(hidden, **params["norm"]).reshape(-1, _WIDTH)
+    flat = layer_norm(hidden, **params["norm"]).reshape(-1, width)
     logits = affine(flat, params["head"], params["head_bias"])  # [B T, V]
     return cross_entropy(logits, following.reshape(-1))
 

@@ -142,6 +142,13 @@ _ROWS = (
         caption="whether searches of the space modern find Muon's direction again",
         costs={"smoke": "under a minute", "laptop": "an hour or two", "paper": "hours"},
     ),
+    Experiment(
+        name="scale-ladder",
+        folder="scale_ladder",
+        analysis="scale_ladder:climb",
+        caption="whether leads over AdamW survive wider networks and longer runs",
+        costs={"smoke": "under a minute", "laptop": "an hour", "paper": "hours on a GPU"},
+    ),
 )
 
 EXPERIMENTS = MappingProxyType({row.name: row for row in _ROWS})

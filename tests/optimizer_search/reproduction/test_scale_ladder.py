@@ -1,0 +1,127 @@
+"""The ladder: networks of any width, rates that are carried up, and what is said of the trend."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+
+from metarl import problems
+from metarl.errors import InvalidInput
+from metarl.optimizer_search.comparing.settings_of_runs import Axes
+from metarl.optimizer_search.reproduction.scale_ladder import (
+    Rung,
+    Settings,
+    _before,
+    _search_around,
+    _slope,
+    _trend,
+)
+from metarl.statistics import iqm
+
+ADAMW = SimpleNamespace(label="adamw")
+
+
+@pytest.mark.parametrize(
+    ("of_width", "width", "name"),
+    [
+        (problems.wide_transformer, 32, "python-docs-transformer"),
+        (problems.wide_residual, 16, "digits-residual"),
+    ],
+)
+def test_one_width_of_a_family_is_the_problem_of_the_suite(of_width, width, name):
+    """As programs, to the last operation: no number needs to be computed for that."""
+    ours, known = of_width(width), problems.load(name)
+    start = jax.eval_shape(known.init, jax.random.key(0))
+    batch = jax.tree.map(lambda x: x[:4], known.examples("train"))
+
+    def programs(problem):
+        loss = jax.make_jaxpr(problem.loss)(*start, batch, jax.random.key(0))
+        return str(jax.make_jaxpr(problem.init)(jax.random.key(0))), str(loss)
+
+    assert programs(ours) == programs(known)
+    assert (ours.name, ours.batch_size) == (f"{name}-{width}", known.batch_size)
+
+
+def test_a_doubled_width_doubles_every_matrix_both_ways():
+    (one, _), (other, _) = (
+        jax.eval_shape(problems.wide_transformer(width).init, jax.random.key(0))
+        for width in (16, 32)
+    )
+    assert one["blocks"][0]["up"].shape == (16, 32)
+    assert other["blocks"][0]["up"].shape == (32, 64)
+    assert other["blocks"][0]["look"].shape == (32, 96)
+
+
+def contest_with_its_best_at(best: float, asked: list[float]) -> SimpleNamespace:
+    """Returns what stands for a contest whose loss is the distance of a rate to the best, in decades."""
+
+    def tune(one, runs, device):
+        asked.extend(set(runs.rates))
+        return np.abs(np.log10(runs.rates / best)) + 0.1 * runs.replicates
+
+    return SimpleNamespace(axes=Axes(("cosine",), (0.0,)), tuning=np.arange(3), tune=tune)
+
+
+@pytest.mark.parametrize("best", [1e-2, 1e-2 * 10**0.25, 1e-3, 1.1e-1, 10**-0.75])
+def test_a_rate_is_found_around_another_and_beyond_the_edge_as_far_as_it_takes(best):
+    asked: list[float] = []
+    found = _search_around(contest_with_its_best_at(best, asked), {"adamw": 1e-2})(ADAMW, None)
+    assert abs(math.log10(found / best)) <= 0.125 + 1e-9
+    assert len(asked) == len({round(math.log10(rate), 6) for rate in asked})  # none twice
+
+
+def test_a_rung_begins_from_the_shorter_run_or_else_from_the_narrower_network():
+    settings = Settings(widths=(16, 32), steps=(10, 20))
+    assert _before(Rung(16, 10), settings) is None
+    assert _before(Rung(16, 20), settings) == Rung(16, 10)
+    assert _before(Rung(32, 10), settings) == Rung(16, 10)
+    assert _before(Rung(32, 20), settings) == Rung(32, 10)
+
+
+def test_a_slope_is_that_of_a_fit_by_another_program():
+    logs = np.random.default_rng(0).normal(size=(3, 7))
+    sizes = (16, 32, 128)
+    by_seed = np.polynomial.polynomial.polyfit(np.log2(sizes), logs, 1)[1]
+    found = _slope(sizes, logs)
+    assert math.log(found.estimate) == pytest.approx(iqm(by_seed))
+    flat = _slope(sizes, np.tile(0.3 * np.log2(sizes)[:, None], 7))
+    assert flat.estimate == pytest.approx(math.exp(0.3))
+
+
+def test_a_lead_that_halves_is_told_as_such():
+    """AdamW's rival has .5, .7, .98 times its loss: every doubled width multiplies that by 1.4."""
+    settings = Settings(widths=(16, 32, 64), steps=(10,), rules=(), references=("muon",))
+    found = {
+        Rung(width, 10): {"losses": np.stack([[np.ones(9), np.full(9, 0.5 * 1.4**place)]] * 2)}
+        for place, width in enumerate(settings.widths)
+    }
+    trend = _trend("muon", 1, found, settings)
+    assert trend["a_doubled_width"].estimate == pytest.approx(1.4)
+    assert trend["doubled_steps"] is None
+    assert trend["lowest"].estimate == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"widths": (32, 16)}, "widths must name rising numbers, at least one; received [32, 16]."),
+        ({"steps": ()}, "steps must name rising numbers, at least one; received []."),
+        ({"tuned_anew": ("lion",)}, "tuned_anew names lion, which is not compared; those are"),
+        ({"references": ("adamw",)}, "adamw is what all are measured against; leave it out."),
+    ],
+)
+def test_settings_that_make_no_ladder_are_refused(changes, message):
+    with pytest.raises(InvalidInput) as caught:
+        Settings(**changes)
+    assert message in str(caught.value)
+
+
+def test_widths_that_no_network_has_are_refused():
+    with pytest.raises(InvalidInput, match=r"width is a multiple of 16, one head's; received 24\."):
+        problems.wide_transformer(24)
+    with pytest.raises(InvalidInput, match=r"at least 1 channel; received 0\."):
+        problems.wide_residual(0)
