@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from metarl import problems as problem_suite
 from metarl.reading import read_json_object
@@ -23,7 +22,7 @@ from metarl.reporting import write_json
 from ..settings.compare_config import CompareConfig
 from .contest import Contest, Crew
 from .entrants import ADAMS_RATE, BASELINE, Entrant
-from .problem_results import relative_losses
+from .problem_results import log_relative_losses
 from .settings_of_runs import Axes
 from .tuning import GRID, rates_of, sweep, tuning_seeds
 
@@ -108,7 +107,7 @@ def found_multiples(
             tuned = sweep(contest, field, crew.map, widen=False)
             losses = {label: x.mean(axis=-1)[:, 0, 0] for label, x in tuned.losses.items()}
             for label, row in losses.items():
-                relative[label].append(log_relative(row, losses[BASELINE].min()))
+                relative[label].append(log_relative_losses(row, losses[BASELINE].min()))
     rates = rates_of(GRID)
     return {
         e.label: float(
@@ -116,8 +115,3 @@ def found_multiples(
         )
         for e in entrants
     }
-
-
-def log_relative(losses: np.ndarray, adams: ArrayLike) -> np.ndarray:
-    """Returns log(loss / Adam's), clipped to a factor of ten; the worst for a diverged run."""
-    return np.log(relative_losses(losses, adams))

@@ -22,8 +22,9 @@ from metarl import problems as problem_suite
 from ..judging.evaluators import Device
 from ..settings.compare_config import CompareConfig
 from .contest import Contest, Crew
-from .default_rates import found_once, log_relative
+from .default_rates import found_once
 from .entrants import BASELINE, Entrant, entrant
+from .problem_results import log_relative_losses
 from .settings_of_runs import Axes, Points, Setting, runs_at
 from .tuning import Tuned, tune, tuning_seeds
 
@@ -128,7 +129,7 @@ def log_losses_at(
     contest = court.contest
     runs = runs_at(settings, contest.axes, contest.tuning_of(one)[seeds])
     losses = contest.tune(one, runs, device).reshape(len(settings), -1)
-    return log_relative(losses, court.loss)
+    return log_relative_losses(losses, court.loss)
 
 
 def _mean_log_losses(

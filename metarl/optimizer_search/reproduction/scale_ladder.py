@@ -28,8 +28,8 @@ from metarl.reporting import Column, Curve, Table, curve_panels
 from metarl.statistics import Interval, bootstrap_interval
 
 from ..comparing.contest import Contest, Crew
-from ..comparing.default_rates import log_relative
 from ..comparing.entrants import Entrant, entrant, rule_entrant
+from ..comparing.problem_results import exponential, log_relative_losses
 from ..comparing.settings_of_runs import Axes, Setting, runs_at, runs_of
 from ..comparing.tuning import tune
 from ..comparing.tuning_noise import lowest
@@ -62,8 +62,8 @@ class Settings:
     """Standard optimizers beside AdamW."""
     tuned_anew: tuple[str, ...] = ()
     """Those of both that are tuned on every rung too; AdamW always is."""
-    seeds: Annotated[int, Bounds(least=2)] = 10
-    """Fresh paired seeds of the report."""
+    seeds: Annotated[int, Bounds(least=8)] = 10
+    """Fresh paired seeds of the report; fewer than 8 have no intervals."""
     tuning_seeds: Count = 4
     """Seeds at each learning rate."""
 
@@ -190,9 +190,10 @@ def _measured(
             centres = {one.label: rate for one, rate in zip(field, carried, strict=True)}
             again = [one for one in field if one.label in settings.tuned_anew]
             work.say(f"{where}: tuning {len(again)} more, running {len(field)}")
-            rates = dict(zip(again, crew.map(_search_around(contest, centres), again), strict=True))
-            rates |= {field[0]: base}
-            anew = np.array([rates.get(one, np.nan) for one in field])
+            searched = crew.map(_search_around(contest, centres), again)
+            rates = {one.label: rate for one, rate in zip(again, searched, strict=True)}
+            rates[BASELINE] = base
+            anew = np.array([rates.get(one.label, np.nan) for one in field])
 
         def report(job: tuple[Entrant, float], device: Device) -> np.ndarray:
             one, rate = job
@@ -249,7 +250,6 @@ def _search_around(
 def _rows(
     rung: Rung, part: Mapping[str, np.ndarray], labels: Sequence[str]
 ) -> list[dict[str, Any]]:
-    baseline = part["losses"][_ANEW, 0]
     return [
         {
             "width": rung.width,
@@ -258,18 +258,23 @@ def _rows(
             "optimizer": label,
             "learning_rate": float(part["rates"][_CARRIED, place]),
             "test_loss": bootstrap_interval(part["losses"][_CARRIED, place]),
-            "carried": _ratio(log_relative(part["losses"][_CARRIED, place], baseline)),
+            "carried": None if label == BASELINE else _ratio(ratios(part, place)[_CARRIED]),
             "tuned_anew": None
-            if np.isnan(part["losses"][_ANEW, place]).any()
-            else _ratio(log_relative(part["losses"][_ANEW, place], baseline)),
+            if label == BASELINE or np.isnan(part["losses"][_ANEW, place]).any()
+            else _ratio(ratios(part, place)[_ANEW]),
         }
         for place, label in enumerate(labels)
     ]
 
 
+def ratios(part: Mapping[str, np.ndarray], place: int) -> np.ndarray:
+    """Returns log of the losses of the entrant at `place` over AdamW's, carried and tuned anew, [2, S]."""
+    return log_relative_losses(part["losses"][:, place], part["losses"][_ANEW, 0])
+
+
 def _ratio(logarithms: np.ndarray) -> Interval:
     """Returns the IQM of logarithms of ratios [S] as a ratio."""
-    return Interval(*(float(np.exp(bound)) for bound in bootstrap_interval(logarithms)))
+    return exponential(bootstrap_interval(logarithms))
 
 
 def _trend(
@@ -278,10 +283,7 @@ def _trend(
     """Returns by what the carried ratio of one optimizer is multiplied as a width, or a run, is doubled."""
     logs = np.array(
         [
-            [
-                log_relative(part["losses"][_CARRIED, place], part["losses"][_ANEW, 0])
-                for part in (found[Rung(width, steps)] for steps in settings.steps)
-            ]
+            [ratios(found[Rung(width, steps)], place)[_CARRIED] for steps in settings.steps]
             for width in settings.widths
         ]
     )  # [W, N, S]

@@ -17,9 +17,9 @@ from metarl.optimizer_search.comparing.contest import Contest, Crew
 from metarl.optimizer_search.comparing.default_rates import (
     default_rates,
     found_multiples,
-    log_relative,
 )
 from metarl.optimizer_search.comparing.entrants import entrant
+from metarl.optimizer_search.comparing.problem_results import log_relative_losses
 from metarl.optimizer_search.comparing.settings_of_runs import PLAIN, Axes, Setting, runs_of
 from metarl.optimizer_search.comparing.tuning import (
     FINER_POINTS,
@@ -175,7 +175,7 @@ def test_a_setting_gives_a_run_on_each_replicate():
 
 
 def test_losses_relative_to_adams_are_clipped_and_divergence_is_the_worst():
-    found = log_relative(np.array([1.0, 2.0, 1e9, np.inf, 0.0]), 2.0)
+    found = log_relative_losses(np.array([1.0, 2.0, 1e9, np.inf, 0.0]), 2.0)
     np.testing.assert_allclose(found, np.log([0.5, 1.0, 10.0, 10.0, 0.1]), atol=1e-12)
 
 
