@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ from metarl.optimizer_search.reproduction.scale_ladder import (
 )
 from metarl.statistics import iqm
 
-ADAMW = SimpleNamespace(label="adamw")
+ADAMW: Any = SimpleNamespace(label="adamw")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_a_doubled_width_doubles_every_matrix_both_ways():
     assert other["blocks"][0]["look"].shape == (32, 96)
 
 
-def contest_with_its_best_at(best: float, asked: list[float]) -> SimpleNamespace:
+def contest_with_its_best_at(best: float, asked: list[float]) -> Any:
     """Returns what stands for a contest whose loss is the distance of a rate to the best, in decades."""
 
     def tune(one, runs, device):
@@ -87,9 +88,10 @@ def test_a_slope_is_that_of_a_fit_by_another_program():
     sizes = (16, 32, 128)
     by_seed = np.polynomial.polynomial.polyfit(np.log2(sizes), logs, 1)[1]
     found = _slope(sizes, logs)
+    assert found is not None
     assert math.log(found.estimate) == pytest.approx(iqm(by_seed))
     flat = _slope(sizes, np.tile(0.3 * np.log2(sizes)[:, None], 7))
-    assert flat.estimate == pytest.approx(math.exp(0.3))
+    assert flat is not None and flat.estimate == pytest.approx(math.exp(0.3))
 
 
 def test_a_lead_that_halves_is_told_as_such():
