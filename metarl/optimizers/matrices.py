@@ -63,11 +63,9 @@ def resolved(weight_dimension_numbers: WeightDimensionNumbers, tree: Any) -> lis
     if numbers is None:
         return [MATRIX if leaf.ndim == 2 else None for leaf in jax.tree.leaves(tree)]
     numbers = numbers(tree) if callable(numbers) else numbers
-    full = jax.tree.map(
-        lambda one, part: [one] * len(jax.tree.leaves(part)), numbers, tree, is_leaf=_is_one
-    )
-    lists = jax.tree.leaves(full, is_leaf=lambda x: isinstance(x, list))
-    return [one for some in lists for one in some]
+    ones, structure = jax.tree.flatten(numbers, is_leaf=_is_one)
+    parts = structure.flatten_up_to(tree)
+    return [one for one, part in zip(ones, parts, strict=True) for _ in jax.tree.leaves(part)]
 
 
 def to_matrices(x: jax.Array, numbers: MuonDimensionNumbers) -> jax.Array:

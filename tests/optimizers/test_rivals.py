@@ -221,6 +221,16 @@ def test_a_stack_of_matrices_is_each_by_itself():
     ]
 
 
+def test_matrices_are_told_in_lists_and_tuples_too():
+    """Networks keep their blocks in lists."""
+    one, stack = convolution(2), np.zeros((2, 3))
+    tree = {"blocks": [{"w": stack, "b": stack[0]}, {"w": stack, "b": stack[0]}], "pair": (stack,)}
+    numbers = {"blocks": [{"w": one, "b": None}, {"w": one, "b": None}], "pair": (None,)}
+    expected = [None, one, None, one, None]  # in the order of leaves: "b" before "w"
+    assert resolved(numbers, tree) == expected
+    assert resolved({"blocks": [None, one], "pair": None}, tree) == [None, None, one, one, None]
+
+
 def test_soap_of_a_basis_that_is_the_axes_is_adam():
     """The products of diagonal gradients have the axes for eigenvectors."""
     soap = optimizers.scale_by_soap(b1=0.9, b2=0.99)

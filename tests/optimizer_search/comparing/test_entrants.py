@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from metarl import optimizers
+from metarl import optimizers, problems
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing.comparison import check_comparison
 from metarl.optimizer_search.comparing.entrants import (
@@ -76,6 +76,33 @@ def test_names_of_references_mean_optaxs_own_at_their_defaults(name, transform):
 def test_adam_is_the_baseline_of_references_with_names_of_their_own():
     labels = [reference.label for reference in references()]
     assert len(labels) == len(set(labels)) == 23 and BASELINE == "adam" and BASELINE in labels
+
+
+WITH_LISTS = ["python-docs-transformer", "digits-residual"]  # of blocks
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        *WITH_LISTS,
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in problems.suite()
+            if name not in WITH_LISTS
+        ),
+    ],
+)
+def test_every_reference_takes_every_problem(problem):
+    known = problems.load(problem)
+    params = jax.eval_shape(known.init, jax.random.key(0))[0]
+    numbers = optimizers.weight_dimension_numbers(
+        params, problems.roles_of_leaves(params, known.leaf_roles)
+    )
+    for one in references():
+        transform = parts(one.make(0.05, 100, jax.random.key(0), lambda _: numbers))[0]
+        state = jax.eval_shape(transform.init, params)
+        moved, _ = jax.eval_shape(transform.update, params, state, params)
+        assert jax.tree.map(jnp.shape, moved) == jax.tree.map(jnp.shape, params), one.label
 
 
 def test_ademamix_has_the_schedules_of_its_paper():
