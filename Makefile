@@ -71,5 +71,5 @@ $(VENV)/docs: $(VENV)/core
 	touch $@
 
 $(VENV)/extras: $(VENV)/dev
-	$(INSTALL) --editable '.[dev,torch,ray,tensorboard,docs,flax,peers]'
+	$(INSTALL) --editable '.[dev,torch,ray,tensorboard,docs,flax,peers,mujoco]'
 	touch $@

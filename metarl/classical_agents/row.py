@@ -22,6 +22,8 @@ World = Literal[
     "harlow",
     "contextual-bandit",
     "point-robot",
+    "rule-grid",
+    "memory-planning",
     "any",
 ]
 Value = float | int | str

@@ -13,8 +13,10 @@ from .key_to_door_guide import key_to_door_guide
 from .maze_explorer import maze_explorer
 from .maze_guide import maze_guide
 from .mdp_table import MDP_ROWS
+from .memory_planning_agents import MEMORY_PLANNING_ROWS
 from .point_robot_agents import POINT_ROBOT_ROWS
 from .row import Row, World
+from .rule_grid_agents import RULE_GRID_ROWS
 
 _MAZE_ROWS = (
     Row(
@@ -74,6 +76,8 @@ ROWS: tuple[Row, ...] = (
     *COGNITION_ROWS,
     *CONTEXTUAL_ROWS,
     *POINT_ROBOT_ROWS,
+    *RULE_GRID_ROWS,
+    *MEMORY_PLANNING_ROWS,
 )
 
 _WORLDS: dict[World, str] = {
@@ -87,6 +91,8 @@ _WORLDS: dict[World, str] = {
     "harlow": "Harlow's tasks",
     "contextual-bandit": "contextual bandits",
     "point-robot": "point robots",
+    "rule-grid": "grids of rules",
+    "memory-planning": "memory and planning games",
     "any": "environments of other kinds",
 }
 
@@ -101,6 +107,8 @@ _OWN_AGENTS: dict[str, World] = {
     "harlow": "harlow",
     "contextual-bandit": "contextual-bandit",
     "point-robot": "point-robot",
+    "rule-grid": "rule-grid",
+    "memory-planning": "memory-planning",
 }
 
 

@@ -1,8 +1,9 @@
-"""bench: measure the speed of a search, a training or mazes on this machine, how training scales, and strategies."""
+"""bench: measure the speed of a search, a training, mazes or adapters here, how training scales, and strategies."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -44,6 +45,10 @@ _OF_MAZES = {
     "ratio_to_vizdoom": "steps a second over those of ViZDoom, a process a core",
 }
 
+_OF_ADAPTERS = (
+    "steps a second in our trials over those of the library's own step with its own resets"
+)
+
 _MOST_DEVICES = 512  # on one machine
 
 
@@ -51,14 +56,17 @@ _MOST_DEVICES = 512  # on one machine
 class Arguments:
     """Measures the speed of the search, beside hard-coded Adam and beside compiling each rule; or of a training.
 
-    A training is measured beside the network passes that it cannot do without. "scaling" measures it on one device and
-    on several, weak (the same batch on each) and strong (the same batch in all). "maze" measures steps and pictures of
-    mazes, beside ViZDoom where it is installed. "strategies" measures no speed: it replays hundreds of searches of each
-    strategy on tables of rules that were all trained before, and says which finds the better rule, and by how much.
+    A training is measured beside the network passes that it cannot do without. "scaling" measures it on one device
+    and on several, weak (the same batch on each) and strong (the same batch in all). "maze" measures steps and
+    pictures of mazes, beside ViZDoom where it is installed; "adapters" those of gymnax, navix, XLand-MiniGrid and
+    brax in our trials, beside a bare scan of the library's own step, or of one world, --environment
+    gymnax:CartPole-v1. "strategies" measures no speed: it replays hundreds of searches of each strategy on tables of
+    rules that were all trained before, and says which finds the better rule, and by how much.
     """
 
     what: Annotated[
-        Literal["search", "train", "scaling", "maze", "strategies"], tyro.conf.Positional
+        Literal["search", "train", "scaling", "maze", "adapters", "strategies"],
+        tyro.conf.Positional,
     ] = "search"
     """What to measure."""
     problem: str = "digits-mlp"
@@ -76,7 +84,7 @@ class Arguments:
     """Training: environment steps of an update, of scaling on one device; those of the preset, of scaling 6,400, if not
     given."""
     worlds: Count = 256
-    """Mazes: how many are walked together; their --size is 5 if not given."""
+    """Mazes, adapters: how many are stepped together; the --size of mazes is 5 if not given."""
     devices: str | None = None
     """Scaling: how many devices, with commas between; those of 1,2,4,8 that there are if not given. Without an
     accelerator they are forced CPU devices, more than cores if need be."""
@@ -108,7 +116,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
 
         say(
             f"Measuring the search: {arguments.rules} rules on {arguments.problem}, compiled in several ways, then "
-            f"{arguments.repeats} rounds; some minutes. Also: metarl bench train, scaling, maze, strategies."
+            f"{arguments.repeats} rounds; some minutes. Also: metarl bench train, scaling, maze, adapters, strategies."
         )
         return measure_search(arguments.problem, arguments.rules, arguments.repeats, say)
     if arguments.what == "maze":
@@ -120,9 +128,26 @@ def run(arguments: Arguments) -> dict[str, Any]:
             repeats=arguments.repeats,
             say=say,
         )
+    if arguments.what == "adapters":
+        return _adapters(arguments, say)
     from metarl.rl_squared import measure_training
 
     return measure_training(_training(arguments), arguments.repeats, say)
+
+
+def _adapters(arguments: Arguments, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measures the usual worlds, or the one that is named."""
+    from metarl.environments import measure_adapters
+
+    world = arguments.world
+    named = {} if world.environment == WorldConfig.environment else {"names": [world.environment]}
+    return measure_adapters(
+        **named,
+        settings=world.settings(),
+        worlds=arguments.worlds,
+        repeats=arguments.repeats,
+        say=say,
+    )
 
 
 def _training(arguments: Arguments, batch_steps: int | None = None) -> TrainConfig:
@@ -193,6 +218,8 @@ def show(document: dict[str, Any]) -> None:
         for name, table in document["tables"].items():
             print_table(strategies_table(name, table))
         return None
+    if "adapters" in document:
+        return print_table(_adapters_table(document))
     lines = _lines(document)
     rows = [
         {"figure": name, "value": number_text(document[name]), "meaning": meaning}
@@ -207,6 +234,34 @@ def show(document: dict[str, Any]) -> None:
     print_table(Table(_title(document), columns, rows, notes))
     if "extrapolated" in document:
         print(f"Compiling one rule: {document['extrapolated']['compile_one_rule']}.")
+
+
+def _adapters_table(document: dict[str, Any]) -> Any:
+    """Returns one row a world."""
+    from metarl.reporting import Column, Table, number_text
+
+    rows = [
+        {
+            "world": f"{name} ({of['version']})",
+            "ours": number_text(of["steps_per_second"]),
+            "own": number_text(of["own_steps_per_second"]),
+            "ratio": f"{of['ratio']:.2f} ({of['lowest_ratio']:.2f} to {of['highest_ratio']:.2f})",
+        }
+        for name, of in document["adapters"].items()
+    ]
+    columns = [
+        Column("world"),
+        Column("ours", "steps a second"),
+        Column("own", "its own loop"),
+        Column("ratio"),
+    ]
+    title = (
+        f"{document['worlds']} worlds together, {document['devices']} {document['platform']} devices, "
+        f"{document['rounds']} rounds"
+    )
+    notes = [f"ratio: {_OF_ADAPTERS}; median of rounds (lowest to highest)."]
+    notes += [f"{name} is left out: {why}" for name, why in document["missing"].items()]
+    return Table(title, columns, rows, notes)
 
 
 def _lines(document: dict[str, Any]) -> dict[str, str]:

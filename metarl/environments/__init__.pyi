@@ -1,3 +1,5 @@
+from .adapters.gymnasium_worlds import HostEnvironment as HostEnvironment
+from .adapters.gymnasium_worlds import from_gymnasium as from_gymnasium
 from .adapters.gymnax import from_gymnax as from_gymnax
 from .adapters.minigrids import from_xminigrid as from_xminigrid
 from .bandits.bandit import Bandit as Bandit
@@ -7,6 +9,9 @@ from .bandits.beliefs import bayes_optimal_table as bayes_optimal_table
 from .bandits.beliefs import bayes_optimal_value as bayes_optimal_value
 from .bandits.contextual import ContextualBandit as ContextualBandit
 from .cognition.harlow import HarlowTask as HarlowTask
+from .cognition.memory_planning import MemoryPlanningTask as MemoryPlanningTask
+from .cognition.memory_planning import torus_move as torus_move
+from .cognition.memory_planning import torus_steps as torus_steps
 from .cognition.two_step import TwoStepTask as TwoStepTask
 from .contract.agent import Agent as Agent
 from .contract.agent import make_agent as make_agent
@@ -42,8 +47,6 @@ from .gymnasium.registration import register_with_gymnasium as register_with_gym
 from .gymnasium.rl2_inputs import RL2Inputs as RL2Inputs
 from .gymnasium.trials import HostTrials as HostTrials
 from .gymnasium.vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
-from .gymnasium.worlds import HostEnvironment as HostEnvironment
-from .gymnasium.worlds import from_gymnasium as from_gymnasium
 from .mazes.maze import Maze as Maze
 from .mazes.maze import MazeState as MazeState
 from .mazes.maze import act_in_maze as act_in_maze
@@ -57,6 +60,8 @@ from .mdps.mdp import TabularMDP as TabularMDP
 from .mdps.planning import Plan as Plan
 from .mdps.planning import plan as plan
 from .mdps.planning import plan_backwards as plan_backwards
+from .mdps.rule_grid import RuleTask as RuleTask
+from .measuring.adapter_benchmark import measure_adapters as measure_adapters
 from .measuring.maze_benchmark import measure_mazes as measure_mazes
 from .playing.on_host import play_on_host as play_on_host
 from .playing.playing import Followed as Followed
@@ -70,6 +75,7 @@ from .playing.playing import record as record
 from .playing.worlds_together import in_any_world as in_any_world
 from .registry import EnvironmentCard as EnvironmentCard
 from .registry import cards as cards
+from .registry import host_names as host_names
 from .registry import load as load
 from .registry import names as names
 from .registry import setting_names as setting_names
@@ -99,6 +105,7 @@ __all__ = [
     "MDPState",
     "Maze",
     "MazeState",
+    "MemoryPlanningTask",
     "Oracle",
     "Pendulum",
     "Plan",
@@ -106,6 +113,7 @@ __all__ = [
     "PointRobotTask",
     "RL2Inputs",
     "Recording",
+    "RuleTask",
     "Split",
     "Step",
     "Symmetries",
@@ -129,12 +137,14 @@ __all__ = [
     "from_gymnasium",
     "from_gymnax",
     "from_xminigrid",
+    "host_names",
     "in_any_world",
     "is_image",
     "last_step_features",
     "levels",
     "load",
     "make_agent",
+    "measure_adapters",
     "measure_mazes",
     "names",
     "plan",
@@ -149,5 +159,7 @@ __all__ = [
     "setting_names",
     "split_settings",
     "square_symmetries",
+    "torus_move",
+    "torus_steps",
     "uniform_drawer",
 ]

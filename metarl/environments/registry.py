@@ -17,6 +17,7 @@ from metarl.errors import InvalidInput, UnexpectedKeyword, nearest_name, require
 from metarl.user_code import find_own, made_by
 
 from .adapters.brax import brax_world
+from .adapters.gymnasium_worlds import HostEnvironment
 from .adapters.gymnax import gymnax_world
 from .adapters.minigrids import navix_world, xminigrid_world
 from .contract.environment import Environment
@@ -32,12 +33,20 @@ FAMILIES = {
     "dark-room": "metarl.environments.mdps.dark_room:dark_room",
     "dark-key-to-door": "metarl.environments.mdps.dark_room:dark_key_to_door",
     "key-to-door": "metarl.environments.mdps.key_to_door:key_to_door",
+    "rule-grid": "metarl.environments.mdps.rule_grid:rule_grid",
     "two-step": "metarl.environments.cognition.two_step:two_step",
     "harlow": "metarl.environments.cognition.harlow:harlow",
+    "memory-planning": "metarl.environments.cognition.memory_planning:memory_planning",
     "maze": "metarl.environments.mazes.maze:maze",
     "point-robot": "metarl.environments.control.point_robot:point_robot",
     "cartpole": "metarl.environments.control.cartpole:cartpole",
     "pendulum": "metarl.environments.control.pendulum:pendulum",
+}
+
+# The same for families that need a library of an extra to be made, and are stepped on the host.
+HOST_FAMILIES = {
+    "half-cheetah-direction": "metarl.environments.adapters.half_cheetah:half_cheetah_direction",
+    "half-cheetah-velocity": "metarl.environments.adapters.half_cheetah:half_cheetah_velocity",
 }
 
 # library -> its worlds by their ids, as in "gymnax:CartPole-v1"
@@ -63,13 +72,19 @@ class EnvironmentCard(NamedTuple):
 
 
 def names() -> tuple[str, ...]:
-    """Returns the names that `load` accepts, besides "my_module:factory"."""
+    """Returns the names of the families that need nothing but metarl; `load` accepts more."""
     return tuple(FAMILIES)
 
 
+def host_names() -> tuple[str, ...]:
+    """Returns the names of the families that need an extra of metarl, and are stepped on the host."""
+    return tuple(HOST_FAMILIES)
+
+
 def cards() -> tuple[EnvironmentCard, ...]:
-    """Returns a card for each built-in family, at its default settings."""
-    return tuple(_card(load(name)) for name in FAMILIES)
+    """Returns a card for each built-in family, at its default settings; nothing of an extra is needed."""
+    own = (_card(load(name)) for name in FAMILIES)
+    return (*own, *(_card_unmade(name) for name in HOST_FAMILIES))
 
 
 def setting_names(name: str) -> tuple[str, ...]:
@@ -88,7 +103,7 @@ def load(name: str, /, **settings: Any) -> Environment:
     """Returns an environment; the same object for the same name and settings.
 
     Args:
-      name: a name of `names()`, or "my_module:factory": a function of the user's that takes the
+      name: a name of `names()` or `host_names()`, or "my_module:factory": a function of the user's that takes the
         settings by name and gives an `Environment`, or the environment itself. Its functions are
         tried on abstract values; `check_environment` does more. Or a world of another library, such
         as "gymnax:CartPole-v1" (see `from_gymnax`), "navix:ID", "xminigrid:ID" or "brax:NAME".
@@ -116,7 +131,8 @@ def reduced(environment: Environment) -> Any:
     return object.__reduce_ex__(environment, 2)
 
 
-copyreg.pickle(Environment, reduced)
+for kind in (Environment, HostEnvironment):
+    copyreg.pickle(kind, reduced)
 
 
 def _load_again(name: str, settings: dict[str, Any]) -> Environment:
@@ -143,9 +159,10 @@ def _factory(name: str) -> Any:
         return functools.partial(LIBRARIES[library], world)
     if ":" in name:
         return find_own("environment", name, Environment)
-    if name not in FAMILIES:
-        raise unknown_name("environment", name, [*names(), "my_module:factory"])
-    module, _, factory = FAMILIES[name].partition(":")
+    families = FAMILIES | HOST_FAMILIES
+    if name not in families:
+        raise unknown_name("environment", name, [*families, "my_module:factory"])
+    module, _, factory = families[name].partition(":")
     return getattr(importlib.import_module(module), factory)
 
 
@@ -205,6 +222,21 @@ def _card(environment: Environment) -> EnvironmentCard:
         _written(environment.observation_space),
         _written(environment.action_space),
         environment.horizon,
+    )
+
+
+def _card_unmade(name: str) -> EnvironmentCard:
+    """Returns the card of a family that is not made, since its library may be missing."""
+    factory = _factory(name)
+    about = importlib.import_module(factory.__module__)
+    parameters = inspect.signature(factory).parameters
+    return EnvironmentCard(
+        name,
+        about.describe(factory),
+        {setting: parameter.default for setting, parameter in parameters.items()},
+        about.OBSERVATION,
+        about.ACTION,
+        about.HORIZON,
     )
 
 

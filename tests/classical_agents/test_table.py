@@ -24,6 +24,8 @@ WORLDS = {
     "harlow": lambda: Trial(load("harlow", bits=4), episodes=3),
     "contextual-bandit": lambda: Trial(load("contextual-bandit"), episodes=3),
     "point-robot": lambda: Trial(load("point-robot"), episodes=2),
+    "rule-grid": lambda: Trial(load("rule-grid"), episodes=2),
+    "memory-planning": lambda: Trial(load("memory-planning"), episodes=2),
     "any": lambda: Trial(load("pendulum"), steps=3),
 }
 LINEAR = ("linear-thompson", "linear-ucb")  # their arms have features
@@ -90,6 +92,8 @@ def test_the_agents_of_the_bandit_worlds_are_those_promised():
     assert set(names("harlow")) == {"random", "win-stay-lose-shift", "oracle"}
     assert set(names("contextual-bandit")) == {"random", "greedy", "oracle", *LINEAR}
     assert set(names("point-robot")) == {"random", "trilateration", "oracle"}
+    assert set(names("rule-grid")) == {"random", "experimenter", "oracle"}
+    assert set(names("memory-planning")) == {"random", "mapper", "oracle"}
     assert names("any") == ("random",)
 
 

@@ -72,7 +72,7 @@ def test_the_listed_strategies_are_those_that_can_be_chosen(capsys):
 
 def test_environments_are_listed_with_their_settings(capsys):
     rows = listed(capsys, "environments")["environments"]
-    assert tuple(rows) == environments.names()
+    assert tuple(rows) == (*environments.names(), *environments.host_names())
     assert {"states": 10, "actions": 5, "horizon": 10}.items() <= rows["mdp"]["settings"].items()
     assert rows["mdp"]["settings"]["alpha"] == 1
     assert rows["bandit"]["observation"] == "Discrete(1)"

@@ -18,6 +18,7 @@ from metarl.environments import (
     draw_member,
     feature_size,
     features,
+    host_names,
     load,
     names,
     play,
@@ -43,6 +44,8 @@ FAMILIES = [
     ("dark-room", {"size": 5, "horizon": 6, "hard": True}, True),
     ("dark-key-to-door", {"size": 3, "horizon": 6}, True),
     ("key-to-door", {"size": 3, "room_steps": 3, "corridor": 2}, True),
+    ("rule-grid", {"size": 3, "objects": 4, "depth": 3, "horizon": 9}, True),
+    ("memory-planning", {"size": 3, "horizon": 7}, True),
     ("contextual-bandit", {"arms": 3, "dimension": 2}, True),
     ("point-robot", {"horizon": 12}, True),
     ("point-robot", {"horizon": 12, "goals": "circle", "sparse": True}, True),
@@ -55,6 +58,8 @@ FAMILIES = [
 ]
 # Another member of the table walks nearly the same code; mazes have a file of tests of their own.
 ALIKE = [
+    {"size": 3, "horizon": 7},
+    {"size": 3, "objects": 4, "depth": 3, "horizon": 9},
     {"arms": 3, "dimension": 2},
     {"horizon": 12},
     {"horizon": 12, "goals": "circle", "sparse": True},
@@ -204,7 +209,7 @@ def test_observations_and_actions_can_be_made_vectors(name, settings, disjoint):
 
 def test_cards_tell_every_family_and_all_of_its_settings():
     told = {card.name: card for card in cards()}
-    assert tuple(told) == names()
+    assert tuple(told) == (*names(), *host_names())
     prior = {"alpha": 1, "reward_mean": 1, "reward_deviation": 1, "reward_noise": 1}
     assert told["mdp"].settings == {"states": 10, "actions": 5, "horizon": 10, **prior}
     assert told["bandit"].settings["arms"] == 5 and "drift" in told["bandit"].settings
@@ -240,15 +245,21 @@ def test_mean_rewards_are_those_of_many_steps(name, settings, disjoint):
     [row for row in NAMED if named(row).oracle is not None],
 )
 def test_the_oracle_earns_the_optimal_return_from_the_first_state_on(name, settings, disjoint):
+    """Five standard errors of the mean over 200 beginnings, in each of 8 tasks; none where all begin alike."""
     environment = load(name, **settings)
     oracle: Any = environment.oracle
     optimal_return: Any = environment.optimal_return
 
     def begin(task):
-        _, state = environment.reset(jax.random.key(0), task)
-        return oracle.value(oracle.solve(task), state), optimal_return(task)
+        solved = oracle.solve(task)
+
+        def value(key):
+            return oracle.value(solved, environment.reset(key, task)[1])
+
+        return jax.vmap(value)(jax.random.split(jax.random.key(0), 200)), optimal_return(task)
 
     value, optimum = quick_jit(lambda key: jax.vmap(begin)(environment.sample_tasks(key, 8)))(
         jax.random.key(1)
     )
-    np.testing.assert_allclose(value, optimum, rtol=1e-5)
+    error = np.std(value, axis=1) / np.sqrt(200)
+    assert np.all(np.abs(np.mean(value, axis=1) - optimum) <= 5 * error + 1e-5 * np.abs(optimum))

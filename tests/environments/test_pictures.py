@@ -41,13 +41,15 @@ def where(picture: np.ndarray, colour: np.ndarray) -> np.ndarray:
 
 
 # their first states look alike where all is hidden or begins near the middle
-LOOK_ALIKE = ("metarl/CartPole-v0", "metarl/TwoStep-v0")
+LOOK_ALIKE = ("metarl/CartPole-v0", "metarl/TwoStep-v0", "metarl/RiverSwim-v0")
 # families whose states another one's also are, or that have a test of their picture
 DRAWN_ALIKE = (
     "metarl/ContextualBandit-v0",
     "metarl/PointRobot-v0",
     "metarl/RiverSwim-v0",
     "metarl/DarkKeyToDoor-v0",
+    "metarl/RuleGrid-v0",
+    "metarl/MemoryPlanning-v0",
     "metarl/TwoStep-v0",
     "metarl/Harlow-v0",
 )

@@ -1,1 +1,1 @@
-"""Worlds of other JAX libraries as families: gymnax, navix, XLand-MiniGrid, brax."""
+"""Worlds of other libraries as families: gymnasium, MuJoCo, gymnax, navix, XLand-MiniGrid, brax."""

@@ -10,13 +10,10 @@ import jax.numpy as jnp
 
 from metarl.errors import InvalidInput
 
+from ..contract.dealing import OF_TWENTY
 from ..contract.environment import Split
 
-_OF_TWENTY: dict[Split, tuple[int, int]] = {
-    "train": (0, 14),
-    "validation": (14, 17),
-    "test": (17, 20),
-}
+CONTROL_COST = 0.05  # of Finn et al. (2017), times the squared length of an action
 
 
 class SeedTask(NamedTuple):
@@ -45,9 +42,28 @@ def imported(library: str, what: str, install: str) -> Any:
         ) from error
 
 
+def goal_reward(kind: str, goal: Any, velocity: Any, squared_action: Any, cost: float) -> Any:
+    """Returns the reward of a body that is told by reward alone where to run, or how fast.
+
+      direction   g v - c |a|²
+      velocity    -|v - g| - c |a|²
+
+    Args:
+      kind: "direction" or "velocity".
+      goal: g [], 1 or -1, or a velocity.
+      velocity: v [], along x.
+      squared_action: |a|² [].
+      cost: c.
+
+    Reference: Finn et al. (2017), arXiv:1703.03400, section 5.3.
+    """
+    run = goal * velocity if kind == "direction" else -abs(velocity - goal)
+    return run - cost * squared_action
+
+
 def draw_seed(key: jax.Array, split: Split) -> SeedTask:
     """Draws a seed; those of 20 in a row go 14 : 3 : 3 to train, validation and test."""
-    low, high = _OF_TWENTY[split]
+    low, high = OF_TWENTY[split]
     which, within = jax.random.split(key)
     score = jax.random.randint(which, (), 0, 10**8)
     return SeedTask((20 * score + jax.random.randint(within, (), low, high)).astype(jnp.int32))

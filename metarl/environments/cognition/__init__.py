@@ -1,1 +1,1 @@
-"""Tasks of psychology and neuroscience: the two-step task, and Harlow's."""
+"""Tasks of psychology and neuroscience: the two-step task, Harlow's, memory and planning."""

@@ -1,10 +1,11 @@
-"""The two-step task and Harlow's, for people.
+"""The two-step task, Harlow's and the memory and planning game, for people.
 
-Letters: B bits of an object; T states of an episode so far.
+Letters: B bits of an object; D cells along one side; T states of an episode so far.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -63,10 +64,47 @@ def draw_objects(task: Any, states: Any) -> np.ndarray:
         left = 120 * (side if paying else 1 - side)
         canvas.rectangle((left + 6, 6), (left + 114, 114), START if paying else WALL)
         canvas.rectangle((left + 10, 10), (left + 110, 110), np.full(3, 255, np.uint8))
-        bits = np.asarray(code) > 0  # [B]
-        along = int(np.ceil(np.sqrt(len(bits))))
-        tile = 96 / along
-        for index in np.flatnonzero(bits):
-            corner = np.array([left + 12, 12]) + tile * np.array([index % along, index // along])
-            canvas.rectangle(corner, corner + tile, BODY)
+        _tiles(canvas, np.asarray(code) > 0, np.array([left + 12, 12]), 96, BODY)
     return canvas.picture()
+
+
+def draw_map(size: int, task: Any, states: Any) -> np.ndarray:
+    """Returns the map [about 240, about 240, 3] uint8: the goal red, the way blue, and where one is.
+
+    A symbol is drawn as tiles, the bits of its number row by row from the lower left. A step over an edge
+    of the torus draws no way.
+
+    Args:
+      size: D.
+      task: a `MemoryPlanningTask`.
+      states: `MemoryPlanningState`s [T]; the last is where one is.
+    """
+    cell = max(SIDE // size, 4)
+    canvas = Canvas(size * cell + 1, size * cell + 1)
+    corners = cell * np.stack([np.arange(size**2) % size, np.arange(size**2) // size], axis=-1)
+    goal, places = int(np.asarray(states.goal)[-1]), np.asarray(states.place)
+    canvas.rectangle(corners[goal] + 2, corners[goal] + cell - 1, GOAL)
+    numbers = np.arange(int(size**2 - 1).bit_length())
+    for corner, symbol in zip(corners, np.asarray(task.symbols), strict=True):
+        bits = (int(symbol) >> numbers) & 1 > 0
+        _tiles(canvas, bits, corner + 0.25 * cell, cell / 2, WALL)
+    for index in range(size + 1):
+        canvas.line((index * cell, 0), (index * cell, size * cell), PALE)
+        canvas.line((0, index * cell), (size * cell, index * cell), PALE)
+    middles = corners[places] + cell / 2
+    for before, after in pairwise(middles):
+        if np.abs(after - before).max() <= cell:
+            canvas.line(before, after, WAY, thickness=3)
+    canvas.disc(middles[-1], 0.15 * cell, BODY)
+    return canvas.picture()
+
+
+def _tiles(
+    canvas: Canvas, bits: np.ndarray, corner: np.ndarray, side: float, colour: np.ndarray
+) -> None:
+    """Draws bits as tiles of a square, its lower left corner given."""
+    along = int(np.ceil(np.sqrt(len(bits))))
+    tile = side / along
+    for index in np.flatnonzero(bits):
+        low = corner + tile * np.array([index % along, index // along])
+        canvas.rectangle(low, low + tile, colour)

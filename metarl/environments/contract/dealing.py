@@ -1,10 +1,17 @@
-"""Finitely many tasks, dealt out to the splits once and for all."""
+"""Tasks that can be counted, dealt out to the splits once and for all."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .environment import Split
+
+OF_TWENTY: dict[Split, tuple[int, int]] = {
+    "train": (0, 14),
+    "validation": (14, 17),
+    "test": (17, 20),
+}
+"""Of twenty in a row, those from the first number to below the second; where tasks are too many for a list."""
 
 
 def deal_out(tasks: np.ndarray) -> dict[Split, np.ndarray]:

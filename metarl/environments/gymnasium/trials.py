@@ -27,11 +27,11 @@ from gymnasium import spaces
 from metarl.errors import InvalidInput, require
 from metarl.user_code import told
 
+from ..adapters.gymnasium_worlds import HostEnvironment, reset_world, step_world
 from ..contract.environment import SPLITS, Split
 from ..contract.setting_checks import whole_number
 from ..contract.trials import Transition, Trial
 from .exchange import checked_actions, refuse_nan
-from .worlds import HostEnvironment, reset_world, step_world
 
 
 class HostTrials:

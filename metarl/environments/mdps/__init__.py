@@ -1,1 +1,1 @@
-"""MDPs by table, gridworlds, dark rooms, and how tables are solved."""
+"""MDPs by table, gridworlds, dark rooms, grids of rules, and how tables are solved."""

@@ -1,1 +1,1 @@
-"""What a step in a maze costs beside ViZDoom's."""
+"""What a step costs: in a maze beside ViZDoom's, in another library's world beside its own loop."""

@@ -14,7 +14,6 @@ import importlib.util
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,9 +30,9 @@ from ..contract.trials import Trial
 from ..mazes.maze import middle
 from ..mazes.view import look
 from ..registry import load
+from .rates import SECONDS, per_second
 
 STEPS = 20  # of a compiled program
-SECONDS = 2.0  # of a round
 PLAYER = "metarl.environments.measuring.vizdoom_player"
 
 
@@ -75,8 +74,8 @@ def measure_mazes(
     with _vizdoom_players(len(devices), say) as play:
         for number in range(repeats):
             say(f"round {number + 1} of {repeats}")
-            rounds["steps"].append(_per_second(walk, worlds * STEPS))
-            rounds["pictures"].append(_per_second(see, worlds * STEPS))
+            rounds["steps"].append(per_second(walk, worlds * STEPS))
+            rounds["pictures"].append(per_second(see, worlds * STEPS))
             if play is not None:
                 rounds["vizdoom"].append(play(SECONDS))
     medians = {name: statistics.median(found) for name, found in rounds.items() if found}
@@ -140,15 +139,6 @@ def _programs(
     for program in programs:
         jax.block_until_ready(program())
     return programs[0], programs[1]
-
-
-def _per_second(program: Callable[[], Any], count: int) -> float:
-    """Returns how many a second; the program makes `count` of them."""
-    done, began = 0, time.perf_counter()
-    while (passed := time.perf_counter() - began) < SECONDS:
-        jax.block_until_ready(program())
-        done += count
-    return done / passed
 
 
 @contextlib.contextmanager

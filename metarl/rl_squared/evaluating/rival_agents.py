@@ -17,6 +17,8 @@ _OF_WORLDS = {"dark-room": ("searcher",), "harlow": ("win-stay-lose-shift",)}
 _OF_WORLDS |= {
     "contextual-bandit": ("linear-thompson", "linear-ucb", "greedy"),
     "point-robot": ("trilateration",),
+    "rule-grid": ("experimenter",),
+    "memory-planning": ("mapper",),
 }
 _TUNED_OF_TWO_STEPS = ("model-based", "model-free")
 # The paper believes in a mean reward of 0 where the true one is 1, so each stands here twice.

@@ -180,5 +180,7 @@ def test_worlds_that_need_more_say_so():
     with pytest.raises(InvalidInput, match="needs rule sets, which xminigrid reads with pickle"):
         load("xminigrid:XLand-MiniGrid-R1-9x9")
     pytest.importorskip("brax", reason="no brax")
-    with pytest.raises(InvalidInput, match="'inverted_pendulum' of brax does not tell x_velocity"):
+    with pytest.raises(
+        InvalidInput, match="'inverted_pendulum' of brax does not tell x_velocity, by which"
+    ):
         load("brax:inverted_pendulum", goal="velocity", backend="spring")

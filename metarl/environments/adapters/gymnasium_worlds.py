@@ -23,7 +23,6 @@ Letters: H steps of an episode at most.
 
 from __future__ import annotations
 
-import copyreg
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,7 +38,6 @@ from metarl.user_code import told
 from ..contract.encoding import feature_size
 from ..contract.environment import SPLITS, Environment, Split
 from ..contract.setting_checks import whole_number
-from ..registry import reduced
 
 Kwargs = dict[str, Any]
 SEED_TRIED, RESETS_TRIED = 1, 4  # of the world made to learn about a family
@@ -94,9 +92,6 @@ class HostEnvironment(Environment):
                 "All tasks must share their spaces.",
             )
         return env
-
-
-copyreg.pickle(HostEnvironment, reduced)
 
 
 def from_gymnasium(
