@@ -162,7 +162,7 @@ def show_table_search(document: dict[str, Any]) -> None:
 
 def _closing_lines(result: Any) -> list[str]:
     """Returns the counts, the winner, what it is worth, and how to take it home."""
-    from metarl.optimizer_search import selection_lines, verdicts
+    from metarl.optimizer_search import against_others, selection_lines, verdicts
 
     counts = (
         f"{result.rules_sampled:,} rules sampled: {result.rules_trained:,} trained, {result.filtered:,} filtered out, "
@@ -176,7 +176,7 @@ def _closing_lines(result: Any) -> list[str]:
         *selection_lines(result.selection, result.winner),
         "",
         f"Winner (rank 1 on {_ranked_on(result.winner)}): {result.winner.rule}",
-        *(f"  {line}" for line in verdicts(result)),
+        *(f"  {line}" for line in [*verdicts(result), *against_others(result)]),
         *_beside(result),
         "",
         f"Take it home: metarl export {result.run_dir} --to optax -o found_rule.py",

@@ -23,6 +23,7 @@ from .reports.result import finalists_document as finalists_document
 from .reports.score_tables import compared_tables as compared_tables
 from .reports.score_tables import comparison_sentences as comparison_sentences
 from .reports.selection_report import selection_lines as selection_lines
+from .reports.summary import against_others as against_others
 from .reports.summary import verdicts as verdicts
 from .reproduction import EXPERIMENTS as EXPERIMENTS
 from .reproduction import reproduce as reproduce
@@ -84,6 +85,7 @@ __all__ = [
     "StrategiesConfig",
     "TableConfig",
     "TrainingConfig",
+    "against_others",
     "begin_comparison",
     "begin_functions",
     "begin_table",

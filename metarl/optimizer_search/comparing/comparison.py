@@ -20,6 +20,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -29,7 +30,7 @@ from metarl import problems as problem_suite
 from metarl.errors import require, unknown_name
 from metarl.problems import Card, Problem
 
-from ..judging.evaluators import Device
+from ..judging.evaluators import Device, driven_devices, executor
 from ..settings.compare_config import ALL_REFERENCES, CLASSIC_REFERENCES, CompareConfig
 from ..settings.config import FinalistConfig
 from ..training.seeding import replicate_seeds
@@ -85,6 +86,8 @@ def compare(
     *,
     place: Path | None = None,
     done: Callable[[int, int], None] = lambda finished, of: None,
+    together: bool = False,
+    contests: Mapping[str, Contest] = MappingProxyType({}),
 ) -> Comparison:
     """Returns how entrants, Adam and the other references of the settings do on each problem.
 
@@ -94,6 +97,9 @@ def compare(
       say: called with a line about what is done next.
       place: a directory that keeps the measurements of each problem; what lies there is not measured again.
       done: called with the number of problems finished and the number of all.
+      together: whether all optimizers share one program a problem where runs go one by one, on a CPU: it is compiled
+        sooner than one for each, and what a step costs is measured in it, with the same added to the cost of each.
+      contests: by problem, of the same settings, see `contest_ahead`; those that are missing are made.
 
     Raises:
       InvalidInput: bad settings, or an unknown problem.
@@ -113,7 +119,8 @@ def compare(
         if path is not None and path.exists():
             measured = measurements.load(path)
         else:
-            measured = _measure(problem, field, rates, config, say, first=number == 0)
+            contest = contests.get(problem.name) or begun(problem, config, together)
+            measured = _measure(contest, field, rates, config, say, number == 0, together)
             if path is not None:
                 measurements.save(path, measured)
         found[problem.name] = analyse(measured)
@@ -188,23 +195,47 @@ def _field(entrants: Sequence[Entrant], wanted: Sequence[str]) -> list[Entrant]:
     return list(field.values())
 
 
+def contest_ahead(problem: Problem, config: CompareConfig) -> Contest:
+    """Returns for `compare`, together, what it needs of a problem and no entrant has a part in, compiled."""
+    contest = begun(problem, config, together=True)
+    if executor() == "switch":
+        contest.share(standard_optimizers(config.references))
+        contest.prepare()
+    return contest
+
+
+def begun(problem: Problem, config: CompareConfig, together: bool = False) -> Contest:
+    """Returns the contest of a comparison on one problem, nothing compiled."""
+    tuning, others = tuning_seeds(config)
+    report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
+    return Contest(
+        problem,
+        config.steps or problem.steps,
+        tuning,
+        report,
+        axes=Axes(config.schedules, config.weight_decays, config.extra_points),
+        devices=driven_devices() if together else None,
+        other_seeds=others,
+    )
+
+
 def _measure(
-    problem: Problem,
+    contest: Contest,
     field: Sequence[Entrant],
     rates: Mapping[str, float] | None,
     config: CompareConfig,
     say: Say,
-    *,
     first: bool,
+    together: bool,
 ) -> Measured:
     """Tunes, reports and times all entrants on one problem."""
-    steps = config.steps or problem.steps
+    problem, axes = contest.problem, contest.axes
     tuning, others = tuning_seeds(config)
     report = replicate_seeds(config.seed, "report", report_seeds(problem, config.seeds))
-    axes = Axes(config.schedules, config.weight_decays, config.extra_points)
-    contest = Contest(problem, steps, tuning, report, axes=axes, other_seeds=others)
+    if together and executor() == "switch":
+        contest.share(field)
     _tell_guessed(contest, field, say)
-    with Crew() as crew:
+    with Crew(contest.devices) as crew:
         tuned, choices = _tuned(contest, field, rates, config, crew, say)
         settings = {label: found.settings[0] for label, found in choices.items()}
         say(f"{problem.name}: {len(report)} fresh runs of each")
@@ -234,7 +265,7 @@ def _measure(
         family=problem.family,
         metric=problem.metric,
         chance=problem.chance or 0.0,
-        steps=steps,
+        steps=contest.steps,
         points=contest.points,
         learning_rates=tuned.learning_rates,
         schedules=axes.schedules,

@@ -1,14 +1,16 @@
 """contest: the programs of a comparison on one problem, and the devices they run on.
 
 Each optimizer is compiled once per problem, with the learning rate and extra settings as data; the same compiled
-program serves tuning and report. It returns the parameters at C points of every run, and one judging program, common to
-all optimizers, turns them into losses: nobody is measured by other code than his rivals.
+program serves tuning and report. Optimizers of which nobody asks how long they compile share one program (together.py).
+A program returns the parameters at C points of every run, and one judging program, common to all optimizers, turns them
+into losses: nobody is measured by other code than his rivals.
 
 Letters: E entrants, J runs, C points of a run, S replicates, W runs a call.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +41,7 @@ from ..training.inner_training import (
 from ..training.schedules import scheduled, with_weight_decay, without_decay
 from .entrants import Entrant, parts
 from .settings_of_runs import PLAIN, Axes, Curves, Runs, runs_of
+from .together import one_of
 
 # Runs a call; the last call of a batch is padded with runs of no steps.
 _WIDTH = 15
@@ -83,15 +86,32 @@ class Contest:
         paths = problem_suite.guessed_leaves(shapes, problem.leaf_roles)
         named = zip(problem_suite.leaf_paths(shapes), jax.tree.leaves(roles), strict=True)
         self.guessed_roles = {path: role for path, role in named if path in paths}
-        self._dimension_numbers = weight_dimension_numbers(shapes, roles)
-        self._devices = list(devices or jax.local_devices())
-        self._fixtures = {device: jax.device_put(fixture, device) for device in self._devices}
+        self._dimension_numbers, self._shapes = weight_dimension_numbers(shapes, roles), shapes
+        self.devices = list(devices or jax.local_devices())
+        placed = dict.fromkeys(self.devices)
+        self._fixtures = {device: jax.device_put(fixture, device) for device in placed}
         self._programs: dict[str, jax.stages.Wrapped] = {}
+        self._groups: list[tuple[Entrant, ...]] = []
+        self._shared: dict[tuple[Device, int], jax.stages.Compiled] = {}
+        self._compiling = threading.Lock()
         self._judge_search = jax.jit(self._judging(self._layout))
         test = problem.examples("test")
         rows = jax.tree.leaves(test)[0].shape[0]
         self._judge_test = jax.jit(self._judging(self._layout._replace(held=rows, shared=True)))
-        self._tests = {device: jax.device_put(test, device) for device in self._devices}
+        self._tests = {device: jax.device_put(test, device) for device in placed}
+
+    def share(self, field: Sequence[Entrant]) -> None:
+        """Has the optimizers that share no program yet share one; who is never named here has his own."""
+        new = tuple(one for one in field if all(one not in group for group in self._groups))
+        if new:
+            self._groups.append(new)
+
+    def prepare(self) -> None:
+        """Compiles the shared programs and those that judge, for the first device, by a run of each."""
+        device = self.devices[0]
+        for group in self._groups:
+            for replicates, work in ((self.tuning, self.tune), (self.report, self.measure)):
+                work(group[0], runs_of(self.axes.first(0.0), self.axes, replicates[:1]), device)
 
     def tuning_of(self, entrant: Entrant) -> np.ndarray:
         """Returns the replicates on which an entrant is tuned, [Q]."""
@@ -111,7 +131,7 @@ class Contest:
 
     def losses_at_start(self) -> np.ndarray:
         """Returns the test loss of each report replicate before the first step, [S]."""
-        device = self._devices[0]
+        device = self.devices[0]
         fixture = self._fixtures[device]._replace(held=self._tests[device])
         learner = optax_learner(optax.identity())
 
@@ -135,7 +155,7 @@ class Contest:
         end = np.full_like(self.points, self.steps)
         # placed as in `_run`, or the program would be compiled anew for arguments that lie elsewhere
         placed = jax.device_put(_padded(runs, end), device)
-        program = self._program(entrant)
+        program = self._program(entrant, device)
         began = time.perf_counter()
         jax.block_until_ready(program(self._fixtures[device], *placed))
         return (time.perf_counter() - began) / (_TIMED_RUNS * self.steps)
@@ -146,12 +166,12 @@ class Contest:
         placed = jax.device_put(_padded(one, np.full_like(self.points, self.steps)), device)
         with without_compilation_cache():
             began = time.perf_counter()
-            jax.jit(self._training(entrant)).lower(self._fixtures[device], *placed).compile()
+            jax.jit(self._training([entrant])).lower(self._fixtures[device], *placed).compile()
             return time.perf_counter() - began
 
     def state_bytes_per_parameter(self, entrant: Entrant) -> float:
         """Returns the optimizer's state that grows with the parameters, in bytes a parameter."""
-        params = jax.tree.map(lambda x: x[0], self._fixtures[self._devices[0]].params)
+        params = jax.tree.map(lambda x: x[0], self._fixtures[self.devices[0]].params)
         shapes = {leaf.shape for leaf in jax.tree.leaves(params)}
         made = entrant.make(1e-3, self.steps, jax.random.key(0), self._matrices)
         state = jax.eval_shape(parts(made)[0].init, params)
@@ -174,7 +194,7 @@ class Contest:
         device: Device,
     ) -> Curves:
         """Runs in calls of a fixed width and judges the last `last` points of each run."""
-        program, parts = self._program(entrant), []
+        program, parts = self._program(entrant, device), []
         for first in range(0, len(runs.rates), _WIDTH):
             piece = Runs(*(x[first : first + _WIDTH] for x in runs))
             padded, stops = jax.device_put(_padded(piece, points), device)
@@ -184,16 +204,39 @@ class Contest:
             parts.append(Curves(*(np.asarray(x)[: len(piece.rates)] for x in (losses, metrics))))
         return Curves(*(np.concatenate(x) for x in zip(*parts, strict=True)))
 
-    def _program(self, entrant: Entrant) -> jax.stages.Wrapped:
+    def _program(self, entrant: Entrant, device: Device) -> Callable:
+        """Returns (fixture, runs, points) -> snapshots of one optimizer, see `_training`."""
+        for number, group in enumerate(self._groups):
+            if entrant in group:
+                shared = self._program_of(number, device)
+                which = np.full(_WIDTH, group.index(entrant), np.int32)
+                placed = jax.device_put(which, device)
+                return lambda *inputs: shared(*inputs, placed)
         if entrant.label not in self._programs:
-            self._programs[entrant.label] = jax.jit(self._training(entrant))
+            self._programs[entrant.label] = jax.jit(self._training([entrant]))
         return self._programs[entrant.label]
 
-    def _training(self, entrant: Entrant) -> Callable:
-        """Returns (fixture, runs, leaves [J]; points [J, C]) -> snapshots, leaves [J, C, ...]."""
+    def _program_of(self, number: int, device: Device) -> jax.stages.Compiled:
+        """Returns the program of a group, compiled by the first thread that asks; others wait for it."""
+        with self._compiling:
+            if (device, number) not in self._shared:
+                one = runs_of(self.axes.first(1.0), self.axes, self.tuning[:1])
+                inputs = *_padded(one, self.points), np.zeros(_WIDTH, np.int32)
+                placed = jax.device_put(inputs, device)
+                program = jax.jit(self._training(self._groups[number]))
+                lowered = program.lower(self._fixtures[device], *placed)
+                self._shared[device, number] = lowered.compile()
+            return self._shared[device, number]
 
-        def one(fixture: Fixture, run: Runs, points: jax.Array):
-            learner = self._learner(entrant, fixture, run)
+    def _training(self, field: Sequence[Entrant]) -> Callable:
+        """Returns (fixture; runs, leaves [J]; points [J, C]; who, places in the field [J]) -> snapshots, [J, C, ...].
+
+        Who runs may be left out where the field is of one.
+        """
+
+        def one(fixture: Fixture, run: Runs, points: jax.Array, which: jax.Array):
+            learners = [self._learner(entrant, fixture, run) for entrant in field]
+            learner = one_of(learners, which, self._shapes)
             place = (self.problem, self._layout, learner, fixture, run.replicates)
 
             def advance(state, until):
@@ -203,7 +246,11 @@ class Contest:
 
             return lax.scan(advance, start(learner, fixture, run.replicates), points)[1]
 
-        return lambda fixture, runs, points: lax.map(lambda x: one(fixture, *x), (runs, points))
+        def program(fixture: Fixture, runs: Runs, points: jax.Array, which: Any = None):
+            which = jnp.zeros(len(points), jnp.int32) if which is None else which
+            return lax.map(lambda x: one(fixture, *x), (runs, points, which))
+
+        return program
 
     def _learner(self, entrant: Entrant, fixture: Fixture, run: Runs) -> Learner:
         """Returns the optimizer of one run, its schedule and weight decay around it."""
@@ -246,12 +293,21 @@ class Contest:
 
 
 class Crew:
-    """One thread per device. The n-th item always goes to the same device, so its program is compiled once."""
+    """One thread per device. The n-th item always goes to the same device, so its program is compiled once.
 
-    def __init__(self) -> None:
+    Args:
+      devices: of the threads, one each; if it is the same one for all, who is free takes the next item. All local ones
+        if not given.
+    """
+
+    def __init__(self, devices: Sequence[Device] | None = None) -> None:
         """Starts the threads."""
-        self._devices = jax.local_devices()
-        self._threads = [ThreadPoolExecutor(1, thread_name_prefix="contest") for _ in self._devices]
+        self._devices = list(devices or jax.local_devices())
+        pools = len(dict.fromkeys(self._devices))
+        width = len(self._devices) // pools
+        self._threads = [
+            ThreadPoolExecutor(width, thread_name_prefix="contest") for _ in range(pools)
+        ]
 
     def __enter__(self) -> Crew:
         """Returns self."""

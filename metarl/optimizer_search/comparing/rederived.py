@@ -23,7 +23,7 @@ from metarl.statistics import (
 )
 
 from .entrants import BASELINE
-from .problem_results import have_ratios, versus
+from .problem_results import Versus, have_ratios, versus
 from .scores import relative_loss_of
 from .tuning_noise import Finals, certain
 
@@ -42,6 +42,15 @@ def rederived(document: Mapping[str, Any]) -> dict[str, Any]:
     scores = {label: _score(label, one, details) for label, one in document["scores"].items()}
     ranked = sorted(scores.items(), key=lambda item: float(item[1]["relative_loss"]["iqm"]))
     return {**document, "details": details, "scores": dict(ranked)}
+
+
+def versus_others(
+    problem: Mapping[str, Any], label: str, others: Sequence[str]
+) -> dict[str, Versus]:
+    """Returns how the losses of one optimizer of a stored problem stand to those of others, by their labels."""
+    finals = {name: _finals(entry) for name, entry in problem["entries"].items()}
+    ratios = have_ratios(one.end for one in finals.values())
+    return {other: versus(finals[label], finals[other], ratios) for other in others}
 
 
 def _problem(problem: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..judging.candidates import Judgement, Verdicts
-from ..judging.evaluators import Backend, Evaluator, Result, in_order
+from ..judging.evaluators import Backend, Evaluator, Result, begin_compiling, in_order
 from .journal import Journal, JournalEntry
 from .specification import digest, identity, specification
 
@@ -80,6 +80,10 @@ class Journaled:
     ) -> dict[str, Verdicts]:
         """Returns the verdicts of all candidates in their order, by judge; see `as_completed`."""
         return in_order(self.as_completed(tokens, rates, judges), judges or list(self.judgements))
+
+    def prepare(self) -> None:
+        """Has the evaluator begin to compile what it will be asked for."""
+        begin_compiling(self._evaluator)
 
     def close(self) -> None:
         """Closes the evaluator; the journal stays open."""

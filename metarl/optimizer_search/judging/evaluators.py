@@ -4,6 +4,7 @@ An evaluator takes any number of candidates, cuts them into chunks of a fixed wi
 judged by every judge: a problem at one horizon. `LocalEvaluator` keeps one thread per JAX device busy; all
 threads run the same single-device program, so the bits of a verdict do not depend on the device, on the order
 of completion or on the neighbours. (Sharding one program over devices would be no faster and would change last bits.)
+On a CPU all threads drive one device, for which alone the program is compiled.
 Other evaluators run the same program in other processes (`ray_evaluator`) or know its results already (`journaled`).
 
 Letters: K candidates, W candidates a chunk, R learning rates, S replicates.
@@ -136,7 +137,7 @@ class LocalEvaluator(ChunkedEvaluator):
     Args:
       judgements: the program of each judge, by name.
       width: W, candidates a call; part of what the bits depend on.
-      devices: the devices to use; all local ones if not given.
+      devices: the device of each thread; those of `driven_devices` if not given.
     """
 
     def __init__(
@@ -147,9 +148,9 @@ class LocalEvaluator(ChunkedEvaluator):
     ):
         """Places every judge's data on every device."""
         super().__init__(judgements, width)
-        self._devices = list(devices or jax.local_devices())
+        self._devices = list(devices or driven_devices())
         self._data = {}
-        for device in self._devices:
+        for device in dict.fromkeys(self._devices):
             placed: dict[int, Any] = {}  # what judgements share is placed once
             for name, judgement in self.judgements.items():
                 self._data[name, device] = jax.tree.map(
@@ -160,6 +161,18 @@ class LocalEvaluator(ChunkedEvaluator):
         for device in self._devices:
             self._idle.put(device)
         self._threads = ThreadPoolExecutor(len(self._devices), thread_name_prefix="evaluator")
+
+    def prepare(self) -> None:
+        """Begins to compile the programs of all judges, side by side, and returns at once."""
+        programs = {id(one.program): name for name, one in self.judgements.items()}
+        for name in programs.values():
+            recipe = self.judgements[name].recipe
+            nobody = Candidates(
+                np.zeros((self.width, recipe.grammar.length), np.int32),
+                np.ones((self.width, recipe.trial.num_rates), np.float32),
+                np.zeros(self.width, bool),
+            )
+            self._submit(name, 0, nobody)
 
     def close(self) -> None:
         """Stops the threads and lets go of the data."""
@@ -212,6 +225,22 @@ def local_evaluator(judgements: Mapping[str, Judgement]) -> Evaluator:
 def usual_width() -> int:
     """Returns the width that suits the devices."""
     return DEFAULT_WIDTH if executor() == "switch" else _ACCELERATOR_WIDTH
+
+
+def begin_compiling(evaluator: Evaluator) -> None:
+    """Has an evaluator that compiles in this process begin to, before it is asked; of others nothing is wanted."""
+    prepare = getattr(evaluator, "prepare", None)
+    if prepare is not None:
+        prepare()
+
+
+def driven_devices() -> list[Device]:
+    """Returns the device of each thread that trains: on a CPU the first, once for each device that there is.
+
+    A program is compiled for a device, and what several threads run on one CPU device runs side by side.
+    """
+    devices = jax.local_devices()
+    return [devices[0]] * len(devices) if devices[0].platform == "cpu" else devices
 
 
 def executor() -> Any:

@@ -34,7 +34,7 @@ from metarl.update_rules import Grammar
 
 from ..settings.config import FinalistConfig, SearchConfig
 from .candidates import Judgement, Trial, Verdicts, make_judgement, on_replicates
-from .evaluators import Backend, Evaluator, executor, local_evaluator
+from .evaluators import Backend, Evaluator, begin_compiling, executor, local_evaluator
 from .judges import Judge
 from .panel import REFINEMENT, Scores, scored
 from .reference import adam_losses, tuned_adam
@@ -168,6 +168,12 @@ class HalvingPanel:
         skipped = self._unknown(verdicts, begun - 1)
         verdicts = self._longer(skipped, tokens, list(places), begun, self.rounds.report)
         return self._scored(verdicts, slice(self.rounds.portion * (1 + begun), None))
+
+    def prepare(self) -> None:
+        """Compiles what `halve` will ask for, and trains Adam; nothing of it depends on the rules."""
+        begin_compiling(self._evaluator)
+        if self._config.reward == "loss":
+            _ = self._adam
 
     def close(self) -> None:
         """Frees threads and devices."""

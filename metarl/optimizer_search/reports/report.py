@@ -38,7 +38,7 @@ from ..selecting.choice import Choice
 from .finished import Finished, read_finished
 from .protocol import export_command, protocol, provenance_facts, repeat_command
 from .selection_report import selection_charts, selection_sections
-from .summary import verdicts
+from .summary import against_others, verdicts
 
 REPORT, FIGURES = "report.html", "figures"
 _NOT_OWN_LETTER = ("adam", "rmsprop")  # written out in the formula
@@ -127,6 +127,7 @@ def _verdict_blocks(finished: Finished) -> list[Paragraph]:
         (True, "On problems that the search never saw:"),
     ):
         mine = [text for text, held in zip(sentences, held_out, strict=True) if held is group]
+        mine += against_others(finished.result) if mine and not group else []
         blocks += [Paragraph(text) for text in ([lead, *mine] if mine else [])]
     return blocks
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from metarl.statistics import Interval, fewest_runs, interval_from_json
 
+from ..comparing.entrants import BASELINE, RANDOM_PREFIX
+from ..comparing.problem_results import Versus
+from ..comparing.rederived import versus_others
 from .result import SearchResult
 
 
@@ -21,6 +24,31 @@ def verdicts(result: SearchResult) -> list[str]:
         _sentence(name, compared["entries"][result.winner.rule], compared)
         for name, compared in result.comparison.items()
     ]
+
+
+def against_others(result: SearchResult) -> list[str]:
+    """Returns a sentence on rank 1 against each standard optimizer but Adam, on the first problem that was searched.
+
+    None where nothing was found or nobody else took part; without verdicts where the seeds are too few for intervals.
+    """
+    if result.winner is None or not result.comparison:
+        return []
+    name, compared = next(iter(result.comparison.items()))
+    entries = compared["entries"]
+    others = [label for label in result.finalists["references"].get(name, {}) if label in entries]
+    others = [x for x in others if x != BASELINE and not x.startswith(RANDOM_PREFIX)]
+    found = versus_others(compared, result.winner.rule, others)
+    if not found:
+        return []
+    ranked = sorted(others, key=lambda label: float(entries[label]["final_loss"]["iqm"]))
+    return [f"{name}, loss over that of others: {'; '.join(_over(x, found[x]) for x in ranked)}."]
+
+
+def _over(label: str, found: Versus) -> str:
+    said = "" if found.verdict == "unclear" else f" {found.verdict}"
+    if found.ratio is None:
+        return f"{label} {_number(found.difference, '+.3g')} (difference){said}"
+    return f"{label} {_number(found.ratio, '.2f')}{said}"
 
 
 def _sentence(name: str, entry: dict[str, Any], compared: dict[str, Any]) -> str:

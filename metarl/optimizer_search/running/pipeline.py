@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ from metarl.runs import (
 from metarl.update_rules import parse
 
 from .. import strategies
-from ..comparing.comparison import Comparison, compare, standard_optimizers
+from ..comparing.comparison import Comparison, compare, contest_ahead, standard_optimizers
 from ..comparing.entrants import BASELINE, RANDOM_PREFIX, Entrant, rule_entrant
-from ..comparing.problem_names import require_different_names
+from ..comparing.problem_names import require_different_names, suite_names
 from ..journal.journal import FILE, Journal
 from ..journal.journaled import journaling
 from ..judging.evaluators import Backend, local_evaluator
@@ -149,22 +150,32 @@ def check(config: SearchConfig) -> list[Problem]:
 def _conduct(
     run: RunDirectory, config: SearchConfig, progress: Progress, backend: Backend
 ) -> SearchResult:
-    with run.lock(), _saying_how_to_resume(run, progress):
+    with run.lock(), _saying_how_to_resume(run, progress), _Ahead() as ahead:
         job = _job(run, config)
+        compared, contests = comparison_config(config), {}
         with Journal(run.path / FILE, progress.message) as journal:
-            backend = journaling(backend, journal)
-            state = drive_search(job, run, progress, minutes=config.minutes, backend=backend)
-            spent = job.time.to_json()
-            beside = f"; {time_text(spent)}" if spent else ""
-            progress.message(f"Searched: {state.counts.trained:,} distinct rules trained{beside}.")
+            here, backend = backend is local_evaluator, journaling(backend, journal)
             with contextlib.closing(Funnel(job.grammar, job.problems, config, backend)) as funnel:
+                ready = ahead.do(funnel.prepare) if here else None
+                for problem in _suite(compared) if here else ():
+                    contests[problem.name] = ahead.do(contest_ahead, problem, compared)
+                state = drive_search(job, run, progress, minutes=config.minutes, backend=backend)
+                spent = job.time.to_json()
+                said = f"; {time_text(spent)}" if spent else ""
+                progress.message(
+                    f"Searched: {state.counts.trained:,} distinct rules trained{said}."
+                )
+                if ready is not None:
+                    ready.result()
                 rivals = _random_winner(run, job, state.counts.trained, funnel, progress, backend)
                 best, selection = funnel.select(state, config.finalists, progress.message)
                 selection["meta_overfitting"] = funnel.look_again(state, progress.message)
         comparison = compare(
             _entrants(best, rivals),
-            comparison_config(config),
+            compared,
             progress.message,
+            together=True,
+            contests={name: contest.result() for name, contest in contests.items()},
         )
         selection["stages"].append(_comparison_stage(best, comparison))
         result = SearchResult(
@@ -186,6 +197,27 @@ def _conduct(
         result.write()
         _write_report(run.path, progress)
         return result
+
+
+class _Ahead:
+    """A thread that makes ready, beside the search, what comes after it and does not depend on what is found."""
+
+    def __enter__(self) -> _Ahead:
+        """Starts it."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Waits for what it is at; the rest is dropped."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def do(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Does some work when what came before is done."""
+        return self._thread.submit(work, *arguments)
+
+
+def _suite(config: CompareConfig) -> list[Problem]:
+    return [problem_suite.load(name) for name in suite_names(config.problem)]
 
 
 def _comparison_stage(best: list[Choice], comparison: Comparison) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from metarl.problems import Problem
 from metarl.update_rules import Grammar, Interpreter, parse
 
 from ..judging.candidates import Judgement, Trial, make_judgement
-from ..judging.evaluators import Backend, Evaluator, executor, local_evaluator
+from ..judging.evaluators import Backend, Evaluator, begin_compiling, executor, local_evaluator
 from ..judging.judges import Judge, judges_of
 from ..judging.reference import Reference, tuned_adam
 from ..judging.rewards import FLOOR, metric_floor
@@ -141,7 +141,10 @@ class SearchPrograms:
     @cached_property
     def evaluator(self) -> Evaluator:
         """Who trains candidates; freed by `close`."""
-        return self._backend(self.judgements)
+        found = self._backend(self.judgements)
+        if self._twin is None:
+            begin_compiling(found)
+        return found
 
     def sort(
         self,

@@ -103,6 +103,10 @@ class Funnel:
         others = [problem_suite.load(name) for name in names]
         return look_again(records, self._choice, others, self._grammar, self._config, self._backend)
 
+    def prepare(self) -> None:
+        """Makes ready what the choice needs and no rule has a part in; before `select`, on any one thread."""
+        self._choice.prepare()
+
     def close(self) -> None:
         """Frees threads and devices."""
         for name in ("_choice", "_larger"):

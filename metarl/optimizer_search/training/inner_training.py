@@ -13,6 +13,7 @@ Letters: S replicates, N steps, P parameters, n training examples, h held-out ex
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -227,12 +228,13 @@ def _take(examples: Any, places: jax.Array) -> Any:
 
 def _starts(problem: Problem, seeds: Sequence[int]) -> tuple[Any, Any]:
     """Returns the starting parameters and model states of all seeds, leaves [S, ...]."""
+    return _all_starts(problem.init, jnp.asarray(seeds, jnp.uint32))
 
-    def one(seed: jax.Array) -> tuple[Any, Any]:
-        return problem.init(jax.random.key(seed))
 
+@functools.partial(jax.jit, static_argnums=0)
+def _all_starts(init: Callable[[jax.Array], tuple[Any, Any]], seeds: jax.Array) -> tuple[Any, Any]:
     # lax.map, not vmap: a start depends on its own seed alone, to the last bit
-    return jax.jit(lambda all_seeds: lax.map(one, all_seeds))(jnp.asarray(seeds, jnp.uint32))
+    return lax.map(lambda seed: init(jax.random.key(seed)), seeds)
 
 
 def check_start(problem: Problem) -> None:

@@ -105,7 +105,7 @@ def test_an_extra_setting_is_the_optimizers_own_and_one_program_serves_all(
     settings = [Setting(RATE), Setting(RATE, extra=extra)]
     plain, changed = contest.measure(one, runs_at(settings, axes, contest.report), device).losses
     contest.seconds_per_step(one, runs_of(settings[0], axes, contest.report), device)
-    program: Any = contest._program(one)
+    program: Any = contest._program(one, device)
     assert program._cache_size() == 1
     assert changed[-1] == pytest.approx(by_hand(toy, transform), rel=1e-4)
     assert plain[-1] != pytest.approx(changed[-1], rel=1e-4)

@@ -69,10 +69,10 @@ def test_results_come_as_completed_and_each_rule_once(evaluator, verdicts, asked
     }
 
 
-def test_both_devices_work(judgements, asked):
+def test_two_threads_work_on_the_one_device_for_which_the_program_is_compiled(judgements, asked):
     used = set()
     together = threading.Barrier(2)
-    judge = judgements["one"].program
+    judge: Any = jax.jit(lambda data, chunk: judgements["one"].program(data, chunk))
 
     def spy(data, chunk):
         used.add(next(iter(chunk.tokens.devices())))
@@ -82,7 +82,34 @@ def test_both_devices_work(judgements, asked):
     evaluator = LocalEvaluator({"spy": with_program(judgements["one"], spy)}, width=RULES // 2)
     evaluator.evaluate(*asked)
     evaluator.close()
-    assert used == set(jax.local_devices())
+    assert used == {jax.local_devices()[0]}
+    assert judge._cache_size() == 1
+
+
+def test_what_is_compiled_ahead_is_not_compiled_again_and_judges_nobody(
+    judgements, verdicts, asked
+):
+    called = []
+
+    def counting(name):
+        judge: Any = judgements[name].program
+
+        def program(data, chunk):
+            called.append((name, int(np.sum(chunk.active))))
+            return judge(data, chunk)
+
+        return program
+
+    programs = {name: with_program(judgements[name], counting(name)) for name in judgements}
+    shared = {**programs, "again": programs["one"]}
+    evaluator = LocalEvaluator(shared, WIDTH)
+    evaluator.prepare()
+    tokens, rates = asked
+    found = evaluator.evaluate(tokens, rates, ["one"])["one"]
+    evaluator.close()
+    ahead = [name for name, active in called if active == 0]
+    assert sorted(ahead) == ["one", "two"]
+    assert_same(found, verdicts["one"])
 
 
 def test_a_failure_in_a_thread_reaches_the_caller_and_leaves_the_devices_free(judgements, asked):
