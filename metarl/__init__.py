@@ -12,7 +12,7 @@ second it is itself the learner, and its hidden state learns a bandit, an MDP or
     policy_gradient   Outer-loop algorithms over a Policy and a Batch: REINFORCE, PPO, TRPO; returns; losses.
     environments      What an agent acts in: bandits, tabular MDPs, grids, mazes, control; task distributions; trials.
     classical_agents  Hand-made reference agents, each with its paper: Gittins, UCB1, Thompson, PSRL, UCRL2 ...
-    rl_baselines      Learners from scratch: DQN, tabular Q-learning, REINFORCE, PPO, TRPO, MuZero, in each task anew.
+    rl_baselines      Learners from scratch: DQN, Q-learning, REINFORCE, PPO, TRPO, MuZero, IRIS, in each task anew.
     statistics        Numbers in, numbers out: intervals, aggregates, paired comparisons.
     runs              A run on disk: directory, provenance, metric log, checkpoints, the loop that drives a job.
     reporting         Rows in, files out: tables, figures, HTML (the only importer of matplotlib).

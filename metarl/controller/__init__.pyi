@@ -25,6 +25,7 @@ from .heads import gaussian_head as gaussian_head
 from .heads import masked_categorical_head as masked_categorical_head
 from .images import LEAST_PIXELS as LEAST_PIXELS
 from .images import Sight as Sight
+from .images import as_numbers as as_numbers
 from .images import image_front as image_front
 from .linear_recurrence import LinearRecurrentUnit as LinearRecurrentUnit
 from .linear_recurrence import lru as lru
@@ -64,6 +65,7 @@ __all__ = [
     "TokenPolicy",
     "TokenPolicyConfig",
     "TokenSample",
+    "as_numbers",
     "categorical_head",
     "delta_rule",
     "gaussian_head",

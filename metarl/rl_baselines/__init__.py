@@ -1,4 +1,4 @@
-"""Learners from scratch: DQN, tabular Q-learning, REINFORCE, PPO, TRPO, MuZero, in each task anew.
+"""Learners from scratch: DQN, Q-learning, REINFORCE, PPO, TRPO, MuZero, IRIS, in each task anew.
 
 What meta-learning is measured against: a learner that knows nothing of the task distribution, stands
 behind the contract of all other agents (`metarl.environments.Agent`), and learns within one trial of

@@ -2,6 +2,7 @@ from .config import BehaviourCloningConfig as BehaviourCloningConfig
 from .config import DecisionTransformerConfig as DecisionTransformerConfig
 from .config import DQNConfig as DQNConfig
 from .config import Exploration as Exploration
+from .config import IRISConfig as IRISConfig
 from .config import LearnerConfig as LearnerConfig
 from .config import MuZeroConfig as MuZeroConfig
 from .config import OfflineConfig as OfflineConfig
@@ -29,6 +30,7 @@ __all__ = [
     "DQNConfig",
     "DecisionTransformerConfig",
     "Exploration",
+    "IRISConfig",
     "LearnerConfig",
     "MuZeroConfig",
     "OfflineConfig",

@@ -10,6 +10,7 @@ A sentence under a field ends with the source of its default, where there is one
   Chen        Chen et al. (2021), arXiv:2106.01345
   Schritt.    Schrittwieser et al. (2020), arXiv:1911.08265
   Danihelka   Danihelka et al. (2022), Policy improvement by planning with Gumbel
+  Micheli     Micheli, Alonso & Fleuret (2023), arXiv:2209.00588
   Janner      Janner, Li & Levine (2021), arXiv:2106.02039
   zoo         the settings of rl-baselines3-zoo for CartPole-v1
 
@@ -187,6 +188,94 @@ class MuZeroConfig:
 
 
 @dataclass(frozen=True)
+class IRISConfig:
+    """Settings of IRIS."""
+
+    discount: Fraction = 0.95
+    """γ, within an episode (Micheli: 0.995)."""
+
+    gae_lambda: Fraction = 0.95
+    """λ of the returns of dreams (Micheli)."""
+
+    horizon: Count = 8
+    """L, steps of a dream, and of the real sequences that the world model learns from (Micheli: 20)."""
+
+    patch: Count | None = None
+    """P, pixels along a square that one token tells; None: the least that makes 16 tokens of a picture or fewer."""
+
+    codes: Count = 32
+    """V, that a token can be (Micheli: 512)."""
+
+    code_size: Count = 16
+    """E, numbers of a code (Micheli: 512)."""
+
+    commitment: NotNegative = 1.0
+    """β, of what holds the encoder to its codes."""
+
+    hidden: Count = 32
+    """D, units of the transformer, and of every other hidden layer (Micheli: 256 and more)."""
+
+    layers: Count = 2
+    """Of the transformer, and hidden ones of policy and value (Micheli: 10)."""
+
+    heads: Count = 4
+    """Of each layer of the transformer (Micheli)."""
+
+    bins: Count = 21
+    """K, of the categorical rewards."""
+
+    reward_limit: Positive = 10.0
+    """The largest reward that the bins can tell, and minus the least."""
+
+    model_learning_rate: Positive = 3e-3
+    """Step size of Adam, of autoencoder and transformer."""
+
+    max_gradient_norm: Positive = 5.0
+    """Clip the global norm of their gradients to this."""
+
+    batch_size: Count = 16
+    """Remembered sequences of one gradient step; from the beginning of each a dream begins."""
+
+    memory: Count = 100_000
+    """Steps that are remembered at most; no more than the trial has are ever kept."""
+
+    learn_after: Count = 64
+    """Steps before autoencoder and transformer learn."""
+
+    dream_after: Count = 128
+    """Steps before policy and value learn."""
+
+    learn_every: Count = 8
+    """Environment steps from one round of gradient steps to the next."""
+
+    gradient_steps: Count = 8
+    """Of one round, of each of the three (Micheli: as many as environment steps)."""
+
+    update: ReinforceConfig = field(
+        default_factory=lambda: ReinforceConfig(
+            learning_rate=3e-3,
+            baseline="value",
+            baseline_decay=0.99,
+            entropy_weight=0.01,
+            max_gradient_norm=5.0,
+        )
+    )
+    """Of policy and value, in dreams (the algorithm: Micheli)."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        require(
+            self.codes >= 2,
+            f"codes is {self.codes}; a token that can be one thing tells nothing, so give 2 or more.",
+        )
+        require(
+            self.bins >= 3 and self.bins % 2 == 1,
+            f"bins is {self.bins}; give an odd number of at least 3, so that one tells 0.",
+        )
+        _require_heads(self)
+
+
+@dataclass(frozen=True)
 class GoExploreConfig:
     """Settings of Go-Explore."""
 
@@ -316,10 +405,7 @@ class OfflineConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        require(
-            self.hidden % (2 * self.heads) == 0,
-            f"hidden is {self.hidden} and heads {self.heads}; give a multiple of twice the heads.",
-        )
+        _require_heads(self)
 
 
 @dataclass(frozen=True)
@@ -357,8 +443,21 @@ class TrajectoryTransformerConfig(OfflineConfig):
 
 PolicyAgentConfig = ReinforceAgentConfig | PPOAgentConfig | TRPOAgentConfig
 LearnerConfig = (
-    QLearningConfig | DQNConfig | MuZeroConfig | GoExploreConfig | PolicyAgentConfig | OfflineConfig
+    QLearningConfig
+    | DQNConfig
+    | MuZeroConfig
+    | IRISConfig
+    | GoExploreConfig
+    | PolicyAgentConfig
+    | OfflineConfig
 )
+
+
+def _require_heads(config: IRISConfig | OfflineConfig) -> None:
+    require(
+        config.hidden % (2 * config.heads) == 0,
+        f"hidden is {config.hidden} and heads {config.heads}; give a multiple of twice the heads.",
+    )
 
 
 def _require_rounds(config: DQNConfig | MuZeroConfig) -> None:

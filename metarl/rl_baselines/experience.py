@@ -4,7 +4,7 @@ Learners that remember much and learners that forget after every update keep the
 worlds are played together all of them write at the same place, as long as the number of the step is
 one for all; then a step costs no more than what it writes.
 
-Letters: C steps that are kept.
+Letters: C steps that are kept; B sequences of W steps that are looked at.
 """
 
 from __future__ import annotations
@@ -61,6 +61,27 @@ def written(experience: Experience, step: jax.Array, taken: Experience) -> Exper
         return jax.lax.dynamic_update_index_in_dim(kept, new, step % capacity, 0)
 
     return jax.tree.map(write, experience, taken)
+
+
+def known_steps(capacity: int, step: jax.Array) -> jax.Array:
+    """Returns how many steps are kept [] int32, of `step` that were written."""
+    return jnp.minimum(step, capacity)
+
+
+def successive(
+    capacity: int, step: jax.Array, starts: jax.Array, length: int
+) -> tuple[jax.Array, jax.Array]:
+    """Returns where successive steps are kept, and which of them were taken yet; both [B, W].
+
+    Args:
+      capacity: C.
+      step: [] int32, how many were written.
+      starts: numbers of the first ones, counted from the oldest that is kept [B].
+      length: W.
+    """
+    oldest = jnp.where(step > capacity, step % capacity, 0)
+    numbers = starts[:, None] + jnp.arange(length)[None]
+    return (oldest + numbers) % capacity, numbers < known_steps(capacity, step)
 
 
 def one_step(

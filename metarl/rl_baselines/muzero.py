@@ -43,7 +43,7 @@ from metarl.environments import (
 
 from .config import MuZeroConfig
 from .deep_q_learning import Network
-from .experience import Experience, no_experience, one_step, written
+from .experience import Experience, known_steps, no_experience, one_step, successive, written
 from .model_network import ModelNetwork, model_network
 from .model_targets import sequence_targets
 from .value_bins import told_by, two_hot
@@ -127,18 +127,15 @@ def muzero(environment: Environment, config: MuZeroConfig) -> Agent:
     ) -> Network:
         """Takes the gradient steps of a round; renews the target where it is due."""
         capacity = len(policies)
-        known = jnp.minimum(step, capacity)
-        oldest = jnp.where(step > capacity, step % capacity, 0)
+        known = known_steps(capacity, step)
         starts = jax.random.randint(key, (config.gradient_steps, config.batch_size), 0, known)
 
         def descend(network: Network, starts: jax.Array) -> tuple[Network, None]:
-            numbers = starts[:, None] + jnp.arange(config.unroll + config.n_steps)[None]  # [B, W]
-            places = (oldest + numbers) % capacity
+            length = config.unroll + config.n_steps
+            places, there = successive(capacity, step, starts, length)  # [B, W]
             batch = jax.tree.map(lambda x: x[places], experience)
             wanted = policies[places[:, : config.unroll + 1]]
-            gradient = jax.grad(loss)(
-                network.params, network.target, batch, wanted, numbers < known
-            )
+            gradient = jax.grad(loss)(network.params, network.target, batch, wanted, there)
             change, state = optimizer.update(gradient, network.optimizer)
             params = optax.apply_updates(network.params, change)
             return network._replace(params=params, optimizer=state), None

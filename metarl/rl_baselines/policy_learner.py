@@ -15,6 +15,7 @@ Letters: N steps of a rollout; F features of an observation.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any, NamedTuple
 
@@ -60,6 +61,18 @@ class Memory(NamedTuple):
     key: jax.Array  # of the updates
 
 
+class Lived(NamedTuple):
+    """Sequences of steps to be credited, [B, N, ...]."""
+
+    inputs: jax.Array  # [B, N, F] what the policy saw
+    actions: jax.Array  # [B, N, ...]
+    rewards: jax.Array  # [B, N]
+    terminated: jax.Array  # [B, N] bool
+    cut: jax.Array  # [B, N] bool, what follows is not of the return; its value stands for it if it was not terminated
+    next_inputs: jax.Array  # [B, N, F] where the step led
+    mask: jax.Array  # [B, N] bool, which are learnt from
+
+
 @functools.cache
 def policy_learner(environment: Environment, config: PolicyAgentConfig) -> Agent:
     """Returns REINFORCE, PPO or TRPO, by the settings, for an environment; one object for one call."""
@@ -67,15 +80,12 @@ def policy_learner(environment: Environment, config: PolicyAgentConfig) -> Agent
     policy = make_policy(environment, config)
     algorithm = make_algorithm(policy, config)
     steps = rollout_steps(environment, config)
-    # One world after the other: jaxlib's QR of a batch, which makes orthogonal matrices, waits in a
-    # thread for others of the same pool, so that two devices of a CPU can wait for ever.
-    init_policy = jax.custom_batching.sequential_vmap(policy.init)
 
     def init(key: jax.Array, trial: Trial, task: None) -> Memory:
         del trial, task
         policy_key, update_key = jax.random.split(key)
         return Memory(
-            learner=algorithm.init(init_policy(policy_key)),
+            learner=algorithm.init(policy.init(policy_key)),
             rollout=no_experience(environment, steps),
             step=jnp.zeros((), jnp.int32),
             key=update_key,
@@ -108,7 +118,10 @@ def make_policy(environment: Environment, network: PolicyNetwork) -> Policy:
     """Returns a feed-forward policy, with a value network of its own."""
     inputs = jax.ShapeDtypeStruct((feature_size(environment.observation_space),), jnp.float32)
     core = memoryless([network.hidden] * network.layers)
-    return recurrent_policy(inputs, _as_it_is, core, _head(environment), value="separate")
+    policy = recurrent_policy(inputs, _as_it_is, core, _head(environment), value="separate")
+    # One world after the other: jaxlib's QR of a batch, which makes orthogonal matrices, waits in a
+    # thread for others of the same pool, so that two devices of a CPU can wait for ever.
+    return dataclasses.replace(policy, init=jax.custom_batching.sequential_vmap(policy.init))
 
 
 def make_algorithm(policy: Policy, config: PolicyAgentConfig) -> Algorithm:
@@ -140,30 +153,54 @@ def assign(
       rollout: [N].
     """
     seen = jax.vmap(functools.partial(features, space))
-    inputs = seen(rollout.observations)  # [N, F]
-    parameters, values = policy.apply(learner.params, inputs[None])
-    _, next_values = policy.apply(learner.params, seen(rollout.next_observations)[None])
-    now, later = (learner.returns.restore(x) for x in (values, next_values))  # [1, N]
-    last = jnp.arange(inputs.shape[0]) == inputs.shape[0] - 1
-    cut = (rollout.ended | last)[None]
-    rest = jnp.where(rollout.terminated[None], 0.0, config.discount * later)
+    last = jnp.arange(len(rollout.rewards)) == len(rollout.rewards) - 1
+    lived = Lived(
+        inputs=seen(rollout.observations),
+        actions=rollout.actions,
+        rewards=rollout.rewards,
+        terminated=rollout.terminated,
+        cut=rollout.ended | last,
+        next_inputs=seen(rollout.next_observations),
+        mask=jnp.ones_like(last),
+    )
+    alone = jax.tree.map(lambda x: x[None], lived)
+    return credited(
+        policy, learner, alone, config.discount, getattr(config.update, "gae_lambda", 1.0)
+    )
+
+
+def credited(
+    policy: Policy, learner: Any, lived: Lived, discount: float, gae_lambda: float
+) -> Batch:
+    """Returns steps with their credit, as B N sequences of one step.
+
+    Args:
+      policy: who acted.
+      learner: with the parameters that acted, and the units in which the value speaks.
+      lived: [B, N].
+      discount: γ.
+      gae_lambda: λ.
+    """
+    parameters, values = policy.apply(learner.params, lived.inputs)
+    _, next_values = policy.apply(learner.params, lived.next_inputs)
+    now, later = (learner.returns.restore(x) for x in (values, next_values))  # [B, N]
+    rest = jnp.where(lived.terminated, 0.0, discount * later)
     advantages = generalised_advantages(
-        rollout.rewards[None] + jnp.where(cut, rest, 0.0),
-        jnp.where(cut, 0.0, config.discount),
+        lived.rewards + jnp.where(lived.cut, rest, 0.0),
+        jnp.where(lived.cut, 0.0, discount),
         now,
-        getattr(config.update, "gae_lambda", 1.0),
+        gae_lambda,
     )
-    log_probs = policy.distribution.log_prob(parameters, rollout.actions[None])
-    alone = functools.partial(jnp.swapaxes, axis1=0, axis2=1)  # [1, N] -> [N, 1]
-    return Batch(
-        inputs=inputs[:, None],
-        actions=rollout.actions[:, None],
-        log_probs=alone(log_probs),
-        rewards=alone(advantages + now),
-        values=alone(values),
-        discounts=jnp.zeros_like(alone(now)),
-        mask=jnp.ones_like(alone(cut)),
+    batch = Batch(
+        inputs=lived.inputs,
+        actions=lived.actions,
+        log_probs=policy.distribution.log_prob(parameters, lived.actions),
+        rewards=advantages + now,
+        values=values,
+        discounts=jnp.zeros_like(now),
+        mask=lived.mask,
     )
+    return jax.tree.map(lambda x: x.reshape(-1, 1, *x.shape[2:]), batch)
 
 
 def _as_it_is(inputs: jax.Array) -> jax.Array:

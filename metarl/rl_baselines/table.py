@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from metarl.environments import Agent, Environment, feature_size
+from metarl.environments import Agent, Environment, feature_size, is_image
 from metarl.errors import require, unknown_name
 
 from .config import (
@@ -17,6 +17,7 @@ from .config import (
     DecisionTransformerConfig,
     DQNConfig,
     GoExploreConfig,
+    IRISConfig,
     LearnerConfig,
     MuZeroConfig,
     PPOAgentConfig,
@@ -27,6 +28,7 @@ from .config import (
 )
 from .deep_q_learning import deep_q_learning
 from .go_explore import go_explore
+from .iris import iris
 from .muzero import muzero
 from .policy_learner import policy_learner
 from .q_learning import q_learning
@@ -48,6 +50,7 @@ class Row:
       build: environment, settings -> agent.
       actions: kinds of action spaces that it can act in.
       observations: kinds of observation spaces that it can learn from; any if empty.
+      pictures: whether it learns from pictures alone.
       grid: setting -> values to choose from.
     """
 
@@ -58,6 +61,7 @@ class Row:
     build: Callable[[Environment, Any], Agent] = field(repr=False, compare=False)
     actions: tuple[str, ...]
     observations: tuple[str, ...] = ()
+    pictures: bool = False
     grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
     def require_fits(self, environment: Environment) -> None:
@@ -75,6 +79,12 @@ class Row:
                 f"are {kind}. {_advice(environment)}",
             )
             feature_size(space)  # refuses what nobody can see or act in
+        seen = environment.observation_space
+        require(
+            not self.pictures or is_image(seen),
+            f"{self.name} needs pictures: a Box of height, width and at most four channels; observations of "
+            f"{environment.name!r} are {seen}. {_advice(environment)}",
+        )
         start = int(getattr(environment.action_space, "start", 0))
         require(
             start == 0,
@@ -144,6 +154,16 @@ ROWS: tuple[Row, ...] = (
         build=muzero,
         actions=("Discrete",),
         grid={"n_steps": (3, 5, 10), "learning_rate": (5e-4, 2e-3, 5e-3)},
+    ),
+    Row(
+        name="iris",
+        caption="learns from pictures in a learnt world: discrete autoencoder, transformer, dreams",
+        paper="Micheli, Alonso & Fleuret (2023)",
+        config=IRISConfig(),
+        build=iris,
+        actions=("Discrete",),
+        pictures=True,
+        grid={"horizon": (4, 8, 16), "model_learning_rate": (1e-3, 3e-3, 1e-2)},
     ),
     Row(
         name="go-explore",
@@ -231,6 +251,8 @@ def _advice(environment: Environment) -> str:
 
 def _fits(row: Row, environment: Environment) -> bool:
     spaces = (environment.action_space, environment.observation_space)
+    if row.pictures and not is_image(environment.observation_space):
+        return False
     return all(
         not accepted or type(space).__name__ in accepted
         for space, accepted in zip(spaces, (row.actions, row.observations), strict=True)

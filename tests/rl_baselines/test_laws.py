@@ -22,6 +22,8 @@ QUICK = {
     "ppo": "ppo:hidden=4,steps=4,epochs=2,minibatches=2",
     "muzero": "muzero:hidden=4,latent=4,bins=5,simulations=2,learn_after=4,learn_every=2,gradient_steps=1,"
     "batch_size=4,target_every=4",
+    "iris": "iris:hidden=8,heads=2,layers=1,codes=2,code_size=2,bins=3,horizon=2,batch_size=2,learn_after=2,"
+    "dream_after=4,learn_every=2,gradient_steps=1",
     "go-explore": "go-explore",
     "trpo": "trpo:hidden=4,steps=4,value_epochs=1,value_minibatches=2,conjugate_gradient_steps=2",
 }
@@ -30,17 +32,20 @@ WORLDS = {
     "mdp": lambda: Trial(load("mdp", states=3, actions=2, horizon=3), episodes=3),
     "cartpole": lambda: Trial(load("cartpole", horizon=5), episodes=2),
     "pendulum": lambda: Trial(load("pendulum", horizon=5), episodes=2),
+    "pictures": lambda: Trial(load("gridworld", size=2, pixels=1, horizon=3), episodes=3),
 }
 
 
 # Their code is PPO's but for the update, which has tests of its own.
 LIKE_PPO = ("reinforce", "trpo")
 SLOW = (*LIKE_PPO, "muzero")  # the quick form of muzero's: test_muzero.py
-NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in names()]
+SEEING_NUMBERS = [name for name in names() if name != "iris"]  # its weights: test_iris.py
+NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in SEEING_NUMBERS]
 WITH_WEIGHTS = [name for name in NAMES if name != "go-explore"]
 # Every learner, every kind of space.
 PAIRS = [("mdp", "q-learning"), ("pendulum", "ppo"), ("cartpole", "dqn")]
 PAIRS += [pytest.param("mdp", name, marks=pytest.mark.slow) for name in ("dqn", "ppo", *SLOW)]
+PAIRS += [pytest.param("pictures", "iris", marks=pytest.mark.slow)]  # the quick form: test_iris.py
 
 
 @pytest.mark.parametrize(("world", "name"), PAIRS)
@@ -105,7 +110,7 @@ def test_worlds_in_lock_step_compute_an_update_only_where_one_is_due(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["q-learning", *(pytest.param(n, marks=pytest.mark.slow) for n in names()[1:])]
+    "name", ["q-learning", *(pytest.param(n, marks=pytest.mark.slow) for n in SEEING_NUMBERS[1:])]
 )
 def test_a_learner_learns_in_worlds_on_the_host_too(name):
     gymnasium = pytest.importorskip("gymnasium")
@@ -191,7 +196,8 @@ def test_a_learner_says_where_it_cannot_learn_and_who_can(name, world, message):
 
 def test_who_can_learn_where():
     able = {world: fitting(trial().environment) for world, trial in WORLDS.items()}
-    assert able["bandit"] == able["mdp"] == names()
+    assert able["bandit"] == able["mdp"] == tuple(SEEING_NUMBERS)
+    assert able["pictures"] == (*able["cartpole"], "iris")
     assert able["cartpole"] == ("dqn", "reinforce", "ppo", "trpo", "muzero")
     assert able["pendulum"] == ("reinforce", "ppo", "trpo")
 

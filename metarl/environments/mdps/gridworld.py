@@ -2,7 +2,9 @@
 
 Five actions: up, right, down, left, stay; a wall holds one back. A step costs 0.1, a step that ends
 on the goal brings 1 instead. Reaching the goal does not end the episode, so one who knows it walks
-there and stays. The observation is the cell; cells are numbered row by row from the bottom left.
+there and stays. The observation is the cell; cells are numbered row by row from the bottom left. With
+`pixels` it is a picture of the grid from above instead, the cell one is in dark, for learners that want
+pictures; the goal is not in it.
 
 There are finitely many tasks, so they are dealt out, once and for all:
 
@@ -11,7 +13,7 @@ There are finitely many tasks, so they are dealt out, once and for all:
   start="corner"   as in VariBAD: start at the bottom left, any goal but in the four cells around it;
                    21 goals on a 5 x 5 grid, shared by all splits
 
-Letters: D cells along one side; H horizon.
+Letters: D cells along one side; H horizon; P pixels along a cell.
 
 Reference: Zintgraf et al. (2020), arXiv:1910.08348, section 5.1.
 """
@@ -28,6 +30,7 @@ from gymnasium import spaces
 
 from metarl.errors import require
 
+from ..contract.canvas import BODY, GROUND
 from ..contract.dealing import deal_out
 from ..contract.environment import SPLITS, Environment, Oracle, Split, Step
 from ..contract.setting_checks import one_of, whole_number
@@ -40,6 +43,7 @@ STARTS = {
 MOVES = np.array([[0, 1], [1, 0], [0, -1], [-1, 0], [0, 0]])  # up, right, down, left, stay
 STEP_REWARD, GOAL_REWARD = -0.1, 1.0
 MOST_CELLS_ALONG = 32  # a million starts and goals
+MOST_PIXELS_ALONG = 512
 
 
 class GridTask(NamedTuple):
@@ -56,23 +60,32 @@ class GridState(NamedTuple):
     time: jax.Array  # [] int32
 
 
-def gridworld(size: int = 5, horizon: int = 15, start: str = "random") -> Environment:
+def gridworld(
+    size: int = 5, horizon: int = 15, start: str = "random", pixels: int = 0
+) -> Environment:
     """Returns grids of unknown goal.
 
     Args:
       size: D.
       horizon: H; then an episode is truncated.
       start: "random" or "corner"; see the module's docstring.
+      pixels: P; the observation is then a picture [D P, D P, 3] of numbers from -1 to 1. 0: it is the cell.
 
     Raises:
       InvalidInput: a setting is not accepted.
     """
     start = one_of("start", start, STARTS)
     size = whole_number("size", size, 3 if start == "corner" else 2)
-    horizon = whole_number("horizon", horizon)
+    horizon, pixels = whole_number("horizon", horizon), whole_number("pixels", pixels, 0)
     require(
         size <= MOST_CELLS_ALONG,
         f"size is {size}; at most {MOST_CELLS_ALONG} are accepted, since the tasks are dealt out.",
+    )
+    along = size * pixels
+    require(
+        along <= MOST_PIXELS_ALONG,
+        f"size is {size} and pixels {pixels}, which makes pictures of {along} x {along} pixels; at most "
+        f"{MOST_PIXELS_ALONG} along a side are accepted.",
     )
     tasks = deal(size, start)
 
@@ -89,15 +102,19 @@ def gridworld(size: int = 5, horizon: int = 15, start: str = "random") -> Enviro
     def reward_at(place: jax.Array, task: GridTask) -> jax.Array:
         return jnp.where(place == task.goal, GOAL_REWARD, STEP_REWARD)
 
+    def look(place: jax.Array) -> jax.Array:
+        return picture(place, size, pixels) if pixels else place
+
     def reset(key: jax.Array, task: GridTask) -> tuple[jax.Array, GridState]:
         del key
-        return task.start, GridState(task.start, jnp.zeros((), jnp.int32))
+        return look(task.start), GridState(task.start, jnp.zeros((), jnp.int32))
 
     def step(key: jax.Array, state: GridState, action: jax.Array, task: GridTask) -> Step:
         del key
         place, time = destination(state.place, action), state.time + 1
         reward = reward_at(place, task)
-        return Step(place, GridState(place, time), reward, jnp.zeros((), bool), time >= horizon, {})
+        state = GridState(place, time)
+        return Step(look(place), state, reward, jnp.zeros((), bool), time >= horizon, {})
 
     def mean_reward(state: GridState, action: jax.Array, task: GridTask) -> jax.Array:
         return reward_at(destination(state.place, action), task)
@@ -117,8 +134,15 @@ def gridworld(size: int = 5, horizon: int = 15, start: str = "random") -> Enviro
 
     return Environment(
         name="gridworld",
-        settings={"size": size, "horizon": horizon, "start": start},
-        observation_space=spaces.Discrete(size * size),
+        settings={
+            "size": size,
+            "horizon": horizon,
+            "start": start,
+            **({"pixels": pixels} if pixels else {}),
+        },
+        observation_space=spaces.Box(-1.0, 1.0, (along, along, 3), np.float32)
+        if pixels
+        else spaces.Discrete(size * size),
         action_space=spaces.Discrete(len(MOVES)),
         horizon=horizon,
         draw_task=draw_task,
@@ -133,6 +157,23 @@ def gridworld(size: int = 5, horizon: int = 15, start: str = "random") -> Enviro
         views={"top": functools.partial(draw_grid, size)},
         description=f"{size} x {size} grids, the goal not shown; {STARTS[start]}",
     )
+
+
+def picture(place: jax.Array, size: int, pixels: int) -> jax.Array:
+    """Returns the grid from above [D P, D P, 3], its uppermost row first, the cell one is in dark.
+
+    Args:
+      place: a cell [].
+      size: D.
+      pixels: P.
+    """
+    column, row = _coordinates(place, size)
+    cells = jnp.arange(size * pixels) // pixels
+    here = (cells == column)[None] & (size - 1 - cells == row)[:, None]
+    seen, ground = (
+        jnp.asarray(level / 127.5 - 1, jnp.float32)[None, None] for level in (BODY, GROUND)
+    )
+    return jnp.where(here[..., None], seen, ground)
 
 
 def deal(size: int, start: str) -> dict[Split, Any]:

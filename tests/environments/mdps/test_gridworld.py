@@ -91,11 +91,30 @@ def test_the_optimum_is_that_of_dynamic_programming(start, goal, horizon):
     np.testing.assert_allclose(grid.optimal_return(task), best, rtol=1e-5)
 
 
+def test_a_picture_shows_the_cell_one_is_in_and_not_the_goal():
+    cells, pictures = load("gridworld", size=3), load("gridworld", size=3, pixels=2)
+    assert pictures.observation_space.shape == (6, 6, 3)
+    assert "pixels" not in cells.settings and load("gridworld", size=3, pixels=0) is cells
+    place, right = jnp.int32(4), jnp.int32(1)
+    seen = [
+        np.asarray(pictures.step(jax.random.key(0), GridState(place, place), right, task)[0])
+        for task in (GridTask(place, jnp.int32(goal)) for goal in (2, 5))
+    ]
+    np.testing.assert_array_equal(*seen)
+    assert pictures.observation_space.contains(seen[0])
+    dark = seen[0].sum(axis=-1) < 0
+    assert np.argwhere(dark).tolist() == [[2, 4], [2, 5], [3, 4], [3, 5]]  # row 1, column 2
+    first = np.asarray(pictures.reset(jax.random.key(0), GridTask(jnp.int32(0), place))[0])
+    assert np.argwhere(first.sum(axis=-1) < 0).tolist() == [[4, 0], [4, 1], [5, 0], [5, 1]]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"size": 1}, "size is 1; it must be a whole number of at least 2."),
         ({"size": 2, "start": "corner"}, "size is 2; it must be a whole number of at least 3."),
+        ({"pixels": -1}, "pixels is -1; it must be a whole number of at least 0."),
+        ({"pixels": 103}, "pictures of 515 x 515 pixels; at most 512"),
         ({"size": 33}, "size is 33; at most 32 are accepted"),
         ({"start": "centre"}, "Unknown value of start 'centre'. .*Known: corner, random."),
         ({"horizon": 0}, "horizon is 0; it must be a whole number of at least 1."),
