@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: the words after `metarl`; None takes those the process was started with.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
     try:
         _answer(words)
         sys.stdout.flush()  # here and not at exit, so that a closed pipe is met below
@@ -152,6 +153,16 @@ def _exit_code(code: object) -> int:
         return code or 0
     print(code, file=sys.stderr)
     return 1
+
+
+def _open_closed_streams() -> None:
+    """Opens nothing in the place of streams that a shell has closed (`metarl ... >&-`), which Python has as None.
+
+    Done first: else the next file that is opened would have the number of standard output.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (for the rest of the process)
 
 
 def _forget_standard_output() -> None:

@@ -83,7 +83,7 @@ def _no_such_run(text: str) -> InvalidInput | None:
 
 def _is_directory(text: str) -> bool:
     try:
-        return Path(text).is_dir()
+        return text != "" and Path(text).is_dir()
     except (OSError, ValueError):  # too long for a path, or a NUL in it
         return False
 
@@ -92,6 +92,10 @@ def _rule_of_file(path: Path, rank: int) -> FoundRule:
     """Returns the rule in a file that metarl wrote."""
     document = read_json_object(path)
     where = str(path)
+    require(
+        rank == 1 or ("format" not in document and "to" not in document),
+        f"A rank ({rank}) goes with a run; {where!r} holds one rule.",
+    )
     if "format" in document:
         return _rule_of_document(document, where)
     if document.get("to") == "json" and isinstance(document.get("text"), str):

@@ -92,16 +92,25 @@ class GaussianParameters(NamedTuple):
 
 @dataclass(frozen=True)
 class DiagonalGaussian:
-    """Actions of D independent normal numbers."""
+    """Actions of D independent normal numbers.
+
+    Attributes:
+      shape: of an action, D numbers in all; [D] if not given.
+    """
+
+    shape: tuple[int, ...] | None = None
 
     def sample(self, key: jax.Array, parameters: GaussianParameters) -> jax.Array:
         noise = jax.random.normal(key, parameters.mean.shape, parameters.mean.dtype)
-        return parameters.mean + jnp.exp(parameters.log_deviation) * noise  # [..., D]
+        numbers = parameters.mean + jnp.exp(parameters.log_deviation) * noise  # [..., D]
+        return self._shaped(numbers)
 
     def mode(self, parameters: GaussianParameters) -> jax.Array:
-        return parameters.mean  # [..., D]
+        return self._shaped(parameters.mean)
 
     def log_prob(self, parameters: GaussianParameters, action: jax.Array) -> jax.Array:
+        if self.shape is not None:
+            action = action.reshape(parameters.mean.shape)  # [..., D]
         score = (action - parameters.mean) * jnp.exp(-parameters.log_deviation)
         log_density = -0.5 * (score**2 + math.log(2 * math.pi)) - parameters.log_deviation
         return jnp.sum(log_density, axis=-1)
@@ -113,3 +122,6 @@ class DiagonalGaussian:
         log_ratio = p.log_deviation - q.log_deviation  # of the deviations
         distance = (p.mean - q.mean) * jnp.exp(-q.log_deviation)
         return jnp.sum(0.5 * (jnp.exp(2 * log_ratio) + distance**2 - 1) - log_ratio, axis=-1)
+
+    def _shaped(self, numbers: jax.Array) -> jax.Array:
+        return numbers if self.shape is None else numbers.reshape(*numbers.shape[:-1], *self.shape)

@@ -9,6 +9,7 @@ Letters: N rows (B, or B times T); H hidden units; A actions; D numbers in a con
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -58,8 +59,15 @@ def masked_categorical_head(actions: int, mask: Callable[[Inputs], jax.Array]) -
     return Head(Categorical(), parameters)
 
 
-def gaussian_head(size: int, initial_deviation: float = 1.0) -> Head:
-    """Returns the head for actions of D numbers; their deviations do not depend on the state."""
+def gaussian_head(shape: int | tuple[int, ...], initial_deviation: float = 1.0) -> Head:
+    """Returns the head for actions of D numbers; their deviations do not depend on the state.
+
+    Args:
+      shape: of an action: D, or a shape that holds D numbers.
+      initial_deviation: of each number before training.
+    """
+    size = shape if isinstance(shape, int) else math.prod(shape)
+    shaped = None if isinstance(shape, int) or shape == (size,) else shape
 
     def parameters(hidden: jax.Array, inputs: Inputs) -> GaussianParameters:
         del inputs
@@ -68,7 +76,7 @@ def gaussian_head(size: int, initial_deviation: float = 1.0) -> Head:
         log_deviation = hk.get_parameter("log_deviation", (size,), init=initial)
         return GaussianParameters(mean, jnp.broadcast_to(log_deviation[None], mean.shape))
 
-    return Head(DiagonalGaussian(), parameters)
+    return Head(DiagonalGaussian(shaped), parameters)
 
 
 def _logits(hidden: jax.Array, actions: int) -> jax.Array:

@@ -25,6 +25,7 @@ from .contract.encoding import features as features
 from .contract.encoding import is_image as is_image
 from .contract.encoding import last_step_features as last_step_features
 from .contract.encoding import levels as levels
+from .contract.encoding import require_numbered as require_numbered
 from .contract.encoding import uniform_drawer as uniform_drawer
 from .contract.environment import SPLITS as SPLITS
 from .contract.environment import Environment as Environment
@@ -156,6 +157,7 @@ __all__ = [
     "reach_in_maze",
     "record",
     "register_with_gymnasium",
+    "require_numbered",
     "setting_names",
     "split_settings",
     "square_symmetries",

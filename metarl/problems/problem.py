@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "search", "choice", "test"]
 Role = Literal["search", "held-out"]
-Params = Any  # a PyTree of float32 arrays
+Params = Any  # a PyTree of arrays of real floating-point numbers, best of float32
 ModelState = (
     Any  # a PyTree of arrays that no gradient changes, such as running means; () when there is none
 )

@@ -208,6 +208,7 @@ def _as_it_is(inputs: jax.Array) -> jax.Array:
 
 
 def _head(environment: Environment) -> Head:
-    size = feature_size(environment.action_space)
-    discrete = type(environment.action_space).__name__ == "Discrete"
-    return categorical_head(size) if discrete else gaussian_head(size)
+    space = environment.action_space
+    if type(space).__name__ == "Discrete":
+        return categorical_head(feature_size(space))
+    return gaussian_head(tuple(space.shape or ()))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from metarl.environments import Agent, Environment, feature_size, is_image
+from metarl.environments import Agent, Environment, feature_size, is_image, require_numbered
 from metarl.errors import require, unknown_name
 
 from .config import (
@@ -78,19 +78,17 @@ class Row:
                 f"{self.name} needs {' or '.join(accepted)} {what}s; those of {environment.name!r} "
                 f"are {kind}. {_advice(environment)}",
             )
-            feature_size(space)  # refuses what nobody can see or act in
+            require(  # `feature_size` refuses what nobody can see or act in
+                feature_size(space) > 0,
+                f"{self.name}: {what}s of {environment.name!r} hold no numbers ({space}). Take a Discrete of one.",
+            )
         seen = environment.observation_space
         require(
             not self.pictures or is_image(seen),
             f"{self.name} needs pictures: a Box of height, width and at most four channels; observations of "
             f"{environment.name!r} are {seen}. {_advice(environment)}",
         )
-        start = int(getattr(environment.action_space, "start", 0))
-        require(
-            start == 0,
-            f"{self.name}: the actions of {environment.name!r} start at {start}; they are counted "
-            "from 0. Number them so.",
-        )
+        require_numbered(f"{self.name}: actions of {environment.name!r}", environment.action_space)
 
 
 ROWS: tuple[Row, ...] = (

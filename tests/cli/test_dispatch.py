@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -145,6 +146,19 @@ def test_a_reader_that_goes_away_is_no_error():
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=60) == 141
+
+
+@pytest.mark.parametrize("words", [["list", "rules"], ["--version"], ["list", "rule"]])
+def test_streams_that_a_shell_has_closed_take_nothing(monkeypatch, words):
+    """As after `metarl ... >&- 2>&- <&-`, where Python has None for each of them."""
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert main(words) == (2 if words[-1] == "rule" else 0)
+    opened = [sys.stdin, sys.stdout, sys.stderr]
+    monkeypatch.undo()
+    assert all(stream.name == os.devnull for stream in opened)
+    for stream in opened:
+        stream.close()
 
 
 def test_the_completion_of_bash_knows_the_verbs(capsys):

@@ -127,9 +127,20 @@ def test_a_rank_that_is_not_there_is_refused(capsys, run_directory, suffix, mess
     assert message in refused(capsys, f"{run_directory}{suffix}", "--to", "json")
 
 
-def test_a_rank_of_what_is_no_run_is_refused(capsys):
+def test_a_rank_of_what_is_no_run_is_refused(capsys, tmp_path):
     assert main(["export", "powersign", "--rank", "2", "--to", "latex"]) == 2
     assert "A rank (2) goes with a run; 'powersign' is one rule." in capsys.readouterr().err
+    for name, document in (
+        ("rule.json", exported(capsys, "adam", "--to", "json")["text"]),
+        ("document.json", json.dumps(exported(capsys, "adam", "--to", "optax"))),
+    ):
+        (tmp_path / name).write_text(document)
+        message = refused(capsys, f"{tmp_path / name}#2", "--to", "latex")
+        assert "A rank (2) goes with a run;" in message and "holds one rule." in message
+
+
+def test_no_text_is_no_rule(capsys):
+    assert "is not a run" not in refused(capsys, "", "--to", "json")
 
 
 def test_a_directory_that_is_no_run_is_refused(capsys, tmp_path):

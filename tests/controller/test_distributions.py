@@ -103,3 +103,20 @@ def test_the_divergence_is_the_mean_log_ratio_of_samples(distribution, p, q):
 def test_the_mode_is_the_likeliest_action():
     np.testing.assert_array_equal(Categorical().mode(mask_logits(LOGITS, MASK)), [2, 1])
     np.testing.assert_array_equal(DiagonalGaussian().mode(P), P.mean)
+
+
+@pytest.mark.parametrize("shape", [(), (2, 2)])
+def test_actions_of_any_shape_are_the_numbers_in_a_row(shape):
+    """A number and a matrix, one and in a batch: drawn, likeliest and as likely as the vector is."""
+    size = int(np.prod(shape))
+    plain, shaped = DiagonalGaussian(), DiagonalGaussian(shape)
+    for leading in ((), (3,)):
+        mean = jnp.arange(1.0, 1 + 3 * size).reshape(3, size)[(0,) * (not leading)]
+        parameters = GaussianParameters(mean, jnp.full_like(mean, -0.5))
+        drawn = shaped.sample(jax.random.key(0), parameters)
+        flat = plain.sample(jax.random.key(0), parameters)
+        assert drawn.shape == shaped.mode(parameters).shape == (*leading, *shape)
+        np.testing.assert_array_equal(drawn.ravel(), flat.ravel())
+        np.testing.assert_array_equal(
+            shaped.log_prob(parameters, drawn), plain.log_prob(parameters, flat)
+        )

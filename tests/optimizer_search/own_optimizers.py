@@ -62,3 +62,49 @@ def tuned_by_nothing_of_its_own(learning_rate, momentum=None):
 
 
 tuned_by_nothing_of_its_own.extra_points = {"momentum": (0.5,)}
+
+
+def of_rounds(learning_rate, rounds=2):
+    return optax.chain(*[optax.trace(0.9) for _ in range(rounds)], optax.sgd(learning_rate))
+
+
+of_rounds.extra_points = {"rounds": (3,)}
+
+
+def growing(learning_rate):
+    """Remembers all gradients."""
+
+    def update(updates, state, params=None):
+        return updates, [*state, updates]
+
+    return optax.chain(
+        optax.GradientTransformation(lambda params: [], update), optax.sgd(learning_rate)
+    )
+
+
+def counting_in_floats(learning_rate):
+    def update(updates, state, params=None):
+        return updates, state + 0.5
+
+    start = jnp.zeros([], jnp.int32)
+    return optax.chain(
+        optax.GradientTransformation(lambda params: start, update), optax.sgd(learning_rate)
+    )
+
+
+def by_names(learning_rate):
+    """Knows the names of a network's parts, and decays none of them."""
+
+    def labels(params):
+        return {"body": "fast", "head": "slow"} if {"body", "head"} == set(params) else 1 / 0
+
+    return optax.multi_transform(
+        {"fast": optax.sgd(learning_rate), "slow": optax.adam(learning_rate)}, labels
+    )
+
+
+def decaying_by_names(learning_rate):
+    return optax.multi_transform(
+        {"fast": optax.sgd(learning_rate), "slow": optax.adamw(learning_rate, weight_decay=0.1)},
+        lambda params: {"body": "fast", "head": "slow"},
+    )

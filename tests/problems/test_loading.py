@@ -141,6 +141,19 @@ def no_choice(split):
     return {split: {"rows": np.zeros((4, 2))} for split in ("train", "search", "test")}[split]
 
 
+def more_in_test(split):
+    return {"rows": np.zeros((6 if split == "test" else 4, 2), np.float32)}
+
+
+def for_four_rows(params, model_state, batch):
+    return {"loss": batch["rows"].reshape(4, 2).sum()}
+
+
+def without_gradient(params, model_state, batch, key):
+    halved = jax.lax.while_loop(lambda x: x.sum() > 1, lambda x: 0.5 * x, params["x"])
+    return halved.sum(), model_state
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -163,6 +176,27 @@ def no_choice(split):
         ({"loss": lambda p, s, b, k: (p["y"].sum(), s)}, "loss raised KeyError: 'y'"),
         ({"metric": "f1"}, "evaluate must give a dict with the keys ['loss', 'f1']; it gives"),
         ({"evaluate": lambda p, s, b: 1.0}, "it gives float32 []"),
+        ({"init": lambda key: ({}, ())}, "init gives no parameters; there is nothing to train"),
+        (
+            {"init": lambda key: ({"x": np.zeros(3), "layers": [np.int32(2)]}, ())},
+            "must be of real floating-point numbers; leaf 'layers/0' is int32 []. What no gradient changes belongs",
+        ),
+        ({"init": lambda key: ({"x": np.zeros(3), "k": key}, ())}, "leaf 'k' is key<fry> []"),
+        ({"init": lambda key: ({"x": np.zeros(3, complex)}, ())}, "leaf 'x' is complex64 [3]"),
+        ({"loss": lambda p, s, b, k: (1, s)}, "loss must give one number, not int32 []"),
+        ({"loss": without_gradient}, "the gradient of loss raised ValueError: Reverse-mode"),
+        (
+            {"evaluate": lambda p, s, b: {"loss": p["x"] ** 2}},
+            "evaluate must give one number as 'loss', not float32 [3]",
+        ),
+        (
+            {"metric": "hits", "evaluate": lambda p, s, b: {"loss": 0.0, "hits": p["x"] > 0}},
+            "evaluate must give one number as 'hits', not bool [3]",
+        ),
+        (
+            {"examples": more_in_test, "evaluate": for_four_rows},
+            "evaluate raised TypeError: cannot reshape array of shape (6, 2)",
+        ),
     ],
 )
 def test_a_malformed_problem_is_refused_when_it_is_registered(changes, message, monkeypatch):

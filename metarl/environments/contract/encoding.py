@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
 
-from metarl.errors import InvalidInput
+from metarl.errors import InvalidInput, require
 
 
 def feature_size(space: spaces.Space) -> int:
@@ -165,6 +165,28 @@ def _draw_from_unbounded(key: jax.Array, space: spaces.Box) -> jax.Array:
     drawn = jnp.where(below | above, one_sided, unbounded)
     drawn = jnp.where(below & above, low + width * between, drawn)
     return (jnp.floor(drawn) if whole else drawn).astype(space.dtype)
+
+
+def require_numbered(about: str, space: spaces.Space) -> None:
+    """Raises unless a policy's actions are those of a space: numbers from 0 of a finite set, or real numbers.
+
+    Args:
+      about: whose they are, in the plural; the beginning of the message.
+      space: of the actions.
+
+    Raises:
+      InvalidInput: they are counted from elsewhere, or a `Box` of whole numbers.
+    """
+    start = getattr(space, "start", 0)
+    require(
+        not np.any(start),
+        f"{about} start at {start}; they are counted from 0. Number them so.",
+    )
+    require(
+        not isinstance(space, spaces.Box) or np.issubdtype(space.dtype, np.floating),
+        f"{about} are a Box of {space.dtype}; policies act by real numbers there. Make it a Box of float32 and "
+        "round in the environment, or number the actions as Discrete.",
+    )
 
 
 def unsupported(space: Any) -> InvalidInput:

@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from metarl import problems as problem_suite
@@ -138,14 +139,16 @@ def check_comparison(
     """
     config.validate()
     field = _field(entrants, config.references)
-    if any(config.weight_decays):
-        field = list(map(decayed_once, field))
     suite = [problem_suite.load(name) for name in suite_names(config.problem)]
     require_different_names(suite)
     for problem, one in itertools.product(suite, field):
         if one.is_own:
-            params, _ = problem.init(jax.random.key(0))
-            check_own(one, params, config.schedules)
+            params = jax.tree.map(jnp.asarray, problem.init(jax.random.key(0))[0])
+            check_own(one, params, config.schedules, config.extra_points)
+            if any(config.weight_decays):
+                decayed_once(one, params)
+    if any(config.weight_decays):
+        field = [one if one.is_own else decayed_once(one) for one in field]
     return field, suite
 
 

@@ -9,6 +9,7 @@ transform, and a function from its state and the parameters to those that are ju
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import re
@@ -23,6 +24,7 @@ from metarl.errors import InvalidInput, require, unknown_name
 from metarl.update_rules import NAMED_RULES, Rule, RuleSyntaxError, parse, to_optax
 from metarl.user_code import find_own, told
 
+from ..training.inner_training import require_steady, settled
 from ..training.schedules import CONSTANT, WARM_UP, scheduled
 from .extras import NO_EXTRAS, Extras, extras, of_rule
 from .standard import STANDARD, Evaluation, Made, Make
@@ -159,34 +161,51 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def check_own(one: Entrant, params: Any, schedules: Sequence[str]) -> None:
-    """Tries a user's optimizer for one step, as a comparison will make it: of a traced rate, under schedules.
+def check_own(one: Entrant, params: Any, schedules: Sequence[str], extra_points: int = 0) -> None:
+    """Tries a user's optimizer for one step, as a comparison will make it: of traced numbers, under schedules.
 
     Args:
       one: the optimizer.
       params: what it is to train.
       schedules: those of the comparison.
+      extra_points: how many changes of its own settings the comparison tries.
 
     Raises:
-      InvalidInput: its init or its update raises, or it has a schedule of its own beside those of the comparison.
+      InvalidInput: its init or its update raises, its state does not keep its layout, or it has a schedule of its own
+        beside those of the comparison.
     """
     follows = any(name != CONSTANT for name in schedules)
 
-    def first_updates(rate: jax.Array) -> Any:
+    def one_step(rate: jax.Array, place: Any = 0, changes: int = 0) -> tuple[Any, Any, Any]:
         schedule = scheduled(rate, 0, (WARM_UP,) if follows else (CONSTANT,), total_steps=1)
-        transform, _ = parts(one.make(schedule, 1, jax.random.key(0)))
+        changed = one.extras.at(place, changes)
+        transform, _ = parts(one.make(schedule, 1, jax.random.key(0), **changed))
         with told(f"Optimizer {one.label!r}: its init or update raised", _factory(one.label)):
             gradients = jax.tree.map(jnp.ones_like, params)
-            return transform.update(gradients, transform.init(params), params)[0]
+            state = settled(transform, params)
+            updates, after = transform.update(gradients, state, params)
+        return updates, state, after
+
+    def first_updates(rate: jax.Array) -> Any:
+        return one_step(rate)[0]
 
     advice = (
         f"Learning rates follow --schedules here ({', '.join(schedules)}): make it of the rate it is given, a number "
         "or a function of the steps taken, without a schedule of its own, or compare with --schedules constant."
     )
     try:
-        jax.eval_shape(first_updates, 1e-3)
+        _, before, after = jax.eval_shape(one_step, 1e-3)
     except InvalidInput as error:
         raise InvalidInput(f"{error} {advice}" if follows else str(error)) from error
+    require_steady(before, after, about=f"Optimizer {one.label!r}: ")
+    if one.extras.tried[:extra_points]:
+        try:
+            jax.eval_shape(functools.partial(one_step, changes=extra_points), 1e-3, 0)
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"{error} --extra-points tries its extra_points as data of one compiled program: what they name must "
+                "be numbers that jax may trace."
+            ) from error
     if not follows:
         return
     still, moved = (jax.tree.leaves(jax.jit(first_updates)(rate)) for rate in (0.0, 1e-3))
@@ -198,31 +217,36 @@ def check_own(one: Entrant, params: Any, schedules: Sequence[str]) -> None:
     )
 
 
-def decayed_once(one: Entrant) -> Entrant:
+def decayed_once(one: Entrant, params: Any = None) -> Entrant:
     """Returns an entrant for a comparison that decays weights itself: a standard one without a decay of its own.
+
+    Args:
+      one: the entrant.
+      params: what it is to train; a matrix and a vector if not given.
 
     Raises:
       InvalidInput: it is a user's and moves weights by their own size where the gradient is zero.
     """
     if one.without_decay is not None:
         return one._replace(make=one.without_decay, extras=one.extras.without("weight_decay"))
+    params = {"matrix": jnp.ones((2, 3)), "vector": jnp.ones(3)} if params is None else params
     require(
-        not (one.is_own and _decays(one)),
+        not (one.is_own and _decays(one, params)),
         f"Optimizer {one.label!r} decays weights itself: it moves them in proportion to their size where the gradient "
         "is zero. With weight decays other than 0 they would decay twice; switch one of the two off.",
     )
     return one
 
 
-def _decays(one: Entrant) -> bool:
+def _decays(one: Entrant, params: Any) -> bool:
     transform, _ = parts(one.make(1.0, 1, jax.random.key(0)))
 
     def moved(size: float) -> float:
-        params = {"matrix": jnp.full((2, 3), size), "vector": jnp.full(3, size)}
-        still = jax.tree.map(jnp.zeros_like, params)
-        with told(f"Optimizer {one.label!r}: update raised"):
-            updates, _ = transform.update(still, transform.init(params), params)
-        return float(updates["matrix"][0, 0])  # type: ignore[index]
+        weights = jax.tree.map(lambda x: jnp.full_like(x, size), params)
+        still = jax.tree.map(jnp.zeros_like, weights)
+        with told(f"Optimizer {one.label!r}: its init or update raised", _factory(one.label)):
+            updates, _ = transform.update(still, transform.init(weights), weights)
+        return sum(float(jnp.sum(jnp.abs(x))) for x in jax.tree.leaves(updates))
 
     return moved(1.0) != 0.0 and abs(moved(2.0) / moved(1.0) - 2.0) < 1e-3
 

@@ -13,7 +13,7 @@ S full replicates, F full rates (1, or 2 with the half-decades), Z = R' Q + F S 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -201,7 +201,7 @@ def differ_in_replicates(one: Recipe, other: Recipe) -> bool:
 def interpreted_learner(problem: Problem, grammar: Grammar, fixture: Fixture):
     """Returns how to make a learner from a rule's tokens, and the random tables it reads."""
     example = jax.tree.map(lambda x: x[0], fixture.params)
-    flat, unravel = ravel_pytree(example)
+    flat, unravel = _flat(example)
     shapes = tuple(leaf.shape for leaf in jax.tree.leaves(example))
     interpreter = Interpreter(grammar, shapes=shapes)
 
@@ -299,5 +299,21 @@ def _untrained(problem: Problem, layout: Layout, fixture: Fixture, replicates: i
     return float(jnp.mean(jax.jit(lambda r: lax.map(one, r))(jnp.arange(replicates))))
 
 
-def _flatten(tree) -> jax.Array:
-    return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(tree)])
+def _flat(example: Any) -> tuple[jax.Array, Callable[[jax.Array], Any]]:
+    """Returns parameters as one vector, and its inverse; where they are coarser, the vector is float32."""
+    flat, unravel = ravel_pytree(jax.tree.map(lambda x: x.astype(_of_rules(x)), example))
+
+    def unflatten(vector: jax.Array) -> Any:
+        return jax.tree.map(lambda x, like: x.astype(like.dtype), unravel(vector), example)
+
+    return flat, unflatten
+
+
+def _flatten(tree: Any) -> jax.Array:
+    return jnp.concatenate(
+        [leaf.reshape(-1).astype(_of_rules(leaf)) for leaf in jax.tree.leaves(tree)]
+    )
+
+
+def _of_rules(leaf: jax.Array) -> Any:
+    return jnp.promote_types(leaf.dtype, jnp.float32)

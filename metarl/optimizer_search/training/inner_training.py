@@ -31,6 +31,7 @@ HeldOut = Literal["search", "choice", "test"]
 
 # A run has diverged once its loss rises this many times (|first loss| + 1) above its first loss.
 _DIVERGENCE = 10.0
+_STEPS_TO_SETTLE = 2  # a first average makes the next one finer
 
 
 class Fixture(NamedTuple):
@@ -135,7 +136,69 @@ def optax_learner(
         )
         return found
 
-    return Learner(lambda tree: tree, lambda tree: tree, transform.init, step, judged)
+    def init(params: Any) -> Any:
+        return settled(transform, params)
+
+    return Learner(lambda tree: tree, lambda tree: tree, init, step, judged)
+
+
+def settled(transform: optax.GradientTransformation, params: Any) -> Any:
+    """Returns the first state of a transform, in the types that it has after its first steps.
+
+    Where parameters are coarser than float32 some optimizers begin with numbers of their type, and go on with
+    float32; a compiled loop wants one type. A finer type holds the same numbers.
+
+    Args:
+      transform: the optimizer.
+      params: that it is to train.
+
+    Raises:
+      InvalidInput: the state is laid out otherwise after a step than before.
+    """
+    state = transform.init(params)
+    if all(jnp.result_type(leaf) == jnp.float32 for leaf in jax.tree.leaves(params)):
+        return state
+    for _ in range(_STEPS_TO_SETTLE):
+        after = jax.eval_shape(lambda p, s: transform.update(p, s, p)[1], params, state)
+        require_steady(state, after, types=False)
+        state = _promoted(state, after)
+    return state
+
+
+def require_steady(state: Any, after: Any, types: bool = True, about: str = "") -> None:
+    """Raises unless an optimizer's state is laid out after a step as before, as a compiled loop needs it.
+
+    Args:
+      state: before the step.
+      after: its shapes and types after it.
+      types: whether the types of numbers have to agree too.
+      about: the beginning of the message.
+
+    Raises:
+      InvalidInput: says what changes.
+    """
+    require(
+        jax.tree.structure(after) == jax.tree.structure(state),
+        f"{about}the optimizer's state is {jax.tree.structure(state)} before a step and "
+        f"{jax.tree.structure(after)} after it; "
+        "it must keep its structure.",
+    )
+    pairs = zip(jax.tree_util.tree_leaves_with_path(state), jax.tree.leaves(after), strict=True)
+    for (path, leaf), later in pairs:
+        kind = jnp.result_type(leaf)
+        require(
+            jnp.shape(leaf) == later.shape and (kind == later.dtype or not types),
+            f"{about}the optimizer's state{jax.tree_util.keystr(path)} is {kind} {list(jnp.shape(leaf))} before a step "
+            f"and {later.dtype} {list(later.shape)} after it; it must keep its shape and type.",
+        )
+
+
+def _promoted(tree: Any, types: Any) -> Any:
+    return jax.tree.map(
+        lambda x, like: jnp.asarray(x, jnp.promote_types(jnp.result_type(x), like.dtype)),
+        tree,
+        types,
+    )
 
 
 def _shapes(tree: Any) -> Any:

@@ -27,7 +27,7 @@ from metarl.controller import (
     scored_head,
     transformer,
 )
-from metarl.environments import Environment, Trial, feature_size
+from metarl.environments import Environment, Trial, feature_size, require_numbered
 from metarl.errors import InvalidInput, require
 
 from ..settings.network_config import NetworkConfig
@@ -128,11 +128,12 @@ def make_head(environment: Environment, config: NetworkConfig) -> Head:
     """Returns the head for an environment's actions.
 
     Raises:
-      InvalidInput: the actions are neither one of a finite set nor a vector.
+      InvalidInput: the actions are neither one of a finite set, counted from 0, nor real numbers.
     """
     space = environment.action_space
     kind = type(space).__name__
     scored = config.core == "outer-product"
+    require_numbered(f"Actions of {environment.name!r}", space)
     if kind == "Discrete":
         return (scored_head if scored else categorical_head)(feature_size(space))
     require(
@@ -140,7 +141,7 @@ def make_head(environment: Environment, config: NetworkConfig) -> Head:
         f"--network.core outer-product needs discrete actions; {environment.name!r} has {kind}.",
     )
     if kind == "Box":
-        return gaussian_head(feature_size(space))
+        return gaussian_head(tuple(space.shape or ()))
     raise InvalidInput(
         f"Actions of {environment.name!r} are {kind}; an agent here acts in Discrete or Box."
     )

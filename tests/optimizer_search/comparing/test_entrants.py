@@ -167,6 +167,37 @@ def test_a_schedule_of_ones_own_is_refused_beside_those_of_a_comparison(factory,
         check_own(one, PARAMS, ("constant",))
 
 
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [
+        ("growing", "the optimizer's state is PyTreeDef("),
+        (
+            "counting_in_floats",
+            "the optimizer's state[0] is int32 [] before a step and float32 [] after it",
+        ),
+        ("of_rounds", "of_rounds(learning_rate) raised TypeError: "),
+    ],
+)
+def test_what_no_compiled_loop_can_run_is_refused(factory, message):
+    one = entrant(f"own_optimizers:{factory}")
+    with pytest.raises(InvalidInput) as refusal:
+        check_own(one, PARAMS, ("constant",), extra_points=1)
+    assert message in str(refusal.value) and one.label in str(refusal.value)
+    assert ("--extra-points tries its extra_points" in str(refusal.value)) == (
+        factory == "of_rounds"
+    )
+    if factory == "of_rounds":  # nobody asked for other rounds
+        check_own(one, PARAMS, ("constant",))
+
+
+def test_weights_are_looked_at_where_they_are_to_decay():
+    """A factory that knows the names of its own network is asked about these."""
+    params = {"body": [jnp.ones(2)], "head": jnp.ones(())}
+    assert decayed_once(entrant("own_optimizers:by_names"), params).is_own
+    with pytest.raises(InvalidInput, match="'own_optimizers:decaying_by_names' decays weights"):
+        decayed_once(entrant("own_optimizers:decaying_by_names"), params)
+
+
 def test_a_comparison_tries_own_optimizers_before_anything_is_trained():
     config = CompareConfig(problem=("beale",), references=("sgd",))
     check_comparison([entrant("own_optimizers:heavy_ball")], config)

@@ -240,3 +240,15 @@ def test_a_function_of_whole_tensors_is_trained_as_its_optax_transform():
     np.testing.assert_allclose(found.sweep[0, 0], program(jnp.int32(0)), rtol=1e-4)
     np.testing.assert_allclose(found.losses[0, 0], program(jnp.int32(1)), rtol=1e-4)
     assert found.losses[0, 0] < judgement.baseline
+
+
+def test_networks_of_coarser_numbers_are_judged_too(toy):
+    """A rule's vector is float32; the network sees its own type."""
+
+    def init(key):
+        params, model_state = toy.init(key)
+        return jax.tree.map(lambda x: x.astype(jnp.bfloat16), params), model_state
+
+    judgement = make_judgement(dataclasses.replace(toy, init=init), GRAMMAR, TRIAL, "search", SEEDS)
+    found = jax.eval_shape(judgement.program, judgement.data, candidates("g"))
+    assert found.losses.shape == (1, TRIAL.full_replicates)

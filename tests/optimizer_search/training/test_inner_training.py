@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,8 @@ from metarl.optimizer_search.training.inner_training import (
     draw_fixture,
     held_out_score,
     optax_learner,
+    require_steady,
+    settled,
     start,
     train,
 )
@@ -194,3 +197,29 @@ def test_a_problem_that_starts_at_nan_is_refused(toy):
         InvalidInput, match=r"Problem 'broken': the loss is nan before the first step"
     ):
         check_start(toy_problem.broken())
+
+
+@pytest.mark.parametrize("make", [optax.contrib.prodigy, optax.contrib.schedule_free_adamw])
+def test_optimizers_whose_state_becomes_finer_begin_with_the_finer_one(make):
+    """Of coarse parameters and a rate that is data: optax's own begin in bfloat16 and go on in float32."""
+    params = {"body": jnp.ones((3, 2), jnp.bfloat16), "head": jnp.ones(2)}
+
+    def before_and_after(rate, begin):
+        transform = make(rate)
+        state = begin(transform)
+        return state, transform.update(params, state, params)[1]
+
+    rate = jnp.float32(0.1)
+    settle = functools.partial(before_and_after, begin=lambda x: settled(x, params))
+    require_steady(*jax.eval_shape(settle, rate))
+    optaxs = functools.partial(before_and_after, begin=lambda x: x.init(params))
+    with pytest.raises(InvalidInput, match="it must keep its shape and type"):
+        require_steady(*jax.eval_shape(optaxs, rate))
+
+
+def test_a_finer_first_state_holds_the_same_numbers():
+    found = settled(optax.contrib.ademamix(0.1), jnp.ones(2, jnp.bfloat16))
+    assert jax.tree.structure(found) == jax.tree.structure(
+        optax.contrib.ademamix(0.1).init(jnp.ones(2))
+    )
+    assert all(np.all(leaf == 0) for leaf in jax.tree.leaves(found))
