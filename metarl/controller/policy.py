@@ -51,6 +51,9 @@ class Policy:
     value_parameters: Callable[[Params], Any]
     """params -> the same tree of bool: True where a parameter moves the value alone"""
 
+    rescale_value: Callable[[Params, jax.Array, jax.Array], Params]
+    """params, scale [], shift [] -> params whose values are scale · value + shift; nothing else is other"""
+
     distribution: Distribution
 
 
@@ -144,7 +147,15 @@ def recurrent_policy(
         values = value_of(params, value_hidden)
         return _unfold_time((parameters, values), steps)
 
-    return Policy(jax.jit(init), initial_state, step, apply, _value_parameters, head.distribution)
+    return Policy(
+        jax.jit(init),
+        initial_state,
+        step,
+        apply,
+        _value_parameters,
+        _rescale_value,
+        head.distribution,
+    )
 
 
 class _Trunk(NamedTuple):
@@ -232,6 +243,14 @@ def _transform(function: Callable, initial_range: float | None) -> hk.Transforme
 
 def _read_value(hidden: jax.Array) -> jax.Array:
     return hk.Linear(1, name="value")(hidden)[:, 0]  # [N]
+
+
+def _rescale_value(params: Params, scale: jax.Array, shift: jax.Array) -> Params:
+    if "value" not in params:  # it is 0, whatever the unit
+        return params
+    layer = params["value"]["head"]["value"]
+    head = {"value": {"w": scale * layer["w"], "b": scale * layer["b"] + shift}}
+    return {**params, "value": {**params["value"], "head": head}}
 
 
 def _value_parameters(params: Params) -> Any:

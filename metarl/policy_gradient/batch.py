@@ -43,6 +43,13 @@ class TrainablePolicy(Protocol):
         ...
 
     @property
+    def rescale_value(self) -> Callable[..., Any]:
+        """Params, scale [], shift [] -> params whose values are scale · value + shift, the rest as it was;
+        asked of those alone whose values are to be preserved.
+        """
+        ...
+
+    @property
     def distribution(self) -> Any:
         """Has log_prob(parameters, action), entropy(parameters) and kl(p, q)."""
         ...

@@ -26,6 +26,10 @@ class ReinforceConfig:
     """How much of the moving average stays at each update; with baseline "value", of the moments of
     returns."""
 
+    preserve_values: bool = False
+    """With baseline "value": rewrite its last layer whenever its unit, the moments of returns, changes, so that of
+    every state it says what it said before (PopArt; van Hasselt et al. 2016, arXiv:1602.07714)."""
+
     standardise_advantages: bool = False
     """Bring the advantages of a batch to mean 0 and deviation 1."""
 
@@ -89,6 +93,11 @@ class PPOConfig:
     normalisation_decay: Fraction = 0.99
     """How much of that running mean and deviation stays at each update."""
 
+    preserve_values: bool = False
+    """Rewrite the last layer of the value whenever that unit changes, so that of every state it says what it said
+    before (PopArt; van Hasselt et al. 2016, arXiv:1602.07714). Without, a change of the unit changes what
+    all states are held to be worth."""
+
     standardise_advantages: bool = True
     """Bring the advantages of a batch to mean 0 and deviation 1."""
 
@@ -138,6 +147,11 @@ class TRPOConfig:
 
     normalisation_decay: Fraction = 0.99
     """How much of that running mean and deviation stays at each update."""
+
+    preserve_values: bool = False
+    """Rewrite the last layer of the value whenever that unit changes, so that of every state it says what it said
+    before (PopArt; van Hasselt et al. 2016, arXiv:1602.07714). Without, a change of the unit changes what
+    all states are held to be worth."""
 
     standardise_advantages: bool = True
     """Bring the advantages of a batch to mean 0 and deviation 1."""

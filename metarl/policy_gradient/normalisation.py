@@ -2,16 +2,20 @@
 
 Returns may be of any size, and a value that shares its network with the policy drowns the policy's
 gradient when they are large. So the network says (return - mean) / deviation, with moments that
-follow the returns.
+follow the returns. Where these change and the network does not, every state is suddenly held to be worth
+something else; `preserve` rewrites the network so that it is not.
+
+Reference: van Hasselt et al. (2016), arXiv:1602.07714, equations 7 and 8 (PopArt).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from .batch import TrainablePolicy
 from .losses import masked_mean
 
 SMALLEST_DEVIATION = 1e-4  # below it the numbers are taken for constant
@@ -66,3 +70,22 @@ def follow(moments: RunningMoments, x: jax.Array, mask: jax.Array, decay: float)
     # Moments of a mixture; written with the shift, as E[x²] - E[x]² would cancel.
     variance = (1 - rate) * (moments.variance + rate * shift**2) + rate * batch_variance
     return RunningMoments(moments.mean + rate * shift, variance, weight)
+
+
+def preserve(
+    policy: TrainablePolicy, params: Any, before: RunningMoments, after: RunningMoments
+) -> Any:
+    """Returns parameters that say in the units of `after` what they said in those of `before`.
+
+    σ' v' + μ' = σ v + μ for every input, so v' = (σ v + μ - μ') / σ'.
+
+    Args:
+      policy: whose value it is.
+      params: of the policy.
+      before: in whose units the value speaks, μ and σ.
+      after: in whose units it shall speak, μ' and σ'.
+
+    Reference: van Hasselt et al. (2016), arXiv:1602.07714, proposition 1.
+    """
+    scale = before.deviation / after.deviation
+    return policy.rescale_value(params, scale, (before.mean - after.mean) / after.deviation)

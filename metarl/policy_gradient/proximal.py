@@ -31,7 +31,7 @@ from .batch import (
 from .config import PPOConfig
 from .credit import assign_credit
 from .losses import clipped_surrogate, kl_from_samples, masked_mean, mean_kl
-from .normalisation import RunningMoments, no_moments
+from .normalisation import RunningMoments, no_moments, preserve
 from .returns import without_padding
 from .steps import backtrack, clipped_adam, global_norm
 
@@ -79,6 +79,9 @@ def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
         batch = without_padding(batch)
         credit = assign_credit(batch, state.returns, config)
         lesson = Lesson(batch, credit.advantages, credit.value_targets)
+        start = state.params
+        if config.preserve_values:
+            start = preserve(policy, start, state.returns, credit.moments)
 
         def epoch(learner: Learner, key: jax.Array):
             minibatches = shuffled_minibatches(
@@ -90,11 +93,11 @@ def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
 
         descend = functools.partial(_descend, policy, config, optimizer)
         (params, optimizer_state), (metrics, after_each) = jax.lax.scan(
-            epoch, (state.params, state.optimizer), jax.random.split(key, config.epochs)
+            epoch, (start, state.optimizer), jax.random.split(key, config.epochs)
         )
         metrics = jax.tree.map(lambda x: jnp.mean(x[-1]), metrics)  # [E, M] -> []
         if config.max_kl is not None:
-            params, kl = _keep_within_bound(policy, config, state.params, after_each, lesson)
+            params, kl = _keep_within_bound(policy, config, start, after_each, lesson)
             metrics["kl"] = kl
         return PPOState(params, optimizer_state, credit.moments), metrics | credit.metrics
 

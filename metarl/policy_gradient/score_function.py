@@ -21,7 +21,7 @@ from .batch import Algorithm, Batch, TrainablePolicy, check
 from .config import ReinforceConfig
 from .credit import return_metrics
 from .losses import masked_mean, mean_kl, standardise
-from .normalisation import RunningMoments, follow, no_moments
+from .normalisation import RunningMoments, follow, no_moments, preserve
 from .returns import discounted_returns, without_padding
 from .steps import clipped_adam, global_norm
 
@@ -63,12 +63,14 @@ def reinforce(policy: TrainablePolicy, config: ReinforceConfig | None = None) ->
             advantages = standardise(advantages, batch.mask, returns)
 
         objective = jax.value_and_grad(_loss, argnums=2, has_aux=True)
-        targets = moments.normalise(returns)
+        targets, params = moments.normalise(returns), state.params
+        if config.preserve_values and config.baseline == "value":
+            params = preserve(policy, params, state.returns, moments)
         (_, (old, metrics)), gradient = objective(
-            policy, config, state.params, batch, advantages, targets
+            policy, config, params, batch, advantages, targets
         )
-        change, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
-        params = optax.apply_updates(state.params, change)
+        change, optimizer_state = optimizer.update(gradient, state.optimizer, params)
+        params = optax.apply_updates(params, change)
 
         new, _ = policy.apply(params, batch.inputs)
         values = jnp.where(batch.mask, state.returns.restore(batch.values), 0.0)

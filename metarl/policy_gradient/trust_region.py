@@ -23,7 +23,7 @@ from .batch import Algorithm, Batch, TrainablePolicy, check, shuffled_minibatche
 from .config import TRPOConfig
 from .credit import Credit, assign_credit
 from .losses import masked_mean, mean_kl, surrogate
-from .normalisation import RunningMoments, no_moments
+from .normalisation import RunningMoments, no_moments, preserve
 from .returns import without_padding
 from .steps import backtrack, conjugate_gradients, global_norm, inner_product
 
@@ -60,7 +60,10 @@ def trpo(policy: TrainablePolicy, config: TRPOConfig | None = None) -> Algorithm
         check(batch, parts if config.value_epochs else 1)
         batch = without_padding(batch)
         credit = assign_credit(batch, state.returns, config)
-        params, metrics = _improve_policy(policy, config, state.params, batch, credit)
+        params = state.params
+        if config.preserve_values:
+            params = preserve(policy, params, state.returns, credit.moments)
+        params, metrics = _improve_policy(policy, config, params, batch, credit)
         params, value_state, value_loss = _fit_value(
             key, policy, config, value_optimizer, params, state.value_optimizer, batch, credit
         )

@@ -320,6 +320,7 @@ class ReinforceAgentConfig(PolicyNetwork):
             baseline_decay=0.9,
             standardise_advantages=True,
             entropy_weight=0.0,
+            preserve_values=True,
         )
     )
     """Of the outer algorithm; the value is the baseline."""
@@ -340,10 +341,11 @@ class PPOAgentConfig(PolicyNetwork):
             clip=0.2,
             entropy_weight=0.0,
             normalisation_decay=1.0,
+            preserve_values=True,
         )
     )
     """Of the algorithm (epochs and clip: Schulman 17; learning rate: zoo). In one task no returns are
-    forgotten: the unit of the values would shrink once it is solved."""
+    forgotten: the unit of the values would shrink once it is solved. Values are preserved, or it falls back."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -359,10 +361,14 @@ class TRPOAgentConfig(PolicyNetwork):
 
     update: TRPOConfig = field(
         default_factory=lambda: TRPOConfig(
-            max_kl=0.01, damping=0.1, value_epochs=10, normalisation_decay=1.0
+            max_kl=0.01,
+            damping=0.1,
+            value_epochs=10,
+            normalisation_decay=1.0,
+            preserve_values=True,
         )
     )
-    """Of the algorithm (bound and damping: Schulman 15); no returns are forgotten, as of PPO."""
+    """Of the algorithm (bound and damping: Schulman 15); no returns are forgotten and values preserved, as of PPO."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

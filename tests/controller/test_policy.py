@@ -163,6 +163,18 @@ def test_value_parameters_move_the_value_alone(name):
     assert (values != moved_values).all() == (name != RELU_GRU)
 
 
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_value_is_told_on_another_scale_and_nothing_else_is_other(name):
+    policy, inputs = make_policy(name), make_inputs()
+    params = first_params(policy)
+    told = policy.rescale_value(params, jnp.float32(2.5), jnp.float32(-3.0))
+    logits, values = policy.apply(params, inputs)
+    same_logits, other_values = policy.apply(told, inputs)
+    jax.tree.map(np.testing.assert_array_equal, logits, same_logits)
+    expected = values if name == RELU_GRU else 2.5 * values - 3.0  # which has no value
+    np.testing.assert_allclose(other_values, expected, atol=1e-5)
+
+
 def test_without_a_value_network_the_value_is_zero():
     policy, inputs = make_policy(RELU_GRU), make_inputs()
     assert not policy.apply(first_params(policy), inputs)[1].any()

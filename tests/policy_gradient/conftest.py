@@ -34,6 +34,11 @@ def _apply(params, inputs):
     return inputs @ params["policy"], inputs @ params["value"]
 
 
+def _rescale_value(params, scale, shift):
+    # feature 0 is always 1
+    return {**params, "value": (scale * params["value"]).at[0].add(shift)}
+
+
 @pytest.fixture(scope="session")
 def linear_policy():
     """Logits and value are linear in the inputs: it satisfies the contract without a network."""
@@ -41,6 +46,7 @@ def linear_policy():
         init=_init,
         apply=_apply,
         value_parameters=lambda params: {"policy": False, "value": True},
+        rescale_value=_rescale_value,
         distribution=Categorical(),
     )
 

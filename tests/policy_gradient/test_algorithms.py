@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.policy_gradient import Batch, PPOConfig, ppo
+from metarl.policy_gradient import (
+    Batch,
+    PPOConfig,
+    ReinforceConfig,
+    TRPOConfig,
+    ppo,
+    reinforce,
+    trpo,
+)
 
 pytestmark = pytest.mark.usefixtures("keys_checked")
 
@@ -167,3 +175,34 @@ def test_a_batch_whose_shapes_disagree_is_refused(algorithms, make_batch, start)
             algorithm.init(start),
             batch._replace(rewards=batch.rewards[:, :-1]),
         )
+
+
+STILL = 1e-12  # a learning rate at which nothing is learnt
+
+
+@pytest.mark.parametrize(
+    ("make", "config"),
+    [
+        (reinforce, ReinforceConfig(learning_rate=STILL, baseline="value", preserve_values=True)),
+        (ppo, PPOConfig(learning_rate=STILL, preserve_values=True)),
+        (ppo, PPOConfig(learning_rate=STILL, max_kl=0.01, preserve_values=True)),
+        (trpo, TRPOConfig(value_epochs=0, preserve_values=True)),
+    ],
+    ids=NAMES,
+)
+def test_where_values_are_preserved_no_state_is_worth_more_since_the_unit_changed(
+    make, config, linear_policy, make_batch, start
+):
+    algorithm = make(linear_policy, config)
+    state, update = algorithm.init(start), jax.jit(algorithm.update)
+    for seed in range(2):
+        batch = make_batch(seed, state.params)
+        batch = batch._replace(rewards=10.0**seed * (100.0 + batch.rewards))
+        learnt, _ = update(jax.random.key(seed), state, batch)
+        before, after = (
+            one.returns.restore(linear_policy.apply(one.params, batch.inputs)[1])
+            for one in (state, learnt)
+        )
+        assert abs(float(learnt.returns.mean - state.returns.mean)) > 1
+        np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-3)
+        state = learnt

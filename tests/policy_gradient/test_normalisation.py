@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metarl.policy_gradient.normalisation import follow, no_moments
+from metarl.policy_gradient.normalisation import RunningMoments, follow, no_moments, preserve
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.8, 1.0])
@@ -53,3 +54,16 @@ def test_restore_undoes_normalise():
     moments = follow(no_moments(), x, jnp.ones((1, 3), bool), 0.99)
     np.testing.assert_allclose(moments.normalise(x).std(), 1, rtol=1e-5)
     np.testing.assert_allclose(moments.restore(moments.normalise(x)), x, rtol=1e-5)
+
+
+def test_what_is_preserved_says_in_new_units_what_it_said_in_the_old(linear_policy, make_batch):
+    params = linear_policy.init(jax.random.key(0))
+    inputs = make_batch(0, params).inputs
+    before, after = (RunningMoments(*map(jnp.float32, m)) for m in ((3, 4, 1), (-20, 900, 2)))
+    policy_said, value_said = linear_policy.apply(params, inputs)
+    policy_says, value_says = linear_policy.apply(
+        preserve(linear_policy, params, before, after), inputs
+    )
+    np.testing.assert_array_equal(policy_says, policy_said)
+    assert not np.allclose(value_says, value_said)
+    np.testing.assert_allclose(after.restore(value_says), before.restore(value_said), rtol=1e-4)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from metarl.environments import Trial, load
+from metarl.rl_baselines import parse
 from metarl.rl_baselines.config import (
     DQNConfig,
     Exploration,
     PPOAgentConfig,
     QLearningConfig,
     ReinforceAgentConfig,
+    TRPOAgentConfig,
 )
 from metarl.rl_baselines.experience import Experience, no_experience, written
 from metarl.rl_baselines.exploration import exploration_steps, explore
@@ -143,3 +147,10 @@ def test_the_memory_of_dqn_is_no_larger_than_the_trial():
     for episodes, kept in ((5, 30), (50, 100)):
         memory = agent.init(jax.random.key(0), Trial(CARTPOLE, episodes), None)
         assert memory.experience.rewards.shape == (kept,)
+
+
+@pytest.mark.parametrize("config", [PPOAgentConfig(), ReinforceAgentConfig(), TRPOAgentConfig()])
+def test_learners_from_scratch_preserve_their_values(config):
+    assert config.update.preserve_values
+    told: Any = parse("ppo:preserve_values=false")[1]
+    assert told.update.preserve_values is False

@@ -1,20 +1,26 @@
-"""How often PPO from scratch falls back on CartPole-v1 after it was as good as solved, by how its value is normalised.
+"""How often learners from scratch fall back on CartPole-v1 after it was as good as solved, beside a peer's PPO.
 
-    python late_falls.py --seeds 48 --output .
-    python late_falls.py --judge late_falls.csv    # intervals and comparisons anew, from the counts in a file
+    python late_falls.py --seeds 48                # ours, a line for each seed in late_falls_seeds.csv
+    python late_falls.py --peer --seeds 32         # stable-baselines3's PPO at the settings of ours, a minute a seed
+    python late_falls.py --judge                   # the table alone, from what is measured
 
-Each seed learns for 70,000 environment steps in a world of its own. It is as good as solved at the first 20
-successive episodes whose mean return is 475; it has fallen back if 20 later ones have a mean below 400.
+What is measured already is not measured again. Each seed learns for 70,000 environment steps in a world of its own.
+It is as good as solved at the first 20 successive episodes whose mean return is 475; it has fallen back if 20 later
+ones have a mean below 400.
 
-Written: `late_falls.csv`, a line for each setting: the counts, the share that has fallen back of those that were as
-good as solved with Wilson's interval (95 %), and the p-value of Fisher's exact test that it differs from the default's.
+Written: `late_falls_seeds.csv`, and from it `late_falls.csv`, a line for each setting: the counts, the share that has
+fallen back of those that were as good as solved with Wilson's interval (95 %), the p-value of Fisher's exact test that
+it differs from that of the same algorithm at its defaults, and the mean return of the episodes that ended after 50,000
+steps.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import fisher_exact
@@ -22,88 +28,131 @@ from scipy.stats import fisher_exact
 from metarl.statistics import share_interval
 
 STEPS, LATE, EPISODES, SOLVED, FALLEN = 70_000, 50_000, 20, 475.0, 400.0
-SETTINGS = {
-    "recent returns count more": "ppo:normalisation_decay=0.99",
-    "all returns count alike": "ppo",
-    "not normalised": "ppo:normalise_values=false",
-}
+LUCK = 1  # of our seeds; the cause was looked for on others
+PEER = "stable-baselines3"
 DEFAULT = "ppo"
+AGENTS = (
+    DEFAULT,
+    "ppo:preserve_values=false",
+    "trpo",
+    "trpo:preserve_values=false",
+    "ppo:normalise_values=false",
+)
+Rows = list[dict[str, Any]]
 
 
-def measure(text: str, seeds: int) -> dict[str, float | int]:
-    """Returns what became of the seeds of one setting."""
+def ours(agent: str, seeds: int) -> Rows:
+    """Returns what became of each seed of one setting, all learnt side by side."""
     from metarl.environments import Trial, load, play_split
     from metarl.rl_baselines import make
 
     trial = Trial(load("cartpole"), steps=STEPS)
-    played = play_split(make(text, trial), trial, 1, seeds, "test")
-    lowest, late = [], []
-    for returns, lengths in zip(played.returns, played.lengths, strict=True):
+    played = play_split(make(agent, trial), trial, LUCK, seeds, "test")
+    rows = []
+    for seed, (returns, lengths) in enumerate(zip(played.returns, played.lengths, strict=True)):
         whole = np.flatnonzero(lengths)[:-1]  # the last episode was cut short
         scores, ends = np.asarray(returns[whole], float), np.cumsum(lengths[whole])
-        means = np.convolve(scores, np.full(EPISODES, 1 / EPISODES), "valid")
-        solved = np.flatnonzero(means >= SOLVED)
-        if solved.size:
-            lowest.append(means[solved[0] :].min())
-        late.append(scores[ends > LATE].mean())
+        rows.append({"agent": agent, "seed": seed, **fate(scores, ends)})
+    return rows
+
+
+def theirs(seeds: int, done: set[int]) -> Iterator[Rows]:
+    """Gives what became of each seed of the peer that is not done yet."""
+    import torch
+    from stable_baselines import Episodes, _peer
+
+    torch.set_num_threads(1)
+    for seed in sorted(set(range(seeds)) - done):
+        model, episodes = _peer("ppo", seed), Episodes()
+        model.learn(STEPS, callback=episodes)
+        run = episodes.run()
+        yield [{"agent": PEER, "seed": seed, **fate(run.returns, run.ends)}]
+
+
+def fate(scores: np.ndarray, ends: np.ndarray) -> dict[str, float | str]:
+    """Returns the least mean of 20 episodes after it was as good as solved, empty if it never was, and the late return.
+
+    Args:
+      scores: of each episode [E].
+      ends: the environment steps when it ended [E].
+    """
+    means = np.convolve(scores, np.full(EPISODES, 1 / EPISODES), "valid")
+    solved = np.flatnonzero(means >= SOLVED)
     return {
-        "seeds": seeds,
-        "solved": len(lowest),
-        "fallen": int(np.sum(np.array(lowest) < FALLEN)),
-        "late_return": round(float(np.mean(late)), 1),
+        "lowest": round(float(means[solved[0] :].min()), 1) if solved.size else "",
+        "late_return": round(float(scores[ends > LATE].mean()), 1),
     }
 
 
-def judged(rows: list[dict]) -> list[dict]:
-    """Returns the rows with the share that has fallen back, its interval, and the p-value beside the default."""
-    usual = next(row for row in rows if row["agent"] == DEFAULT)
-    return [
-        {
-            **row,
-            **_share(row),
-            "p_beside_default": ""
-            if row is usual
-            else round(float(fisher_exact([_split(row), _split(usual)]).pvalue), 3),
-        }
-        for row in rows
-    ]
+def judged(rows: Rows) -> Rows:
+    """Returns a row for each setting, with the share that has fallen back and how it differs from the default's."""
+    table = []
+    for agent in dict.fromkeys(row["agent"] for row in rows):
+        own = [row for row in rows if row["agent"] == agent]
+        lowest = [float(row["lowest"]) for row in own if row["lowest"] != ""]
+        fallen = np.array(lowest) < FALLEN
+        found = share_interval(fallen)
+        table.append(
+            {
+                "agent": agent,
+                "seeds": len(own),
+                "solved": len(lowest),
+                "fallen": int(fallen.sum()),
+                "share": round(found.estimate, 3),
+                "share_low": round(found.low, 3),
+                "share_high": round(found.high, 3),
+                "late_return": round(float(np.mean([float(r["late_return"]) for r in own])), 1),
+            }
+        )
+    by_agent = {row["agent"]: row for row in table}
+    for row in table:
+        name = DEFAULT if row["agent"] == PEER else row["agent"].partition(":")[0]
+        usual = by_agent.get(name, row)
+        row["p_beside_default"] = "" if usual is row else round(_p(row, usual), 4)
+    return table
 
 
-def _share(row: dict) -> dict[str, float]:
-    found = share_interval(np.arange(int(row["solved"])) < int(row["fallen"]))
-    shares = {"share": found.estimate, "share_low": found.low, "share_high": found.high}
-    return {name: round(share, 3) for name, share in shares.items()}
-
-
-def _split(row: dict) -> list[int]:
-    """Returns how many have fallen back and how many have not."""
-    return [int(row["fallen"]), int(row["solved"]) - int(row["fallen"])]
+def _p(*rows: Any) -> float:
+    """Returns the p-value of Fisher's exact test for counts of fallen seeds."""
+    counts = [[row["fallen"], row["solved"] - row["fallen"]] for row in rows]
+    return float(fisher_exact(counts).pvalue)
 
 
 def main() -> None:
-    """Measures, or reads counts, and writes the judged table."""
+    """Measures what was not measured, and writes the judged table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seeds", type=int, default=48)
-    parser.add_argument("--output", type=Path, default=Path("."))
-    parser.add_argument("--judge", type=Path, help="take the counts of this file")
+    parser.add_argument("--peer", action="store_true", help="measure the peer instead")
+    parser.add_argument("--judge", action="store_true", help="measure nothing")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
-    rows: list[dict] = []
-    if given.judge:
-        with given.judge.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    else:
+    file = given.output / "late_falls_seeds.csv"
+    rows: Rows = list(csv.DictReader(file.open(newline=""))) if file.is_file() else []
+    if given.peer:
+        done = {int(row["seed"]) for row in rows if row["agent"] == PEER}
+        for found in theirs(given.seeds, done):
+            rows += found
+            write(file, rows)
+    elif not given.judge:
         from metarl.cli import configure
 
-        configure("cpu")
-        for name, agent in SETTINGS.items():
-            rows.append({"values": name, "agent": agent, **measure(agent, given.seeds)})
-            print(rows[-1], flush=True)
-    rows = judged(rows)
-    for row in rows:
+        configure("cpu", threads=1)
+        for agent in AGENTS:
+            if not any(row["agent"] == agent for row in rows):
+                rows += ours(agent, given.seeds)
+                write(file, rows)
+                print(judged(rows)[-1], flush=True)
+    table = judged(rows)
+    for row in table:
         print(row)
-    with (given.output / "late_falls.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    write(given.output / "late_falls.csv", table)
+
+
+def write(file: Path, rows: Rows) -> None:
+    """Writes rows as CSV."""
+    with file.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
