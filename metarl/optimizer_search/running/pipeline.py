@@ -156,8 +156,9 @@ def _conduct(
         with Journal(run.path / FILE, progress.message) as journal:
             here, backend = backend is local_evaluator, journaling(backend, journal)
             with contextlib.closing(Funnel(job.grammar, job.problems, config, backend)) as funnel:
-                ready = ahead.do(funnel.prepare) if here else None
-                for problem in _suite(compared) if here else ():
+                searched = (run.outcome or {}).get("outcome") == "finished"  # then choices are, too
+                ready = ahead.do(funnel.prepare) if here and not searched else None
+                for problem in _light_problems(compared) if here else ():
                     contests[problem.name] = ahead.do(contest_ahead, problem, compared)
                 state = drive_search(job, run, progress, minutes=config.minutes, backend=backend)
                 spent = job.time.to_json()
@@ -216,8 +217,10 @@ class _Ahead:
         return self._thread.submit(work, *arguments)
 
 
-def _suite(config: CompareConfig) -> list[Problem]:
-    return [problem_suite.load(name) for name in suite_names(config.problem)]
+def _light_problems(config: CompareConfig) -> list[Problem]:
+    """Returns the problems of a comparison that may wait in memory while a search runs."""
+    suite = [problem_suite.load(name) for name in suite_names(config.problem)]
+    return [problem for problem in suite if not problem.is_costly]
 
 
 def _comparison_stage(best: list[Choice], comparison: Comparison) -> dict[str, Any]:
