@@ -28,12 +28,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from metarl import problems as problem_suite
-from metarl.errors import require, unknown_name
+from metarl.errors import InvalidInput, require, unknown_name
 from metarl.problems import Card, Problem
 
 from ..judging.evaluators import Device, driven_devices, executor
 from ..settings.compare_config import ALL_REFERENCES, CLASSIC_REFERENCES, CompareConfig
 from ..settings.config import FinalistConfig
+from ..training.schedules import CONSTANT
 from ..training.seeding import replicate_seeds
 from . import measurements
 from .comparison_document import entry_json, problem_document
@@ -130,9 +131,14 @@ def compare(
 
 
 def check_comparison(
-    entrants: Sequence[Entrant], config: CompareConfig
+    entrants: Sequence[Entrant], config: CompareConfig, beside: Sequence[Problem] = ()
 ) -> tuple[list[Entrant], list[Problem]]:
     """Returns everybody who takes part and the problems, after looking at what can be wrong.
+
+    Args:
+      entrants: who is compared.
+      config: the protocol.
+      beside: problems that everybody is tried on too, the diagnostics.
 
     Raises:
       InvalidInput: says what is wrong.
@@ -141,15 +147,38 @@ def check_comparison(
     field = _field(entrants, config.references)
     suite = [problem_suite.load(name) for name in suite_names(config.problem)]
     require_different_names(suite)
-    for problem, one in itertools.product(suite, field):
-        if one.is_own:
-            params = jax.tree.map(jnp.asarray, problem.init(jax.random.key(0))[0])
-            check_own(one, params, config.schedules, config.extra_points)
-            if any(config.weight_decays):
-                decayed_once(one, params)
+    own = [one for one in field if one.is_own]
+    for problem, one in itertools.product(suite, own):
+        params = _params(problem)
+        check_own(one, params, config.schedules, config.extra_points)
+        if any(config.weight_decays):
+            decayed_once(one, params)
+    _check_elsewhere(own, config, beside)
     if any(config.weight_decays):
         field = [one if one.is_own else decayed_once(one) for one in field]
     return field, suite
+
+
+def _check_elsewhere(
+    own: Sequence[Entrant], config: CompareConfig, beside: Sequence[Problem]
+) -> None:
+    """Tries users' optimizers on the other problems that they will meet, whose networks they may not know."""
+    found = [] if config.track == "tuned" or not own else problem_suite.suite("search")
+    why = {"--diagnostics tries everybody": beside}
+    why[f"The track {config.track!r} finds everybody's rate"] = list(map(problem_suite.load, found))
+    for reason, problems in why.items():
+        for problem, one in itertools.product(problems, own):
+            try:
+                check_own(one, _params(problem), (CONSTANT,))
+            except InvalidInput as error:
+                raise InvalidInput(
+                    f"{error} {reason} on {problem.name} too: make an optimizer that takes any network, or leave that "
+                    "out."
+                ) from error
+
+
+def _params(problem: Problem) -> Any:
+    return jax.tree.map(jnp.asarray, problem.init(jax.random.key(0))[0])
 
 
 def comparison_size(rules: int, settings: FinalistConfig, problem: Card) -> int:

@@ -63,6 +63,15 @@ def diagnose(
     return found
 
 
+def diagnostic_problems() -> list[Problem]:
+    """Returns the problems that `diagnose` tries everybody on."""
+    return [
+        one
+        for diagnostic in all_diagnostics()
+        for one in (diagnostic.problem, *diagnostic.variants)
+    ]
+
+
 def diagnostics_table(found: Mapping[str, Any], highlighted: Sequence[str] = ()) -> Table:
     """Returns one row per optimizer, one column per diagnostic.
 

@@ -31,7 +31,7 @@ from metarl.update_rules import LANGUAGE, parse
 
 from ..comparing.comparison import Comparison, check_comparison, compare
 from ..comparing.control import CONTROL
-from ..comparing.diagnostics import diagnose
+from ..comparing.diagnostics import diagnose, diagnostic_problems
 from ..comparing.entrants import Entrant, entrant, is_own, rule_entrant
 from ..comparing.scores import score
 from ..comparing.tables import finalists_table
@@ -70,7 +70,7 @@ def begin_comparison(
       OSError: the directory could not be written.
     """
     config = dataclasses.replace(config, control=control_number(config.control))
-    check_comparison(entrants, config)
+    check_comparison(entrants, config, diagnostic_problems() if diagnostics else ())
     stored = {
         "protocol": PROTOCOL_VERSION,
         "language": LANGUAGE["version"],

@@ -134,7 +134,7 @@ def optax_learner(
             "The function of (state, parameters) beside an optimizer must give parameters of the same structure and "
             "shapes.",
         )
-        return found
+        return jax.tree.map(lambda x, like: jnp.asarray(x, like.dtype), found, params)
 
     def init(params: Any) -> Any:
         return settled(transform, params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import pytest
 
 from metarl import optimizers, problems
 from metarl.errors import InvalidInput
+from metarl.optimizer_search.comparing import comparison
 from metarl.optimizer_search.comparing.comparison import check_comparison
 from metarl.optimizer_search.comparing.entrants import (
     BASELINE,
@@ -196,6 +198,29 @@ def test_weights_are_looked_at_where_they_are_to_decay():
     assert decayed_once(entrant("own_optimizers:by_names"), params).is_own
     with pytest.raises(InvalidInput, match="'own_optimizers:decaying_by_names' decays weights"):
         decayed_once(entrant("own_optimizers:decaying_by_names"), params)
+
+
+@pytest.mark.parametrize("named", ["track", "diagnostics"])
+def test_an_optimizer_for_one_network_is_refused_where_it_meets_others(named, monkeypatch):
+    """Before anything is trained: the rates of a track are found, diagnostics made, on other problems."""
+    monkeypatch.setattr(problems, "suite", lambda role: ("rosenbrock",))
+    beale, bowl = problems.load("beale"), problems.load("rosenbrock")
+    parts_of = lambda key: ({"body": jnp.ones(2), "head": jnp.ones(1)}, ())  # noqa: E731
+    loss = lambda params, state, batch, key: (params["body"].sum() * params["head"][0], state)  # noqa: E731
+    mine = dataclasses.replace(beale, name="mine", init=parts_of, loss=loss)
+    loaded = {"mine": mine, "rosenbrock": bowl}
+    monkeypatch.setattr(problems, "load", loaded.__getitem__)
+    monkeypatch.setattr(comparison, "suite_names", lambda names: names)
+    one = entrant("own_optimizers:by_names")
+    plain = CompareConfig(problem=("mine",), references=("sgd",), schedules=("constant",))
+    check_comparison([one], plain)
+    track = dataclasses.replace(plain, track="one-rate")
+    reason = {
+        "track": "The track 'one-rate' finds everybody's rate on rosenbrock too",
+        "diagnostics": "--diagnostics tries everybody on rosenbrock too",
+    }
+    with pytest.raises(InvalidInput, match=reason[named]):
+        check_comparison([one], *((track,) if named == "track" else (plain, [bowl])))
 
 
 def test_a_comparison_tries_own_optimizers_before_anything_is_trained():

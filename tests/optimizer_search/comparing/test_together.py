@@ -73,6 +73,22 @@ def test_who_shares_a_program_does_what_he_does_in_his_own(toy):
     assert len(set(different)) == len(LABELS)
 
 
+def test_networks_of_coarser_numbers_share_a_program_too(toy):
+    """Schedule-Free judges a float32 average there, and its state becomes float32."""
+
+    def init(key):
+        params, model_state = toy.init(key)
+        return jax.tree.map(lambda x: x.astype(jnp.bfloat16), params), model_state
+
+    contest = Contest(dataclasses.replace(toy, init=init), STEPS, [1], [5], points=2)
+    field = [entrant(label) for label in ("sgd", "schedule-free-adamw")]
+    one = runs_at(SETTINGS[:1], AXES, contest.tuning)
+    stops, which = np.zeros((1, 2), np.int32), np.zeros(1, np.int32)
+    fixture = contest._fixtures[contest.devices[0]]
+    params, _, _ = jax.eval_shape(contest._training(field), fixture, one, stops, which)
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype(jnp.bfloat16)}
+
+
 def test_states_of_other_shapes_and_types_share_a_place():
     def counting(kind: Any, by: float) -> Learner:
         same = lambda tree: tree  # noqa: E731
