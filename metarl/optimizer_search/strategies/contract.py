@@ -76,13 +76,27 @@ def checked(strategy: Strategy, grammar: Grammar, name: str) -> Strategy:
 
     Returns:
       A strategy that behaves the same, and raises `InvalidInput` as soon as its state could not be
-      stored, its tokens are no rules of the grammar, or its metrics no numbers.
+      stored and read again, its tokens are no rules of the grammar, or its metrics no numbers.
     """
+    begun: dict[str, Any] = {}  # how the state is laid out at first
 
     def init(key: jax.Array) -> State:
         with told(f"Strategy {name!r}: init raised", strategy.init):
             state = strategy.init(key)
-        return _checked_state(state, f"Strategy {name!r}: init")
+        begun.update(_layout(_checked_state(state, f"Strategy {name!r}: init")))
+        return state
+
+    def kept(state: State, who: str) -> State:
+        """Returns a state that is laid out as the first one: a search that is resumed reads it into its place."""
+        later = _layout(_checked_state(state, who))
+        for place in begun.keys() | later.keys():
+            first, now = (found.get(place, "nothing") for found in (begun, later))
+            require(
+                first == now,
+                f"{who}: the state holds {now} at {place or 'its root'}, and {first} after init; a state keeps its "
+                "structure, shapes and types, so that a search can be resumed. Give arrays their final size at once.",
+            )
+        return state
 
     def ask(key: jax.Array, state: State, count: int) -> tuple[State, Proposals]:
         with told(f"Strategy {name!r}: ask raised", strategy.ask):
@@ -94,8 +108,7 @@ def checked(strategy: Strategy, grammar: Grammar, name: str) -> Strategy:
             "give metarl.optimizer_search.strategies.Proposals.",
         )
         tokens = _checked_tokens(proposals.tokens, grammar, count, f"Strategy {name!r}: ask")
-        state = _checked_state(state, f"Strategy {name!r}: ask")
-        return state, proposals._replace(tokens=tokens)
+        return kept(state, f"Strategy {name!r}: ask"), proposals._replace(tokens=tokens)
 
     def tell(
         key: jax.Array, state: State, proposals: Proposals, feedback: Feedback
@@ -104,7 +117,7 @@ def checked(strategy: Strategy, grammar: Grammar, name: str) -> Strategy:
             answer = strategy.tell(key, state, proposals, feedback)
         state, metrics = _checked_pair(answer, f"Strategy {name!r}: tell", "state, metrics")
         metrics = _checked_metrics(metrics, f"Strategy {name!r}: tell")
-        return _checked_state(state, f"Strategy {name!r}: tell"), metrics
+        return kept(state, f"Strategy {name!r}: tell"), metrics
 
     return Strategy(init, ask, tell)
 
@@ -127,6 +140,18 @@ def _checked_state(state: State, who: str) -> State:
             "it is stored in checkpoints.",
         )
     return state
+
+
+def _layout(state: State) -> dict[str, str]:
+    """Returns of each array of a state its type and shape, by its path."""
+    return {
+        jax.tree_util.keystr(path): f"{_kind(leaf)} {list(np.shape(leaf))}"
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+
+
+def _kind(leaf: Any) -> str:
+    return str(leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype)
 
 
 def _checked_tokens(tokens: Any, grammar: Grammar, count: int, who: str) -> np.ndarray:

@@ -415,6 +415,14 @@ asks_in_vain = build(lambda grammar, count: [][count])
 wordy = build(lambda grammar, count: np.zeros((count, grammar.length), int), state={"a": "text"})
 talks = build(lambda grammar, count: np.zeros((count, grammar.length), int), metrics={"a": "b"})
 
+def growing(grammar, config):
+    told = lambda key, state, proposals, feedback: ({"seen": np.zeros(4, np.int32)}, {})
+    return zeros(grammar, config)._replace(init=lambda key: {"seen": np.zeros(0, np.int32)}, tell=told)
+
+def changing(grammar, config):
+    asked = lambda key, state, count: (np.float64(state), Proposals(np.zeros((count, grammar.length), int)))
+    return zeros(grammar, config)._replace(init=lambda key: np.float32(0), ask=asked)
+
 def broken(grammar, config):
     raise KeyError("oh")
 
@@ -453,6 +461,11 @@ def test_a_users_own_strategy_is_found_and_runs(own):
         ("floats", "ask gave tokens of type float64; they must be integers"),
         ("large", "ask gave token 99 in slot 0 of rule 0; that slot has the tokens 0 to 11"),
         ("wordy", r"init: the state holds str at \['a'\]; a state is a PyTree of arrays only"),
+        (
+            "growing",
+            r"tell: the state holds int32 \[4\] at \['seen'\], and int32 \[0\] after init; a state keeps",
+        ),
+        ("changing", r"ask: the state holds float64 \[\] at its root, and float32 \[\] after init"),
         ("talks", "tell: metric 'a' is 'b'; every metric has a text for a name and one number"),
         ("asks_in_vain", r"ask raised IndexError: list index out of range \(.*own_strategies.py:"),
         ("broken", r"broken\(grammar, config\) raised KeyError: 'oh'"),
