@@ -12,6 +12,7 @@ import optax
 import pytest
 
 from metarl.errors import InvalidInput
+from metarl.optimizer_search.training import inner_training
 from metarl.optimizer_search.training.inner_training import (
     check_start,
     draw_fixture,
@@ -143,6 +144,14 @@ def test_a_replicate_depends_on_its_own_seed_alone(toy, drawn):
     jax.tree.map(np.testing.assert_array_equal, fixture.pool, alone.pool)
     starts = np.asarray(fixture.params["w"])
     assert len({tuple(row) for row in starts.tolist()}) == len(SEEDS)
+
+
+def test_the_starts_of_as_many_seeds_are_compiled_once(toy):
+    compiled = inner_training._all_starts._cache_size
+    before = compiled()
+    for seeds in ([7, 8, 9, 10, 11], [12, 13, 14, 15, 16]):
+        draw_fixture(toy, "search", seeds)
+        assert compiled() == before + 1
 
 
 def test_a_small_training_set_makes_small_batches(toy):
