@@ -55,7 +55,7 @@ def brax_world(
     goal: str = "none",
     fastest: float = 2.0,
     control_cost: float = CONTROL_COST,
-    backend: str = "generalized",
+    backend: str = BACKENDS[0],
 ) -> Environment:
     """Returns a body of brax by its name.
 

@@ -33,7 +33,7 @@ VIEWS = ("first-person", "whole")
 MOST_SYMBOLS = 255
 
 
-def navix_world(id: str, *, horizon: int = 100, view: str = "first-person") -> Environment:
+def navix_world(id: str, *, horizon: int = 100, view: str = VIEWS[0]) -> Environment:
     """Returns a world of navix by its id.
 
     Args:

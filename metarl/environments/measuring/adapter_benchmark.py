@@ -24,6 +24,8 @@ import jax.numpy as jnp
 
 from metarl.errors import InvalidInput, require
 
+from ..adapters.brax import BACKENDS
+from ..adapters.minigrids import VIEWS
 from ..contract.encoding import draw_member
 from ..contract.environment import Environment
 from ..contract.setting_checks import whole_number
@@ -177,7 +179,7 @@ def _of_gymnax(id: str, environment: Environment) -> Loop:
 
 def _of_navix(id: str, environment: Environment) -> Loop:
     navix = importlib.import_module("navix")
-    whole = environment.settings["view"] == "whole"
+    whole = environment.settings.get("view", VIEWS[0]) != VIEWS[0]
     look = navix.observations.symbolic if whole else navix.observations.symbolic_first_person
     world = navix.make(id, max_steps=environment.horizon, observation_fn=look)
 
@@ -208,9 +210,8 @@ def _of_xminigrid(id: str, environment: Environment) -> Loop:
 
 def _of_brax(id: str, environment: Environment) -> Loop:
     envs = importlib.import_module("brax.envs")
-    world = envs.create(
-        id, episode_length=environment.horizon, backend=environment.settings["backend"]
-    )
+    backend = environment.settings.get("backend", BACKENDS[0])
+    world = envs.create(id, episode_length=environment.horizon, backend=backend)
 
     def step(key: jax.Array, state: Any, action: jax.Array) -> Any:
         del key  # it has no luck
