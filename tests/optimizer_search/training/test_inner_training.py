@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -147,7 +148,8 @@ def test_a_replicate_depends_on_its_own_seed_alone(toy, drawn):
 
 
 def test_the_starts_of_as_many_seeds_are_compiled_once(toy):
-    compiled = inner_training._all_starts._cache_size
+    program: Any = inner_training._all_starts
+    compiled = program._cache_size
     before = compiled()
     for seeds in ([7, 8, 9, 10, 11], [12, 13, 14, 15, 16]):
         draw_fixture(toy, "search", seeds)
