@@ -91,19 +91,26 @@ def rewrite_comparison_report(run_dir: Path) -> Path:
 
 
 def score_charts(document: Mapping[str, Any]) -> list[Chart]:
-    """Returns the scores over all problems as intervals, and the performance profiles."""
-    charts = [_relative(document["scores"])]
+    """Returns the scores over all problems as intervals, where there are any, and the performance profiles."""
+    relative = _relative(document["scores"])
+    charts = [] if relative is None else [relative]
     if len(document["details"]) > 1:
         charts.append(_profile(document))
     return charts
 
 
-def _relative(scores: Mapping[str, Any]) -> Chart:
-    others = [label for label in scores if label != BASELINE]
-    losses = [interval_from_json(scores[label]["relative_loss"]) for label in others]
+def _relative(scores: Mapping[str, Any]) -> Chart | None:
+    """Returns the scores beside Adam's; None where nobody stands beside Adam."""
+    losses = {
+        label: loss
+        for label, score in scores.items()
+        if label != BASELINE and (loss := interval_from_json(score["relative_loss"])) is not None
+    }
+    if not losses:
+        return None
     drawing = interval_chart(
-        others,
-        [Interval(*(100 * (x - 1) for x in loss)) for loss in losses if loss is not None],
+        list(losses),
+        [Interval(*(100 * (x - 1) for x in loss)) for loss in losses.values()],
         "loss above Adam's, %",
         description="Loss relative to Adam's over all problems, with 95 % intervals; the table has the numbers.",
     )

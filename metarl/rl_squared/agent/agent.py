@@ -105,9 +105,15 @@ def make_trial(world: WorldConfig) -> Trial:
     """Returns the trials that a configuration describes; the same object for the same one.
 
     Raises:
-      InvalidInput: the environment is unknown, or a setting cannot be used.
+      InvalidInput: the environment is unknown, or a setting cannot be used; or jax computes in double precision, where
+        what agents remember would not keep its type.
     """
     environment = load(world.environment, **world.settings())
+    require(  # after the module of a user's own environment, which may have switched it on
+        not jax.config.jax_enable_x64,  # type: ignore[attr-defined]
+        "jax_enable_x64 is on; agents learn and act in float32 alone. Unset JAX_ENABLE_X64, or do not switch it on in "
+        "the module of an environment.",
+    )
     episodes = world.episodes
     if episodes is None and world.trial_steps is None:
         episodes = DEFAULT_EPISODES

@@ -11,6 +11,7 @@ import pytest
 from gymnasium import spaces
 
 from metarl import rl_baselines
+from metarl.cli import main
 from metarl.environments import Environment, Step, Trial, load
 from metarl.environments.playing.playing import _play as play_once
 from metarl.errors import InvalidInput
@@ -88,3 +89,15 @@ def test_observations_without_numbers_are_refused_by_who_learns_from_them():
     family = dataclasses.replace(load("bandit", arms=3), observation_space=spaces.Box(-1, 1, (0,)))
     with pytest.raises(InvalidInput, match="observations of 'bandit' hold no numbers"):
         rl_baselines.make("ppo", Trial(family, episodes=2))
+
+
+def test_double_precision_is_refused_before_anything_is_played(capsys):
+    """It ended in an error of jax about types, for every agent that counts and every training."""
+    with jax.enable_x64(True):
+        for verb in (["evaluate", "ucb1"], ["train"]):
+            words = ["--environment", "bandit", "--arms", "7", "--episodes", "3"]
+            assert main([*verb, *words]) == 2
+            assert (
+                "jax_enable_x64 is on; agents learn and act in float32 alone"
+                in capsys.readouterr().err
+            )
