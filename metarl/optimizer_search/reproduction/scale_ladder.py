@@ -101,7 +101,12 @@ def climb(work: Work) -> Findings:
     found = _all_rungs(work, field)
     labels = [one.label for one in field]
     rows = [row for rung, part in found.items() for row in _rows(rung, part, labels)]
-    trends = [_trend(label, place, found, settings) for place, label in enumerate(labels) if place]
+    trends = [
+        _trend(label, place, found, settings, kind)
+        for kind, kept in ((_CARRIED, labels[1:]), (_ANEW, settings.tuned_anew))
+        for place, label in enumerate(labels)
+        if label in kept
+    ]
     return Findings(
         claims=[_claim(trend, rows) for trend in trends],
         tables={"rungs": _rung_table(rows, settings), "trends": _trend_table(trends)},
@@ -278,17 +283,21 @@ def _ratio(logarithms: np.ndarray) -> Interval:
 
 
 def _trend(
-    label: str, place: int, found: Mapping[Rung, Mapping[str, np.ndarray]], settings: Settings
+    label: str,
+    place: int,
+    found: Mapping[Rung, Mapping[str, np.ndarray]],
+    settings: Settings,
+    kind: int = _CARRIED,
 ) -> dict[str, Any]:
-    """Returns by what the carried ratio of one optimizer is multiplied as a width, or a run, is doubled."""
+    """Returns by what the ratio of one optimizer is multiplied as a width, or a run, is doubled."""
     logs = np.array(
         [
-            [ratios(found[Rung(width, steps)], place)[_CARRIED] for steps in settings.steps]
+            [ratios(found[Rung(width, steps)], place)[kind] for steps in settings.steps]
             for width in settings.widths
         ]
     )  # [W, N, S]
     return {
-        "optimizer": label,
+        "optimizer": label if kind == _CARRIED else _anew(label),
         "lowest": _ratio(logs[0, 0]),
         "highest": _ratio(logs[-1, -1]),
         "a_doubled_width": _slope(settings.widths, logs.mean(axis=1)),
@@ -335,7 +344,8 @@ def _trend_table(trends: Sequence[Mapping[str, Any]]) -> Table:
         Column("doubled_steps", "times, per doubled steps"),
     ]
     notes = [
-        f"Loss: {BASELINE} = 1, rates carried up. Times: above 1 a lead shrinks, or grows into a deficit."
+        f"Loss: {BASELINE} = 1; rates carried up where it does not say tuned anew. Times: above 1 a lead shrinks, or "
+        "grows into a deficit."
     ]
     return Table("How leads change with scale", columns, list(trends), notes)
 
@@ -371,12 +381,16 @@ def _chart(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], settings: S
 def _curves(rows: Sequence[Mapping[str, Any]], label: str) -> list[Curve]:
     """Returns the curve of one optimizer at one length, and that of itself tuned anew, if it was."""
     curves = []
-    for kind, name in (("carried", label), ("tuned_anew", f"{label}, tuned anew")):
+    for kind, name in (("carried", label), ("tuned_anew", _anew(label))):
         known = [row for row in rows if row[kind] is not None]
         if known and (kind == "carried" or (len(known) == len(rows) > 1 and _differs(known))):
             estimate, low, high = np.array([row[kind] for row in known], dtype=float).T
             curves.append(Curve(name, [row["width"] for row in known], estimate, low, high))
     return curves
+
+
+def _anew(label: str) -> str:
+    return f"{label}, tuned anew"
 
 
 def _differs(rows: Sequence[Mapping[str, Any]]) -> bool:
