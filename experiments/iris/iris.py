@@ -1,4 +1,4 @@
-"""What IRIS learns for its real steps, beside PPO, DQN and MuZero; and a dream of it beside what really happens.
+"""What IRIS learns for its real steps, beside PPO and DQN; and a dream of it beside what really happens.
 
     python iris.py steps          # writes steps.csv, steps.svg and steps.png
     python iris.py dream          # writes dream.svg and dream.png
@@ -28,7 +28,7 @@ import numpy as np
 HERE = Path(__file__).parent
 WORLD = {"size": 5, "pixels": 2}
 PART = 120  # real steps, eight episodes
-STEPS = {"iris": 1440, "ppo": 3600, "dqn": 3600, "muzero": 3600}
+STEPS = {"iris": 720, "ppo": 3600, "dqn": 3600}
 FIFTH = 720  # of PPO's steps
 TASKS, TOGETHER = 16, 4  # N, and how many are learnt at once
 DREAMT_AFTER, DREAM = 720, 8  # real steps, L

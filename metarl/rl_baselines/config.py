@@ -203,7 +203,7 @@ class IRISConfig:
     patch: Count | None = None
     """P, pixels along a square that one token tells; None: the least that makes 16 tokens of a picture or fewer."""
 
-    codes: Count = 32
+    codes: Count = 64
     """V, that a token can be (Micheli: 512)."""
 
     code_size: Count = 16
@@ -211,6 +211,9 @@ class IRISConfig:
 
     commitment: NotNegative = 1.0
     """β, of what holds the encoder to its codes."""
+
+    renew_after: Count = 20
+    """Gradient steps after which a code that no square took begins anew."""
 
     hidden: Count = 32
     """D, units of the transformer, and of every other hidden layer (Micheli: 256 and more)."""

@@ -9,12 +9,17 @@ square's pixels and its place:
 
   minimise  |x - x'|²  +  |sg(e) - c_k|²  +  β |e - sg(c_k)|²   in the mean over numbers; sg stops the gradient
 
+A codebook that is learnt by gradients alone collapses where most squares look alike: all are told by one or two codes.
+So a code that no square took for some gradient steps begins anew at the e of a square, drawn in proportion to how far
+its own code is away, as k-means++ draws its first means; thus the data give the first codes too.
+
 Letters: B pictures; H x W pixels; C channels; P pixels along a square; M squares; S = P² C numbers of one; V codes of E
 numbers; D hidden units.
 
 References: van den Oord, Vinyals, Kavukcuoglu (2017), "Neural discrete representation learning", arXiv:1711.00937,
-equation 3; Micheli, Alonso, Fleuret (2023), arXiv:2209.00588, section 2.1. Differs from the second: perceptrons of
-squares, no convolutions and no attention; squared errors, and no perceptual loss.
+equation 3; Micheli, Alonso, Fleuret (2023), arXiv:2209.00588, section 2.1; of unused codes that begin anew: Dhariwal
+et al. (2020), "Jukebox", arXiv:2005.00341, who draw all squares alike. Differs from the second: perceptrons of squares,
+no convolutions and no attention; squared errors, and no perceptual loss; unused codes begin anew.
 """
 
 from __future__ import annotations
@@ -38,10 +43,11 @@ MOST_TOKENS = 16  # of a picture, where the size of squares is not given
 class Autoencoder(NamedTuple):
     """Parameters, and what is done with them."""
 
-    init: Callable[[jax.Array], Any]  # key -> params
+    init: Callable[[jax.Array], tuple[Any, jax.Array]]  # key -> params, ages [V]
     encode: Callable[[Any, jax.Array], jax.Array]  # params, pictures [B, H, W, C] -> tokens [B, M]
     decode: Callable[[Any, jax.Array], jax.Array]  # params, tokens [B, M] -> pictures [B, H, W, C]
     loss: Callable[[Any, jax.Array], jax.Array]  # params, pictures [B, H, W, C] -> []
+    renew: Callable[..., tuple[Any, jax.Array]]  # key, params, ages [V], pictures -> params, ages
     tokens: int  # M
 
 
@@ -84,12 +90,46 @@ def autoencoder(environment: Environment, config: IRISConfig) -> Autoencoder:
             moved = jnp.mean((still(told) - chosen) ** 2)
             return missed + moved + config.commitment * jnp.mean((told - still(chosen)) ** 2)
 
-        return loss, (encode, decode, loss)
+        return loss, (latents, encode, decode, loss)
 
     functions = hk.without_apply_rng(hk.multi_transform(model))
     nothing = jnp.zeros((1, *shape))
-    encode, decode, loss = functions.apply
-    return Autoencoder(lambda key: functions.init(key, nothing), encode, decode, loss, tokens)
+    latents, encode, decode, loss = functions.apply
+
+    def renew(
+        key: jax.Array, params: Any, ages: jax.Array, pictures: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        told = latents(params, pictures).reshape(-1, config.code_size)
+        codes, ages = renewed(key, params["~"]["codes"], ages, told, config.renew_after)
+        return {**params, "~": {"codes": codes}}, ages
+
+    def init(key: jax.Array) -> tuple[Any, jax.Array]:
+        old = jnp.full(
+            config.codes, config.renew_after, jnp.int32
+        )  # what comes first gives the codes
+        return functions.init(key, nothing), old
+
+    return Autoencoder(init, encode, decode, loss, renew, tokens)
+
+
+def renewed(
+    key: jax.Array, codes: jax.Array, ages: jax.Array, latents: jax.Array, after: int
+) -> tuple[jax.Array, jax.Array]:
+    """Returns the codes, of which those begin anew that were not taken for long, and their ages.
+
+    Args:
+      key: consumed.
+      codes: c [V, E].
+      ages: for how many such calls no latent had taken each [V] int32.
+      latents: e of a batch [N, E].
+      after: an age up to which a code stays.
+    """
+    taken = nearest(latents, codes)
+    ages = (ages + 1).at[taken].set(0)
+    away = jnp.sum((latents - codes[taken]) ** 2, axis=-1)
+    drawn = jax.random.categorical(key, jnp.log(away + 1e-12), shape=ages.shape)  # [V]
+    old = ages > after
+    return jnp.where(old[:, None], latents[drawn], codes), jnp.where(old, 0, ages)
 
 
 def nearest(latents: jax.Array, codes: jax.Array) -> jax.Array:

@@ -58,10 +58,18 @@ class Learnt(NamedTuple):
     optimizer: optax.OptState
 
 
+class LearntCodes(NamedTuple):
+    """The autoencoder, and for how many gradient steps no square had taken each code."""
+
+    params: Any
+    optimizer: optax.OptState
+    ages: jax.Array  # [V] int32
+
+
 class Learner(NamedTuple):
     """What learning changes."""
 
-    autoencoder: Learnt
+    autoencoder: LearntCodes
     world: Learnt
     player: ReinforceState
 
@@ -136,12 +144,13 @@ def iris(environment: Environment, config: IRISConfig) -> Agent:
 
         def descend(learner: Learner, now: tuple[jax.Array, jax.Array]) -> tuple[Learner, None]:
             starts, key = now
+            code_key, dream_key = jax.random.split(key)
             places, there = successive(capacity, step, starts, config.horizon)  # [B, L]
             batch = jax.tree.map(lambda x: x[places], experience)
-            learner, walks = learn_world(parts, space, learner, batch, there)
+            learner, walks = learn_world(parts, space, code_key, learner, batch, there)
 
             def in_dreams() -> ReinforceState:
-                learnt = learn_to_act(parts, config, key, learner, walks.tokens[:, 0])
+                learnt = learn_to_act(parts, config, dream_key, learner, walks.tokens[:, 0])
                 return jax.tree.map(functools.partial(jnp.where, dreaming), learnt, learner.player)
 
             player = jax.lax.cond(in_any_world(dreaming), in_dreams, lambda: learner.player)
@@ -177,22 +186,31 @@ def make_parts(environment: Environment, config: IRISConfig) -> Parts:
 def begin(parts: Parts, keys: Any) -> Learner:
     """Returns networks that have learnt nothing, of three keys, which are consumed."""
     picture_key, world_key, policy_key = keys
-    pictures, world = parts.autoencoder.init(picture_key), parts.world.network.init(world_key)
+    (pictures, ages), world = (
+        parts.autoencoder.init(picture_key),
+        parts.world.network.init(world_key),
+    )
     return Learner(
-        autoencoder=Learnt(pictures, parts.optimizer.init(pictures)),
+        autoencoder=LearntCodes(pictures, parts.optimizer.init(pictures), ages),
         world=Learnt(world, parts.optimizer.init(world)),
         player=parts.algorithm.init(parts.policy.init(policy_key)),
     )
 
 
 def learn_world(
-    parts: Parts, space: Any, learner: Learner, batch: Experience, there: jax.Array
+    parts: Parts,
+    space: Any,
+    key: jax.Array,
+    learner: Learner,
+    batch: Experience,
+    there: jax.Array,
 ) -> tuple[Learner, Walks]:
     """Takes a gradient step of autoencoder and world model, and returns the walks as it then tells them.
 
     Args:
       parts: what learns.
       space: of the observations.
+      key: of the codes that begin anew.
       learner: so far.
       batch: successive steps [B, L].
       there: whether a step was taken yet [B, L] bool; the first was.
@@ -201,8 +219,7 @@ def learn_world(
     seen = jnp.concatenate([batch.observations[:, :1], batch.next_observations], axis=1)
     pictures = pixels(space, seen)  # [B, L + 1, H, W, C]
     flat = pictures.reshape(-1, *pictures.shape[2:])
-    own = learner.autoencoder
-    own = _descended(parts.optimizer, own, jax.grad(parts.autoencoder.loss)(own.params, flat))
+    own = learn_codes(parts, key, learner.autoencoder, flat)
     tokens = parts.autoencoder.encode(own.params, flat)
     going_on = jnp.cumprod(1 - batch.ended.astype(jnp.int32), axis=1)  # through this step
     before = jnp.pad(going_on[:, :-1], ((0, 0), (1, 0)), constant_values=1) == 1
@@ -216,6 +233,16 @@ def learn_world(
     gradient = jax.grad(functools.partial(loss, parts.world))(learner.world.params, walks)
     world = _descended(parts.optimizer, learner.world, gradient)
     return learner._replace(autoencoder=own, world=world), walks
+
+
+def learn_codes(
+    parts: Parts, key: jax.Array, codes: LearntCodes, pictures: jax.Array
+) -> LearntCodes:
+    """Returns the autoencoder after a gradient step on pictures [B, H, W, C]; old codes begin anew before it."""
+    params, ages = parts.autoencoder.renew(key, codes.params, codes.ages, pictures)
+    gradient = jax.grad(parts.autoencoder.loss)(params, pictures)
+    learnt = _descended(parts.optimizer, Learnt(params, codes.optimizer), gradient)
+    return LearntCodes(*learnt, ages)
 
 
 def learn_to_act(
