@@ -30,7 +30,7 @@ WORLD = {"size": 5, "pixels": 2}
 PART = 120  # real steps, eight episodes
 STEPS = {"iris": 720, "ppo": 3600, "dqn": 3600}
 FIFTH = 720  # of PPO's steps
-TASKS, TOGETHER = 16, 4  # N, and how many are learnt at once
+TASKS, TOGETHER = 8, 4  # N, and how many are learnt at once
 DREAMT_AFTER, DREAM = 720, 8  # real steps, L
 Rows = list[dict[str, Any]]
 

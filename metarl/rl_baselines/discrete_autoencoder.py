@@ -10,8 +10,8 @@ square's pixels and its place:
   minimise  |x - x'|²  +  |sg(e) - c_k|²  +  β |e - sg(c_k)|²   in the mean over numbers; sg stops the gradient
 
 A codebook that is learnt by gradients alone collapses where most squares look alike: all are told by one or two codes.
-So a code that no square took for some gradient steps begins anew at the e of a square, drawn in proportion to how far
-its own code is away, as k-means++ draws its first means; thus the data give the first codes too.
+So where some squares are far from their codes, the code that no square took for longest begins anew at the e of one of
+them, drawn in proportion to that distance, as k-means++ draws its first means; one code in each gradient step.
 
 Letters: B pictures; H x W pixels; C channels; P pixels along a square; M squares; S = P² C numbers of one; V codes of E
 numbers; D hidden units.
@@ -37,6 +37,7 @@ from metarl.errors import require
 
 from .config import IRISConfig
 
+FAR = 0.1  # share of the variance of latents
 MOST_TOKENS = 16  # of a picture, where the size of squares is not given
 
 
@@ -115,7 +116,9 @@ def autoencoder(environment: Environment, config: IRISConfig) -> Autoencoder:
 def renewed(
     key: jax.Array, codes: jax.Array, ages: jax.Array, latents: jax.Array, after: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns the codes, of which those begin anew that were not taken for long, and their ages.
+    """Returns the codes, of which the oldest may have begun anew, and their ages.
+
+    It does if it was not taken for long, and some latent is far from its code: farther than a tenth of their variance.
 
     Args:
       key: consumed.
@@ -127,9 +130,13 @@ def renewed(
     taken = nearest(latents, codes)
     ages = (ages + 1).at[taken].set(0)
     away = jnp.sum((latents - codes[taken]) ** 2, axis=-1)
-    drawn = jax.random.categorical(key, jnp.log(away + 1e-12), shape=ages.shape)  # [V]
-    old = ages > after
-    return jnp.where(old[:, None], latents[drawn], codes), jnp.where(old, 0, ages)
+    spread = jnp.mean(jnp.sum((latents - jnp.mean(latents, axis=0, keepdims=True)) ** 2, axis=-1))
+    far = away > FAR * spread
+    drawn = jax.random.categorical(key, jnp.where(far, jnp.log(away), -jnp.inf))
+    oldest = jnp.argmax(ages)
+    begins = (ages[oldest] > after) & jnp.any(far)
+    anew = jnp.where(begins, latents[drawn], codes[oldest])
+    return codes.at[oldest].set(anew), ages.at[oldest].set(jnp.where(begins, 0, ages[oldest]))
 
 
 def nearest(latents: jax.Array, codes: jax.Array) -> jax.Array:

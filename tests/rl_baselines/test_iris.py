@@ -21,6 +21,7 @@ from metarl.rl_baselines.config import IRISConfig
 from metarl.rl_baselines.discrete_autoencoder import (
     joined,
     nearest,
+    renewed,
     square_side,
     squares,
     straight_through,
@@ -67,6 +68,21 @@ def test_a_token_is_the_nearest_code_and_the_gradient_goes_straight_through():
     np.testing.assert_allclose(told, codes[tokens], atol=1e-6)
     np.testing.assert_array_equal(onwards, pull)
     assert not to_codes.any()
+
+
+def test_a_code_that_nothing_took_for_long_begins_anew_where_codes_are_far():
+    generator = np.random.default_rng(0)
+    near, far = generator.normal(size=(60, 2)) * 0.01, generator.normal(size=(2, 2)) * 0.01 + 5
+    latents = np.concatenate([near, far]).astype(np.float32)
+    codes = np.array([[0, 0], [-9, 0], [0, -9], [-9, -9]], np.float32)
+    ages = np.array([7, 3, 2, 3], np.int32)
+    found, later = jax.jit(renewed, static_argnums=4)(jax.random.key(0), codes, ages, latents, 3)
+    found = np.asarray(found)
+    np.testing.assert_array_equal(found[[0, 2]], codes[[0, 2]])  # taken; not too old yet
+    assert later.tolist() == [0, 0, 3, 0]
+    # Each is drawn from the two far ones but with probability 60 · 0.0002 / 100 or so.
+    for code in found[[1, 3]]:
+        assert any((code == latent).all() for latent in latents[60:])
 
 
 def test_pictures_are_cut_into_squares_row_by_row_and_joined_again():
@@ -319,11 +335,14 @@ def taught():
 
     @jax.jit
     def go_on(learner, batches):
-        def one(learner, batch):
-            return learn_world(parts, environment.observation_space, learner, *batch)[0], None
+        def one(learner, now):
+            key, batch = now
+            space = environment.observation_space
+            return learn_world(parts, space, key, learner, *batch)[0], None
 
         before = ask(parts, learner)
-        learner, _ = jax.lax.scan(one, learner, batches)
+        keys = jax.random.split(jax.random.key(3), HALF)
+        learner, _ = jax.lax.scan(one, learner, (keys, batches))
         return learner, (before, ask(parts, learner))
 
     generator = np.random.default_rng(0)
