@@ -70,19 +70,22 @@ def test_a_token_is_the_nearest_code_and_the_gradient_goes_straight_through():
     assert not to_codes.any()
 
 
-def test_a_code_that_nothing_took_for_long_begins_anew_where_codes_are_far():
+def test_the_oldest_code_begins_anew_where_squares_are_far_from_theirs_and_nowhere_else():
     generator = np.random.default_rng(0)
     near, far = generator.normal(size=(60, 2)) * 0.01, generator.normal(size=(2, 2)) * 0.01 + 5
     latents = np.concatenate([near, far]).astype(np.float32)
     codes = np.array([[0, 0], [-9, 0], [0, -9], [-9, -9]], np.float32)
-    ages = np.array([7, 3, 2, 3], np.int32)
-    found, later = jax.jit(renewed, static_argnums=4)(jax.random.key(0), codes, ages, latents, 3)
-    found = np.asarray(found)
-    np.testing.assert_array_equal(found[[0, 2]], codes[[0, 2]])  # taken; not too old yet
-    assert later.tolist() == [0, 0, 3, 0]
-    # Each is drawn from the two far ones but with probability 60 · 0.0002 / 100 or so.
-    for code in found[[1, 3]]:
-        assert any((code == latent).all() for latent in latents[60:])
+    ages = np.array([7, 3, 2, 5], np.int32)
+    once = jax.jit(functools.partial(renewed, after=3))
+    one, later = once(jax.random.key(0), codes, ages, latents)
+    np.testing.assert_array_equal(one[:3], codes[:3])  # taken; and not the oldest
+    assert any((one[3] == latent).all() for latent in latents[60:])
+    assert later.tolist() == [0, 4, 3, 0]
+    two, last = once(jax.random.key(1), one, later, latents)
+    np.testing.assert_array_equal(two, one)  # all are near now
+    assert last.tolist() == [0, 5, 4, 0]
+    young, _ = once(jax.random.key(0), codes, np.array([7, 2, 2, 2], np.int32), latents)
+    np.testing.assert_array_equal(young, codes)
 
 
 def test_pictures_are_cut_into_squares_row_by_row_and_joined_again():
@@ -228,11 +231,12 @@ def corridor() -> Environment:
 
 
 SMALL = IRISConfig(
-    discount=0.9, horizon=3, codes=8, code_size=4, hidden=16, layers=1, heads=2, bins=11, reward_limit=2,
+    discount=0.9, patch=2, horizon=3, codes=8, code_size=4, hidden=16, layers=1, heads=2, bins=11, reward_limit=2,
     batch_size=16, learn_after=24, dream_after=48, learn_every=8, gradient_steps=16,
     model_learning_rate=1e-2,
 )  # fmt: skip
-HALF = 64  # gradient steps of the world model, and real steps of an agent
+HALF = 64  # of the real steps of an agent
+LESSONS = 128  # gradient steps of half of a world model's learning
 
 
 def restored(tree: Any) -> Any:
@@ -341,12 +345,12 @@ def taught():
             return learn_world(parts, space, key, learner, *batch)[0], None
 
         before = ask(parts, learner)
-        keys = jax.random.split(jax.random.key(3), HALF)
+        keys = jax.random.split(jax.random.key(3), LESSONS)
         learner, _ = jax.lax.scan(one, learner, (keys, batches))
         return learner, (before, ask(parts, learner))
 
     generator = np.random.default_rng(0)
-    one, two = (walks_at_random(generator, HALF) for _ in range(2))
+    one, two = (walks_at_random(generator, LESSONS) for _ in range(2))
     first = jax.jit(lambda key: begin(parts, jax.random.split(key, 3)))(jax.random.key(0))
     middle, (before, _) = go_on(first, one)
     last, (_, after) = go_on(middle, two)
