@@ -117,6 +117,11 @@ def say(rows: Rows) -> None:
     if {"iris", "ppo"} <= set(last):
         ahead = of(rows, "iris", FIFTH) - of(rows, "ppo", last["ppo"])
         said = in_words(mean_interval(ahead))
+        earned = of(rows, "iris", FIFTH).mean()
+        parts = sorted({r["steps"] for r in rows if r["agent"] == "ppo"})
+        as_much = [steps for steps in parts if of(rows, "ppo", steps).mean() >= earned]
+        when = f"first up to {as_much[0]:.0f} steps" if as_much else "never"
+        print(f"ppo earns on average what iris earns after {FIFTH} steps {when}")
         print(f"iris after {FIFTH} steps less ppo after {last['ppo']:.0f}, in pairs: {said}")
 
 
