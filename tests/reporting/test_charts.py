@@ -230,3 +230,8 @@ def test_bars_are_as_high_as_their_numbers_and_told_in_words():
 def test_the_names_of_named_rules_are_not_shortened_in_figures():
     assert all(shortened(name) == name for name in NAMED_RULES)
     assert len(shortened("x" * 35)) < 35
+
+
+def test_one_optimizer_alone_has_a_chart_of_its_learning_rates():
+    drawing = learning_rate_sensitivity([falling("adam", 0.1)], reference="adam")
+    assert len(drawing.figure.axes) == 1
