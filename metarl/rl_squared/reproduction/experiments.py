@@ -29,6 +29,7 @@ ARCHITECTURES = "architectures"
 KEY_TO_DOOR = "key-to-door"
 TWO_STEP = "two-step"
 IN_CONTEXT = "in-context"
+PLANNERS = "planners"
 
 _COSTS: Mapping[ScaleName, str] = MappingProxyType(
     {"smoke": "a minute a cell", "laptop": "hours", "paper": "days without a GPU"}
@@ -133,6 +134,13 @@ _ROWS = (
         caption="ways to an agent that learns within a trial: reinforced, imitating, distilled",
         costs={"smoke": "a minute", "laptop": "a quarter of an hour", "paper": "a day"},
         evidence="in-context.md",
+    ),
+    Experiment(
+        name=PLANNERS,
+        folder="planners",
+        caption="what plans, remembers, imitates or has learnt to learn: return, real steps, seconds",
+        costs={"smoke": "a minute", "laptop": "a quarter of an hour", "paper": "half a day"},
+        evidence="planners.md",
     ),
 )
 

@@ -49,12 +49,14 @@ from .experiments import (
     EXPERIMENTS,
     IN_CONTEXT,
     KEY_TO_DOOR,
+    PLANNERS,
     TWO_STEP,
     Experiment,
 )
 from .in_context import reproduce_in_context
 from .mazes import MAZES, reproduce_mazes
 from .offline import reproduce_key_to_door
+from .planners import reproduce_planners
 from .result_tables import write_tables
 from .scales import FILE, Learnt, Scale, read_scale, table_at
 from .two_step import reproduce_two_step
@@ -64,6 +66,7 @@ _WHOLE = {  # without cells
     ARCHITECTURES: reproduce_architectures,
     IN_CONTEXT: reproduce_in_context,
     KEY_TO_DOOR: reproduce_key_to_door,
+    PLANNERS: reproduce_planners,
     TWO_STEP: reproduce_two_step,
 }
 
