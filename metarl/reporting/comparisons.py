@@ -52,7 +52,7 @@ def learning_rate_sensitivity(
     columns = min(4, len(curves))
     rows = -(-len(curves) // columns)
     figure, panels = new_figure(height=1.35 * rows + 0.75, grid=(rows, columns))
-    panels = np.atleast_1d(panels)  # of one curve there is one panel
+    panels = list(np.atleast_1d(panels))  # of one curve there is one panel
     faint = Stroke(INK, DASHES[0], FAINT, 0.8)
     for axes, curve in zip(panels, curves, strict=False):
         if reference is not None and curve.label != reference:

@@ -131,8 +131,8 @@ def _all_rungs(work: Work, field: Sequence[Entrant]) -> dict[Rung, dict[str, np.
     found: dict[Rung, dict[str, np.ndarray]] = {}
     multiples = np.ones(len(field))
     for rung in itertools.starmap(Rung, itertools.product(settings.widths, settings.steps)):
-        before = found.get(_before(rung, settings))
-        near = None if before is None else float(before["rates"][_ANEW, 0])
+        before = _before(rung, settings)
+        near = None if before is None else float(found[before]["rates"][_ANEW, 0])
         part = work.arrays(
             f"{settings.family}-{rung.width}-{rung.steps}",
             lambda rung=rung, near=near, multiples=multiples: _measured(

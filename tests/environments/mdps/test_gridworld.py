@@ -100,7 +100,7 @@ def test_a_picture_shows_the_cell_one_is_in_and_not_the_goal():
         np.asarray(pictures.step(jax.random.key(0), GridState(place, place), right, task)[0])
         for task in (GridTask(place, jnp.int32(goal)) for goal in (2, 5))
     ]
-    np.testing.assert_array_equal(*seen)
+    np.testing.assert_array_equal(seen[0], seen[1])
     assert pictures.observation_space.contains(seen[0])
     dark = seen[0].sum(axis=-1) < 0
     assert np.argwhere(dark).tolist() == [[2, 4], [2, 5], [3, 4], [3, 5]]  # row 1, column 2
