@@ -18,7 +18,6 @@ from metarl.environments import load as load_environment
 from metarl.reading import read_json_object
 from metarl.reporting import Table, to_markdown, write_csv, write_file, write_json
 from metarl.rl_baselines import fitting
-from metarl.runs import Progress
 from metarl.statistics import mean_interval
 
 from ..evaluating.evaluation import Evaluation, evaluate
@@ -28,9 +27,8 @@ from ..reports.tables import evaluation_table
 from ..reports.within_task_report import within_task_table, write_within_task
 from ..settings.config import TrainConfig
 from .documents import slug
-from .experiments import Experiment
 from .scales import changed_config, world_config
-from .worlds import SETTINGS, Documents, WorldWork, Written, reproduce_worlds
+from .worlds import SETTINGS, Documents, WorldWork, Written, reproduction
 
 _SHOWN = "show_physics"
 
@@ -83,17 +81,6 @@ class _Work(WorldWork):
     def _fitting(self, world: str) -> tuple[str, ...]:
         config = world_config(self.scale["worlds"][world])
         return fitting(load_environment(config.environment, **config.settings()))
-
-
-def reproduce_control(
-    experiment: Experiment,
-    scale: str,
-    run_dir: str | Path | None,
-    command: Sequence[str],
-    progress: Progress,
-) -> dict[str, Any]:
-    """Trains and compares, or goes on with it; see `reproduce_worlds`."""
-    return reproduce_worlds(experiment, scale, run_dir, command, progress, _Work, _write)
 
 
 def _tables(documents: Documents) -> dict[str, Table]:
@@ -153,3 +140,6 @@ def _renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, An
     if "from_scratch" in document:
         renamed["from_scratch"] = part(document["from_scratch"], "mark_of")
     return renamed
+
+
+reproduce_control = reproduction(_Work, _write)

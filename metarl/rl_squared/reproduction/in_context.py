@@ -29,7 +29,7 @@ from metarl.reporting import (
     write_file,
     write_json,
 )
-from metarl.runs import Progress, RunDirectory
+from metarl.runs import RunDirectory
 from metarl.statistics import Mean, mean_interval
 
 from ..agent.agent_files import load
@@ -39,9 +39,8 @@ from ..learning.training import train_in
 from ..reports.tables import world_text
 from ..settings.config import TrainConfig
 from .documents import slug
-from .experiments import Experiment
 from .scales import changed_config
-from .worlds import SETTINGS, Documents, WorldWork, Written, reproduce_worlds
+from .worlds import SETTINGS, Documents, WorldWork, Written, reproduction
 
 _NAME = "in-context"
 _ORACLE = "oracle"  # from which regret is measured
@@ -110,17 +109,6 @@ class _Work(WorldWork):
         changes = (self.scale["every"], {"world": data["world"]}, data["ways"][way], {"seed": seed})
         preset = data.get("preset", self.scale["preset"])
         return changed_config(preset, changes, f"{SETTINGS}, {world}, {way}")
-
-
-def reproduce_in_context(
-    experiment: Experiment,
-    scale: str,
-    run_dir: str | Path | None,
-    command: Sequence[str],
-    progress: Progress,
-) -> dict[str, Any]:
-    """Trains and compares, or goes on with it; see `reproduce_worlds`."""
-    return reproduce_worlds(experiment, scale, run_dir, command, progress, _Work, _write)
 
 
 def in_context_table(document: Mapping[str, Any]) -> Table:
@@ -208,3 +196,6 @@ def _regrets(document: Mapping[str, Any]) -> list[Curve]:
         for name, own in earned.items()
         if name != "random"
     ]
+
+
+reproduce_in_context = reproduction(_Work, _write)

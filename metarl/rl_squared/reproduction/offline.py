@@ -28,15 +28,13 @@ from metarl.reporting import (
     write_file,
     write_json,
 )
-from metarl.runs import Progress
 from metarl.statistics import Interval, bootstrap_interval, extended_mean, fewest_runs
 
 from ..agent.agent import make_trial
 from ..evaluating.entrants import find_entrants
 from .documents import slug
-from .experiments import Experiment
 from .scales import world_config
-from .worlds import Documents, WorldWork, Written, reproduce_worlds
+from .worlds import Documents, WorldWork, Written, reproduction
 
 _NAME = "key-to-door"
 SPLITS: tuple[Split, ...] = ("train", "test")
@@ -86,17 +84,6 @@ class _Work(WorldWork):
             shares = ", ".join(f"{split} {share:.1f} %" for split, share in opened.items())
             self.progress.message(f"{text}: the door opened in {shares}")
         return read_json_object(kept)
-
-
-def reproduce_key_to_door(
-    experiment: Experiment,
-    scale: str,
-    run_dir: str | Path | None,
-    command: Sequence[str],
-    progress: Progress,
-) -> dict[str, Any]:
-    """Trains and compares, or goes on with it; see `reproduce_worlds`."""
-    return reproduce_worlds(experiment, scale, run_dir, command, progress, _Work, _write)
 
 
 def success_table(documents: Documents) -> Table:
@@ -169,3 +156,6 @@ def _curves(table: Table) -> list[Curve]:
         if all(number is not None for number in published):
             curves.append(Curve(f"{agent}, published", x, published, foreground=False))
     return curves
+
+
+reproduce_key_to_door = reproduction(_Work, _write)

@@ -32,7 +32,7 @@ from metarl.reporting import (
     write_json,
 )
 from metarl.rl_baselines import learn_split, offline_names, parse
-from metarl.runs import Progress, without_compilation_cache
+from metarl.runs import without_compilation_cache
 from metarl.statistics import Mean, infinities_to_json, mean_interval, number_from_json
 
 from ..agent.agent import make_trial
@@ -41,9 +41,8 @@ from ..evaluating.entrants import Entrant, find_entrants
 from ..learning.training import train_in
 from ..settings.config import TrainConfig
 from .documents import slug
-from .experiments import Experiment
 from .scales import changed_config, world_config
-from .worlds import SETTINGS, Documents, WorldWork, Written, reproduce_worlds
+from .worlds import SETTINGS, Documents, WorldWork, Written, reproduction
 
 _NAME = "planners"
 _LUCK = 0  # seed of tasks and of what happens in them
@@ -109,17 +108,6 @@ class _Work(WorldWork):
         agent = entrant.make(trial)
         played = play_split(agent, trial, _LUCK, tasks_of(row, data), "test")
         return _first(played, trial, _seen_elsewhere(entrant, trial))
-
-
-def reproduce_planners(
-    experiment: Experiment,
-    scale: str,
-    run_dir: str | Path | None,
-    command: Sequence[str],
-    progress: Progress,
-) -> dict[str, Any]:
-    """Measures every method in every world, or goes on with it; see `reproduce_worlds`."""
-    return reproduce_worlds(experiment, scale, run_dir, command, progress, _Work, _write)
 
 
 # Rows of the settings ----------------------------------------------------------------------------
@@ -315,3 +303,6 @@ def _commands(table: Table) -> str:
     """Returns the command of every row, in Markdown."""
     words = [row["command"] for row in table.rows if row.get("command")]
     return "\n".join(["```", *words, "```", ""])
+
+
+reproduce_planners = reproduction(_Work, _write)

@@ -9,7 +9,7 @@ Reference: Wang et al. (2018), Nature Neuroscience 21, figure 5; arXiv:1611.0576
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,15 @@ from metarl.reporting import (
     write_file,
     write_json,
 )
-from metarl.runs import Progress
 from metarl.statistics import Mean, mean_interval
 
 from ..agent.agent import make_trial
 from ..agent.agent_files import load
 from ..learning.training import train_in
 from .documents import slug
-from .experiments import Experiment
 from .scales import changed_config, world_config
 from .stays import CONDITIONS, Rounds, stays_of
-from .worlds import SETTINGS, Documents, WorldWork, Written, reproduce_worlds
+from .worlds import SETTINGS, Documents, WorldWork, Written, reproduction
 
 _NAME, _LEARNT = "two-step", "RL²"
 
@@ -97,17 +95,6 @@ def play_rounds(agent: Any, trial: Trial, tasks: int, seed: int = 0) -> Rounds:
     return Rounds(actions, led_to == usual, rewarded, usual == better)
 
 
-def reproduce_two_step(
-    experiment: Experiment,
-    scale: str,
-    run_dir: str | Path | None,
-    command: Sequence[str],
-    progress: Progress,
-) -> dict[str, Any]:
-    """Trains and compares, or goes on with it; see `reproduce_worlds`."""
-    return reproduce_worlds(experiment, scale, run_dir, command, progress, _Work, _write)
-
-
 def stay_table(document: Mapping[str, Any]) -> Table:
     """Returns the table: a row for each agent."""
     rows = [
@@ -145,3 +132,6 @@ def _write(place: Path, documents: Documents) -> Written:
             chart.write_png(place / f"{slug(world)}.png"),
         ]
     return tables, files
+
+
+reproduce_two_step = reproduction(_Work, _write)

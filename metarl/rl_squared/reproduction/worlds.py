@@ -79,3 +79,25 @@ def reproduce_worlds(
         documents = {world: work.measure(world) for world in of_scale["worlds"]}
         tables, files = write(run.path, documents)
         return finish(experiment, scale, run, {"tables": tables}, files)
+
+
+def reproduction(
+    begin: type[WorldWork], write: Callable[[Path, Documents], Written]
+) -> Callable[..., dict[str, Any]]:
+    """Returns `reproduce_worlds` of one experiment: of its card, scale, directory, command and progress.
+
+    Args:
+      begin: see `reproduce_worlds`.
+      write: see `reproduce_worlds`.
+    """
+
+    def reproduce(
+        experiment: Experiment,
+        scale: str,
+        run_dir: str | Path | None,
+        command: Sequence[str],
+        progress: Progress,
+    ) -> dict[str, Any]:
+        return reproduce_worlds(experiment, scale, run_dir, command, progress, begin, write)
+
+    return reproduce
