@@ -17,7 +17,6 @@ from metarl.rl_baselines.config import (
     PPOAgentConfig,
     QLearningConfig,
     ReinforceAgentConfig,
-    TRPOAgentConfig,
 )
 from metarl.rl_baselines.experience import Experience, no_experience, written
 from metarl.rl_baselines.exploration import exploration_steps, explore
@@ -149,8 +148,11 @@ def test_the_memory_of_dqn_is_no_larger_than_the_trial():
         assert memory.experience.rewards.shape == (kept,)
 
 
-@pytest.mark.parametrize("config", [PPOAgentConfig(), ReinforceAgentConfig(), TRPOAgentConfig()])
-def test_learners_from_scratch_preserve_their_values(config):
-    assert config.update.preserve_values
-    told: Any = parse("ppo:preserve_values=false")[1]
-    assert told.update.preserve_values is False
+def test_ppo_from_scratch_preserves_its_values_and_others_if_asked():
+    assert PPOAgentConfig().update.preserve_values
+    for text, expected in {
+        "ppo:preserve_values=false": False,
+        "trpo:preserve_values=true": True,
+    }.items():
+        told: Any = parse(text)[1]
+        assert told.update.preserve_values is expected

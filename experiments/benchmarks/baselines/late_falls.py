@@ -35,7 +35,7 @@ AGENTS = (
     DEFAULT,
     "ppo:preserve_values=false",
     "trpo",
-    "trpo:preserve_values=false",
+    "trpo:preserve_values=true",
     "ppo:normalise_values=false",
 )
 Rows = list[dict[str, Any]]
