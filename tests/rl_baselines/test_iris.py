@@ -386,7 +386,8 @@ def lived():
 
     @jax.jit
     def start(key):
-        return agent.init(key, trial, None), trial.reset(key, jnp.zeros(()))
+        agent_key, world_key = jax.random.split(key)
+        return agent.init(agent_key, trial, None), trial.reset(world_key, jnp.zeros(()))
 
     def weight(tree):
         return sum(jnp.sum(jnp.abs(x)) for x in jax.tree.leaves(tree))
