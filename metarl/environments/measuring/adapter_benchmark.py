@@ -146,9 +146,9 @@ def _compiled(loop: Loop, environment: Environment, worlds: int) -> Callable[[],
         first = begin(begin_key), jnp.zeros(())
         return jax.lax.scan(advance, first, jnp.arange(STEPS))[0][1]
 
-    program, keys = jax.jit(jax.vmap(walk)), jax.random.split(jax.random.key(0), worlds)
-    jax.block_until_ready(program(keys))
-    return lambda: program(keys)
+    program = jax.jit(lambda seed: jax.vmap(walk)(jax.random.split(jax.random.key(seed), worlds)))
+    jax.block_until_ready(program(0))
+    return lambda: program(0)
 
 
 def _ours(environment: Environment) -> Loop:

@@ -47,9 +47,10 @@ def test_actions_have_the_shape_of_their_space(shape):
     policy = make_policy(trial.environment, config, acting=True)
 
     def play(key):
-        agent = acting_agent(trial.environment, config, policy.init(key)[POLICY])
-        task = trial.environment.sample_tasks(key, 2)
-        return play_once(trial, agent, key, task, jnp.arange(2))
+        network, drawn, luck = jax.random.split(key, 3)
+        agent = acting_agent(trial.environment, config, policy.init(network)[POLICY])
+        task = trial.environment.sample_tasks(drawn, 2)
+        return play_once(trial, agent, luck, task, jnp.arange(2))
 
     assert jax.eval_shape(play, jax.random.key(0)).returns.shape == (2, 1)
 
@@ -59,10 +60,11 @@ def test_a_learner_from_scratch_remembers_actions_of_any_shape():
     learner = rl_baselines.make("reinforce:steps=2,hidden=2,layers=1", trial)
 
     def play(key):
-        task = trial.environment.sample_task(key)
-        observation, _ = trial.environment.reset(key, task)
-        memory = learner.init(key, trial, None)
-        action, memory = learner.act(key, memory, observation)
+        keys = jax.random.split(key, 4)
+        task = trial.environment.sample_task(keys[0])
+        observation, _ = trial.environment.reset(keys[1], task)
+        memory = learner.init(keys[2], trial, None)
+        action, memory = learner.act(keys[3], memory, observation)
         truth = jnp.bool_(True)
         return learner.observe(memory, observation, action, 1.0, truth, truth, observation), action
 
