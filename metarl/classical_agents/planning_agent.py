@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from metarl.environments import Agent, Trial, in_any_world, make_agent
+from metarl.environments import Agent, Trial, computed_where, make_agent
 
 from .mdp_posterior import Counts, Prior
 from .scoring_agent import argmax_at_random
@@ -85,11 +85,7 @@ def _functions(planner: Planner, replan: Replan) -> tuple[Callable, Callable, Ca
 def plan_if_new(planner: Planner, settings: Settings, key: jax.Array, memory: Memory) -> jax.Array:
     """Returns a new plan where an episode begins, and the old one elsewhere."""
     begins = memory.time == 0
-
-    def plan() -> jax.Array:
-        return jnp.where(begins, planner(settings, key, memory), memory.action_values)
-
-    return jax.lax.cond(in_any_world(begins), plan, lambda: memory.action_values)
+    return computed_where(begins, lambda: planner(settings, key, memory), memory.action_values)
 
 
 def know_nothing(settings: Settings, key: jax.Array, trial: Trial, task: None) -> Memory:

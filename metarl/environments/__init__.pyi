@@ -73,6 +73,7 @@ from .playing.playing import play as play
 from .playing.playing import play_in_chunks as play_in_chunks
 from .playing.playing import play_split as play_split
 from .playing.playing import record as record
+from .playing.worlds_together import computed_where as computed_where
 from .playing.worlds_together import in_any_world as in_any_world
 from .registry import EnvironmentCard as EnvironmentCard
 from .registry import cards as cards
@@ -131,6 +132,7 @@ __all__ = [
     "cards",
     "check_environment",
     "check_task",
+    "computed_where",
     "draw_member",
     "feature_size",
     "features",

@@ -27,9 +27,9 @@ from metarl.environments import (
     Agent,
     Environment,
     Trial,
+    computed_where,
     feature_size,
     features,
-    in_any_world,
     make_agent,
 )
 
@@ -90,10 +90,9 @@ def deep_q_learning(environment: Environment, config: DQNConfig) -> Agent:
 
         def learn() -> Network:
             key = jax.random.fold_in(memory.key, step)
-            learnt = learn_round(key, memory.network, experience, step)
-            return jax.tree.map(functools.partial(jnp.where, due), learnt, memory.network)
+            return learn_round(key, memory.network, experience, step)
 
-        network = jax.lax.cond(in_any_world(due), learn, lambda: memory.network)
+        network = computed_where(due, learn, memory.network)
         return memory._replace(network=network, experience=experience, step=step)
 
     def learn_round(

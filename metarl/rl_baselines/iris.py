@@ -37,8 +37,8 @@ from metarl.environments import (
     Agent,
     Environment,
     Trial,
+    computed_where,
     feature_size,
-    in_any_world,
     levels,
     make_agent,
 )
@@ -126,10 +126,9 @@ def iris(environment: Environment, config: IRISConfig) -> Agent:
 
         def learn() -> Learner:
             key = jax.random.fold_in(memory.key, step)
-            learnt = learn_round(key, memory.learner, experience, step)
-            return jax.tree.map(functools.partial(jnp.where, due), learnt, memory.learner)
+            return learn_round(key, memory.learner, experience, step)
 
-        learner = jax.lax.cond(in_any_world(due), learn, lambda: memory.learner)
+        learner = computed_where(due, learn, memory.learner)
         return memory._replace(learner=learner, experience=experience, step=step)
 
     def learn_round(
@@ -150,10 +149,9 @@ def iris(environment: Environment, config: IRISConfig) -> Agent:
             learner, walks = learn_world(parts, space, code_key, learner, batch, there)
 
             def in_dreams() -> ReinforceState:
-                learnt = learn_to_act(parts, config, dream_key, learner, walks.tokens[:, 0])
-                return jax.tree.map(functools.partial(jnp.where, dreaming), learnt, learner.player)
+                return learn_to_act(parts, config, dream_key, learner, walks.tokens[:, 0])
 
-            player = jax.lax.cond(in_any_world(dreaming), in_dreams, lambda: learner.player)
+            player = computed_where(dreaming, in_dreams, learner.player)
             return learner._replace(player=player), None
 
         keys = jax.random.split(dreams_key, config.gradient_steps)

@@ -35,9 +35,9 @@ from metarl.environments import (
     Agent,
     Environment,
     Trial,
+    computed_where,
     feature_size,
     features,
-    in_any_world,
     make_agent,
 )
 
@@ -112,10 +112,9 @@ def muzero(environment: Environment, config: MuZeroConfig) -> Agent:
 
         def learn() -> Network:
             key = jax.random.fold_in(memory.key, step)
-            learnt = learn_round(key, memory.network, experience, policies, step)
-            return jax.tree.map(functools.partial(jnp.where, due), learnt, memory.network)
+            return learn_round(key, memory.network, experience, policies, step)
 
-        network = jax.lax.cond(in_any_world(due), learn, lambda: memory.network)
+        network = computed_where(due, learn, memory.network)
         return memory._replace(network=network, experience=experience, policies=policies, step=step)
 
     def learn_round(

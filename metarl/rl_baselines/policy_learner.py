@@ -34,9 +34,9 @@ from metarl.environments import (
     Agent,
     Environment,
     Trial,
+    computed_where,
     feature_size,
     features,
-    in_any_world,
     make_agent,
 )
 from metarl.policy_gradient import (
@@ -105,10 +105,9 @@ def policy_learner(environment: Environment, config: PolicyAgentConfig) -> Agent
         def learn() -> Any:
             batch = assign(policy, config, space, memory.learner, rollout)
             key = jax.random.fold_in(memory.key, step)
-            learnt, _ = algorithm.update(key, memory.learner, batch)
-            return jax.tree.map(functools.partial(jnp.where, due), learnt, memory.learner)
+            return algorithm.update(key, memory.learner, batch)[0]
 
-        learner = jax.lax.cond(in_any_world(due), learn, lambda: memory.learner)
+        learner = computed_where(due, learn, memory.learner)
         return memory._replace(learner=learner, rollout=rollout, step=step)
 
     return make_agent(init, act, observe)

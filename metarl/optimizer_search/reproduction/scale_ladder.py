@@ -356,7 +356,9 @@ def _chart(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], settings: S
             curve
             for label in labels[1:]
             for curve in _curves(
-                [row for row in rows if (row["steps"], row["optimizer"]) == (steps, label)], label
+                [row for row in rows if (row["steps"], row["optimizer"]) == (steps, label)],
+                {label: "carried"}
+                | ({_anew(label): "tuned_anew"} if label in settings.tuned_anew else {}),
             )
         ]
         for steps in settings.steps
@@ -378,23 +380,17 @@ def _chart(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], settings: S
     return Chart(f"ladder-{settings.family}", drawing, caption)
 
 
-def _curves(rows: Sequence[Mapping[str, Any]], label: str) -> list[Curve]:
-    """Returns the curve of one optimizer at one length, and that of itself tuned anew, if it was."""
-    curves = []
-    for kind, name in (("carried", label), ("tuned_anew", _anew(label))):
-        known = [row for row in rows if row[kind] is not None]
-        if known and (kind == "carried" or (len(known) == len(rows) > 1 and _differs(known))):
-            estimate, low, high = np.array([row[kind] for row in known], dtype=float).T
-            curves.append(Curve(name, [row["width"] for row in known], estimate, low, high))
-    return curves
+def _curves(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> list[Curve]:
+    """Returns curves of one optimizer at one length, by name what of its rows each shows."""
+    widths = [row["width"] for row in rows]
+    return [
+        Curve(name, widths, *np.array([row[kind] for row in rows], dtype=float).T)
+        for name, kind in kinds.items()
+    ]
 
 
 def _anew(label: str) -> str:
     return f"{label}, tuned anew"
-
-
-def _differs(rows: Sequence[Mapping[str, Any]]) -> bool:
-    return any(row["tuned_anew"] != row["carried"] for row in rows)
 
 
 def _claim(trend: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metarl.environments import Trial, in_any_world, load, play, record
+from metarl.environments import Trial, computed_where, in_any_world, load, play, record
 
 
 def test_in_any_world_is_one_answer_for_all_of_them():
@@ -33,6 +33,25 @@ def test_what_no_world_asks_for_is_not_computed(asked):
     found = jax.block_until_ready(jax.jit(jax.vmap(one))(wanted))
     jax.effects_barrier()
     np.testing.assert_array_equal(found, wanted.astype(float))
+    assert bool(computed) == bool(asked)
+
+
+@pytest.mark.parametrize("asked", [[], [2], [0, 3]])
+def test_what_is_computed_is_had_by_the_worlds_that_want_it_and_by_no_other(asked):
+    computed = []
+
+    def one(wanted, world):
+        def work():
+            jax.debug.callback(lambda: computed.append(1))
+            return {"new": world + 10, "pair": (world, 1.0)}
+
+        return computed_where(wanted, work, {"new": world, "pair": (world, 0.0)})
+
+    wanted = jnp.isin(jnp.arange(4), jnp.array(asked, int))
+    found = jax.block_until_ready(jax.jit(jax.vmap(one))(wanted, jnp.arange(4)))
+    jax.effects_barrier()
+    np.testing.assert_array_equal(found["new"], np.arange(4) + 10 * np.asarray(wanted))
+    np.testing.assert_array_equal(found["pair"][1], np.asarray(wanted, float))
     assert bool(computed) == bool(asked)
 
 
