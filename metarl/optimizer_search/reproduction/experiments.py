@@ -147,7 +147,7 @@ _ROWS = (
         folder="scale_ladder",
         analysis="scale_ladder:climb",
         caption="whether leads over AdamW survive wider networks and longer runs",
-        costs={"smoke": "a minute", "laptop": "half an hour", "paper": "hours on a GPU"},
+        costs={"smoke": "a minute", "laptop": "half an hour", "paper": "not known"},
     ),
 )
 
