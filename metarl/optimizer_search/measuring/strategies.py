@@ -43,7 +43,8 @@ def measure_strategies(
       InvalidInput: an unknown table or strategy, a budget beyond a table, a user's strategy that breaks its contract.
     """
     progress = progress or SilentProgress()
-    tables = [load_table(name) for name in config.table or table_names()]
+    found = [load_table(name) for name in config.table or table_names()]
+    tables = list(dict.fromkeys(found))  # one may be named twice, sign-2 and sign-2-size-6
     require(
         len(tables) > 0,
         "No tables of rules are here; `metarl table` makes one, --table takes its folder.",
@@ -84,6 +85,7 @@ class _Contest:
             "rules": self.size,
             "space": self.table.space,
             "depth": self.table.depth,
+            "max_size": self.table.max_size,
             "judges": [judge.name for judge in views.judges],
             "held_out": [judge.name for judge in views.held_out],
             "replicates": views.shares(),

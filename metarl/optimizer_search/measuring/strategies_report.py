@@ -61,8 +61,10 @@ def strategies_table(name: str, document: Mapping[str, Any]) -> Table:
       name: of the table.
       document: of the table, see `measure_strategies`.
     """
+    largest = document["max_size"]
+    extent = "" if largest is None else f", up to size {largest}"
     title = (
-        f"{name}: {document['rules']:,} rules of space {document['space']}, depth {document['depth']}; "
+        f"{name}: {document['rules']:,} rules of space {document['space']}, depth {document['depth']}{extent}; "
         f"{document['budget']:,} trained in a search"
     )
     rows = [_row(row) for row in document["strategies"]]

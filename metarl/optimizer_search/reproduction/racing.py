@@ -59,7 +59,9 @@ def replay_schedules(work: Work) -> Findings:
     rows: list[dict[str, Any]] = []
     for name in names:
         table = load_table(name)
-        marks = _marks(table, settings)
+        name, marks = table.name, _marks(table, settings)
+        if table.notice:
+            work.say(table.notice)
         for judge in table.judges:
             title = f"{name}/{judge.name}"
             work.say(title)

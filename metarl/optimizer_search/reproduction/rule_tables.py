@@ -56,8 +56,9 @@ def ask_tables(work: Work) -> Findings:
     tables, claims, numbers = {}, [], {}
     panels: dict[str, list[Curve]] = {}
     for name in names:
-        work.say(f"{name}: reading")
         table = load_table(name)
+        name = table.name
+        work.say(table.notice or f"{name}: the whole space, {len(table.tokens):,} rules")
         generator = np.random.default_rng([work.seed, len(panels)])
         beating, best = _beating(table), _best(table, settings, generator)
         ranks = _correlations(table, settings, generator)

@@ -36,7 +36,7 @@ from ..searching.search_job import DEFAULT_BUDGET, SearchJob, drive_search
 from ..searching.search_state import SearchState
 from ..selecting.choice import Choice
 from ..settings.config import SearchConfig, to_dict
-from ..tables import RuleTable, load_table, table_programs, truth
+from ..tables import RuleTable, full_name, load_table, table_programs, truth
 from ..tables.table_evaluator import TableEvaluator
 from ..tables.table_programs import TablePrograms
 
@@ -137,6 +137,8 @@ def _chosen(programs: TablePrograms, entry: ArchivedRule, place: int, cap: float
 def _conduct(run: RunDirectory, config: SearchConfig, progress: Progress) -> dict[str, Any]:
     with run.lock(), Journal(run.path / FILE, progress.message) as journal:
         job, programs = _job(config)
+        if programs.table.notice:
+            progress.message(programs.table.notice)
         backend = journaling(partial(TableEvaluator, programs.table), journal)
         state = drive_search(job, run, progress, minutes=config.minutes, backend=backend)
         chosen = choose_from_table(
@@ -203,11 +205,12 @@ def _table_of(config: SearchConfig) -> RuleTable:
 
 
 def _within(config: SearchConfig, table: RuleTable) -> SearchConfig:
-    """Returns the settings with a budget that the table has rules for, where none is asked for."""
+    """Returns the settings under the table's own name, with a budget that it has rules for where none is asked for."""
     require(
         config.init_from is None,
         "--init-from goes with a search that trains, not with --evaluator table.",
     )
+    config = dataclasses.replace(config, table=full_name(config.table or ""))
     if config.budget is not None or config.minutes is not None:
         return config
     return dataclasses.replace(config, budget=min(DEFAULT_BUDGET, len(table.tokens)))

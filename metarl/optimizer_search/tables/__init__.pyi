@@ -3,6 +3,7 @@ from .rule_table import RuleTable as RuleTable
 from .rule_table import TableJudge as TableJudge
 from .rule_table import truth as truth
 from .table_evaluator import TableEvaluator as TableEvaluator
+from .table_files import full_name as full_name
 from .table_files import load_table as load_table
 from .table_files import table_bytes as table_bytes
 from .table_files import table_names as table_names
@@ -23,6 +24,7 @@ __all__ = [
     "TablePrograms",
     "begin_table",
     "deal",
+    "full_name",
     "load_table",
     "resume_table",
     "table_bytes",

@@ -2,9 +2,9 @@
 
 At depth 1 a table knows the place of every sequence of its grammar, by the sequence's number. Deeper grammars have too
 many: there a sequence is run on the probes as in a search, filtered, and found by its fingerprint, and what was once
-found is remembered.
+found is remembered, of all sequences that differ only in what their value does not use.
 
-Letters: N sequences; L tokens; K functions of the table.
+Letters: N sequences; D groups; L = 5 D tokens; K functions of the table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from metarl.update_rules import Grammar, Interpreter
+from metarl.update_rules import KEEP, Grammar, Interpreter
 
 from ..screening import filters
 from ..screening.probes import Probes, rule_fingerprints
@@ -105,7 +105,7 @@ class Places:
         return self._by_number[numbers]
 
     def _other_codes(self, tokens: np.ndarray) -> np.ndarray:
-        keys = [row.tobytes() for row in tokens]
+        keys = [row.tobytes() for row in used_tokens(self._grammar, tokens)]
         missing = list(dict.fromkeys(key for key in keys if key not in self._remembered))
         if missing:
             rows = np.stack([np.frombuffer(key, np.int32) for key in missing])
@@ -129,3 +129,24 @@ class Places:
         prints = rule_fingerprints(self._probes.exact_updates(tokens[good]))
         places[good] = [self._place_of.get(print_, OUTSIDE) for print_ in prints]
         return places
+
+
+def used_tokens(grammar: Grammar, tokens: np.ndarray) -> np.ndarray:
+    """Returns sequences with zeros for what their value does not use: other groups' values, what `keep` drops, [N, L].
+
+    Args:
+      grammar: of the sequences.
+      tokens: [N, L].
+    """
+    groups = np.reshape(tokens, (len(tokens), grammar.depth, -1)).copy()  # [N, D, 5]
+    if KEEP in grammar.binary_names:
+        keeps = groups[..., 4] == grammar.binary_names.index(KEEP)  # [N, D]
+        groups[..., [1, 3]] = np.where(keeps[..., None], 0, groups[..., [1, 3]])
+    used = np.zeros(groups.shape[:2], bool)
+    used[:, -1] = True
+    for late in range(grammar.depth - 1, 0, -1):
+        for early in range(late):
+            named = (groups[:, late, :2] == len(grammar.operand_expressions) + early).any(axis=1)
+            used[:, early] |= used[:, late] & named
+    groups[~used] = 0
+    return groups.reshape(tokens.shape)

@@ -104,6 +104,19 @@ class RuleTable:
         """S."""
         return len(self.judges[0].seeds)
 
+    @property
+    def extent(self) -> str | None:
+        """What of its space is there, in words; None if all of it is."""
+        return None if self.max_size is None else f"up to size {self.max_size}"
+
+    @property
+    def notice(self) -> str | None:
+        """A line for those who use a table that ends before its space does; None if it does not."""
+        if self.extent is None:
+            return None
+        count = f"{len(self.tokens):,} rules"
+        return f"{self.space}-{self.depth}: {self.extent}, {count}; larger ones earn the floor."
+
     def judge(self, name: str | TableJudge) -> TableJudge:
         """Returns a judge by its name.
 

@@ -34,6 +34,7 @@ from .rule_table import RuleTable, TableJudge
 
 FORMAT, FORMAT_VERSION = "metarl-rule-table", 1
 FUNCTIONS = "functions.npz"
+SIZE = "-size-"  # in the name of a table that ends before its space does
 _DATA = Path(__file__).parent / "data"
 _MOST = 2**28  # bytes of a file's arrays, unpacked
 _AGAIN = "Build the table again (`metarl table`), or take a whole copy of it."
@@ -44,24 +45,35 @@ def table_names() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in _DATA.glob(f"*/{FUNCTIONS}")))
 
 
+def full_name(name: str) -> str:
+    """Returns the name of the table that comes with metarl and is meant by a name; the name itself if none is.
+
+    `sign-2` is the table of space `sign` at depth 2 up to the largest size that there is, unless the whole space is.
+    """
+    return _short_names().get(name, name)
+
+
 def load_table(name: str | Path) -> RuleTable:
     """Returns a table by its name, or by the path of its folder.
 
     Args:
-      name: one of `table_names()`, or a folder that `metarl table` has written.
+      name: one of `table_names()`, such a name without its size (see `full_name`), or a folder that `metarl table` has
+        written.
 
     Raises:
       InvalidInput: there is no such table, a file is damaged, or it is of another version of the format or of the rule
         language.
     """
     place = Path(name)
-    if str(name) in table_names():
-        place = _DATA / str(name)
+    if full_name(str(name)) in table_names():
+        place = _DATA / full_name(str(name))
     elif (place / "table" / FUNCTIONS).is_file():  # the run that built it
         place = place / "table"
     elif not (place / FUNCTIONS).is_file():
         raise unknown_name(
-            "table", str(name), [*table_names(), "a folder that holds functions.npz"]
+            "table",
+            str(name),
+            [*table_names(), *_short_names(), "a folder that holds functions.npz"],
         )
     files = [place / FUNCTIONS, *sorted(place.glob("*.npz"))]
     stamps = tuple((path, path.stat().st_mtime_ns) for path in dict.fromkeys(files))
@@ -71,6 +83,14 @@ def load_table(name: str | Path) -> RuleTable:
 def table_bytes(name: str, judge: str) -> int:
     """Returns the size of a judge's file of a table that comes with metarl."""
     return (_DATA / name / file_name(judge)).stat().st_size
+
+
+def _short_names() -> dict[str, str]:
+    """Returns by space and depth the table up to the largest size, where the whole space is in none."""
+    names = table_names()
+    sizes = [(name, *name.rpartition(SIZE)[::2]) for name in names if SIZE in name]
+    sizes.sort(key=lambda row: int(row[2]))
+    return {short: name for name, short, _ in sizes if short not in names}
 
 
 @lru_cache(maxsize=8)

@@ -47,7 +47,7 @@ from .sweeping import (
     starting_losses,
     table_judgement,
 )
-from .table_files import FUNCTIONS, file_name, load_table, read_file, write_file
+from .table_files import FUNCTIONS, SIZE, file_name, load_table, read_file, write_file
 
 JOB = "table"
 RESULT, FOLDER, LOSSES = "result.json", "table", "losses"
@@ -257,7 +257,7 @@ class TableJob:
 def table_name(config: TableConfig) -> str:
     """Returns the name of a table: its space and depth, and the largest size if it ends before the space does."""
     whole = f"{config.space}-{config.depth}"
-    return whole if config.max_size is None else f"{whole}-size-{config.max_size}"
+    return whole if config.max_size is None else f"{whole}{SIZE}{config.max_size}"
 
 
 def write_again(run_dir: str | Path, folder: str | Path) -> RuleTable:

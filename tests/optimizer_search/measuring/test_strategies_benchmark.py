@@ -256,6 +256,10 @@ def test_fewer_than_eight_searches_have_no_interval_and_no_verdict(tables):
     assert (row["rules_random_needs"]["low"], row["rules_random_needs"]["high"]) == (0.0, np.inf)
     table = strategies_table("made-up", json.loads(json.dumps(document))["tables"]["made-up"])
     assert "Fewer than 8 searches have no intervals: random, evolution." in " ".join(table.notes)
+    assert table.title == "made-up: 120 rules of space sign, depth 1; 40 trained in a search"
+    part = document["tables"]["made-up"] | {"max_size": 6}
+    title = strategies_table("made-up", json.loads(json.dumps(part))).title
+    assert "depth 1, up to size 6; 40 trained" in title
 
 
 def test_a_budget_beyond_a_table_is_refused(tables):

@@ -18,7 +18,7 @@ from metarl.optimizer_search import (
 )
 from metarl.optimizer_search.screening.probes import Probes
 from metarl.optimizer_search.settings.config import FilterConfig, FinalistConfig
-from metarl.optimizer_search.tables import deal, truth
+from metarl.optimizer_search.tables import deal, table_files, truth
 from metarl.runs import SilentProgress
 
 CONFIG = SearchConfig(
@@ -134,9 +134,7 @@ def test_what_a_table_cannot_answer_is_refused_before_anything_is_written(tmp_pa
     assert not (tmp_path / "run").exists()
 
 
-def test_rules_that_are_too_large_for_a_table_earn_the_floor_and_are_counted(
-    tmp_path, tmp_path_factory
-):
+def test_rules_that_are_too_large_for_a_table_earn_the_floor_and_are_counted(tmp_path, monkeypatch):
     from metarl.optimizer_search import TableConfig, begin_table, resume_table
 
     small = TableConfig("sign", 1, max_size=1, judges=("toy_problem:logistic",), replicates=4)
@@ -146,9 +144,12 @@ def test_rules_that_are_too_large_for_a_table_earn_the_floor_and_are_counted(
     progress = SilentProgress()
     progress.message = said.append  # type: ignore[method-assign]
     table = load_table(tmp_path / "table")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "table" / "table").rename(tmp_path / "data" / "sign-1-size-1")
+    monkeypatch.setattr(table_files, "_DATA", tmp_path / "data")
     config = dataclasses.replace(
         CONFIG,
-        table=str(tmp_path / "table"),
+        table="sign-1",
         problem=("toy_problem:logistic",),
         strategy="random",
         training=TrainingConfig(seeds=1),
@@ -161,3 +162,7 @@ def test_rules_that_are_too_large_for_a_table_earn_the_floor_and_are_counted(
         f"{document['outside']} rules that pass the filters are not in the table" in x for x in said
     )
     assert np.isfinite([row["true_score"] for row in document["best"]]).all()
+    assert (
+        said[0] == f"sign-1: up to size 1, {len(table.tokens)} rules; larger ones earn the floor."
+    )
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["table"] == "sign-1-size-1"

@@ -14,8 +14,9 @@ from metarl.optimizer_search.screening.probes import Probes
 from metarl.optimizer_search.searching import sorting
 from metarl.optimizer_search.tables import Places, table_files, table_programs, truth
 from metarl.optimizer_search.tables.packing import ROUNDING, Losses, pack, unpack
+from metarl.optimizer_search.tables.places import used_tokens
 from metarl.optimizer_search.tables.table_files import FUNCTIONS, read_file, write_file
-from metarl.update_rules import Interpreter
+from metarl.update_rules import Grammar, Interpreter
 
 DATA = Path(table_files.__file__).parent / "data"
 
@@ -131,6 +132,38 @@ def test_names_are_found_or_the_nearest_is_suggested(toy_table):
         InvalidInput, match=r"Unknown judge of table .* 'toi'\. Did you mean 'toy'\?"
     ):
         toy_table.losses("toi")
+
+
+def test_space_and_depth_name_the_table_of_the_largest_size(built, tmp_path, monkeypatch):
+    monkeypatch.setattr(table_files, "_DATA", tmp_path)
+    for name in ("sign-1-size-3", "sign-1-size-10"):
+        shutil.copytree(built / "table", tmp_path / name)
+    assert table_files.full_name("sign-1") == "sign-1-size-10"
+    assert load_table("sign-1") is load_table("sign-1-size-10") is not load_table("sign-1-size-3")
+    notice = load_table("sign-1").notice
+    assert (
+        notice
+        == f"sign-1: up to size 3, {len(load_table('sign-1').tokens)} rules; larger ones earn the floor."
+    )
+    with pytest.raises(InvalidInput, match=r"Unknown table 'sgin-1'\. Did you mean 'sign-1'\?"):
+        load_table("sgin-1")
+    shutil.copytree(built / "table", tmp_path / "sign-1")  # as if it were the whole space
+    assert table_files.full_name("sign-1") == "sign-1"
+    assert load_table("sign-1") is not load_table("sign-1-size-10")
+
+
+@pytest.mark.parametrize(("space", "depth"), [("sign", 2), ("modern", 3)])
+def test_what_a_sequence_does_not_use_is_zero_and_the_rule_the_same(space, depth):
+    grammar = Grammar(space, depth)
+    tokens = grammar.sample(np.random.default_rng(0), 200)
+    used = used_tokens(grammar, tokens)
+    same = [
+        str(grammar.to_rule(one)) == str(grammar.to_rule(other))
+        for one, other in zip(tokens, used, strict=True)
+    ]
+    assert all(same)
+    assert (used != tokens).any(axis=1).mean() > 0.5
+    assert (used_tokens(grammar, used) == used).all()
 
 
 @pytest.fixture()
