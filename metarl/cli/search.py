@@ -206,6 +206,7 @@ def _show_estimate(estimate: dict[str, Any]) -> None:
             f"{cost['microseconds_per_step']:.0f} microseconds a step"
         )
     rules = "as many rules as fit" if estimate["rules"] is None else f"{estimate['rules']:,} rules"
+    print(f"learning rates in search and choice: {estimate['schedule']}")
     print(f"search: {rules}, at most {_duration(estimate['search_seconds'])}")
     print(f"selection: about {_duration(estimate['selection_seconds'])}")
     print(

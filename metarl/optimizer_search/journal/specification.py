@@ -23,7 +23,8 @@ import numpy as np
 
 from metarl.update_rules import LANGUAGE, Grammar, Space
 
-from ..judging.candidates import Judgement
+from ..judging.candidates import Judgement, Trial
+from ..training.schedules import CONSTANT
 
 
 def specification(judgement: Judgement, width: int) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def specification(judgement: Judgement, width: int) -> dict[str, Any]:
         "loss_before_training": plain_number(judgement.baseline),
         "language": LANGUAGE["version"],
         "grammar": _grammar(recipe.grammar),
-        "trial": asdict(recipe.trial),
+        "trial": _trial(recipe.trial),
         "held_out": recipe.held_out,
         "seeds": list(recipe.seeds),
         "executor": recipe.executor,
@@ -81,6 +82,12 @@ def xla_threads() -> int:
     """Returns how many threads XLA shares among the CPU devices of this process: large sums depend on it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(int(os.environ.get("NPROC") or cores or 1), len(jax.devices("cpu")))
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    """Returns how rules are run; a constant rate is not named, as before there were others: results stay known."""
+    named = asdict(trial)
+    return {name: named[name] for name in named if name != "schedule" or named[name] != CONSTANT}
 
 
 def _grammar(grammar: Grammar) -> dict[str, Any]:

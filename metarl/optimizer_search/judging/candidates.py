@@ -37,6 +37,7 @@ from ..training.inner_training import (
     start,
     train,
 )
+from ..training.schedules import CONSTANT, scheduled
 
 Executor = Literal["switch", "select", "table"]
 
@@ -77,6 +78,8 @@ class Trial:
         and others miss it by a factor of 3; and one short run is a noisy judge.
       give_up: the full runs are skipped when the best sweep loss exceeds this multiple of the loss before training.
       early_stopping: whether hopeless and diverged runs stop; off only to measure speed.
+      schedule: what becomes of a learning rate in the course of a run (`training.schedules`); short runs, too,
+        complete it.
     """
 
     sweep_steps: int
@@ -87,6 +90,7 @@ class Trial:
     refine: bool = False
     give_up: float = 1.0
     early_stopping: bool = True
+    schedule: str = CONSTANT
 
     @property
     def short_lanes(self) -> int:
@@ -150,7 +154,7 @@ def make_judgement(
         f"Without a sweep a rule comes with one learning rate, not {trial.num_rates}.",
     )
     fixture, layout = draw_fixture(problem, held_out, seeds)
-    learner_of, randomness = interpreted_learner(problem, grammar, fixture)
+    learner_of, randomness = interpreted_learner(problem, grammar, fixture, trial.schedule)
     if trial.sweep_replicates:
         baseline = _untrained(problem, layout, fixture, trial.sweep_replicates)
     else:  # of one replicate that is the same for all, so that judgements on any replicates agree on it
@@ -198,18 +202,22 @@ def differ_in_replicates(one: Recipe, other: Recipe) -> bool:
     return same and one.trial.sweep_replicates == 0 and rest[0] == rest[1]
 
 
-def interpreted_learner(problem: Problem, grammar: Grammar, fixture: Fixture):
-    """Returns how to make a learner from a rule's tokens, and the random tables it reads."""
+def interpreted_learner(
+    problem: Problem, grammar: Grammar, fixture: Fixture, schedule: str = CONSTANT
+):
+    """Returns how to make a learner from a rule's tokens, under a schedule, and the random tables it reads."""
     example = jax.tree.map(lambda x: x[0], fixture.params)
     flat, unravel = _flat(example)
     shapes = tuple(leaf.shape for leaf in jax.tree.leaves(example))
     interpreter = Interpreter(grammar, shapes=shapes)
 
     def learner_of(tables, tokens, rate, total_steps, seed) -> Learner:
+        rates = scheduled(rate, 0, (schedule,), total_steps)
+
         def step(moments, w, g, t):
             moments = interpreter.moments(moments, g)
             update = interpreter.update(tokens, moments, g, w, t, total_steps, seed, tables)
-            return w - rate * update, moments
+            return w - (rates(t) if callable(rates) else rates) * update, moments
 
         return Learner(_flatten, unravel, lambda w: interpreter.init(w.size), step)
 

@@ -36,7 +36,7 @@ from ..settings.config import FinalistConfig, SearchConfig
 from .candidates import Judgement, Trial, Verdicts, make_judgement, on_replicates
 from .evaluators import Backend, Evaluator, begin_compiling, executor, local_evaluator
 from .judges import Judge
-from .panel import REFINEMENT, Scores, scored
+from .panel import REFINEMENT, Scores, scored, trial_at_one_rate
 from .reference import adam_losses, tuned_adam
 from .rewards import FLOOR, metric_floor
 
@@ -91,8 +91,16 @@ def rounds_of(final: FinalistConfig, left: int) -> Rounds:
 
 def first_trial(steps: int, rounds: Rounds, config: SearchConfig) -> Trial:
     """Returns how a rule is run in the first round by a judge of so many steps: full length throughout."""
-    give_up = config.training.give_up
-    return Trial(steps, steps, _TUNING_SEEDS, rounds.portion, len(REFINEMENT), give_up=give_up)
+    training = config.training
+    return Trial(
+        steps,
+        steps,
+        _TUNING_SEEDS,
+        rounds.portion,
+        len(REFINEMENT),
+        give_up=training.give_up,
+        schedule=training.schedule,
+    )
 
 
 class HalvingPanel:
@@ -285,7 +293,7 @@ class HalvingPanel:
             make = (judge.problem, self.grammar)
             ways = ("choice", seeds[: trial.replicates], executor())
             found[judge.name] = make_judgement(*make, trial, *ways)
-            alone = Trial(judge.steps, judge.steps, 0, unit, 1)
+            alone = trial_at_one_rate(judge.steps, unit, self._config)
             rest = seeds[trial.replicates :]
             for number in range(self.rounds.portions):
                 own = rest[number * unit : (number + 1) * unit]
@@ -307,7 +315,7 @@ class HalvingPanel:
         for judge in self.judges:
             seeds = self._seeds(judge)[_TUNING_SEEDS:]
             everything = on_replicates(self._judgements[_portion(judge.name, 0)], seeds)
-            alone = Trial(judge.steps, judge.steps, 0, len(seeds), 1)
+            alone = trial_at_one_rate(judge.steps, len(seeds), self._config)
             few = replace(
                 alone, full_replicates=min(len(seeds), _ADAM_PORTIONS * self.rounds.portion)
             )

@@ -160,7 +160,13 @@ def sweeping_trial(steps: int, seeds: int, config: SearchConfig) -> Trial:
         num_rates=len(training.learning_rates),
         refine=True,
         give_up=training.give_up,
+        schedule=training.schedule,
     )
+
+
+def trial_at_one_rate(steps: int, seeds: int, config: SearchConfig) -> Trial:
+    """Returns how a rule that comes with its learning rate is run, at once in full."""
+    return Trial(steps, steps, 0, seeds, 1, schedule=config.training.schedule)
 
 
 def around(rates: np.ndarray) -> np.ndarray:

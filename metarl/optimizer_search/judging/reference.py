@@ -2,7 +2,7 @@
 
 optax's own Adam takes the best of fifteen half-decades by its mean loss on the very replicates that it is
 then the yardstick on: a little better than any fair tuning would make it, so that a positive reward means
-something.
+something. Its rates have the schedule of the rules'.
 
 Letters: R learning rates, S replicates.
 """
@@ -21,6 +21,7 @@ from metarl.errors import require
 from metarl.problems import Problem
 
 from ..training.inner_training import held_out_score, optax_learner, start, train
+from ..training.schedules import scheduled
 from .candidates import Judgement, Trial
 
 HALF_DECADES = 10.0 ** (np.arange(-10, 5) / 2.0)
@@ -41,7 +42,8 @@ def adam_losses(
     replicates = jnp.arange(trial.sweep_replicates, trial.replicates)
 
     def loss(rate: jax.Array, replicate: jax.Array) -> jax.Array:
-        learner = optax_learner(optax.adam(rate))
+        rates = scheduled(rate, 0, (trial.schedule,), trial.full_steps)
+        learner = optax_learner(optax.adam(rates))
         place = (problem, judgement.layout, learner, fixture, replicate)
         run = start(learner, fixture, replicate)
         return held_out_score(*place, train(*place, run, jnp.int32(trial.full_steps)))[0]

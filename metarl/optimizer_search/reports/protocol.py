@@ -11,6 +11,7 @@ from metarl.runs import RunDirectory
 from metarl.statistics import fewest_runs
 
 from ..settings.config import SearchConfig
+from ..training.schedules import CONSTANT
 from .result import SearchResult
 
 _REWARDS = {
@@ -31,8 +32,11 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
     seeds = sorted({problem["report_seeds"] for problem in compared})
     lengths = " and ".join(f"{horizon:g}" for horizon in training.horizons)
     horizons = f" at {lengths} times the steps" if training.horizons != (1.0,) else ""
+    kind = (
+        "learning rate" if training.schedule == CONSTANT else f"{training.schedule} learning rate"
+    )
     return [
-        f"Search: each rule was trained{horizons} at {_count(len(rates), 'learning rate')} from {min(rates):g} to "
+        f"Search: each rule was trained{horizons} at {_count(len(rates), kind)} from {min(rates):g} to "
         f"{max(rates):g} on one seed for {training.sweep_fraction:.0%} of the steps, then at the best of them in "
         f"full on {_count(training.seeds, 'other seed')}, and judged on search data. {_REWARDS[config.reward]}",
         f"Choice: the best of many is partly lucky, so up to {final.candidates} rules of the search, none a "

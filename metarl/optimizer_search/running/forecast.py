@@ -44,9 +44,10 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
 
     Returns:
       "problems": by judge (a problem at one horizon), runs and steps of one rule and the measured microseconds a
-      step; "rules"; "networks", trained at most in the search; "search_seconds" at most; "selection_seconds", of the
-      stages between search and comparison, at most; "comparison_networks" and "comparison_seconds", on all problems of
-      the comparison, unless its grid is widened; "threads"; "memory_mb", a rough bound for the process.
+      step; "schedule" of the learning rates in search and choice; "rules"; "networks", trained at most in the search;
+      "search_seconds" at most; "selection_seconds", of the stages between search and comparison, at most;
+      "comparison_networks" and "comparison_seconds", on all problems of the comparison, unless its grid is widened;
+      "threads"; "memory_mb", a rough bound for the process.
 
     Raises:
       InvalidInput: the settings cannot be used.
@@ -70,6 +71,7 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
     work = sum(networks[p.name] * (training.steps or p.steps) * speeds[p.name] for p in compared)
     return {
         "problems": costs,
+        "schedule": training.schedule,
         "held_out": list(final.held_out),
         "rules": rules if config.minutes is None else None,
         "networks": round(rules * runs * twice),

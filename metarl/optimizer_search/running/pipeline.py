@@ -236,7 +236,7 @@ def comparison_config(config: SearchConfig) -> CompareConfig:
         seeds=config.final.report_seeds,
         tuning_seeds=config.final.tuning_seeds,
         references=config.final.references,
-        schedules=config.final.schedules,
+        schedules=config.final.schedules or (config.training.schedule,),
         horizons=(),
         time_compilation=False,
         seed=config.seed,

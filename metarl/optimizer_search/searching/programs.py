@@ -18,6 +18,7 @@ from metarl.update_rules import Grammar, Interpreter, parse
 from ..judging.candidates import Judgement, Trial, make_judgement
 from ..judging.evaluators import Backend, Evaluator, begin_compiling, executor, local_evaluator
 from ..judging.judges import Judge, judges_of
+from ..judging.panel import trial_at_one_rate
 from ..judging.reference import Reference, tuned_adam
 from ..judging.rewards import FLOOR, metric_floor
 from ..screening.probes import Probes
@@ -206,6 +207,7 @@ def search_trial(steps: int, config: SearchConfig) -> Trial:
         num_rates=len(training.learning_rates),
         refine=training.refine,
         give_up=training.give_up,
+        schedule=training.schedule,
     )
 
 
@@ -213,14 +215,21 @@ def full_trial(steps: int, config: SearchConfig) -> Trial:
     """Returns the trial of the judgement that has the full runs: with racing they come with their rate."""
     if not config.racing:
         return search_trial(steps, config)
-    return Trial(steps, steps, 0, config.training.seeds, 1)
+    return trial_at_one_rate(steps, config.training.seeds, config)
 
 
 def short_trial(steps: int, programs: SearchPrograms) -> Trial:
     """Returns how a candidate is run by racing's short runs: a sweep without full runs."""
-    give_up = programs.config.training.give_up
+    training = programs.config.training
     return Trial(
-        short_steps(steps), steps, 1, 0, programs.rates_tried, refine=True, give_up=give_up
+        short_steps(steps),
+        steps,
+        1,
+        0,
+        programs.rates_tried,
+        refine=True,
+        give_up=training.give_up,
+        schedule=training.schedule,
     )
 
 

@@ -6,6 +6,7 @@ with them and with `PROTOCOL_VERSION`; numbers of different versions do not stan
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
@@ -66,9 +67,7 @@ class CompareConfig:
           InvalidInput: says which field, what it is and what it may be.
         """
         require(len(self.problem) > 0, "A comparison needs at least one problem.")
-        for schedule in self.schedules:
-            if schedule not in SCHEDULE_NAMES:
-                raise unknown_name("schedule", schedule, SCHEDULE_NAMES)
+        check_schedules(self.schedules)
         check_fields(self)
         self._validate_axes()
         require(
@@ -85,3 +84,14 @@ class CompareConfig:
                 len(values) > 0 and len(set(values)) == len(values),
                 f"{name} must be one or more different values, not {', '.join(map(str, values)) or 'none'}.",
             )
+
+
+def check_schedules(names: Iterable[str]) -> None:
+    """Refuses names of learning-rate schedules that there are not.
+
+    Raises:
+      InvalidInput: names the schedules there are.
+    """
+    for name in names:
+        if name not in SCHEDULE_NAMES:
+            raise unknown_name("schedule", name, SCHEDULE_NAMES)

@@ -26,7 +26,7 @@ from metarl.reading import (
 )
 from metarl.reading import from_dict as from_dict
 
-from .compare_config import Schedule
+from .compare_config import Schedule, check_schedules
 
 Preset = Literal["laptop", "paper", "smoke"]
 Reward = Literal["loss", "accuracy"]
@@ -261,6 +261,8 @@ class TrainingConfig:
     """Full runs at the best learning rate, each with its own start and its own split of the data."""
     give_up: Annotated[float, Bounds(above=0, infinite=True)] = 1.0
     """A rule whose best sweep ends above this multiple of the starting loss is not trained further."""
+    schedule: Schedule = "constant"
+    """What becomes of every learning rate in the course of a run, short ones too, and of Adam's beside it."""
 
 
 @dataclass(frozen=True)
@@ -291,8 +293,8 @@ class FinalistConfig:
     """Problems the search never saw."""
     references: tuple[str, ...] = ("classic",)
     """Standard optimizers beside Adam that finalists are compared with: by name, or classic or all."""
-    schedules: tuple[Schedule, ...] = ("constant",)
-    """Learning-rate schedules of that comparison, see `metarl compare --help`; in the search rates are constant."""
+    schedules: tuple[Schedule, ...] = ()
+    """Learning-rate schedules of that comparison, see `metarl compare --help`; that of the training if not given."""
     random_baseline: bool = True
     """Run random search at the same number of trained rules beside the strategy."""
 
@@ -382,6 +384,7 @@ class SearchConfig:
             len(self.problem) > 0,
             "A search needs at least one problem; see `metarl list problems`.",
         )
+        check_schedules((self.training.schedule, *self.final.schedules))
         check_fields(self, within=True)
         require(
             self.budget is None or self.minutes is None,

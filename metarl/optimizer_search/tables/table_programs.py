@@ -35,6 +35,7 @@ from ..searching.programs import (
 from ..searching.sorting import Sorting
 from ..settings.config import SearchConfig
 from ..training.inner_training import Layout
+from ..training.schedules import CONSTANT
 from .places import OUTSIDE
 from .rule_table import RuleTable
 from .sweeping import CHECKPOINTS
@@ -208,6 +209,11 @@ def require_fit(table: RuleTable, config: SearchConfig, judges: Sequence[Judge])
     require(
         config.reward == "loss",
         f"{what} holds losses and no accuracies; take --reward loss.",
+    )
+    require(
+        config.training.schedule == CONSTANT,
+        f"{what} holds runs at constant learning rates; the search asks for {config.training.schedule!r}. Leave "
+        "--training.schedule out, or search without --evaluator table.",
     )
     for judge in judges:
         held = table.judge(judge.name)

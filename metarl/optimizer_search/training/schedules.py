@@ -13,7 +13,6 @@ Regularization, arXiv:1711.05101; Bello et al. (2017), arXiv:1709.07417 (linear 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -25,40 +24,42 @@ import optax
 from metarl.optimizers import linear_cosine_decay
 
 CONSTANT, WARM_UP = "constant", "warm-up"
-_WARM_UP_SHARE = 0.05  # of the steps
+_WARM_UP = 20  # steps for each of the warm-up: 5 %
 
 
-def _risen(count: jax.Array, total_steps: int) -> jax.Array:
+def _risen(count: jax.Array, total_steps: Any) -> jax.Array:
     """Returns the share of the rate that the warm-up has reached: 1/W, 2/W ... 1 in its W steps."""
     return jnp.minimum(1.0, (count + 1.0) / warm_up_steps(total_steps))
 
 
-def _left(count: jax.Array, total_steps: int) -> jax.Array:
+def _left(count: jax.Array, total_steps: Any) -> jax.Array:
     """Returns the share of the decay that is still to come: 1 in the last step of the warm-up, 0 after the run."""
     last = warm_up_steps(total_steps) - 1
     return 1.0 - jnp.clip((count - last) / (total_steps - last), 0.0, 1.0)
 
 
-def _cosine(count: jax.Array, total_steps: int) -> jax.Array:
+def _cosine(count: jax.Array, total_steps: Any) -> jax.Array:
     fallen = 1.0 - _left(count, total_steps)
     return _risen(count, total_steps) * 0.5 * (1.0 + jnp.cos(jnp.pi * fallen))
 
 
-# (steps taken, steps of the run) -> share of the peak rate
-SCHEDULES: Mapping[str, Callable[[jax.Array, int], Any]] = MappingProxyType(
+# (steps taken, steps of the run) -> share of the peak rate; both may be traced
+SCHEDULES: Mapping[str, Callable[[jax.Array, Any], Any]] = MappingProxyType(
     {
         CONSTANT: lambda count, total_steps: jnp.ones_like(count),
         WARM_UP: _risen,
         "linear": lambda count, total_steps: _risen(count, total_steps) * _left(count, total_steps),
         "cosine": _cosine,
-        "linear-cosine": lambda count, total_steps: linear_cosine_decay(1.0, total_steps)(count),
+        "linear-cosine": lambda count, total_steps: linear_cosine_decay(1.0, 1)(
+            count / total_steps
+        ),
     }
 )
 
 
-def warm_up_steps(total_steps: int) -> int:
-    """Returns W: 5 % of the steps, rounded up; the peak rate is reached in the last of them."""
-    return math.ceil(_WARM_UP_SHARE * total_steps)
+def warm_up_steps(total_steps: Any) -> Any:
+    """Returns W: 5 % of the steps, rounded up; the peak rate is reached in the last of them. Traced if they are."""
+    return -(-total_steps // _WARM_UP)
 
 
 def without_decay(name: str) -> str:
@@ -67,7 +68,7 @@ def without_decay(name: str) -> str:
 
 
 def scheduled(
-    rate: jax.typing.ArrayLike, which: jax.typing.ArrayLike, names: Sequence[str], total_steps: int
+    rate: jax.typing.ArrayLike, which: jax.typing.ArrayLike, names: Sequence[str], total_steps: Any
 ) -> optax.ScalarOrSchedule:
     """Returns a learning rate under one of several schedules.
 
@@ -75,7 +76,7 @@ def scheduled(
       rate: the peak.
       which: place of the schedule among `names`; may be traced.
       names: of `SCHEDULES`.
-      total_steps: of the run.
+      total_steps: of the run; may be traced.
 
     Returns:
       A function from steps taken to the rate; the rate itself where constant is the only choice.

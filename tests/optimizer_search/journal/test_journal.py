@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -300,6 +301,18 @@ def test_a_line_of_another_shape_is_computed_again(judgements, asked, path):
         journal.add([wrong], specified)
     found, trained = evaluated(judgements, path, tokens[:1], rates[:1], ["one"])
     assert len(trained) == 1 and found["one"].losses.shape == (1, 2)
+
+
+def test_a_constant_rate_keeps_the_identity_that_results_had_before_there_were_schedules(
+    judgements,
+):
+    one = judgements["one"]
+    found = specification(one, 3)["trial"]
+    before = {"sweep_steps", "full_steps", "sweep_replicates", "full_replicates", "num_rates"}
+    assert set(found) == before | {"refine", "give_up", "early_stopping"}
+    falling = dataclasses.replace(one.recipe.trial, schedule="cosine")
+    other = dataclasses.replace(one, recipe=one.recipe._replace(trial=falling))
+    assert specification(other, 3)["trial"] == {**found, "schedule": "cosine"}
 
 
 def test_a_specification_holds_all_that_bits_depend_on_and_is_plain_json(judgements):

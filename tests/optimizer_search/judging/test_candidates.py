@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from metarl.optimizer_search.training.inner_training import (
     start,
     train,
 )
+from metarl.optimizer_search.training.schedules import scheduled
 from metarl.update_rules import Grammar, Space, parse, to_optax
 
 SPACE = Space(
@@ -155,6 +157,47 @@ def test_refinement_sweeps_the_half_decades_and_runs_the_two_best_rates_in_full(
     assert found.rate[adam] == two_best[better]
     assert np.isposinf(found.losses[climber]).all()
     assert (found.rate != verdicts.rate).any(), "no rule has its best rate beside a decade"
+
+
+def test_under_a_schedule_every_run_completes_its_own(toy):
+    """A loop over rates and replicates with optax's chain, whose rate falls from step to step, as `compare` has it."""
+    cosine = dataclasses.replace(TRIAL, schedule="cosine", refine=True)
+    judgement = make_judgement(toy, GRAMMAR, cosine, "search", SEEDS)
+    found = run(judgement, candidates(*TEXTS))
+
+    @jax.jit
+    def program(rate, replicate, steps):
+        rates: Any = scheduled(1.0, 0, ("cosine",), steps)
+        place = toy, judgement.layout, judgement.data[0], replicate
+        done = loop(
+            *place,
+            optax.chain(optax.scale_by_adam(), optax.scale_by_schedule(rates), optax.scale(-rate)),
+            steps,
+        )
+        return done
+
+    def loop(problem, layout, fixture, replicate, transform, steps):
+        learner = optax_learner(transform)
+        ran = train(
+            problem, layout, learner, fixture, replicate, start(learner, fixture, replicate), steps
+        )
+        return held_out_score(problem, layout, learner, fixture, replicate, ran)[0]
+
+    def loss(rate, replicate, steps):
+        return float(program(rate, jnp.int32(replicate), jnp.int32(steps)))
+
+    adam = TEXTS.index("adam")
+    sweep = [
+        np.mean([loss(rate, r, TRIAL.sweep_steps) for r in range(2)]) for rate in found.rates[adam]
+    ]
+    np.testing.assert_allclose(found.sweep[adam], sweep, rtol=1e-4)
+    full = [loss(found.rate[adam], r, TRIAL.full_steps) for r in range(2, 5)]
+    np.testing.assert_allclose(found.losses[adam], full, rtol=1e-4)
+    alone = run(judgement, candidates("adam", "g", active=[True, False]))
+    for part, whole in zip(alone, found, strict=True):
+        np.testing.assert_array_equal(part[0], whole[adam])
+    again = run(make_judgement(toy, GRAMMAR, cosine, "search", list(SEEDS)), candidates(*TEXTS))
+    jax.tree.map(np.testing.assert_array_equal, again, found)
 
 
 def test_padding_costs_no_step_and_changes_no_bit(judgement, verdicts):

@@ -12,6 +12,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.judging.candidates import Trial, make_judgement
 from metarl.optimizer_search.judging.evaluators import LocalEvaluator
 from metarl.optimizer_search.judging.reference import HALF_DECADES, tuned_adam
+from metarl.optimizer_search.judging.rewards import relative_scores
 from metarl.update_rules import Grammar, Space, parse
 
 GRAMMAR = Grammar(Space("adam", ("adam",), ("x",), ("keep",), "Adam alone"), depth=1)
@@ -21,9 +22,12 @@ TRIAL = Trial(
 SEEDS = [1, 2, 3, 4]
 
 
-def test_it_is_the_best_half_decade_of_adam_on_the_full_replicates(toy):
-    judgement = make_judgement(toy, GRAMMAR, TRIAL, "search", SEEDS)
-    reference = tuned_adam(toy, judgement, TRIAL)
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_it_is_the_best_half_decade_of_adam_on_the_full_replicates(toy, schedule):
+    """So Adam has a reward of 0 beside itself, under every schedule."""
+    trial = dataclasses.replace(TRIAL, schedule=schedule)
+    judgement = make_judgement(toy, GRAMMAR, trial, "search", SEEDS)
+    reference = tuned_adam(toy, judgement, trial)
     tokens = np.tile(GRAMMAR.to_tokens(parse("adam")), (len(HALF_DECADES), 1))
     evaluator = LocalEvaluator({"toy": judgement})
     losses = evaluator.evaluate(tokens, HALF_DECADES[:, None])["toy"].losses  # [R, S]
@@ -32,6 +36,7 @@ def test_it_is_the_best_half_decade_of_adam_on_the_full_replicates(toy):
     assert 0 < best < len(HALF_DECADES) - 1
     assert reference.learning_rate == HALF_DECADES[best]
     np.testing.assert_allclose(reference.losses, losses[best], rtol=1e-4)
+    np.testing.assert_allclose(relative_scores(losses[best], reference.losses), 0.0, atol=1e-4)
 
 
 def test_the_half_decades_reach_from_a_hundred_thousandth_to_a_hundred():

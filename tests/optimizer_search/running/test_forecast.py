@@ -40,7 +40,7 @@ def by_hand(seeds: int) -> int:
 
 def test_every_problem_of_the_comparison_is_counted():
     found = forecast.estimate(CONFIG)
-    assert found["comparison_networks"] == 3 * by_hand(60)
+    assert found["comparison_networks"] == 3 * by_hand(60) and found["schedule"] == "constant"
     steps = {name: problems.load(name).steps for name in MICROSECONDS}
     seconds = sum(by_hand(60) * steps[name] * MICROSECONDS[name] * 1e-6 for name in MICROSECONDS)
     expected = forecast._COMPILE_SECONDS + seconds / jax.local_device_count()

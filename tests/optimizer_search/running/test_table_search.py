@@ -121,6 +121,7 @@ def test_without_a_budget_the_table_is_the_budget(tmp_path):
         ({"filters": FilterConfig(min_cosine=0.0)}, "filters with min_cosine 0.1; the search has 0.0"),
         ({"reward": "accuracy", "problem": ("wine-mlp",)}, "holds losses and no accuracies"),
         ({"training": TrainingConfig(steps=50)}, "has runs of 200 steps by judge 'quadratic'; the search asks for 50"),
+        ({"training": TrainingConfig(schedule="cosine")}, "holds runs at constant learning rates; the search"),
         ({"training": TrainingConfig(seeds=15)}, "give at most --training.seeds 13"),
         ({"training": TrainingConfig(learning_rates=(0.02,))}, "0.02 is none of them"),
         ({"training": TrainingConfig(sweep_fraction=0.3)}, "not at 0.3"),

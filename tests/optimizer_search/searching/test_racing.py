@@ -44,7 +44,9 @@ TOY = dataclasses.replace(
     strategy="random",
     budget=9,
     batch_size=12,
-    training=TrainingConfig(steps=8, learning_rates=(0.01, 0.1, 1.0, 10.0), seeds=2),
+    training=TrainingConfig(
+        steps=8, learning_rates=(0.01, 0.1, 1.0, 10.0), seeds=2, schedule="cosine"
+    ),
 )
 
 

@@ -291,7 +291,9 @@ EVERYTHING = dataclasses.replace(
     space="constants",
     strategy="evolution",
     filters=FilterConfig(oddness_penalty=0.5),
-    training=dataclasses.replace(CONFIG.training, horizons=(2.0, 1.0), hurdle=-1.0),
+    training=dataclasses.replace(
+        CONFIG.training, horizons=(2.0, 1.0), hurdle=-1.0, schedule="linear"
+    ),
 )
 
 

@@ -9,15 +9,19 @@ import json
 import numpy as np
 import pytest
 
+from metarl.optimizer_search.judging.evaluators import local_evaluator
+from metarl.optimizer_search.judging.panel import sweeping_trial
 from metarl.optimizer_search.reports.selection_report import (
     selection_charts,
     selection_lines,
     selection_sections,
 )
+from metarl.optimizer_search.running.pipeline import comparison_config
 from metarl.optimizer_search.searching.search_job import SearchJob
 from metarl.optimizer_search.selecting.choice import choose
 from metarl.optimizer_search.selecting.funnel import Funnel
 from metarl.optimizer_search.selecting.meta_overfitting import META_OVERFITTING, write_points
+from metarl.optimizer_search.selecting.simplification import _panel
 from metarl.optimizer_search.settings.config import (
     ControllerConfig,
     FinalistConfig,
@@ -48,6 +52,25 @@ CONFIG = SearchConfig(
         meta_overfitting=("toy_problem:without_metric",),
     ),
 )
+
+
+def test_every_stage_judges_under_the_schedule_of_the_search():
+    """The search, its short runs, and Adam's; the choice in all its rounds; larger problems; the comparison."""
+    training = dataclasses.replace(CONFIG.training, schedule="linear")
+    config = dataclasses.replace(CONFIG, racing=True, training=training)
+    job = SearchJob(config)
+    funnel = Funnel(job.grammar, job.problems, config)
+    assert funnel._larger is not None
+    panels = funnel._choice._judgements, funnel._larger._judgements, job.programs.judgements
+    found = {name: one.recipe.trial for panel in panels for name, one in panel.items()}
+    assert len(found) > 10 and {trial.schedule for trial in found.values()} == {"linear"}
+    rules = [job.grammar.to_rule(row) for row in job.grammar.sample(np.random.default_rng(0), 2)]
+    simplifying = _panel(rules, job.grammar, funnel._choice.judges, config, local_evaluator)
+    assert simplifying._trial_of(4).schedule == sweeping_trial(4, 1, config).schedule == "linear"
+    assert comparison_config(config).schedules == ("linear",)
+    final = dataclasses.replace(config.final, schedules=("cosine",))
+    assert comparison_config(dataclasses.replace(config, final=final)).schedules == ("cosine",)
+    assert comparison_config(CONFIG).schedules == ("constant",)
 
 
 @pytest.fixture(scope="module")

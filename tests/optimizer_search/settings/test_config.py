@@ -85,6 +85,8 @@ REFUSED = [
         "an item of training.horizons is inf; it must be a finite number.",
     ),
     (training(horizons=(1.0, 4.0, 1.0)), "training.horizons holds a horizon twice"),
+    (training(schedule="cosin"), "Did you mean 'cosine'?"),
+    (final(schedules=("constant", "linaer")), "Did you mean 'linear'?"),
     (training(judge_cap=0.0), "training.judge_cap is 0.0; it must be positive, or None."),
     (training(hurdle=float("nan")), "training.hurdle is nan; it must be a finite number, or None."),
     (

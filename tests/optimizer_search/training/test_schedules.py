@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -71,6 +72,18 @@ def test_schedules_are_optaxs(name):
         assert float(jnp.asarray(ours(jnp.int32(count)))) == pytest.approx(
             expected, rel=1e-5, abs=1e-8
         )
+
+
+@pytest.mark.parametrize("steps", [1, 7, 20, 21, 100])
+def test_a_length_that_is_data_of_a_program_gives_the_rates_of_a_known_one(steps):
+    counts = jnp.arange(steps + 2)
+
+    def rates(total_steps: Any) -> jax.Array:
+        given: list[Any] = [scheduled(RATE, 0, (name,), total_steps) for name in SCHEDULE_NAMES[1:]]
+        return jnp.stack([jax.vmap(rate)(counts) for rate in given])
+
+    known = rates(steps)  # a number, as the programs of a comparison have it
+    np.testing.assert_allclose(jax.jit(rates)(jnp.int32(steps)), known, rtol=1e-5, atol=1e-7)
 
 
 def test_a_constant_rate_alone_stays_a_number():
