@@ -34,6 +34,7 @@ metarl watch   AGENT_OR_RUN_DIR [-o FILE.gif] [--episodes 2] [--seed 0]
 metarl reproduce [NAME|all] [--scale smoke|laptop|paper] [--run-dir DIR] [--data-dir DIR]
                [--cells 10x5,100x10] [--agents train|committed]
 metarl bench   search|train|scaling|maze [--devices 1,2,4,8]
+metarl bench   problems [--problem held-out] [--seeds 8] [--tuning-seeds 2] [-o DIR]
 metarl bench   strategies [--table sign-1 ...] [--strategy ppo evolution my_module:factory ...] [--searches 200]
                [--budget RULES] [-o DIR]
 metarl list    problems|rules|primitives|strategies|tables|environments|agents

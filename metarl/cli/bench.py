@@ -1,4 +1,4 @@
-"""bench: measure the speed of a search, a training, mazes or adapters here, how training scales, and strategies."""
+"""bench: measure the speed of a search, a training, mazes or adapters here, how it scales, strategies, problems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tyro
 
 from metarl.errors import require
 from metarl.optimizer_search import StrategiesConfig
-from metarl.reading import Count
+from metarl.reading import Bounds, Count
 from metarl.rl_squared import TrainConfig, WorldConfig, preset
 
 from .machine import Machine
@@ -61,16 +61,18 @@ class Arguments:
     pictures of mazes, beside ViZDoom where it is installed; "adapters" those of gymnax, navix, XLand-MiniGrid and
     brax in our trials, beside a bare scan of the library's own step, or of one world, --environment
     gymnax:CartPole-v1. "strategies" measures no speed: it replays hundreds of searches of each strategy on tables of
-    rules that were all trained before, and says which finds the better rule, and by how much.
+    rules that were all trained before, and says which finds the better rule, and by how much. "problems" measures how
+    far tuned optimizers lie apart on each problem, against the noise of a run.
     """
 
     what: Annotated[
-        Literal["search", "train", "scaling", "maze", "adapters", "strategies"],
+        Literal["search", "train", "scaling", "maze", "adapters", "strategies", "problems"],
         tyro.conf.Positional,
     ] = "search"
     """What to measure."""
-    problem: str = "digits-mlp"
-    """Search: the problem that rules are trained on."""
+    problem: tuple[str, ...] = ()
+    """Search: the problem that rules are trained on, digits-mlp if not given. Problems: names, my_module:factory, or
+    search, held-out, all; all if not given."""
     rules: Count = 64
     """Search: random valid rules of depth 2."""
     repeats: Count = 5
@@ -91,8 +93,12 @@ class Arguments:
     strategies: Annotated[StrategiesConfig, tyro.conf.arg(name="")] = field(
         default_factory=StrategiesConfig
     )
+    seeds: Annotated[int, Bounds(least=8)] = 8
+    """Problems: seeds of each tuned optimizer that the numbers are of."""
+    tuning_seeds: Count = 2
+    """Problems: seeds that learning rates are chosen on; half-decades are tried on half of them."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = None
-    """Scaling, strategies: also write the document, tables as CSV and figures into this directory."""
+    """Scaling, strategies, problems: also write the document, tables as CSV and figures into this directory."""
     force: bool = False
     """Replace what is at --output."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
@@ -110,15 +116,19 @@ def run(arguments: Arguments) -> dict[str, Any]:
 
     if arguments.what == "strategies":
         return _strategies(arguments)
+    if arguments.what == "problems":
+        return _problems(arguments)
     say = progress_on_stderr().message
     if arguments.what == "search":
         from metarl.optimizer_search import measure_search
 
+        problem = _one_problem(arguments.problem)
         say(
-            f"Measuring the search: {arguments.rules} rules on {arguments.problem}, compiled in several ways, then "
-            f"{arguments.repeats} rounds; some minutes. Also: metarl bench train, scaling, maze, adapters, strategies."
+            f"Measuring the search: {arguments.rules} rules on {problem}, compiled in several ways, then "
+            f"{arguments.repeats} rounds; some minutes. Also: metarl bench train, scaling, maze, adapters, strategies, "
+            "problems."
         )
-        return measure_search(arguments.problem, arguments.rules, arguments.repeats, say)
+        return measure_search(problem, arguments.rules, arguments.repeats, say)
     if arguments.what == "maze":
         from metarl.environments import measure_mazes
 
@@ -194,6 +204,33 @@ def _strategies(arguments: Arguments) -> dict[str, Any]:
     return document
 
 
+def _one_problem(names: tuple[str, ...]) -> str:
+    require(
+        len(names) <= 1,
+        f"metarl bench search measures one problem; received {', '.join(names)}. Several: metarl bench problems.",
+    )
+    return names[0] if names else "digits-mlp"
+
+
+def _problems(arguments: Arguments) -> dict[str, Any]:
+    """Measures how far apart optimizers lie on problems."""
+    from metarl.optimizer_search import measure_problems, write_problems
+    from metarl.runs import progress_on_stderr
+
+    progress = progress_on_stderr()
+    document = measure_problems(
+        arguments.problem or ("all",),
+        tuning_seeds=arguments.tuning_seeds,
+        seeds=arguments.seeds,
+        seed=arguments.strategies.seed,
+        progress=progress,
+    )
+    if arguments.output is not None:
+        for path in write_problems(arguments.output, document):
+            progress.message(f"wrote {path}")
+    return document
+
+
 def _counts(text: str) -> list[int]:
     """Returns the numbers in "1,2,4"."""
     parts = text.split(",")
@@ -218,6 +255,10 @@ def show(document: dict[str, Any]) -> None:
         for name, table in document["tables"].items():
             print_table(strategies_table(name, table))
         return None
+    if "measured_problems" in document:
+        from metarl.optimizer_search import problems_table
+
+        return print_table(problems_table(document))
     if "adapters" in document:
         return print_table(_adapters_table(document))
     lines = _lines(document)

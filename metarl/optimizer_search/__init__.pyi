@@ -15,6 +15,9 @@ from .measuring.benchmark import measure_search as measure_search
 from .measuring.strategies import measure_strategies as measure_strategies
 from .measuring.strategies_report import strategies_table as strategies_table
 from .measuring.strategies_report import write_strategies as write_strategies
+from .measuring.telling_apart import measure_problems as measure_problems
+from .measuring.telling_apart_report import problems_table as problems_table
+from .measuring.telling_apart_report import write_problems as write_problems
 from .reports.comparison_report import rewrite_comparison_report as rewrite_comparison_report
 from .reports.report import write_figures as write_figures
 from .reports.report import write_report as write_report
@@ -99,10 +102,12 @@ __all__ = [
     "from_dict",
     "load_table",
     "local_evaluator",
+    "measure_problems",
     "measure_search",
     "measure_strategies",
     "preset",
     "problem_table",
+    "problems_table",
     "ray_backend",
     "references",
     "reproduce",
@@ -122,6 +127,7 @@ __all__ = [
     "to_dict",
     "verdicts",
     "write_figures",
+    "write_problems",
     "write_report",
     "write_strategies",
 ]

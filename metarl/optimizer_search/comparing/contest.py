@@ -123,25 +123,39 @@ class Contest:
         end = np.full_like(self.points, self.steps)
         return self._run(entrant, runs, end, fixture, self._judge_search, 1, device).losses[:, -1]
 
+    def follow(self, entrant: Entrant, runs: Runs, device: Device) -> np.ndarray:
+        """Returns the loss of each run on its seed's own "search" split at the points of a curve, [J, C]."""
+        fixture, count = self._fixtures[device], len(self.points)
+        return self._run(
+            entrant, runs, self.points, fixture, self._judge_search, count, device
+        ).losses
+
     def measure(self, entrant: Entrant, runs: Runs, device: Device) -> Curves:
         """Returns the curves of each run on "test", [J, C]."""
         fixture = self._fixtures[device]._replace(held=self._tests[device])
         count = len(self.points)
         return self._run(entrant, runs, self.points, fixture, self._judge_test, count, device)
 
-    def losses_at_start(self) -> np.ndarray:
-        """Returns the test loss of each report replicate before the first step, [S]."""
+    def losses_at_start(self, replicates: np.ndarray | None = None) -> np.ndarray:
+        """Returns the loss of replicates before the first step, [S].
+
+        Args:
+          replicates: judged on their own "search" splits; if not given, those of the report, on "test".
+        """
         device = self.devices[0]
-        fixture = self._fixtures[device]._replace(held=self._tests[device])
+        fixture, judge = self._fixtures[device], self._judge_search
+        if replicates is None:
+            replicates, judge = self.report, self._judge_test
+            fixture = fixture._replace(held=self._tests[device])
         learner = optax_learner(optax.identity())
 
         def snapshot(replicate: jax.Array):
             run = start(learner, fixture, replicate)
             return jax.tree.map(lambda x: x[None], (run.packed, run.model_state, run.alive))
 
-        replicates = jnp.asarray(self.report, jnp.int32)
-        snapshots = jax.jit(lambda all_of_them: lax.map(snapshot, all_of_them))(replicates)
-        return np.asarray(self._judge_test(fixture, replicates, snapshots)[0][:, 0])
+        places = jnp.asarray(replicates, jnp.int32)
+        snapshots = jax.jit(lambda all_of_them: lax.map(snapshot, all_of_them))(places)
+        return np.asarray(judge(fixture, places, snapshots)[0][:, 0])
 
     def seconds_per_step(self, entrant: Entrant, settings: Runs, device: Device) -> float:
         """Returns the wall-clock seconds of a step in a few warm runs.

@@ -30,7 +30,7 @@ class StrategiesConfig:
     budget: Count | None = None
     """Strategies: rules that a search trains, at most those of the table; an eighth of them, and 32, if not given."""
     seed: Seed = 0
-    """Strategies: of everything random."""
+    """Strategies, problems: of everything random."""
 
     def __post_init__(self) -> None:
         check_fields(self)
