@@ -80,6 +80,7 @@ def learn(
     learnt, metrics = algorithm.update(key, learner, rollout.batch)
     kept = functools.partial(jnp.where, frozen)
     policy = jax.tree.map(kept, learner.params[POLICY], learnt.params[POLICY])
+    metrics["kl"] = jnp.where(frozen, 0.0, metrics["kl"])
     metrics["return"] = jnp.mean(jnp.sum(rollout.returns, axis=-1))
     metrics["episode_returns"] = _in_blocks(jnp.mean(rollout.returns, axis=0))
     return learnt._replace(params={**learnt.params, POLICY: policy}), metrics

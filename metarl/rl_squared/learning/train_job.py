@@ -164,6 +164,10 @@ class TrainJob:
         updates = self.sizes.reinforcement_updates
         return updates is not None and progress.reinforcement >= updates
 
+    def went_on(self, state: TrainState) -> bool:
+        """Tells whether a policy that had learnt before was trained, and not its value alone."""
+        return self._start is None or state.progress.reinforcement > self.config.value_warm_up
+
     def position(self, state: TrainState) -> tuple[int, int | None]:
         """Returns environment steps, done and to be done."""
         return state.progress.env_steps, self.sizes.env_steps

@@ -227,6 +227,12 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -
     if outcome == "interrupted":  # somebody waits, and the training that goes on will try it
         save(_agent(run, job, state), run.path / AGENT_FILE)
         raise KeyboardInterrupt
+    if not job.went_on(state):
+        progress.message(
+            f"The policy is that of {job.config.init_from!r}: in the first {job.config.value_warm_up} updates of "
+            f"{job.sizes.reinforcement_steps:,} steps the value learns alone, and there were "
+            f"{state.progress.reinforcement}. Train longer (--env-steps, --minutes), or give --value-warm-up 0."
+        )
     agent = _agent(run, job, job.with_last_tried(state))
     if not job.on_host:  # where two more validations would take as long as much of the training
         agent = _beside_random(agent, job, progress)

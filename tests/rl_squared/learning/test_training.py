@@ -135,15 +135,17 @@ def test_imitation_comes_first_and_the_value_then_learns_alone(tmp_path, monkeyp
     one_chunk_at_a_time(monkeypatch)
     job = make_job(dataclasses.replace(TINY, warm_start="thompson"))
     state = job.init()
-    phases, policies = [], []
+    phases, policies, divergences = [], [], []
     while not job.finished(state):
         state, metrics = job.update(state)
         phases.append(metrics["phase"])
+        divergences.append(metrics.get("kl"))
         policies.append(leaves(state.learner.params["policy"]))
     assert phases == ["imitation"] * 2 + ["ppo"] * 4
     for before, after in zip(policies[1], policies[2], strict=True):  # the warm-up of one update
         np.testing.assert_array_equal(before, after)
     assert any(np.any(a != b) for a, b in zip(policies[2], policies[3], strict=True))
+    assert divergences[2] == 0 < divergences[3]
 
 
 def test_what_is_kept_is_the_best_on_validation_tasks(monkeypatch):
@@ -209,6 +211,30 @@ def test_what_training_starts_from_is_tried_first_and_kept_unless_beaten(monkeyp
         assert state.progress.best_at == (800 if later > 2 else 0)
         kept = zip(leaves(state.best), leaves(start.params), strict=True)
         assert all(np.array_equal(a, b) for a, b in kept) == (later < 2)
+
+
+@pytest.mark.parametrize("warm_up", [4, 3])
+def test_a_training_that_ends_while_the_value_learns_alone_says_so(
+    tmp_path, monkeypatch, tiny, warm_up
+):
+    """Of four updates, which are made up."""
+
+    def update(job, state):
+        return dataclasses.replace(state, progress=state.progress._replace(reinforcement=4)), {
+            "phase": "ppo"
+        }
+
+    monkeypatch.setattr(TrainJob, "update", update)
+    monkeypatch.setattr(
+        "metarl.rl_squared.learning.training._beside_random", lambda agent, *_: agent
+    )
+    said: list[str] = []
+    progress = SilentProgress()
+    monkeypatch.setattr(progress, "message", said.append)
+    config = dataclasses.replace(TINY, init_from=str(tiny[0]), value_warm_up=warm_up)
+    train(config, tmp_path / "run", progress=progress)
+    expected = "in the first 4 updates of 400 steps the value learns alone, and there were 4. Train"
+    assert [expected in line for line in said] == [True] * (warm_up == 4)
 
 
 def test_patience_ends_a_training(monkeypatch):
