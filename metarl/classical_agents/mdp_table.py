@@ -17,6 +17,7 @@ from metarl.environments import Agent, Distribution, MDPDistribution, Trial
 
 from .bayes_adaptive import Numbers, bayes_adaptive_mdp
 from .bayes_adaptive_settings import BAMCP, OF_A_TREE, chosen_search
+from .dark_maze_guide import dark_maze_guide, is_dark_maze
 from .grid_guide import grid_guide, is_grid
 from .known_search import known_search_agent
 from .mdp_agents import oracle_agent, plan_in_samples, plan_in_the_mean
@@ -77,6 +78,8 @@ def _mcts(values: Mapping[str, Value], trial: Trial) -> Agent:
 
 def _oracle(values: Mapping[str, Value], trial: Trial) -> Agent:
     del values
+    if is_dark_maze(trial):
+        return dark_maze_guide()
     return grid_guide(trial) if is_grid(trial) else oracle_agent(trial)
 
 
@@ -257,7 +260,7 @@ MDP_ROWS: tuple[Row, ...] = (
     Row(
         name="oracle",
         world="mdp",
-        caption="knows the MDP or grid and plays it best: an upper bound",
+        caption="knows the MDP, grid or dark maze and plays it best: an upper bound",
         formula="argmax Q of the true MDP; towards the goal",
         paper="finite-horizon dynamic programming",
         build=_oracle,

@@ -48,6 +48,9 @@ from .gymnasium.registration import register_with_gymnasium as register_with_gym
 from .gymnasium.rl2_inputs import RL2Inputs as RL2Inputs
 from .gymnasium.trials import HostTrials as HostTrials
 from .gymnasium.vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
+from .mazes.dark_maze import DarkMaze as DarkMaze
+from .mazes.dark_maze import neighbours as neighbours
+from .mazes.dark_maze import probabilities_to_reach as probabilities_to_reach
 from .mazes.maze import Maze as Maze
 from .mazes.maze import MazeState as MazeState
 from .mazes.maze import act_in_maze as act_in_maze
@@ -91,6 +94,7 @@ __all__ = [
     "BayesOptimal",
     "CartPole",
     "ContextualBandit",
+    "DarkMaze",
     "DarkRoomTask",
     "Distribution",
     "Environment",
@@ -150,12 +154,14 @@ __all__ = [
     "measure_adapters",
     "measure_mazes",
     "names",
+    "neighbours",
     "plan",
     "plan_backwards",
     "play",
     "play_in_chunks",
     "play_on_host",
     "play_split",
+    "probabilities_to_reach",
     "reach_in_maze",
     "record",
     "register_with_gymnasium",

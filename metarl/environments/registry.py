@@ -38,6 +38,7 @@ FAMILIES = {
     "harlow": "metarl.environments.cognition.harlow:harlow",
     "memory-planning": "metarl.environments.cognition.memory_planning:memory_planning",
     "maze": "metarl.environments.mazes.maze:maze",
+    "dark-maze": "metarl.environments.mazes.dark_maze:dark_maze",
     "point-robot": "metarl.environments.control.point_robot:point_robot",
     "cartpole": "metarl.environments.control.cartpole:cartpole",
     "pendulum": "metarl.environments.control.pendulum:pendulum",

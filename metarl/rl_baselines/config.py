@@ -4,6 +4,7 @@ A sentence under a field ends with the source of its default, where there is one
 
   Mnih        Mnih et al. (2015), Human-level control through deep reinforcement learning
   Ecoffet     Ecoffet et al. (2019), arXiv:1901.10995
+  Salimans    Salimans & Chen (2018), arXiv:1812.03381
   Even-Dar    Even-Dar & Mansour (2003), Learning rates for Q-learning
   Schulman 15 Schulman et al. (2015), arXiv:1502.05477
   Schulman 17 Schulman et al. (2017), arXiv:1707.06347
@@ -355,6 +356,57 @@ class PPOAgentConfig(PolicyNetwork):
 
 
 @dataclass(frozen=True)
+class RobustGoExploreConfig(PPOAgentConfig):
+    """Settings of Go-Explore with both its phases; those of PPO are of the second."""
+
+    simulated_steps: CountOrNone = 0
+    """In the simulator, of both phases together; 0: as many as the trial has."""
+
+    explore_share: Fraction = 0.5
+    """Of these, the first phase."""
+
+    repeat: Fraction = 0.5
+    """Probability that exploring repeats the action before (Ecoffet: 0.95)."""
+
+    burst: Count = 20
+    """Steps of exploring from a cell (Ecoffet: 100)."""
+
+    imitation_steps: CountOrNone = 200
+    """Gradient steps on the demonstration; 0: PPO begins with nothing (Ecoffet)."""
+
+    imitation_rate: Positive = 1e-2
+    """Step size of Adam on it."""
+
+    smoothing: Fraction = 0.1
+    """Probability that imitation shares out among all actions, so that there is something left to try."""
+
+    stages: Count = 20
+    """Into which the demonstration is cut."""
+
+    success_share: Fraction = 0.5
+    """Of the attempts, from which on episodes begin a stage earlier (Salimans: 0.2)."""
+
+    hidden: Count = 32
+    """Units of a hidden layer."""
+
+    steps: Count = 128
+    """N, from one update to the next."""
+
+    update: PPOConfig = field(
+        default_factory=lambda: PPOConfig(
+            learning_rate=1e-3,
+            epochs=10,
+            minibatches=4,
+            clip=0.2,
+            entropy_weight=0.01,
+            normalisation_decay=1.0,
+            preserve_values=True,
+        )
+    )
+    """Of PPO, with an entropy bonus."""
+
+
+@dataclass(frozen=True)
 class TRPOAgentConfig(PolicyNetwork):
     """Settings of TRPO."""
 
@@ -456,6 +508,7 @@ LearnerConfig = (
     | MuZeroConfig
     | IRISConfig
     | GoExploreConfig
+    | RobustGoExploreConfig
     | PolicyAgentConfig
     | OfflineConfig
 )

@@ -10,7 +10,7 @@ A cell is an observation. The way back is walked action by action, so it leads t
 deterministic and episodes begin alike; so are the worlds with one far reward that metarl has (gridworld,
 key-to-door, a hard dark room). Differs from the paper: the way is walked and not jumped by setting the state,
 and every step of it counts; there is no second phase that makes the best way robust against chance, for
-there is none.
+there is none. With both, and a simulator: `go_explore_robust`.
 
 Letters: C cells; H steps of an episode at most; A actions.
 
@@ -20,7 +20,6 @@ Reference: Ecoffet, Huizinga, Lehman, Stanley, Clune (2019), arXiv:1901.10995, s
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +28,7 @@ import jax.numpy as jnp
 from metarl.environments import Agent, Environment, Trial, make_agent
 from metarl.errors import require
 
+from .cells import cell_of, count_cells
 from .config import GoExploreConfig
 
 MOST_NUMBERS = 4_000_000  # of the archive of one task
@@ -72,7 +72,7 @@ def go_explore(environment: Environment, config: GoExploreConfig) -> Agent:
     Raises:
       InvalidInput: the archive of one task would not fit into memory.
     """
-    cells, horizon = _cells(environment), environment.horizon
+    cells, horizon = count_cells(environment), environment.horizon
     actions = int(environment.action_space.n)  # pyright: ignore[reportAttributeAccessIssue]
     require(
         cells * horizon <= MOST_NUMBERS and actions <= 127,
@@ -149,7 +149,7 @@ def _begun(config: GoExploreConfig, key: jax.Array, memory: Memory) -> Memory:
 
 def _met(environment: Environment, memory: Memory, observation: Any) -> Archive:
     """Returns the archive after a cell was stood on: a new cell, a richer way or a shorter one is kept."""
-    archive, cell = memory.archive, _cell_of(environment, observation)
+    archive, cell = memory.archive, cell_of(environment, observation)
     richer = memory.total > archive.returns[cell]
     shorter = (memory.total == archive.returns[cell]) & (memory.time < archive.lengths[cell])
     better = ~archive.known[cell] | richer | shorter
@@ -164,22 +164,3 @@ def _met(environment: Environment, memory: Memory, observation: Any) -> Archive:
 
 def _if(condition: jax.Array, this: Any, that: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), this, that)
-
-
-def _cells(environment: Environment) -> int:
-    """Returns C."""
-    return math.prod(_sizes(environment))
-
-
-def _sizes(environment: Environment) -> list[int]:
-    """Returns how many values each number of an observation may have."""
-    space: Any = environment.observation_space
-    return space.nvec.ravel().tolist() if hasattr(space, "nvec") else [int(space.n)]
-
-
-def _cell_of(environment: Environment, observation: Any) -> jax.Array:
-    """Returns the number of an observation [] int32."""
-    cell = jnp.zeros((), jnp.int32)
-    for number, size in zip(jnp.ravel(observation), _sizes(environment), strict=True):
-        cell = cell * size + number
-    return cell.astype(jnp.int32)

@@ -23,11 +23,13 @@ from .config import (
     PPOAgentConfig,
     QLearningConfig,
     ReinforceAgentConfig,
+    RobustGoExploreConfig,
     TrajectoryTransformerConfig,
     TRPOAgentConfig,
 )
 from .deep_q_learning import deep_q_learning
 from .go_explore import go_explore
+from .go_explore_robust import go_explore_robust
 from .iris import iris
 from .muzero import muzero
 from .policy_learner import policy_learner
@@ -172,6 +174,16 @@ ROWS: tuple[Row, ...] = (
         actions=("Discrete",),
         observations=("Discrete", "MultiDiscrete"),
         grid={"repeat": (0.0, 0.5, 0.9), "exploit": (0.1, 0.5, 0.9)},
+    ),
+    Row(
+        name="go-explore-robust",
+        caption="explores a simulator of the task by setting its state; then a policy learns its best way, backward",
+        paper="Ecoffet et al. (2019); Salimans & Chen (2018)",
+        config=RobustGoExploreConfig(),
+        build=go_explore_robust,
+        actions=("Discrete",),
+        observations=("Discrete", "MultiDiscrete"),
+        grid={"repeat": (0.0, 0.5, 0.9), "explore_share": (0.25, 0.5, 0.75)},
     ),
 )
 

@@ -47,6 +47,7 @@ FAMILIES = [
     ("key-to-door", {"size": 3, "room_steps": 3, "corridor": 2}, True),
     ("rule-grid", {"size": 3, "objects": 4, "depth": 3, "horizon": 9}, True),
     ("memory-planning", {"size": 3, "horizon": 7}, True),
+    ("dark-maze", {"size": 4, "horizon": 9, "opened": 0.3, "slip": 0.2}, True),
     ("contextual-bandit", {"arms": 3, "dimension": 2}, True),
     ("point-robot", {"horizon": 12}, True),
     ("point-robot", {"horizon": 12, "goals": "circle", "sparse": True}, True),
@@ -61,6 +62,7 @@ FAMILIES = [
 ALIKE = [
     {"size": 3, "horizon": 7},
     {"size": 3, "objects": 4, "depth": 3, "horizon": 9},
+    {"size": 4, "horizon": 9, "opened": 0.3, "slip": 0.2},
     {"arms": 3, "dimension": 2},
     {"size": 2, "horizon": 4, "pixels": 2},
     {"horizon": 12},

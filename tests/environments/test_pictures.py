@@ -52,6 +52,7 @@ DRAWN_ALIKE = (
     "metarl/MemoryPlanning-v0",
     "metarl/TwoStep-v0",
     "metarl/Harlow-v0",
+    "metarl/DarkMaze-v0",
 )
 NAMED = [pytest.param(name, marks=[pytest.mark.slow] * (name in DRAWN_ALIKE)) for name in IDS]
 

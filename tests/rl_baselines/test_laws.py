@@ -39,7 +39,11 @@ WORLDS = {
 # Their code is PPO's but for the update, which has tests of its own.
 LIKE_PPO = ("reinforce", "trpo")
 SLOW = (*LIKE_PPO, "muzero")  # the quick form of muzero's: test_muzero.py
-SEEING_NUMBERS = [name for name in names() if name != "iris"]  # its weights: test_iris.py
+NO_LAWS = (
+    "iris",
+    "go-explore-robust",
+)  # weights of the one, a simulator of the other: their own tests
+SEEING_NUMBERS = [name for name in names() if name not in NO_LAWS]
 NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in SEEING_NUMBERS]
 WITH_WEIGHTS = [name for name in NAMES if name != "go-explore"]
 # Every learner, every kind of space.
@@ -196,7 +200,7 @@ def test_a_learner_says_where_it_cannot_learn_and_who_can(name, world, message):
 
 def test_who_can_learn_where():
     able = {world: fitting(trial().environment) for world, trial in WORLDS.items()}
-    assert able["bandit"] == able["mdp"] == tuple(SEEING_NUMBERS)
+    assert able["bandit"] == able["mdp"] == (*SEEING_NUMBERS, "go-explore-robust")
     assert able["pictures"] == (*able["cartpole"], "iris")
     assert able["cartpole"] == ("dqn", "reinforce", "ppo", "trpo", "muzero")
     assert able["pendulum"] == ("reinforce", "ppo", "trpo")

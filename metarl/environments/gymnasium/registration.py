@@ -34,6 +34,7 @@ IDS = {
     "metarl/Harlow-v0": "harlow",
     "metarl/MemoryPlanning-v0": "memory-planning",
     "metarl/Maze-v0": "maze",
+    "metarl/DarkMaze-v0": "dark-maze",
     "metarl/PointRobot-v0": "point-robot",
     "metarl/CartPole-v0": "cartpole",
     "metarl/Pendulum-v0": "pendulum",

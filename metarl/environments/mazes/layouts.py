@@ -3,7 +3,7 @@
 A maze of size n has n x n cells; between two neighbours there is a wall or a passage. Prim's
 algorithm on random weights makes the passages a tree: it begins in one cell, and again and again
 opens the lightest wall between a cell that is joined and one that is not. So every cell is reached
-from every other, in one way.
+from every other, in one way; in several, if a share of the other walls is opened too.
 
 Walls are [2, n + 1, n] bool: `walls[0, i, j]` on the line x = i beside row j, `walls[1, j, i]` on the
 line y = j beside column i; the outer ones always stand. Cells are numbered row by row from the
@@ -36,7 +36,9 @@ SHARES = (70, 15, 15)  # percent of the hashes, in the order of SPLITS
 SPLIT_BY = ("shape", "layout")
 
 
-def draw_layout(key: jax.Array, size: int, split: Split, by: str = "shape") -> jax.Array:
+def draw_layout(
+    key: jax.Array, size: int, split: Split, by: str = "shape", opened: float = 0.0
+) -> jax.Array:
     """Draws the walls [2, n + 1, n] of a maze of a split.
 
     Args:
@@ -44,6 +46,7 @@ def draw_layout(key: jax.Array, size: int, split: Split, by: str = "shape") -> j
       size: n.
       split: "train", "validation" or "test".
       by: of `SPLIT_BY`.
+      opened: with which probability a wall that Prim's algorithm left is opened.
     """
     wanted = SPLITS.index(split)
 
@@ -52,7 +55,7 @@ def draw_layout(key: jax.Array, size: int, split: Split, by: str = "shape") -> j
 
     def draw_again(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         following, fresh = jax.random.split(carry[0])
-        return following, grow(fresh, size)
+        return following, opened_walls(fresh, grow(fresh, size), opened)
 
     return jax.lax.while_loop(is_of_another, draw_again, draw_again((key, jnp.zeros(()))))[1]
 
@@ -73,6 +76,21 @@ def grow(key: jax.Array, size: int) -> jax.Array:
     start = (first_cell, jnp.ones(low.shape, bool))
     _, closed = jax.lax.fori_loop(0, size * size - 1, join, start)
     return with_outer_walls(closed, size)
+
+
+def opened_walls(key: jax.Array, walls: jax.Array, share: float) -> jax.Array:
+    """Returns walls [2, n + 1, n] of which each inner one was opened with a probability; unchanged if it is 0.
+
+    Args:
+      key: not consumed: another is derived from it.
+      walls: [2, n + 1, n].
+      share: from 0 to 1.
+    """
+    if share == 0:
+        return walls
+    inner = inner_walls(walls)
+    stays = jax.random.uniform(jax.random.fold_in(key, 1), inner.shape) >= share
+    return with_outer_walls(inner & stays, walls.shape[-1])
 
 
 def with_outer_walls(inner: jax.Array, size: int) -> jax.Array:

@@ -5,6 +5,7 @@ Letters: n cells along one side; T states of an episode so far.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,25 @@ def draw_map(task: Any, states: Any) -> np.ndarray:
       task: a `Maze`.
       states: a `MazeState` with a leading axis [T]; the last is where the body stands.
     """
+    positions = np.asarray(states.position)  # [T, 2]
+    heading = float(states.heading[-1])
+    return _draw(task, positions, lambda *place: _draw_body(*place, heading=heading))
+
+
+def draw_dark_map(task: Any, states: Any) -> np.ndarray:
+    """Returns a dark maze from above [about 240, about 240, 3] uint8, lit for people.
+
+    Args:
+      task: a `DarkMaze`.
+      states: a `DarkMazeState` with a leading axis [T]; the last is where one stands.
+    """
+    size, places = np.asarray(task.walls).shape[-1], np.asarray(states.place)
+    positions = np.stack([places % size, places // size], axis=-1) + 0.5  # [T, 2]
+    return _draw(task, positions, lambda picture, x, y, at: _disc(picture, x, y, at, 0.2, BODY))
+
+
+def _draw(task: Any, positions: np.ndarray, draw_body: Callable[..., None]) -> np.ndarray:
+    """Returns a maze from above, the way through positions [T, 2], and a body at its end."""
     walls = np.asarray(task.walls)
     size = walls.shape[-1]
     scale = max(SIDE // size, 4)  # pixels a cell
@@ -34,9 +54,8 @@ def draw_map(task: Any, states: Any) -> np.ndarray:
     _disc(picture, x, y, _middle(task.start, size), 0.3, START)
     _disc(picture, x, y, _middle(task.goal, size), 0.3, GOAL)
     _draw_walls(picture, walls, scale, edge)
-    positions = np.asarray(states.position)  # [T, 2]
     _draw_way(picture, positions, scale, edge)
-    _draw_body(picture, x, y, positions[-1], float(states.heading[-1]))
+    draw_body(picture, x, y, positions[-1])
     return picture[::-1]
 
 
@@ -69,7 +88,7 @@ def _draw_way(picture: np.ndarray, positions: np.ndarray, scale: int, edge: int)
 
 
 def _draw_body(
-    picture: np.ndarray, x: np.ndarray, y: np.ndarray, at: np.ndarray, heading: float
+    picture: np.ndarray, x: np.ndarray, y: np.ndarray, at: np.ndarray, *, heading: float
 ) -> None:
     """Draws an arrowhead: a triangle that points where the body looks."""
     ahead = (x - at[0]) * np.cos(heading) + (y - at[1]) * np.sin(heading)
