@@ -90,7 +90,11 @@ def _problems() -> Facts:
     from metarl.problems import cards
 
     facts = ("role", "family", "data", "metric", "chance", "steps", "needs_data")
-    return {card.name: {fact: getattr(card, fact) for fact in facts} for card in cards()}
+    return {
+        card.name: {fact: getattr(card, fact) for fact in facts}
+        | {"tells_apart": not card.is_blunt}
+        for card in cards()
+    }
 
 
 def _rules() -> Facts:
@@ -245,6 +249,8 @@ def _table_rows(name: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _readable(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, tuple):
         return len(value)
     return _settings_text(value) if isinstance(value, dict) else value

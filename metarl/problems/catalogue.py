@@ -8,10 +8,14 @@ losses that it was never selected on.
 
 from __future__ import annotations
 
-from . import catalogue_held_out, catalogue_search
+from . import catalogue_held_out, catalogue_later, catalogue_search
 from .problem import Card
 
-_ROWS: tuple[tuple[str, Card], ...] = (*catalogue_search.ROWS, *catalogue_held_out.ROWS)
+_ROWS: tuple[tuple[str, Card], ...] = (
+    *catalogue_search.ROWS,
+    *catalogue_held_out.ROWS,
+    *catalogue_later.ROWS,
+)
 
 FACTORIES: dict[str, str] = {card.name: factory for factory, card in _ROWS}
 CARDS: dict[str, Card] = {card.name: card for _, card in _ROWS}

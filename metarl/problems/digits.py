@@ -27,30 +27,30 @@ from .supervised import classification, regression
 
 def digits_mlp() -> Problem:
     """Returns digits by a 64-64-10 ReLU network: the quickest real problem to search on."""
-    return classification(CARDS["digits-mlp"], mlp(64, 64, 10), _images, standardise=False)
+    return classification(CARDS["digits-mlp"], mlp(64, 64, 10), images, standardise=False)
 
 
 def digits_deep_mlp() -> Problem:
     """Returns digits by eight layers of 32 ReLU units: gradients come a long way."""
     network = mlp(64, *[32] * 8, 10)
-    return classification(CARDS["digits-deep-mlp"], network, _images, standardise=False)
+    return classification(CARDS["digits-deep-mlp"], network, images, standardise=False)
 
 
 def digits_wide_mlp() -> Problem:
     """Returns digits by one layer of 512 ReLU units: forty parameters for every example."""
     network = mlp(64, 512, 10)
-    return classification(CARDS["digits-wide-mlp"], network, _images, standardise=False)
+    return classification(CARDS["digits-wide-mlp"], network, images, standardise=False)
 
 
 def digits_conv() -> Problem:
     """Returns digits by the paper's child network: convolutions, batch norm, a model state."""
-    return classification(CARDS["digits-conv"], conv_net(), _images, standardise=False)
+    return classification(CARDS["digits-conv"], conv_net(), images, standardise=False)
 
 
 def digits_residual() -> Problem:
     """Returns digits by a residual network: 16 channels on 4x4 places, then 32 on 2x2."""
     network = residual_net([Block(16, 16, True), Block(16, 32, True)])
-    return classification(CARDS["digits-residual"], network, _images, standardise=False)
+    return classification(CARDS["digits-residual"], network, images, standardise=False)
 
 
 def wide_residual(width: int) -> Problem:
@@ -69,7 +69,7 @@ def wide_residual(width: int) -> Problem:
         description=f"Digits by two residual blocks of {width} and {2 * width} channels with batch norm.",
     )
     network = residual_net([Block(width, width, True), Block(width, 2 * width, True)])
-    return classification(card, network, _images, standardise=False)
+    return classification(card, network, images, standardise=False)
 
 
 def digits_autoencoder() -> Problem:
@@ -81,9 +81,9 @@ def digits_autoencoder() -> Problem:
     return regression(
         CARDS["digits-autoencoder"],
         in_series(mlp(64, 32, 8), mlp(8, 32, 64)),
-        lambda: (_images()[0], _images()[0]),
+        lambda: (images()[0], images()[0]),
         standardise=False,
-        strata=lambda: _images()[1],
+        strata=lambda: images()[1],
     )
 
 
@@ -108,12 +108,19 @@ def digits_vae() -> Problem:
 @functools.cache
 def _image_splits() -> dict[Split, Examples]:
     """Returns the images of every split without their classes."""
-    pixels, digits = _images()
+    pixels, digits = images()
     return cut(stratified_indices(digits), inputs=pixels)
 
 
 @functools.cache
-def _images() -> tuple[np.ndarray, np.ndarray]:
+def labelled_images() -> dict[Split, Examples]:
+    """Returns the images of every split and their classes, as `classification` cuts them."""
+    pixels, digits = images()
+    return cut(stratified_indices(digits), inputs=pixels, labels=digits.astype(np.int32))
+
+
+@functools.cache
+def images() -> tuple[np.ndarray, np.ndarray]:
     """Returns the pixels [1797, 64] in 0 ... 1 and the digits [1797]."""
     from sklearn.datasets import load_digits  # heavy: loaded when data are first asked for
 

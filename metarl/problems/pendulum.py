@@ -73,11 +73,11 @@ def motion(params: Params, time: jax.Array) -> tuple[jax.Array, jax.Array]:
         outputs, _ = _NETWORK.apply(params, (), share[:, None], True)
         return FIRST_ANGLE + jnp.square(share) * outputs[:, 0]
 
-    value, speed, acceleration = _derivatives(angle, time)
+    value, speed, acceleration = derivatives(angle, time)
     return value, acceleration + jnp.sin(value) + DAMPING * speed
 
 
-def _derivatives(
+def derivatives(
     function: Callable[[jax.Array], jax.Array], time: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Returns a function of each time by itself, and its first two derivatives, each [B]."""

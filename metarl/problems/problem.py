@@ -64,6 +64,8 @@ class Card:
     """Whether its data must be fetched first, and the folder named; see data_files.py."""
     is_costly: bool = False
     """Whether a run takes more than a second or two on a laptop; comparisons then take fewer seeds."""
+    is_blunt: bool = False
+    """Whether tuned optimizers differ less on it than one run does from the next; the group held-out leaves it out."""
     leaf_roles: Mapping[str, LeafRole] = dataclasses.field(default_factory=dict, hash=False)
     """What the parameters are to the network, by pattern of a leaf's path; guessed where none fits."""
 

@@ -81,21 +81,21 @@ def _start(key: jax.Array, size: _Size) -> Params:
     return {
         "letters": normal(letters, (len(ALPHABET), width), 0.1),
         "places": normal(places, (PREDICTED, width), 0.1),
-        "blocks": [_block_start(key, size) for key in keys],
-        "norm": _norm_start(width),
+        "blocks": [block_start(key, width, size.hidden) for key in keys],
+        "norm": norm_start(width),
         "head": normal(head, (width, len(ALPHABET)), glorot(width, len(ALPHABET))),
         "head_bias": jnp.zeros(len(ALPHABET), jnp.float32),
     }
 
 
-def _block_start(key: jax.Array, size: _Size) -> Params:
-    width, _, hidden = size
+def block_start(key: jax.Array, width: int, hidden: int) -> Params:
+    """Returns the parameters of a block of H units and M hidden ones."""
     look, out, up, down = jax.random.split(key, 4)
     return {
-        "norm0": _norm_start(width),
+        "norm0": norm_start(width),
         "look": normal(look, (width, 3 * width), glorot(width, width)),
         "out": normal(out, (width, width), glorot(width, width)),
-        "norm1": _norm_start(width),
+        "norm1": norm_start(width),
         "up": normal(up, (width, hidden), he(width, hidden)),
         "up_bias": jnp.zeros(hidden, jnp.float32),
         "down": normal(down, (hidden, width), glorot(hidden, width)),
@@ -103,7 +103,8 @@ def _block_start(key: jax.Array, size: _Size) -> Params:
     }
 
 
-def _norm_start(width: int) -> Params:
+def norm_start(width: int) -> Params:
+    """Returns the scale and shift of a norm that change nothing, [H] each."""
     return {"scale": jnp.ones(width, jnp.float32), "shift": jnp.zeros(width, jnp.float32)}
 
 
@@ -114,15 +115,30 @@ def _surprise(params: Params, characters: jax.Array, heads: int) -> jax.Array:
     given, following = characters[:, :-1], characters[:, 1:]
     hidden = params["letters"][given] + params["places"][None, :, :]  # [B, T, H]
     for block in params["blocks"]:
-        hidden = hidden + attention(
-            layer_norm(hidden, **block["norm0"]), block["look"], block["out"], heads
-        )
-        inner = layer_norm(hidden, **block["norm1"]).reshape(-1, width)  # [B T, H]
-        inner = jax.nn.relu(affine(inner, block["up"], block["up_bias"]))  # [B T, M]
-        hidden = hidden + affine(inner, block["down"], block["down_bias"]).reshape(hidden.shape)
+        hidden = through_block(block, hidden, heads)
     flat = layer_norm(hidden, **params["norm"]).reshape(-1, width)
     logits = affine(flat, params["head"], params["head_bias"])  # [B T, V]
     return cross_entropy(logits, following.reshape(-1))
+
+
+def through_block(
+    block: Params, hidden: jax.Array, heads: int, past_only: bool = True
+) -> jax.Array:
+    """Returns x [B, T, H] after one block.
+
+    Args:
+      block: see `block_start`.
+      hidden: x [B, T, H].
+      heads: A, a divisor of H.
+      past_only: whether a place attends to itself and those before it alone.
+    """
+    width = hidden.shape[2]
+    hidden = hidden + attention(
+        layer_norm(hidden, **block["norm0"]), block["look"], block["out"], heads, past_only
+    )
+    inner = layer_norm(hidden, **block["norm1"]).reshape(-1, width)  # [B T, H]
+    inner = jax.nn.relu(affine(inner, block["up"], block["up_bias"]))  # [B T, M]
+    return hidden + affine(inner, block["down"], block["down_bias"]).reshape(hidden.shape)
 
 
 def layer_norm(rows: jax.Array, scale: jax.Array, shift: jax.Array) -> jax.Array:
@@ -141,16 +157,19 @@ def layer_norm(rows: jax.Array, scale: jax.Array, shift: jax.Array) -> jax.Array
     return centred * jax.lax.rsqrt(variance + 1e-5) * scale[None, None, :] + shift[None, None, :]
 
 
-def attention(rows: jax.Array, look: jax.Array, out: jax.Array, heads: int) -> jax.Array:
-    """Returns what every place reads from itself and the places before it.
+def attention(
+    rows: jax.Array, look: jax.Array, out: jax.Array, heads: int, past_only: bool = True
+) -> jax.Array:
+    """Returns what every place reads from itself and the places before it, or from all.
 
-    A head's weights are softmax(q k' / sqrt(H / A)) over the places up to its own.
+    A head's weights are softmax(q k' / sqrt(H / A)) over the places that it may read.
 
     Args:
       rows: [B, T, H].
       look: queries, keys and values in one product [H, 3 H]; of each, head after head.
       out: mixes the heads' readings [H, H].
       heads: A, a divisor of H.
+      past_only: whether a place reads those up to its own alone.
 
     Returns:
       [B, T, H].
@@ -159,7 +178,8 @@ def attention(rows: jax.Array, look: jax.Array, out: jax.Array, heads: int) -> j
     looked = (rows.reshape(-1, width) @ look).reshape(batch, length, 3, heads, width // heads)
     queries, keys, values = jnp.moveaxis(looked, (2, 3), (0, 2))  # each [B, A, T, H / A]
     scores = queries @ jnp.swapaxes(keys, 2, 3) * (heads / width) ** 0.5  # [B, A, T, T]
-    scores = jnp.where(_past(length)[None, None, :, :], scores, -1e9)
+    if past_only:
+        scores = jnp.where(_past(length)[None, None, :, :], scores, -1e9)
     read = jax.nn.softmax(scores, axis=3) @ values  # [B, A, T, H / A]
     return (jnp.swapaxes(read, 1, 2).reshape(-1, width) @ out).reshape(rows.shape)
 

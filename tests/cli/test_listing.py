@@ -29,7 +29,8 @@ def test_problems_are_listed_with_what_one_needs_to_choose(capsys):
     assert tuple(document["problems"]) == problems.names()
     digits = document["problems"]["digits-mlp"]
     facts = {"role", "family", "data", "metric", "chance", "steps", "needs_data"}
-    assert set(digits) == facts
+    assert set(digits) == facts | {"tells_apart"} and digits["tells_apart"] is True
+    assert document["problems"]["wine-mlp"]["tells_apart"] is False
     assert (digits["role"], digits["metric"], digits["chance"]) == ("search", "accuracy", 0.1)
 
 

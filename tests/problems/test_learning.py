@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from metarl.problems import Problem, load, suite
+from metarl.problems import Problem, catalogue_later, load, suite
 
 pytestmark = pytest.mark.usefixtures("keys_checked")
 
@@ -36,6 +36,18 @@ CASES = {
     "quadratic-ill-conditioned": (1e-1, 400, 0.02),
     "rosenbrock": (1e-1, 400, 0.2),
     "beale": (1e-1, 200, 1e-3),
+    "digits-patches": (1e-2, 200, 0.7),
+    "digits-mixer": (1e-2, 200, 0.8),
+    "digits-rows": (3e-3, 200, 0.8),
+    "digits-neighbours": (3e-2, 80, 0.85),
+    "flower-upscaling": (1e-2, 100, 0.05),
+    "python-docs-rms": (1e-2, 100, 4.3),
+    "python-docs-chapters": (3e-2, 100, 0.35),
+    "recall": (1e-2, 800, 0.5),
+    "spirals": (1e-2, 1000, 0.6),
+    "deep-linear": (3e-3, 1000, 0.5),
+    "committee": (1e-2, 1000, 0.5),
+    "burgers": (1e-2, 500, 0.3),
 }
 
 
@@ -68,7 +80,8 @@ def trained_scores(problem: Problem, learning_rate: float, steps: int) -> dict[s
     return {name: float(score) for name, score in received.items()}
 
 
-SLOW_TO_COMPILE = (
+SLOW = (
+    *(card.name for _, card in catalogue_later.ROWS if card.name != "digits-neighbours"),
     "digits-conv",
     "digits-residual",
     "digits-autoencoder",
@@ -84,7 +97,7 @@ def test_every_problem_has_its_case():
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.slow if n in SLOW_TO_COMPILE else ()) for n in CASES],
+    [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in CASES],
 )
 def test_adam_clearly_beats_chance(name):
     problem = load(name)

@@ -21,6 +21,7 @@ TWINS = ("toy_problem:logistic", "toy_problem:namesake")
 
 def test_groups_are_written_out_once():
     held_out = problems.suite("held-out")
+    assert "wine-mlp" not in held_out and "wine-mlp" in problems.suite()  # it tells nobody apart
     assert suite_names(["held-out"]) == list(held_out)
     assert suite_names([held_out[0], "quadratic", "held-out"])[:2] == [held_out[0], "quadratic"]
     assert sorted(suite_names(["all", "quadratic"])) == sorted(problems.suite())
