@@ -4,6 +4,9 @@ Some judges of the table tune, others report. Of some strategies as many setting
 tune; the one whose searches hand over the best rules there is measured on the judges that report, which nobody was
 tuned on. And all strategies are measured there as they come, with their usual settings.
 
+Some of them search other tables too, on which nothing was tuned, with the usual settings and with those that were
+chosen, up to most of the rules that there are: whether a lead grows or vanishes with what is spent.
+
 Searches are parts: whichever were made are kept, and the same command goes on.
 
 Letters: n searches, M marks.
@@ -14,24 +17,36 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
 from metarl.errors import require
 from metarl.reading import Bounds, Count, check_fields
 from metarl.reporting import Column, Curve, Drawing, Table, curve_panels
-from metarl.statistics import Interval, interval_from_json
 
 from .. import strategies
 from ..measuring.replay import near_rules
-from ..measuring.table_searches import Found, TableSearches, curve, search_settings, summary
+from ..measuring.table_searches import (
+    Found,
+    TableSearches,
+    curve,
+    search_settings,
+    summary,
+)
 from ..measuring.views import TableViews
 from ..reports.chart import Chart
 from ..settings.config import SearchConfig
 from ..settings.strategies_config import CONTROLLERS, RANDOM
-from ..tables import load_table
+from ..tables import RuleTable, load_table
+from .arena_elsewhere import (
+    Other,
+    nearest_mark,
+    other_claims,
+    other_row,
+    other_table,
+    shown_row,
+)
 from .work import Findings, Work
 
 Changes = Mapping[str, Mapping[str, Any]]  # part of the settings -> field -> value
@@ -113,6 +128,11 @@ _FIGURES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "models of the judge, and the simplest first": ("rlhf", "imagination", "enumeration"),
     },
 }
+_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "breeding and trees": ("evolution", "go-explore", "mcts"),
+    "controllers, and the simplest first": ("ppo", "imagination", "priority-queue", "enumeration"),
+}
+_TUNED, _REPORTED = "tuned", "reported"  # the sides of the first table
 _LATE = 1 / 4  # of the budget: from there on a curve counts when settings are compared
 
 
@@ -140,12 +160,26 @@ class Settings:
     """Names of strategies of which settings are tried."""
     tuning_searches: Annotated[int, Bounds(least=2)] = 20
     """n of each setting that is tried."""
+    elsewhere: tuple[str, ...] = ()
+    """Names of other tables, searched by the judges that report; nothing is tuned on them."""
+    elsewhere_strategies: tuple[str, ...] = (
+        *("random", "enumeration", "evolution", "go-explore", "mcts"),
+        *("ppo", "imagination", "priority-queue"),
+    )
+    """Names of the strategies that search them, random search among them."""
+    elsewhere_budget: Count = 1500
+    """Rules that a search of them trains; all of a smaller table."""
+    elsewhere_searches: Annotated[int, Bounds(least=2)] = 40
+    """n of a strategy without a network there."""
+    elsewhere_searches_of_controllers: Annotated[int, Bounds(least=2)] = 20
+    """n of one that has a network."""
 
     def __post_init__(self) -> None:
         check_fields(self)
-        unknown = [name for name in (*self.strategies, *self.tuned) if name not in GRIDS]
+        named = (*self.strategies, *self.tuned, *self.elsewhere_strategies)
+        unknown = [name for name in named if name not in GRIDS]
         require(
-            not unknown and RANDOM in self.strategies,
+            not unknown and RANDOM in self.strategies and RANDOM in self.elsewhere_strategies,
             f"strategies must be of {', '.join(GRIDS)}, with {RANDOM} among them; {unknown} are not.",
         )
         shared = set(self.tuned_on) & set(self.reported_on)
@@ -160,6 +194,11 @@ class Settings:
             return self.random_searches
         return self.searches_of_controllers if name in CONTROLLERS else self.searches
 
+    def elsewhere_searches_of(self, name: str) -> int:
+        """Returns n of a strategy on another table."""
+        by_network = name in CONTROLLERS
+        return self.elsewhere_searches_of_controllers if by_network else self.elsewhere_searches
+
 
 def meet_in_the_arena(work: Work) -> Findings:
     """Searches with every strategy on judges that tune and on judges that report, and compares."""
@@ -171,8 +210,13 @@ def meet_in_the_arena(work: Work) -> Findings:
     usual = {name: arena.reported(name, 0) for name in settings.strategies}
     rows = arena.rows(usual, {})
     tuned_rows = arena.rows({RANDOM: usual[RANDOM], **tuned}, best)
+    others = [arena.elsewhere(name, best) for name in settings.elsewhere]
     return Findings(
-        claims=[*_claims(rows, settings, ""), *_claims(tuned_rows, settings, ", tuned")],
+        claims=[
+            *_claims(rows, settings, ""),
+            *_claims(tuned_rows, settings, ", tuned"),
+            *(claim for other in others for claim in other_claims(other)),
+        ],
         tables={
             "arena": _table(rows, settings, "as they come"),
             **(
@@ -183,13 +227,28 @@ def meet_in_the_arena(work: Work) -> Findings:
                 if tried
                 else {}
             ),
+            **{
+                other.table.name: other_table(other, settings.reported_on, settings.table)
+                for other in others
+            },
         },
         charts=[
-            Chart(name, _drawing(usual, families), _CAPTION) for name, families in _FIGURES.items()
+            *(Chart(n, _drawing(usual, families), _CAPTION) for n, families in _FIGURES.items()),
+            *(
+                Chart(other.table.name, _drawing(other.found, _ELSEWHERE), _CAPTION)
+                for other in others
+            ),
         ],
         numbers={
             **{row["strategy"]: _without_handed_over(row) for row in rows},
             "tuned": {row["strategy"]: _without_handed_over(row) for row in tuned_rows},
+            **{
+                other.table.name: {
+                    "rows": list(other.rows),
+                    "curves": {name: curve(found) for name, found in other.found.items()},
+                }
+                for other in others
+            },
         },
     )
 
@@ -200,6 +259,14 @@ _CAPTION = (
 )
 
 
+class _Side(NamedTuple):
+    """What is searched together: judges of a table, up to so many rules."""
+
+    table: RuleTable
+    judges: tuple[str, ...]
+    budget: int
+
+
 class _Arena:
     """The searches, as parts of an experiment."""
 
@@ -207,25 +274,52 @@ class _Arena:
         self.work = work
         settings: Settings = work.settings
         self.settings, self.table = settings, load_table(settings.table)
-        self._made: dict[tuple[str, int], strategies.Strategy] = {}
+        self._sides = {
+            _TUNED: _Side(self.table, settings.tuned_on, settings.budget),
+            _REPORTED: _Side(self.table, settings.reported_on, settings.budget),
+        }
+        self._searches: dict[str, TableSearches] = {}
+        self._made: dict[tuple[str, int, str, int], strategies.Strategy] = {}
 
     def reported(self, name: str, number: int) -> Found:
         """Returns the searches of a strategy on the judges that report, with a setting by its number."""
-        return self._searched("reported", name, number, self.settings.searches_of(name))
+        return self._searched(_REPORTED, name, number, self.settings.searches_of(name))
 
     def tried(self, name: str) -> list[Found]:
         """Returns what each setting of a strategy came to on the judges that tune."""
         count = self.settings.tuning_searches
-        return [self._searched("tuned", name, number, count) for number in range(len(GRIDS[name]))]
+        return [self._searched(_TUNED, name, number, count) for number in range(len(GRIDS[name]))]
+
+    def elsewhere(self, name: str, best: Mapping[str, int]) -> Other:
+        """Returns the searches of another table, with the usual settings and with those that were chosen here."""
+        settings, table = self.settings, load_table(name)
+        side, budget = table.name, min(settings.elsewhere_budget, len(table.tokens))
+        self._sides[side] = _Side(table, settings.reported_on, budget)
+        if table.notice:
+            self.work.say(table.notice)
+        found, numbers = {}, {}
+        for strategy in settings.elsewhere_strategies:
+            for number in dict.fromkeys((0, best.get(strategy, 0))):
+                title = strategy if number == 0 else f"{strategy}, tuned"
+                count = settings.elsewhere_searches_of(strategy)
+                found[title] = self._searched(side, strategy, number, count)
+                numbers[title] = setting_text(GRIDS[strategy][number])
+        rows = [
+            {**other_row(title, one, found[RANDOM], budget, table), "setting": numbers[title]}
+            for title, one in found.items()
+        ]
+        rows.sort(key=lambda row: -row["true_score"]["mean"])
+        return Other(table, budget, found, rows)
 
     def _searched(self, side: str, name: str, number: int, count: int) -> Found:
         part = f"{side}-{name}-{number}"
 
         def measure() -> Mapping[str, Any]:
             self.work.say(f"{part}: {count} searches")
-            batch = SearchConfig().batch_size if name == RANDOM else self._usual.batch_size
-            strategy, searches = self._strategy(name, number), self._searches[side]
-            found = searches.many(strategy, range(count), batch, beyond=name == RANDOM)
+            batch = SearchConfig().batch_size if name == RANDOM else self._usual(side).batch_size
+            strategy, searches = self._strategy(side, name, number), self._searches_of(side)
+            beyond = name == RANDOM and side in (_TUNED, _REPORTED)
+            found = searches.many(strategy, range(count), batch, beyond=beyond)
             return found._asdict()
 
         return Found(**self.work.arrays(part, measure))
@@ -242,28 +336,25 @@ class _Arena:
             rows.append(row)
         return sorted(rows, key=lambda row: -row["true_score"]["mean"])
 
-    @cached_property
-    def _searches(self) -> dict[str, TableSearches]:
-        """What searches the table; made only where something is left to search."""
-        settings, near = self.settings, near_rules(self.table)
-        judges = {"tuned": settings.tuned_on, "reported": settings.reported_on}
-        return {
-            side: TableSearches(
-                self.table, TableViews(self.table, names), near, settings.budget, self.work.seed
-            )
-            for side, names in judges.items()
-        }
+    def _searches_of(self, side: str) -> TableSearches:
+        """Returns what searches a table; made only where something is left to search."""
+        if side not in self._searches:
+            table, judges, budget = self._sides[side]
+            views, near = TableViews(table, judges), near_rules(table)
+            self._searches[side] = TableSearches(table, views, near, budget, self.work.seed)
+        return self._searches[side]
 
-    @property
-    def _usual(self) -> SearchConfig:
-        return search_settings(self.table, self.settings.budget)
+    def _usual(self, side: str) -> SearchConfig:
+        return search_settings(self._sides[side].table, self._sides[side].budget)
 
-    def _strategy(self, name: str, number: int) -> strategies.Strategy:
+    def _strategy(self, side: str, name: str, number: int) -> strategies.Strategy:
         """Returns a strategy with a setting, one object for all its searches: what it compiled is kept."""
-        if (name, number) not in self._made:
-            config = changed(self._usual, GRIDS[name][number])
-            self._made[name, number] = strategies.make(name, self.table.grammar, config)
-        return self._made[name, number]
+        table, _, budget = self._sides[side]
+        at = (table.name, budget, name, number)
+        if at not in self._made:
+            config = changed(self._usual(side), GRIDS[name][number])
+            self._made[at] = strategies.make(name, table.grammar, config)
+        return self._made[at]
 
 
 def changed(config: SearchConfig, changes: Changes) -> SearchConfig:
@@ -286,7 +377,7 @@ def setting_text(changes: Changes) -> str:
 
 def _half(found: Found, budget: int) -> int:
     """Returns the mark at half of the budget."""
-    return int(found.marks[np.argmin(np.abs(found.marks - budget / 2))])
+    return nearest_mark(found, budget / 2)
 
 
 def _best(found: Sequence[Found]) -> int:
@@ -306,10 +397,6 @@ def _drawing(found: Mapping[str, Found], families: Mapping[str, tuple[str, ...]]
             for name, one in curves.items()
         ]
     return curve_panels(panels, "rules trained", "true score", x_scale="log", height=3.0)
-
-
-def _interval(value: Mapping[str, Any] | None, estimate: str) -> Interval | None:
-    return None if value is None else interval_from_json(value, estimate)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], settings: Settings, how: str) -> Table:
@@ -334,7 +421,7 @@ def _table(rows: Sequence[Mapping[str, Any]], settings: Settings, how: str) -> T
         "Intervals: 95 % over searches."
     ]
     title = f"Searches of {settings.table} by {', '.join(settings.reported_on)}, {how}"
-    return Table(title, columns, [_shown(row) for row in rows], notes)
+    return Table(title, columns, [shown_row(row) for row in rows], notes)
 
 
 def _tuning_table(
@@ -361,22 +448,6 @@ def _tuning_table(
     return Table(f"What was tried, by {', '.join(settings.tuned_on)}", columns, rows, [])
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "strategy": row["strategy"],
-        "setting": row["setting"],
-        "searches": row["searches"],
-        "true_score": _interval(row["true_score"], "mean"),
-        "difference": _interval(row["difference_to_random"], "mean"),
-        "needs": _interval(row["rules_random_needs"], "ratio"),
-        "half": _interval(row["half"], "ratio"),
-        "top": _interval(row["in_top_percent"], "share"),
-        "regret": _interval(row["regret"], "mean"),
-        "sampled": row["sampled"],
-        "seconds": row["seconds"],
-    }
-
-
 def _without_handed_over(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "handed_over"}
 
@@ -386,7 +457,7 @@ def _claims(rows: Sequence[Mapping[str, Any]], settings: Settings, how: str) -> 
     for row in rows:
         if row["strategy"] == RANDOM:
             continue
-        shown = _shown(row)
+        shown = shown_row(row)
         difference, needs = shown["difference"], shown["needs"]
         side = difference.side(0.0)
         word = {1: "better than", 0: "no clear difference to", -1: "worse than"}[side]

@@ -8,6 +8,7 @@ Letters: K rules, J judges, S replicates, C checkpoints.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,14 +19,23 @@ from metarl.errors import InvalidInput, require
 from metarl.reading import Count, check_fields
 from metarl.reporting import Column, Curve, Table, curve_panels
 from metarl.statistics import mean_interval, rank_correlation
-from metarl.update_rules import resolve
+from metarl.update_rules import Grammar, resolve
 
 from ..judging.rewards import FLOOR, relative_scores
 from ..reports.chart import Chart
-from ..tables import RuleTable, TableJudge, load_table, table_names, truth
+from ..tables import (
+    RuleTable,
+    TableJudge,
+    beside_table,
+    load_table,
+    table_names,
+    train_beside,
+    truth,
+)
 from .work import Findings, Work
 
 SEARCH, HELD_OUT = "search", "held-out"
+_WIDEST, _DEPTHS = "modern-arxiv", (1, 2, 3, 4)  # the space of all functions; of grammars
 _MOMENTS = ("eighth", "quarter", "half", "end")  # of a run, C
 
 
@@ -35,8 +45,10 @@ class Settings:
 
     tables: tuple[str, ...] = ()
     """Names of tables; all that come with metarl if not given."""
-    rules: tuple[str, ...] = ("powersign", "addsign", "adam", "m", "g", "sign(g)")
+    rules: tuple[str, ...] = ("powersign", "addsign", "adam", "m", "ortho(m)", "g", "sign(g)")
     """Rules whose place among the others is told, by name or text; m is momentum."""
+    beside: bool = True
+    """Train those of them that a table lacks on its replicates, so that their place is told too."""
     shown: tuple[Count, ...] = (1, 2, 4, 8)
     """Numbers of replicates that the best of many is chosen on."""
     draws: Count = 200
@@ -60,7 +72,9 @@ def ask_tables(work: Work) -> Findings:
         name = table.name
         work.say(table.notice or f"{name}: the whole space, {len(table.tokens):,} rules")
         generator = np.random.default_rng([work.seed, len(panels)])
-        beating, best = _beating(table), _best(table, settings, generator)
+        missing = [text for text in settings.rules if _place(table, text) is None]
+        beside = _beside(work, table, missing) if settings.beside and missing else None
+        beating, best = _beating(table), _best(table, settings, generator, beside)
         ranks = _correlations(table, settings, generator)
         optimism = _optimism(table, settings, generator)
         tables |= {
@@ -120,8 +134,20 @@ def _runs(table: RuleTable, judge: TableJudge) -> np.ndarray:
     return np.maximum(relative_scores(losses, judge.adam["test"]), FLOOR)
 
 
-def _best(table: RuleTable, settings: Settings, generator: np.random.Generator) -> dict[str, Any]:
-    """Returns the true scores, where the named rules stand, and what the best is worth on other replicates."""
+def _best(
+    table: RuleTable,
+    settings: Settings,
+    generator: np.random.Generator,
+    beside: RuleTable | None = None,
+) -> dict[str, Any]:
+    """Returns the true scores, where the named rules stand, and what the best is worth on other replicates.
+
+    Args:
+      table: of the rules.
+      settings: which are named.
+      generator: of the splits in halves.
+      beside: the named rules that the table lacks, in their order; None if they were not trained.
+    """
     judges = {role: [j for j in table.judges if j.role == role] for role in (SEARCH, HELD_OUT)}
     means = {role: truth(table, found) for role, found in judges.items() if found}
     order = np.argsort(-means[SEARCH], kind="stable")
@@ -136,18 +162,73 @@ def _best(table: RuleTable, settings: Settings, generator: np.random.Generator) 
             "rule": table.rule(place),
             "name": ", ".join(text for text, at in named.items() if at == place),
             "size": int(table.sizes[place]),
+            "inside": "yes",
             **{role: float(mean[place]) for role, mean in means.items()},
         }
         for place in sorted(places, key=lambda place: rank[place])
     ]
+    missing = [text for text, place in named.items() if place is None]
+    if beside is not None:
+        rows += _rows_beside(beside, missing, means, judges)
+        rows.sort(key=lambda row: (row["rank"], row["inside"]))  # ahead of whose rank they take
     fresh = []
     for _ in range(settings.draws):  # the best by one half, as the other half sees it
         half = generator.permutation(table.replicates)[: table.replicates // 2]
         shown = [s for s in range(table.replicates) if s not in half]
         chosen = int(truth(table, judges[SEARCH], shown).argmax())
         fresh.append(truth(table, judges[SEARCH], half.tolist())[chosen])
-    missing = [text for text, place in named.items() if place is None]
     return {"rules": rows, "missing": missing, "best_fresh": float(np.mean(fresh))}
+
+
+def _rows_beside(
+    beside: RuleTable,
+    texts: Sequence[str],
+    means: Mapping[str, np.ndarray],
+    judges: Mapping[str, Sequence[TableJudge]],
+) -> list[dict[str, Any]]:
+    """Returns a row for each rule that a table lacks, under the rank that it would have there."""
+    own = {
+        role: truth(beside, [beside.judge(judge.name) for judge in judges[role]]) for role in means
+    }
+    return [
+        {
+            "rank": 1 + int((means[SEARCH] > own[SEARCH][place]).sum()),
+            "rule": beside.rule(place),
+            "name": text,
+            "size": int(beside.sizes[place]),
+            "inside": "no",
+            **{role: float(mean[place]) for role, mean in own.items()},
+        }
+        for place, text in enumerate(texts)
+    ]
+
+
+def _beside(work: Work, table: RuleTable, texts: Sequence[str]) -> RuleTable:
+    """Returns rules that a table lacks, trained on its replicates; measured once."""
+    grammar = _grammar_of(table, texts)
+    tokens = np.stack([grammar.to_tokens(resolve(text)) for text in texts])
+    losses = {}
+    for judge in table.judges:
+
+        def measure(judge: TableJudge = judge) -> Mapping[str, Any]:
+            work.say(f"{table.name}, {judge.name}: {', '.join(texts)} beside it")
+            return train_beside(table, judge, grammar, tokens)
+
+        part = f"{table.name}-{judge.name}-beside".replace(" ", "-")
+        losses[judge.name] = work.arrays(part, measure)
+    return beside_table(table, grammar, tokens, losses)
+
+
+def _grammar_of(table: RuleTable, texts: Sequence[str]) -> Grammar:
+    """Returns the grammar of the fewest groups that writes all rules, in the table's space or else the widest."""
+    for space in (table.space, _WIDEST):
+        for depth in _DEPTHS:
+            grammar = Grammar(space, depth)
+            with contextlib.suppress(InvalidInput):
+                for text in texts:
+                    grammar.to_tokens(resolve(text))
+                return grammar
+    raise InvalidInput(f"No space writes all of these rules: {', '.join(texts)}.")
 
 
 def _place(table: RuleTable, text: str) -> int | None:
@@ -256,14 +337,23 @@ def _rules_table(table: RuleTable, best: Mapping[str, Any]) -> Table:
         Column("rule"),
         Column("name", "asked for as"),
         Column("size", "nodes"),
+        Column("inside", "in the table"),
         Column(SEARCH, "true score, search problems"),
         *([Column(HELD_OUT, "on held-out problems")] if HELD_OUT in best["rules"][0] else []),
     ]
-    missing = f" Not in the space: {', '.join(best['missing'])}." if best["missing"] else ""
+    trained = any(row["inside"] == "no" for row in best["rules"])
+    missing = (
+        f" Not in the table, but trained beside it on its replicates, under the rank that they would have: "
+        f"{', '.join(best['missing'])}."
+        if trained
+        else f" Not in the table: {', '.join(best['missing'])}."
+        if best["missing"]
+        else ""
+    )
     notes = [
         f"The best by mean true score over the search problems, of {len(table.tokens):,}, and rules by name. The best "
-        f"by one half of the replicates has {best['best_fresh']:.3g} on the other, mean over splits; the first row's "
-        f"score is the best of many, and has their luck.{missing}"
+        f"by one half of the replicates has {best['best_fresh']:.3g} on the other, mean over splits; the score of the "
+        f"table's first is the best of many, and has their luck.{missing}"
     ]
     return Table(
         f"{table.name}: the best rules, and those that are known", columns, best["rules"], notes
@@ -323,7 +413,7 @@ def _claims(
     best: Mapping[str, Any],
     optimism: Sequence[Mapping[str, Any]],
 ) -> list[str]:
-    total, first = len(table.tokens), best["rules"][0]
+    total, first = len(table.tokens), next(row for row in best["rules"] if row["inside"] == "yes")
     alone = [row for row in beating if row["on_each"] is None]
     counts = ", ".join(f"{row['judge']} {row['clearly']}" for row in alone)
     ranks = ", ".join(f"{row['name']} {row['rank']}" for row in best["rules"] if row["name"])

@@ -1,3 +1,5 @@
+from .beside import beside_table as beside_table
+from .beside import train_beside as train_beside
 from .places import Places as Places
 from .rule_table import RuleTable as RuleTable
 from .rule_table import TableJudge as TableJudge
@@ -23,6 +25,7 @@ __all__ = [
     "TableJudge",
     "TablePrograms",
     "begin_table",
+    "beside_table",
     "deal",
     "full_name",
     "load_table",
@@ -30,6 +33,7 @@ __all__ = [
     "table_bytes",
     "table_names",
     "table_programs",
+    "train_beside",
     "truth",
     "write_again",
 ]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from made_up_table import made_up_table
 
+from metarl.errors import InvalidInput
 from metarl.optimizer_search.reproduction import rule_tables
 from metarl.optimizer_search.reproduction.rule_tables import Settings
+from metarl.optimizer_search.tables import beside_table, truth
+from metarl.update_rules import Grammar
 
 QUICK = Settings(shown=(1, 4), draws=8, most_rules=40)
 
@@ -60,3 +65,35 @@ def test_a_rule_that_a_space_cannot_write_has_no_place():
     table = made_up_table()
     assert rule_tables._place(table, "exp(sign(g) * sign(m)) * g") is None
     assert rule_tables._place(table, "nonsense-name") is None
+
+
+def test_a_rule_that_a_table_lacks_has_the_rank_that_it_would_have():
+    table = made_up_table(rules=30, diverging=0.0)
+    places = [7, 3]
+    losses = {
+        judge.name: {split: loss[places] for split, loss in judge._losses.items()}
+        for judge in table.judges
+    }
+    beside = beside_table(table, table.grammar, table.tokens[places], losses)
+    settings = dataclasses.replace(QUICK, rules=("no-such-rule", "nor-this"))
+    found = rule_tables._best(table, settings, np.random.default_rng(0), beside)
+    worth = truth(table, ["one", "two"])
+    for place, name in zip(places, settings.rules, strict=True):
+        (row,) = (row for row in found["rules"] if row["name"] == name)
+        assert row["inside"] == "no" and row["search"] == pytest.approx(worth[place])
+        assert row["rank"] == 1 + int((worth > worth[place]).sum())
+    assert [row["rank"] for row in found["rules"]] == sorted(row["rank"] for row in found["rules"])
+    table_row = rule_tables._rules_table(table, found)
+    assert "trained beside it on its replicates" in table_row.notes[0]
+    (_, best, _) = rule_tables._claims(table, rule_tables._beating(table), found, [])
+    assert f"the best rule is {table.rule(int(worth.argmax()))}, " in best
+
+
+def test_a_grammar_is_found_for_rules_that_a_table_cannot_write():
+    table = made_up_table()
+    grammar = rule_tables._grammar_of(table, ["powersign"])
+    assert (grammar.space, grammar.depth) == (Grammar("sign", 2).space, 2)
+    grammar = rule_tables._grammar_of(table, ["powersign", "addsign", "ortho(m)"])
+    assert (grammar.space, grammar.depth) == (Grammar("modern-arxiv", 3).space, 3)
+    with pytest.raises(InvalidInput, match="No space writes all of these rules"):
+        rule_tables._grammar_of(table, ["g * 0.123"])

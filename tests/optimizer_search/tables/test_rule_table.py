@@ -31,7 +31,10 @@ def test_the_tables_that_come_along_are_small_and_whole():
         functions = len(table.tokens)
         assert table.name == name
         assert (np.diff(table.sizes) >= 0).all()
-        assert (table.place_of(table.tokens) == np.arange(functions)).all()
+        some = np.arange(
+            0, functions, 1 if table.depth == 1 else 40
+        )  # deeper ones are looked up on the probes
+        assert (table.place_of(table.tokens[some]) == some).all()
         assert np.allclose(np.log10(table.rates), np.arange(-5.5, 1.6, 0.5))
         assert len({judge.family for judge in table.judges}) >= (4 if name == "sign-1" else 2)
         assert {judge.role for judge in table.judges} == {"search", "held-out"}

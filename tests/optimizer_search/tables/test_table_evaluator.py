@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -13,8 +15,9 @@ from metarl.optimizer_search.judging.candidates import (
     make_judgement,
 )
 from metarl.optimizer_search.judging.evaluators import LocalEvaluator
-from metarl.optimizer_search.tables import TableEvaluator
+from metarl.optimizer_search.tables import TableEvaluator, beside, train_beside
 from metarl.optimizer_search.tables.sweeping import CHECKPOINTS
+from metarl.update_rules import Grammar, resolve
 
 DECADES = 10.0 ** np.arange(-5, 2)
 
@@ -135,3 +138,20 @@ def _asked_of_a_table(problem, table, settings, seeds):
 
 def _place(table, text):
     return next(place for place in range(len(table.tokens)) if table.rule(place) == text)
+
+
+def test_rules_trained_beside_a_table_have_its_losses_where_it_has_them(
+    toy_table, toy, monkeypatch
+):
+    monkeypatch.setattr(beside, "problem_suite", SimpleNamespace(load=lambda name: toy))
+    judge, places = toy_table.judges[0], [2, 0, 5]
+    grammar = Grammar("sign", 2)  # a deeper one writes the same rules
+    tokens = np.stack([grammar.to_tokens(resolve(toy_table.rule(place))) for place in places])
+    losses = train_beside(toy_table, judge, grammar, tokens)
+    for split, want in judge._losses.items():
+        assert losses[split].shape == want[places].shape
+        good = np.isfinite(want[places])
+        assert (np.isfinite(losses[split]) == good).all()
+        # another program may round a loss to the neighbouring step
+        gaps = np.abs(np.log(losses[split][good] / want[places][good]))
+        assert gaps.max() <= 2 * judge.rounding + 1e-6 and (gaps < 1e-6).mean() > 0.99
