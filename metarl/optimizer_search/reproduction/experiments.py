@@ -140,7 +140,7 @@ _ROWS = (
         folder="rediscovery",
         analysis="rediscovery:find_again",
         caption="whether searches of the space modern find Muon's direction again",
-        costs={"smoke": "under a minute", "laptop": "an hour or two", "paper": "hours"},
+        costs={"smoke": "under a minute", "laptop": "half an hour", "paper": "hours"},
     ),
     Experiment(
         name="scale-ladder",

@@ -51,22 +51,32 @@ class Settings:
     """What is to be found again, a name or a text; the space must hold it."""
     depths: tuple[Annotated[int, Bounds(least=1, most=4)], ...] = (1, 2)
     """Groups of the rules; a set of searches for each."""
-    seeds: Count = 5
-    """Searches at each depth."""
+    seeds: tuple[Count, ...] = (5,)
+    """Searches at each depth: one number for all, or one for each."""
 
     def __post_init__(self) -> None:
         check_fields(self)
         require(len(self.depths) > 0, "depths names no depth; give 1, 2, 3 or 4.")
+        require(
+            len(self.seeds) in (1, len(self.depths)),
+            f"seeds has {len(self.seeds)} numbers of searches for {len(self.depths)} depths; give one, or one each.",
+        )
+
+    def searches(self, first: int) -> list[tuple[int, int]]:
+        """Returns the depth and the seed of each search.
+
+        Args:
+          first: seed at each depth.
+        """
+        counts = self.seeds * len(self.depths) if len(self.seeds) == 1 else self.seeds
+        pairs = zip(self.depths, counts, strict=True)
+        return [(depth, first + number) for depth, count in pairs for number in range(count)]
 
 
 def find_again(work: Work) -> Findings:
     """Searches at every depth from every seed, and compares what is handed over with the known rule."""
     settings: Settings = work.settings
-    rows = [
-        _row(work, depth, seed)
-        for depth in settings.depths
-        for seed in range(work.seed, work.seed + settings.seeds)
-    ]
+    rows = [_row(work, depth, seed) for depth, seed in settings.searches(work.seed)]
     return Findings(
         claims=[_claim(rows, depth, settings) for depth in settings.depths],
         tables={"searches": _table(rows, settings)},
@@ -176,8 +186,9 @@ def _chart(work: Work, settings: Settings) -> Chart:
     curves = []
     for depth in settings.depths:
         logs = [
-            search_rows(work, _place(depth, seed))
-            for seed in range(work.seed, work.seed + settings.seeds)
+            search_rows(work, _place(of, seed))
+            for of, seed in settings.searches(work.seed)
+            if of == depth
         ]
         best = np.stack(
             [
@@ -189,6 +200,6 @@ def _chart(work: Work, settings: Settings) -> Chart:
     drawing = curve_panels({"best rule so far": curves}, "rules trained", "reward", height=3.0)
     caption = (
         "Reward of the best rule so far, by the search's own judgement: minus the log of the loss over tuned Adam's. "
-        "IQM over searches with its 95 % bootstrap interval."
+        "IQM over searches; of eight or more with its 95 % bootstrap interval."
     )
     return Chart("rewards", drawing, caption)

@@ -280,3 +280,10 @@ def test_a_rule_is_found_again_if_it_is_the_same_or_clearly_better():
     )
     with pytest.raises(InvalidInput, match="depths names no depth"):
         Rediscovery(depths=())
+    assert Rediscovery(seeds=(2,)).searches(7) == [(1, 7), (1, 8), (2, 7), (2, 8)]
+    assert Rediscovery(seeds=(2, 1)).searches(7) == [(1, 7), (1, 8), (2, 7)]
+    with pytest.raises(
+        InvalidInput,
+        match="seeds has 3 numbers of searches for 2 depths; give one, or one each",
+    ):
+        Rediscovery(seeds=(1, 2, 3))
