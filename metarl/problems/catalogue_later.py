@@ -10,7 +10,18 @@ import math
 
 from .leaf_roles import mlp_roles
 from .problem import Card
-from .sources import BURGERS, COMMITTEE, DIGITS, FLOWER, PYTHON, RECALL, SAXE, SPIRALS
+from .sources import (
+    BURGERS,
+    COMMITTEE,
+    DIGITS,
+    LORENZ,
+    PHASES,
+    PYTHON,
+    RECALL,
+    SAXE,
+    SPIRALS,
+    SURFACE,
+)
 
 ROWS: tuple[tuple[str, Card], ...] = (
     (
@@ -24,29 +35,6 @@ ROWS: tuple[tuple[str, Card], ...] = (
             steps=200,
             batch_size=16,
             description="Digits as 2x2 patches, by a layer-norm transformer block of width 32.",
-            source=DIGITS,
-            data="digits",
-            leaf_roles={
-                "patches": "matrix",
-                "places": "embedding",
-                "head": "output",
-                "*_bias": "vector",
-                "*norm*": "vector",
-                "block/*": "matrix",
-            },
-        ),
-    ),
-    (
-        "metarl.problems.patches:digits_mixer",
-        Card(
-            name="digits-mixer",
-            family="mixer",
-            role="held-out",
-            metric="accuracy",
-            chance=0.1,
-            steps=200,
-            batch_size=16,
-            description="Digits as 2x2 patches, by a mixer of width 32 with layer norm.",
             source=DIGITS,
             data="digits",
             leaf_roles={
@@ -97,22 +85,6 @@ ROWS: tuple[tuple[str, Card], ...] = (
         ),
     ),
     (
-        "metarl.problems.upscaling:flower_upscaling",
-        Card(
-            name="flower-upscaling",
-            family="convolution",
-            role="held-out",
-            metric="r2",
-            chance=0.0,
-            steps=200,
-            batch_size=16,
-            description="Details of a photograph from 2x2 means, by convolutions with layer norm.",
-            source=FLOWER,
-            data="photographs",
-            leaf_roles={"conv?": "convolution", "norm*": "vector", "head": "output"},
-        ),
-    ),
-    (
         "metarl.problems.rms_transformer:python_docs_rms",
         Card(
             name="python-docs-rms",
@@ -142,7 +114,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             role="held-out",
             metric="accuracy",
             chance=0.063,
-            steps=100,
+            steps=40,
             batch_size=32,
             description="Part of the documentation from a passage's words, by sparse logistic regression.",
             source=PYTHON,
@@ -158,7 +130,7 @@ ROWS: tuple[tuple[str, Card], ...] = (
             role="held-out",
             metric="accuracy",
             chance=0.091,
-            steps=800,
+            steps=400,
             batch_size=32,
             description="The value of a key among five pairs, by an RMS-norm transformer block.",
             source=RECALL,
@@ -219,6 +191,54 @@ ROWS: tuple[tuple[str, Card], ...] = (
             source=COMMITTEE,
             data="synthetic",
             leaf_roles=mlp_roles(2),
+        ),
+    ),
+    (
+        "metarl.problems.phase_retrieval:phase_retrieval",
+        Card(
+            name="phase-retrieval",
+            family="signal",
+            role="held-out",
+            metric="r2",
+            chance=0.0,
+            steps=200,
+            batch_size=32,
+            description="A signal of 32 numbers from squares of its products with random directions.",
+            source=PHASES,
+            data="synthetic",
+            leaf_roles={"signal": "vector"},
+        ),
+    ),
+    (
+        "metarl.problems.lorenz:lorenz",
+        Card(
+            name="lorenz",
+            family="dynamics",
+            role="held-out",
+            metric="r2",
+            chance=0.0,
+            steps=1000,
+            batch_size=64,
+            description="Where Lorenz's system goes, by a 3-32-32-3 tanh network.",
+            source=LORENZ,
+            data="synthetic",
+            leaf_roles=mlp_roles(3),
+        ),
+    ),
+    (
+        "metarl.problems.torus:torus",
+        Card(
+            name="torus",
+            family="coordinates",
+            role="held-out",
+            metric="r2",
+            chance=0.0,
+            steps=1000,
+            batch_size=64,
+            description="Signed distances to a torus from coordinates, by three layers of 32 ReLU units.",
+            source=SURFACE,
+            data="synthetic",
+            leaf_roles=mlp_roles(4),
         ),
     ),
     (

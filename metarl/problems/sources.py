@@ -18,4 +18,7 @@ BURGERS = "Basdevant et al. (1986), Solutions of the Burgers Equation; Raissi et
 SAXE = "Saxe, McClelland and Ganguli (2014), Learning in Deep Linear Neural Networks"
 SPIRALS = "Lang and Witbrock (1988), Learning to Tell Two Spirals Apart"
 COMMITTEE = "Saad and Solla (1995), On-Line Learning in Soft Committee Machines"
+LORENZ = "Lorenz (1963), Deterministic Nonperiodic Flow"
+SURFACE = "Park et al. (2019), DeepSDF"
+PHASES = "Candès, Li and Soltanolkotabi (2015), Phase Retrieval via Wirtinger Flow"
 RECALL = "Ba et al. (2016), Using Fast Weights to Attend to the Recent Past"

@@ -9,14 +9,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metarl.problems import burgers, deep_linear, load, patches, recall, spirals
+from metarl.problems import (
+    burgers,
+    deep_linear,
+    load,
+    lorenz,
+    patches,
+    phase_retrieval,
+    recall,
+    spirals,
+    torus,
+)
 from metarl.problems.chapters import known_words, passages
 from metarl.problems.language import text
 from metarl.problems.neighbours import contrast
-from metarl.problems.photographs import shades
 from metarl.problems.rms_transformer import block_start, rms_norm, through_block
 from metarl.problems.rows import reader
-from metarl.problems.transformer import attention, layer_norm
+from metarl.problems.transformer import attention
 
 
 @pytest.fixture
@@ -106,6 +115,36 @@ def test_the_spirals_lie_half_a_turn_apart():
     )
 
 
+def test_the_path_of_lorenz_obeys_its_equations():
+    states, step = lorenz.path(400)[300:], 0.005
+    x, y, z = states[1:-1].T
+    slopes = (states[2:] - states[:-2]) / (2 * step)
+    expected = np.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z], axis=1)
+    np.testing.assert_allclose(slopes, expected, atol=0.02 * np.abs(expected).max())
+    now, change = lorenz._changes()
+    np.testing.assert_allclose(now[10:100] + change[10:100], now[20:110])  # 40 steps of 0.005 later
+
+
+def test_distances_to_the_torus_are_those_to_its_nearest_point():
+    points, distances = torus._distances()
+    turn, tube = np.meshgrid(*[np.linspace(0, 2 * np.pi, 181)] * 2)
+    out = torus.RING + torus.TUBE * np.cos(tube)
+    surface = np.stack([out * np.cos(turn), out * np.sin(turn), torus.TUBE * np.sin(tube)], -1)
+    for point, distance in zip(points[:20], distances[:20], strict=True):
+        nearest = np.linalg.norm(surface - point, axis=-1).min()
+        assert abs(distance) == pytest.approx(nearest, abs=0.01)
+        inside = np.hypot(np.hypot(*point[:2]) - torus.RING, point[2]) < torus.TUBE
+        assert (distance < 0) == inside
+
+
+def test_a_signal_and_its_mirror_image_are_measured_alike():
+    problem = load("phase-retrieval")
+    for sign in (1, -1):
+        params = {"signal": (sign * phase_retrieval.signal()).astype(np.float32)}
+        scores = problem.evaluate(params, (), problem.examples("test"))
+        assert float(scores["loss"]) < 1e-10 and float(scores["r2"]) == pytest.approx(1)
+
+
 def test_patches_are_squares_of_two_by_two_pixels():
     pixels = np.arange(128.0).reshape(2, 64)
     received = patches.patches(jnp.array(pixels))
@@ -128,21 +167,6 @@ def test_attention_to_all_places_equals_a_loop(random):
         weights = np.exp(keys @ query / 6**0.5)
         read.append(weights @ values / weights.sum())
     np.testing.assert_allclose(received[0], np.array(read) @ out, atol=1e-4)
-
-
-def test_a_mixer_block_equals_its_formula_image_by_image(random):
-    params = start("digits-mixer")
-    block, rows = params["block"], random.normal(size=(2, 16, 32)).astype(np.float32)
-    w = doubled(block)
-    received, norm = jax.jit(patches.mixed)(block, jnp.array(rows)), jax.jit(layer_norm)
-    normed = doubled(norm(jnp.array(rows), **block["norm0"]))
-    for image in range(2):
-        inner = np.maximum(normed[image].T @ w["across"] + w["across_bias"], 0)
-        mixed = rows[image] + (inner @ w["back"] + w["back_bias"]).T
-        again = doubled(norm(jnp.array(np.stack([mixed] * 2), jnp.float32), **block["norm1"]))[0]
-        inner = np.maximum(again @ w["up"] + w["up_bias"], 0)
-        expected = mixed + inner @ w["down"] + w["down_bias"]
-        np.testing.assert_allclose(received[image], expected, atol=1e-4)
 
 
 def test_rms_norm_and_gated_units_equal_a_loop_over_rows(random):
@@ -223,15 +247,3 @@ def test_features_of_passages_are_their_words_and_parts_are_in_order():
             np.flatnonzero(features[number])
         )
     assert part[0] == 0 and part[-1] == 15 and (np.diff(part) >= 0).all()
-
-
-def test_coarse_patches_and_their_details_are_the_photograph():
-    batch, grey = load("flower-upscaling").examples("test"), shades("flower.jpg", 1).mean(axis=2)
-    coarse = batch["inputs"][0].reshape(8, 8)
-    np.testing.assert_array_equal(coarse[::2, ::2], coarse[1::2, 1::2])
-    details = batch["targets"].reshape(-1, 4, 2, 4, 2)
-    np.testing.assert_allclose(details.mean(axis=(2, 4)), 0, atol=1e-5)
-    squares = grey[:424].reshape(53, 8, 80, 8).transpose(0, 2, 1, 3).reshape(-1, 64)
-    whole = coarse.ravel() + batch["targets"][0] / 10
-    apart = np.ptp(squares - whole[None, :], axis=1)  # 0 but for the mean of all
-    assert apart.min() < 1e-5

@@ -82,7 +82,6 @@ def test_guesses_agree_with_the_cards_on_nearly_all_leaves(starts):
         "flower-completion: left",
         "flower-completion: right",
         "digits-patches: places",
-        "digits-mixer: places",
         "python-docs-rms: letters",
         "python-docs-rms: places",
         "recall: keys",

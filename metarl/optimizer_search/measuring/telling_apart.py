@@ -2,21 +2,18 @@
 
 Nine standard optimizers are tuned on a problem as a comparison tunes them, on a few tuning seeds, and run at the rates
 found on others, the same for all. Everything is judged on "search" splits: what the report of a comparison sees is not
-looked at. With x_os the logarithm of the final loss of optimizer o on seed s,
+looked at. Differences d_s of the logarithms of two optimizers' final losses on the same seeds s have the mean m and the
+variance v; of the 36 pairs the middle one counts, so that one optimizer that diverges now and then decides nothing.
 
-    x_os = m + o + s + r_os
-
-    spread    standard deviation of o: how far apart tuned optimizers are, 0.1 for some 10 % of the loss
-    noise     standard deviation of r: what a run of one seed, paired, adds to that
+    spread    root of the median of m² - v / S: how far apart tuned optimizers are, 0.1 for some 10 % of the loss
+    noise     root of the median of v / 2: what one run on a seed that is the same for all adds to that
     at half   the share of the fall of log loss, from the first step to the last, that the best optimizer has behind it
               at half the steps: near 1 the loss is finished early
 
 A problem tells optimizers apart if the spread is above the noise and the loss is not finished at half the steps. As in
 a comparison no ratio counts as more than a factor of ten, here around the seed's median.
 
-Letters: O optimizers, S seeds.
-
-Reference: Searle, Casella and McCulloch (1992), Variance Components, section 4.2, for spread and noise.
+Letters: O optimizers, P pairs of them, S seeds.
 """
 
 from __future__ import annotations
@@ -50,14 +47,15 @@ OPTIMIZERS = (
 FINISHED = 0.95  # of the fall, at half the steps
 _MOST = math.log(10.0)
 _LEAST_LOSS = 1e-12
+_ROUNDING = 1e-9
 _FEWEST_SEEDS = 8  # for the intervals of pairs
 
 
 class Components(NamedTuple):
     """What the losses of tuned optimizers on the same seeds differ by."""
 
-    spread: float  # standard deviation over optimizers
-    noise: float  # of a run on one seed, paired
+    spread: float  # between two optimizers
+    noise: float  # of a run
     pairs: int  # of optimizers, whose 95 % interval of the paired difference excludes 0
 
 
@@ -178,7 +176,7 @@ def require_ratios(name: str, losses: np.ndarray) -> None:
 def components(losses: np.ndarray) -> Components:
     """Returns spread, noise and pairs told apart of final losses.
 
-    The mean square between optimizers estimates noise² + S spread², that of the residuals noise².
+    A median of variances of few seeds is lower than the variance: that of χ², over its mean, is divided out.
 
     Args:
       losses: [O, S], above zero; infinite where a run diverged.
@@ -186,23 +184,18 @@ def components(losses: np.ndarray) -> Components:
     x = np.log(np.clip(losses, _LEAST_LOSS, 1 / _LEAST_LOSS))
     middle = np.median(x, axis=0, keepdims=True)  # [1, S]
     x = middle + np.clip(x - middle, -_MOST, _MOST)
-    optimizers, seeds = x.shape
-    of_optimizer, of_seed = x.mean(axis=1, keepdims=True), x.mean(axis=0, keepdims=True)
-    residual = x - of_optimizer - of_seed + x.mean()
-    noise = np.square(residual).sum() / ((optimizers - 1) * (seeds - 1))
-    between = seeds * of_optimizer.var(ddof=1)
-    return Components(
-        float(np.sqrt(max(0.0, between - noise) / seeds)), float(np.sqrt(noise)), _told_apart(x)
-    )
-
-
-def _told_apart(x: np.ndarray) -> int:
-    """Returns how many pairs of rows [O, S] differ in the mean of their paired differences, by Student's t at 95 %."""
-    optimizers, seeds = x.shape
-    first, second = np.triu_indices(optimizers, 1)
+    seeds = x.shape[1]
+    first, second = np.triu_indices(len(x), 1)
     differences = x[first] - x[second]  # [P, S]
-    half_width = special.stdtrit(seeds - 1, 0.975) * differences.std(axis=1, ddof=1) / seeds**0.5
-    return int((np.abs(differences.mean(axis=1)) > half_width + 1e-9).sum())  # 1e-9: rounding
+    mean, variance = differences.mean(axis=1), differences.var(axis=1, ddof=1)
+    spread = np.median(np.square(mean) - variance / seeds)
+    noise = np.median(variance) / 2 / (special.chdtri(seeds - 1, 0.5) / (seeds - 1))
+    half_width = special.stdtrit(seeds - 1, 0.975) * np.sqrt(variance / seeds)
+    return Components(
+        float(np.sqrt(max(0.0, spread))),
+        float(np.sqrt(noise)),
+        int((np.abs(mean) > half_width + _ROUNDING).sum()),
+    )
 
 
 def share_at_half(start: np.ndarray, half: np.ndarray, end: np.ndarray) -> float:

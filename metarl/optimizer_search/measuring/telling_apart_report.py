@@ -66,10 +66,10 @@ def write_problems(place: Path, document: Mapping[str, Any]) -> list[Path]:
 
 def _notes(document: Mapping[str, Any]) -> list[str]:
     return [
-        f"Optimizers: {', '.join(document['optimizers'])}. Spread: standard deviation of the logarithm of the final "
-        "loss over tuned optimizers (0.1: some 10 % of the loss); noise: what one run on a seed that is the same for "
-        "all adds to it. Pairs: of optimizers, whose 95 % interval of the paired difference excludes 0. Fallen: the "
-        "share of the fall of log loss that the best optimizer has done by then.",
+        f"Optimizers: {', '.join(document['optimizers'])}. Spread: difference of the logarithms of two "
+        "tuned optimizers' final losses (0.1: some 10 % of the loss), the middle one of all pairs; noise: what one run "
+        "on a seed that is the same for all adds to it. Pairs: whose 95 % interval of the paired difference excludes "
+        "0. Fallen: the share of the fall of log loss that the best optimizer has done by then.",
         f"Tells apart: the spread is above the noise, and less than {100 * FINISHED:.0f} % has fallen at half the "
         "steps. Judged on search splits; the seconds are those of Adam in the one program of all.",
     ]
