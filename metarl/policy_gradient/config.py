@@ -159,6 +159,11 @@ class TRPOConfig:
     entropy_weight: NotNegative = 0.0
     """Weight of the mean entropy, which is rewarded."""
 
+    advantage_floor: NotNegative = 0.0
+    """Deviation of the advantages, in units of that of the value's targets, below which steps are shorter in
+    proportion; 0: none are. The bound is reached however small the advantages, so that where all actions are
+    as good the policy would follow the errors of the value."""
+
     value_learning_rate: Positive = 1e-3
     """Step size of Adam for the parameters that the value has to itself."""
 

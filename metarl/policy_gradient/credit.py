@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from .batch import Batch
 from .config import PPOConfig, TRPOConfig
-from .losses import explained_variance, masked_mean, standardise
+from .losses import deviation, explained_variance, masked_mean, standardise
 from .normalisation import RunningMoments, follow
 from .returns import discounted_returns, generalised_advantages
 
@@ -27,6 +27,7 @@ class Credit(NamedTuple):
     advantages: jax.Array  # [B, T]
     value_targets: jax.Array  # [B, T], in units of `moments`
     moments: RunningMoments  # of the value targets, this batch included
+    size: jax.Array  # [] standard deviation of the advantages as they were, in units of `moments`
     metrics: dict[str, jax.Array]
 
 
@@ -47,10 +48,11 @@ def assign_credit(batch: Batch, moments: RunningMoments, config: PPOConfig | TRP
     targets = returns if config.value_target == "monte_carlo" else advantages + values
     if config.normalise_values:
         moments = follow(moments, targets, batch.mask, config.normalisation_decay)
+    size = deviation(advantages, batch.mask) / moments.deviation
     if config.standardise_advantages:
         advantages = standardise(advantages, batch.mask, returns)
     metrics = return_metrics(returns, values, batch.mask)
-    return Credit(advantages, moments.normalise(targets), moments, metrics)
+    return Credit(advantages, moments.normalise(targets), moments, size, metrics)
 
 
 def return_metrics(returns: jax.Array, values: jax.Array, mask: jax.Array) -> dict[str, jax.Array]:

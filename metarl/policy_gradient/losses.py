@@ -32,9 +32,13 @@ def standardise(x: jax.Array, mask: jax.Array, terms: jax.Array) -> jax.Array:
       terms: what they are differences of [B, T].
     """
     centred = x - masked_mean(x, mask)
-    deviation = jnp.sqrt(masked_mean(centred**2, mask))
     rounding = ROUNDING * jnp.sqrt(masked_mean(terms**2, mask))
-    return centred / (jnp.maximum(deviation, rounding) + 1e-8)
+    return centred / (jnp.maximum(deviation(x, mask), rounding) + 1e-8)
+
+
+def deviation(x: jax.Array, mask: jax.Array) -> jax.Array:
+    """Returns the standard deviation of x where the mask holds."""
+    return jnp.sqrt(_variance(x, mask))
 
 
 def surrogate(

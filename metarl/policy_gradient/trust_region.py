@@ -93,7 +93,7 @@ def _improve_policy(
     old = parameters_of(params)
     gradient = jax.grad(lambda params: objective(parameters_of(params)))(params)
     fisher = fisher_vector_product(parameters_of, divergence, params, config.damping)
-    step = _natural_step(gradient, fisher, config)
+    step = _natural_step(gradient, fisher, config, _share(config, credit))
 
     def accepts(candidate: Any) -> jax.Array:
         new = parameters_of(candidate)
@@ -144,13 +144,22 @@ def fisher_vector_product(
     return product
 
 
-def _natural_step(gradient: Any, fisher: Callable[[Any], Any], config: TRPOConfig) -> Any:
-    """Returns the step along F⁻¹ g whose predicted KL is the bound."""
+def _share(config: TRPOConfig, credit: Credit) -> jax.Array | float:
+    """Returns which share of the longest step is taken."""
+    if config.advantage_floor == 0:
+        return 1.0
+    return jnp.minimum(credit.size / config.advantage_floor, 1.0)
+
+
+def _natural_step(
+    gradient: Any, fisher: Callable[[Any], Any], config: TRPOConfig, share: jax.Array | float
+) -> Any:
+    """Returns a share of the step along F⁻¹ g whose predicted KL is the bound."""
     direction = conjugate_gradients(fisher, gradient, config.conjugate_gradient_steps)
     curvature = inner_product(direction, fisher(direction))
     # A gradient of 0 has no direction; any finite scale will do.
     scale = jnp.sqrt(2 * config.max_kl / jnp.maximum(curvature, 1e-20))
-    return jax.tree.map(lambda x: scale * x, direction)
+    return jax.tree.map(lambda x: share * scale * x, direction)
 
 
 def _fit_value(

@@ -419,10 +419,11 @@ class TRPOAgentConfig(PolicyNetwork):
             damping=0.1,
             value_epochs=10,
             normalisation_decay=1.0,
+            advantage_floor=0.1,
         )
     )
-    """Of the algorithm (bound and damping: Schulman 15); no returns are forgotten, as of PPO; with values preserved
-    it fell back more often."""
+    """Of the algorithm (bound and damping: Schulman 15); no returns are forgotten, as of PPO. Steps are shorter where
+    all actions are nearly as good, or it falls back; with values preserved it fell back more often."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -118,6 +118,25 @@ def test_each_update_keeps_the_bound_and_improves_the_surrogate(
     assert after > before
 
 
+@pytest.mark.parametrize(
+    ("floor", "share"), [(2.0, 0.5), pytest.param(0.5, 1.0, marks=pytest.mark.slow)]
+)
+def test_steps_are_shorter_where_all_actions_are_nearly_as_good(
+    floor, share, params, batch, update
+):
+    """Half as long where the advantages are half as large, beside the targets, as the floor."""
+    as_ever = TRPOConfig(max_kl=1.0, standardise_advantages=False)
+    advantages = advantages_of(batch)
+    targets = advantages + batch.values
+    size = float(np.std(advantages[batch.mask]) / np.std(targets[batch.mask]))
+    moved = []
+    for config in (as_ever, dataclasses.replace(as_ever, advantage_floor=floor * size)):
+        state, metrics = update(config, batch)
+        step = jax.tree.map(jnp.subtract, state.params["policy"], params["policy"])
+        moved.append(ravel_pytree(step)[0] / metrics["step_fraction"])
+    np.testing.assert_allclose(moved[1], share * moved[0], rtol=1e-3, atol=1e-6)
+
+
 def advantages_of(batch, gae_lambda=0.95):
     """Computes advantages by a loop."""
     rewards, values = (np.where(batch.mask, x, 0) for x in (batch.rewards, batch.values))

@@ -17,6 +17,7 @@ from metarl.rl_baselines.config import (
     PPOAgentConfig,
     QLearningConfig,
     ReinforceAgentConfig,
+    TRPOAgentConfig,
 )
 from metarl.rl_baselines.experience import Experience, no_experience, written
 from metarl.rl_baselines.exploration import exploration_steps, explore
@@ -146,6 +147,12 @@ def test_the_memory_of_dqn_is_no_larger_than_the_trial():
     for episodes, kept in ((5, 30), (50, 100)):
         memory = agent.init(jax.random.key(0), Trial(CARTPOLE, episodes), None)
         assert memory.experience.rewards.shape == (kept,)
+
+
+def test_trpo_from_scratch_takes_shorter_steps_where_all_actions_are_nearly_as_good():
+    assert TRPOAgentConfig().update.advantage_floor == 0.1
+    told: Any = parse("trpo:advantage_floor=0")[1]
+    assert told.update.advantage_floor == 0
 
 
 def test_ppo_from_scratch_preserves_its_values_and_others_if_asked():

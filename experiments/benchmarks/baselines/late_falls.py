@@ -3,6 +3,7 @@
     python late_falls.py --seeds 48                # ours, a line for each seed in late_falls_seeds.csv
     python late_falls.py --peer --seeds 32         # stable-baselines3's PPO at the settings of ours, a minute a seed
     python late_falls.py --judge                   # the table alone, from what is measured
+    python late_falls.py --agents trpo             # some of the settings
 
 What is measured already is not measured again. Each seed learns for 70,000 environment steps in a world of its own.
 It is as good as solved at the first 20 successive episodes whose mean return is 475; it has fallen back if 20 later
@@ -10,8 +11,9 @@ ones have a mean below 400.
 
 Written: `late_falls_seeds.csv`, and from it `late_falls.csv`, a line for each setting: the counts, the share that has
 fallen back of those that were as good as solved with Wilson's interval (95 %), the p-value of Fisher's exact test that
-it differs from that of the same algorithm at its defaults, and the mean return of the episodes that ended after 50,000
-steps.
+it differs from that of the same algorithm at its defaults, the mean return of the episodes that ended after 50,000
+steps, the number of seeds in which that is below 475 with the p-value of the same test, and the median of the steps
+after which it was as good as solved, of settings for which that is recorded.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ AGENTS = (
     DEFAULT,
     "ppo:preserve_values=false",
     "trpo",
-    "trpo:preserve_values=true",
+    "trpo:advantage_floor=0",
+    "trpo:advantage_floor=0,preserve_values=true",
     "ppo:normalise_values=false",
 )
 Rows = list[dict[str, Any]]
@@ -70,7 +73,9 @@ def theirs(seeds: int, done: set[int]) -> Iterator[Rows]:
 
 
 def fate(scores: np.ndarray, ends: np.ndarray) -> dict[str, float | str]:
-    """Returns the least mean of 20 episodes after it was as good as solved, empty if it never was, and the late return.
+    """Returns the least mean of 20 episodes after it was as good as solved, the late return, and when that was.
+
+    What never was is empty.
 
     Args:
       scores: of each episode [E].
@@ -81,6 +86,7 @@ def fate(scores: np.ndarray, ends: np.ndarray) -> dict[str, float | str]:
     return {
         "lowest": round(float(means[solved[0] :].min()), 1) if solved.size else "",
         "late_return": round(float(scores[ends > LATE].mean()), 1),
+        "solved_after": int(ends[solved[0] + EPISODES - 1]) if solved.size else "",
     }
 
 
@@ -101,21 +107,31 @@ def judged(rows: Rows) -> Rows:
                 "share": round(found.estimate, 3),
                 "share_low": round(found.low, 3),
                 "share_high": round(found.high, 3),
-                "late_return": round(float(np.mean([float(r["late_return"]) for r in own])), 1),
+                "late_return": round(
+                    float(np.mean(late := [float(r["late_return"]) for r in own])), 1
+                ),
+                "late_below": sum(mean < SOLVED for mean in late),
+                "solved_after": _median([r["solved_after"] for r in own if r.get("solved_after")]),
             }
         )
     by_agent = {row["agent"]: row for row in table}
     for row in table:
         name = DEFAULT if row["agent"] == PEER else row["agent"].partition(":")[0]
         usual = by_agent.get(name, row)
-        row["p_beside_default"] = "" if usual is row else round(_p(row, usual), 4)
+        row["p_beside_default"] = "" if usual is row else _p("fallen", "solved", row, usual)
+        row["p_late"] = "" if usual is row else _p("late_below", "seeds", row, usual)
     return table
 
 
-def _p(*rows: Any) -> float:
-    """Returns the p-value of Fisher's exact test for counts of fallen seeds."""
-    counts = [[row["fallen"], row["solved"] - row["fallen"]] for row in rows]
-    return float(fisher_exact(counts).pvalue)
+def _median(steps: list[Any]) -> int | str:
+    """Returns the median of some numbers of steps, nothing of none."""
+    return round(float(np.median([int(number) for number in steps]))) if steps else ""
+
+
+def _p(counted: str, among: str, *rows: Any) -> float:
+    """Returns the p-value of Fisher's exact test for how many seeds are counted among how many."""
+    counts = [[row[counted], row[among] - row[counted]] for row in rows]
+    return float(f"{fisher_exact(counts)[1]:.2g}")
 
 
 def main() -> None:
@@ -123,6 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seeds", type=int, default=48)
     parser.add_argument("--peer", action="store_true", help="measure the peer instead")
+    parser.add_argument("--agents", nargs="+", default=AGENTS, help="settings of ours")
     parser.add_argument("--judge", action="store_true", help="measure nothing")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     given = parser.parse_args()
@@ -138,7 +155,7 @@ def main() -> None:
         from metarl.cli import configure
 
         configure("cpu", threads=1)
-        for agent in AGENTS:
+        for agent in given.agents:
             if not any(row["agent"] == agent for row in rows):
                 rows += ours(agent, given.seeds)
                 write(file, rows)
@@ -152,7 +169,7 @@ def main() -> None:
 def write(file: Path, rows: Rows) -> None:
     """Writes rows as CSV."""
     with file.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(lines, list(rows[-1]), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
