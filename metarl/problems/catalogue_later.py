@@ -1,7 +1,8 @@
-"""Held-out problems that joined after the first eighteen: each tells tuned optimizers apart (`metarl bench problems`).
+"""Held-out problems that joined after the first eighteen, chosen by how far they tell tuned optimizers apart.
 
 Networks and losses that were missing: attention and norms on images, a modern transformer, runs of 2,000 steps,
-recurrent rows, contrastive and heavy-tailed losses. No rule is ever searched on one of them.
+recurrent rows, sparse features, contrastive losses. `metarl bench problems` measures them; no rule is ever searched on
+one of them.
 """
 
 from __future__ import annotations
