@@ -33,6 +33,7 @@ def fitted(
     loss_of: Callable[..., jax.Array],
     config: OfflineConfig,
     sources: tuple[jax.Array, ...],
+    chances: jax.Array | None = None,
 ) -> Any:
     """Returns the parameters that minimise a loss over sequences.
 
@@ -43,13 +44,18 @@ def fitted(
         compiled once.
       config: how long and how fast.
       sources: arrays [N, ...] from which the same rows are taken.
+      chances: of each row to be taken [N], their sum 1; all alike if None.
     """
     init_key, batch_key = jax.random.split(key)
     params = policy.init(init_key)
     learn, optimizer = _learning(loss_of, shape_of(config))
     learner = params, optimizer.init(params)
     # Batches are given, not the data: one program serves data of all sizes.
-    rows = jax.random.randint(batch_key, (config.steps, config.batch), 0, len(sources[0]))
+    shape, count = (config.steps, config.batch), len(sources[0])
+    if chances is None:
+        rows = jax.random.randint(batch_key, shape, 0, count)
+    else:
+        rows = jax.random.choice(batch_key, count, shape, p=chances)
     for first in range(0, config.steps, CHUNK):
         chosen = rows[first : first + CHUNK]
         learner = learn(learner, tuple(source[chosen] for source in sources))
@@ -63,7 +69,7 @@ def _learning(loss_of: Callable[..., jax.Array], config: OfflineConfig) -> Any:
         optax.clip_by_global_norm(config.max_gradient_norm),
         optax.adamw(
             optax.warmup_cosine_decay_schedule(
-                0.0, config.learning_rate, min(100, config.steps // 10 + 1), config.steps
+                0.0, config.learning_rate, min(100, config.steps // 10 + 1), max(2, config.steps)
             ),
             weight_decay=config.weight_decay,
         ),

@@ -54,7 +54,8 @@ def decision_transformer(environment: Environment, config: DecisionTransformerCo
     """
     data_key, train_key = jax.random.split(jax.random.key(config.seed))
     data = walks_of(data_key, environment, config)
-    params = trained(train_key, environment, config, data)
+    chances = balanced(data.returns, config.balance) if config.balance else None
+    params = trained(train_key, environment, config, data, chances)
     asked = float(jnp.max(data.returns)) if config.asked is None else config.asked
     return _acting(environment, config, params, asked)
 
@@ -78,7 +79,11 @@ def behaviour_cloning(environment: Environment, config: BehaviourCloningConfig) 
 
 
 def trained(
-    key: jax.Array, environment: Environment, config: OfflineConfig, data: Trajectories
+    key: jax.Array,
+    environment: Environment,
+    config: OfflineConfig,
+    data: Trajectories,
+    chances: jax.Array | None = None,
 ) -> Any:
     """Returns the parameters that tell best which actions the data hold.
 
@@ -87,6 +92,7 @@ def trained(
       environment: of the data.
       config: how long and how fast.
       data: N episodes.
+      chances: see `fitted`.
     """
     policy = _policy(environment, shape_of(config))
     sources = (
@@ -94,7 +100,23 @@ def trained(
         data.actions,
         data.valid,
     )
-    return fitted(key, policy, _loss_of(policy), config, sources)
+    return fitted(key, policy, _loss_of(policy), config, sources, chances)
+
+
+def balanced(returns: jax.Array, balance: float) -> jax.Array:
+    """Returns the chances of episodes to be learnt from [N]: a share goes to those that earned more than the worst.
+
+    What is learnt is π(a | history, R), and who earned what is a function of R alone: so the episodes that it is
+    learnt from for an R stand to each other as before, and only how well it is learnt for each R changes.
+
+    Args:
+      returns: [N].
+      balance: the share, from 0 to 1; the rest is the same for all.
+    """
+    better = returns > jnp.min(returns)
+    among = better / jnp.maximum(jnp.sum(better), 1)
+    balance = jnp.where(jnp.any(better), balance, 0.0)
+    return (1 - balance) / len(returns) + balance * among
 
 
 @functools.lru_cache(maxsize=32)

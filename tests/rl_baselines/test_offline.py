@@ -12,9 +12,10 @@ from metarl.errors import InvalidInput
 from metarl.rl_baselines import make, offline_names, parse
 from metarl.rl_baselines.config import DecisionTransformerConfig, OfflineConfig
 from metarl.rl_baselines.offline_data import Trajectories, best_share, checked, random_walks
-from metarl.rl_baselines.offline_learning import shape_of
+from metarl.rl_baselines.offline_learning import fitted, shape_of
 from metarl.rl_baselines.sequence_policies import (
     _policy,
+    balanced,
     decision_transformer,
     imitation_loss,
     sequence_inputs,
@@ -72,6 +73,36 @@ def test_the_best_share_leaves_out_who_earned_no_more_than_the_worst():
     assert best_share(made_up([0, 3, 0, 1, 2, 0, 0, 0, 0, 0]), 0.8).returns.tolist() == [3, 2, 1]
     with pytest.raises(InvalidInput, match=r"All 3 episodes of the data earned 1; none is worth"):
         best_share(made_up([1, 1, 1]), 0.5)
+
+
+def test_a_balanced_share_of_a_minibatch_is_of_walks_that_earned_more_than_the_worst():
+    chances = balanced(jnp.array([0.0, 1.0, 0.0, 2.0, 0.0]), 0.6)
+    np.testing.assert_allclose(chances, [0.08, 0.38, 0.08, 0.38, 0.08], rtol=1e-6)
+    np.testing.assert_allclose(balanced(jnp.zeros(4), 0.6), 0.25)  # none is better
+
+
+def test_rows_are_learnt_from_as_often_as_their_chances_say(rooms):
+    """A learner whose loss is minus the sum of the rows' numbers moves along their mean."""
+    config, policy = OfflineConfig(steps=1, batch=2000), Untaught()
+    rows = (jnp.eye(3)[jnp.arange(3)],)
+    seen = []
+
+    def loss(params, batch):
+        jax.debug.callback(lambda numbers: seen.append(np.asarray(numbers)), batch[0].mean(axis=0))
+        return jnp.sum(params)
+
+    fitted(jax.random.key(0), policy, loss, config, rows, jnp.array([0.7, 0.3, 0.0]))  # pyright: ignore
+    jax.effects_barrier()
+    # four standard deviations of a share of 2,000 are 0.041
+    np.testing.assert_allclose(seen[0], [0.7, 0.3, 0.0], atol=0.041)
+
+
+class Untaught:
+    """A policy of no parameters but one."""
+
+    def init(self, key):
+        del key
+        return jnp.zeros(1)
 
 
 def test_padding_does_not_count_in_the_loss(rooms):
