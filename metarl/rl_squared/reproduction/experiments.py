@@ -30,6 +30,7 @@ KEY_TO_DOOR = "key-to-door"
 TWO_STEP = "two-step"
 IN_CONTEXT = "in-context"
 PLANNERS = "planners"
+MAPS_AND_RULES = "maps-and-rules"
 
 _COSTS: Mapping[ScaleName, str] = MappingProxyType(
     {"smoke": "a minute a cell", "laptop": "hours", "paper": "days without a GPU"}
@@ -134,6 +135,13 @@ _ROWS = (
         caption="ways to an agent that learns within a trial: reinforced, imitating, distilled",
         costs={"smoke": "a minute", "laptop": "a quarter of an hour", "paper": "a day"},
         evidence="in-context.md",
+    ),
+    Experiment(
+        name=MAPS_AND_RULES,
+        folder="maps_and_rules",
+        caption="maps and rules that must be found out: reinforced and taught, beside who finds out",
+        costs={"smoke": "a minute", "laptop": "half an hour", "paper": "days"},
+        evidence="maps-and-rules.md",
     ),
     Experiment(
         name=PLANNERS,

@@ -55,7 +55,7 @@ _COLUMNS = (
 )
 
 
-class _Work(WorldWork):
+class WaysWork(WorldWork):
     """One command at work."""
 
     def measure(self, world: str) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _earned(returns: np.ndarray, first: np.ndarray) -> dict[str, Any]:
 
 
 def _told(places: Sequence[Path]) -> dict[str, Any]:
-    """Returns what trainings say of themselves: by whom they were taught, and what they took."""
+    """Returns what trainings say of themselves: by whom they were taught, what they took, how the first one went."""
     if not places:
         return {}
     agent = load(places[0])
@@ -165,7 +165,16 @@ def _told(places: Sequence[Path]) -> dict[str, Any]:
         "mark": teacher and f"teacher: {teacher}",
         "env_steps": agent.scores["env_steps"],
         "seconds": float(np.mean(seconds)),
+        "curve": _curve_of(places[0]),
     }
+
+
+def _curve_of(place: Path) -> list[list[float]]:
+    """Returns a training's environment steps and mean returns of validation tasks."""
+    rows = RunDirectory.open(place).metrics.rows()
+    return [
+        [row["position"], row["validation_return"]] for row in rows if "validation_return" in row
+    ]
 
 
 def _write(place: Path, documents: Documents) -> Written:
@@ -198,4 +207,4 @@ def _regrets(document: Mapping[str, Any]) -> list[Curve]:
     ]
 
 
-reproduce_in_context = reproduction(_Work, _write)
+reproduce_in_context = reproduction(WaysWork, _write)

@@ -49,11 +49,13 @@ from .experiments import (
     EXPERIMENTS,
     IN_CONTEXT,
     KEY_TO_DOOR,
+    MAPS_AND_RULES,
     PLANNERS,
     TWO_STEP,
     Experiment,
 )
 from .in_context import reproduce_in_context
+from .maps_and_rules import reproduce_maps_and_rules
 from .mazes import MAZES, reproduce_mazes
 from .offline import reproduce_key_to_door
 from .planners import reproduce_planners
@@ -66,6 +68,7 @@ _WHOLE = {  # without cells
     ARCHITECTURES: reproduce_architectures,
     IN_CONTEXT: reproduce_in_context,
     KEY_TO_DOOR: reproduce_key_to_door,
+    MAPS_AND_RULES: reproduce_maps_and_rules,
     PLANNERS: reproduce_planners,
     TWO_STEP: reproduce_two_step,
 }

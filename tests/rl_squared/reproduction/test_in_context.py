@@ -11,6 +11,7 @@ from metarl.reporting import to_markdown
 from metarl.rl_squared import Plan, reproduce
 from metarl.rl_squared.reproduction import in_context
 from metarl.rl_squared.reproduction.in_context import _earned, _regrets, in_context_table
+from metarl.rl_squared.reproduction.maps_and_rules import trainings_and_yardsticks
 from metarl.rl_squared.reproduction.scales import changed_config
 from metarl.runs import experiment_folder
 
@@ -45,8 +46,21 @@ def test_regret_is_what_who_knows_the_task_earned_more_so_far():
     assert pupil.foreground and not thompson.foreground
 
 
-def test_every_way_of_every_scale_is_a_training():
-    settings = json.loads((experiment_folder("in_context") / "settings.json").read_text())
+def test_a_training_is_drawn_against_its_steps_and_yardsticks_are_level():
+    told = document()
+    told["agents"]["pupil"]["curve"] = [[50, 0.5], [100, 1.25]]
+    pupil, thompson, oracle = trainings_and_yardsticks(told)
+    drawn = {
+        curve.label: np.stack([curve.x, curve.y]).tolist() for curve in (pupil, thompson, oracle)
+    }
+    assert drawn["pupil"] == [[50, 100], [0.5, 1.25]]
+    assert drawn["thompson"] == [[0, 100], [1.5, 1.5]] and drawn["oracle"][1] == [2.0, 2.0]
+    assert pupil.foreground and not thompson.foreground
+
+
+@pytest.mark.parametrize("folder", ["in_context", "maps_and_rules"])
+def test_every_way_of_every_scale_is_a_training(folder):
+    settings = json.loads((experiment_folder(folder) / "settings.json").read_text())
     for scale in settings["scales"].values():
         for world in scale["worlds"].values():
             for way in world["ways"].values():
@@ -64,3 +78,16 @@ def test_a_small_run_is_written_and_gone_on_with(tmp_path, monkeypatch):
     assert "distilled (teacher: ucb1)" in names
     monkeypatch.setattr(in_context, "play", None)  # nothing is measured again
     assert reproduce(Plan("in-context", "smoke"), place)["tables"] == found["tables"]
+
+
+@pytest.mark.extras
+@pytest.mark.usefixtures("keys_unchecked")
+def test_maps_and_rules_are_written_with_the_curve_of_each_training(tmp_path):
+    place = tmp_path / "run"
+    found = reproduce(Plan("maps-and-rules", "smoke"), place)
+    assert (place / "maps-and-rules.md").is_file() and (place / "maps-and-rules.png").is_file()
+    names = [row["agent"] for row in found["tables"]["memory-planning"].rows]
+    assert {"mapper", "distilled (teacher: mapper)", "reinforcement"} <= set(names)
+    document = json.loads((place / "memory-planning.json").read_text())
+    reinforced = document["agents"]["reinforcement"]
+    assert reinforced["curve"][-1][0] == reinforced["env_steps"] > 0

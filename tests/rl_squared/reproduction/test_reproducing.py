@@ -20,6 +20,7 @@ from metarl.rl_squared.reproduction.reproducing import (
     EXPERIMENTS,
     IN_CONTEXT,
     KEY_TO_DOOR,
+    MAPS_AND_RULES,
     MAZES,
     PLANNERS,
     TWO_STEP,
@@ -268,7 +269,16 @@ def test_a_line_of_a_table_marks_other_rewards_and_inputs():
     assert line.column == "RL², control variate: regret, inputs: inner values"
 
 
-WHOLE = (ARCHITECTURES, CONTROL, IN_CONTEXT, KEY_TO_DOOR, PLANNERS, TWO_STEP, *MAZES)
+WHOLE = (
+    ARCHITECTURES,
+    CONTROL,
+    IN_CONTEXT,
+    KEY_TO_DOOR,
+    MAPS_AND_RULES,
+    PLANNERS,
+    TWO_STEP,
+    *MAZES,
+)
 OF_CELLS = [row for row in EXPERIMENTS.values() if row.name not in WHOLE]
 
 
