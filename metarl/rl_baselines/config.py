@@ -368,7 +368,7 @@ class RobustGoExploreConfig(PPOAgentConfig):
     repeat: Fraction = 0.5
     """Probability that exploring repeats the action before (Ecoffet: 0.95)."""
 
-    burst: Count = 20
+    burst: Count = 10
     """Steps of exploring from a cell (Ecoffet: 100)."""
 
     imitation_steps: CountOrNone = 200
@@ -475,6 +475,9 @@ class DecisionTransformerConfig(OfflineConfig):
 
     asked: Real | None = None
     """The return it is asked for; the best of the data if not given."""
+
+    balance: Fraction = 0.0
+    """Share of a minibatch that is taken from walks that earned more than the worst, where these are few."""
 
 
 @dataclass(frozen=True)

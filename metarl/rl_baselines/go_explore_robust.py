@@ -1,7 +1,7 @@
 """Go-Explore in both its phases: explore by setting the state of a simulator, then learn a policy that needs none.
 
-  explore     choose a cell ever stood on, with weight 1 / √(1 + times chosen); set the simulator to the state
-              in which it was first or best reached; act at random, repeating the action before with some
+  explore     choose a cell ever stood on, with weight 1 / √(1 + times stood on); set the simulator to the
+              state in which it was best reached; act at random, repeating the action before with some
               probability, for a burst of steps; of each cell keep the richest way, of equals the shortest
   imitate     π learns the actions of the richest trajectory of all, the demonstration, and V what was earned on it
   backward    begin episodes τ steps along the demonstration, first near its end; PPO learns; where a share
@@ -19,7 +19,8 @@ sees the present observation alone; it imitates before it goes backward, which t
 
 Letters: C cells; M nodes, one for each step and one for the beginning; H steps of an episode at most.
 
-References: Ecoffet, Huizinga, Lehman, Stanley, Clune (2019), arXiv:1901.10995; Salimans, Chen (2018), "Learning
+References: Ecoffet, Huizinga, Lehman, Stanley, Clune (2019), arXiv:1901.10995, and (2021), "First return, then
+explore", arXiv:2004.12919, for the weights; Salimans, Chen (2018), "Learning
 Montezuma's Revenge from a single demonstration", arXiv:1812.03381.
 """
 
@@ -60,7 +61,7 @@ class Cells(NamedTuple):
     """The archive, [C]."""
 
     known: jax.Array  # bool
-    chosen: jax.Array  # float32, how often
+    seen: jax.Array  # float32, how often it was stood on
     nodes: jax.Array  # int32, the best one
 
 
@@ -156,13 +157,16 @@ def explore(
     nodes = _room_for(environment, observation, state, steps + 1)
     count = count_cells(environment)
     cells = Cells(jnp.zeros(count, bool), jnp.zeros(count), jnp.zeros(count, jnp.int32))
-    cells = cells._replace(known=cells.known.at[cell_of(environment, observation)].set(True))
+    first = cell_of(environment, observation)
+    cells = cells._replace(
+        known=cells.known.at[first].set(True), seen=cells.seen.at[first].add(1.0)
+    )
 
     def one_step(carry: tuple[Explored, jax.Array, jax.Array], step: jax.Array):
         (nodes, cells, found_after), here, walked = carry
         choose_key, act_key, world_key = jax.random.split(jax.random.fold_in(steps_key, step), 3)
         returns = nodes.over[here] | (walked >= config.burst)
-        cells, back = _chosen(choose_key, cells, returns)
+        back = _chosen(choose_key, cells)
         here, walked = jnp.where(returns, back, here), jnp.where(returns, 0, walked)
         action = _wander(act_key, environment, config, nodes.actions[here], walked)
         node, reward = _led_to(world_key, environment, task, nodes, here, action)
@@ -378,12 +382,10 @@ def _room_for(environment: Environment, observation: Any, state: Any, count: int
     )
 
 
-def _chosen(key: jax.Array, cells: Cells, returns: jax.Array) -> tuple[Cells, jax.Array]:
-    """Returns the archive, and the node [] of a cell that was seldom chosen."""
-    weights = jnp.where(cells.known, 1 / jnp.sqrt(1 + cells.chosen), 0.0)
-    cell = jax.random.categorical(key, jnp.log(weights))
-    chosen = cells.chosen.at[cell].add(jnp.where(returns, 1.0, 0.0))
-    return cells._replace(chosen=chosen), cells.nodes[cell]
+def _chosen(key: jax.Array, cells: Cells) -> jax.Array:
+    """Returns the node [] of a cell that was seldom stood on."""
+    weights = jnp.where(cells.known, 1 / jnp.sqrt(1 + cells.seen), 0.0)
+    return cells.nodes[jax.random.categorical(key, jnp.log(weights))]
 
 
 def _wander(
@@ -426,6 +428,6 @@ def _met(cells: Cells, nodes: Nodes, cell: jax.Array, there: jax.Array) -> Cells
     better = (~cells.known[cell] | richer | shorter) & ~nodes.over[there]
     return Cells(
         cells.known.at[cell].set(cells.known[cell] | better),
-        cells.chosen.at[cell].set(jnp.where(better, 0.0, cells.chosen[cell])),
+        cells.seen.at[cell].add(1.0),
         cells.nodes.at[cell].set(jnp.where(better, there, best)),
     )

@@ -84,6 +84,8 @@ def test_the_archive_keeps_the_richest_and_shortest_way_to_each_cell(explored):
         assert {cell: found.cells.nodes[world, cell] for cell in known} == {
             cell: node for cell, (_, node) in best.items()
         }
+        seen = np.bincount(nodes.observations, minlength=SIZE * SIZE)
+        np.testing.assert_array_equal(found.cells.seen[world], seen)
         rewarded = np.flatnonzero(nodes.totals > 0)
         assert found.found_after[world] == (rewarded[0] if len(rewarded) else np.inf)
 
