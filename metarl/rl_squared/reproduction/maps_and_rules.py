@@ -27,7 +27,10 @@ def trainings_and_yardsticks(document: Mapping[str, Any]) -> list[Curve]:
     agents = document["agents"]
     learnt = {name: agent["curve"] for name, agent in agents.items() if agent.get("curve")}
     longest = max(steps for curve in learnt.values() for steps, _ in curve)
-    curves = [Curve(name, *map(list, zip(*curve, strict=True))) for name, curve in learnt.items()]
+    curves = [
+        Curve(name, [steps for steps, _ in curve], [earned for _, earned in curve])
+        for name, curve in learnt.items()
+    ]
     for name, agent in agents.items():
         if name not in learnt:
             level = agent["return"]["mean"]
