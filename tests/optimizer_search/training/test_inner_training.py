@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +12,6 @@ import optax
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.optimizer_search.training import inner_training
 from metarl.optimizer_search.training.inner_training import (
     check_start,
     draw_fixture,
@@ -148,12 +146,20 @@ def test_a_replicate_depends_on_its_own_seed_alone(toy, drawn):
 
 
 def test_the_starts_of_as_many_seeds_are_compiled_once(toy):
-    program: Any = inner_training._all_starts
-    compiled = program._cache_size
-    before = compiled()
-    for seeds in ([7, 8, 9, 10, 11], [12, 13, 14, 15, 16]):
-        draw_fixture(toy, "search", seeds)
-        assert compiled() == before + 1
+    traced = []
+
+    def init(key):
+        traced.append(key)
+        return toy.init(key)
+
+    counted = dataclasses.replace(toy, init=init)
+    draw_fixture(counted, "search", [7, 8, 9, 10, 11])
+    times = len(traced)
+    assert times > 0
+    draw_fixture(counted, "search", [12, 13, 14, 15, 16])
+    assert len(traced) == times
+    draw_fixture(counted, "search", [17, 18, 19, 20])
+    assert len(traced) > times
 
 
 def test_a_small_training_set_makes_small_batches(toy):
