@@ -115,8 +115,8 @@ def balanced(returns: jax.Array, balance: float) -> jax.Array:
     """
     better = returns > jnp.min(returns)
     among = better / jnp.maximum(jnp.sum(better), 1)
-    balance = jnp.where(jnp.any(better), balance, 0.0)
-    return (1 - balance) / len(returns) + balance * among
+    share = jnp.where(jnp.any(better), balance, 0.0)
+    return (1 - share) / len(returns) + share * among
 
 
 @functools.lru_cache(maxsize=32)
