@@ -86,8 +86,8 @@ def xla_threads() -> int:
 
 def _trial(trial: Trial) -> dict[str, Any]:
     """Returns how rules are run; a constant rate is not named, as before there were others: results stay known."""
-    named = asdict(trial)
-    return {name: named[name] for name in named if name != "schedule" or named[name] != CONSTANT}
+    unnamed = ("schedule", CONSTANT)
+    return {name: value for name, value in asdict(trial).items() if (name, value) != unnamed}
 
 
 def _grammar(grammar: Grammar) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from metarl import problems as problem_suite
 from metarl.errors import require
 from metarl.problems import Problem
 from metarl.runs import Progress, SilentProgress
+from metarl.statistics import fewest_runs
 
 from ..comparing.comparison import standard_optimizers
 from ..comparing.contest import Contest, Crew
@@ -48,7 +49,6 @@ FINISHED = 0.95  # of the fall, at half the steps
 _MOST = math.log(10.0)
 _LEAST_LOSS = 1e-12
 _ROUNDING = 1e-9
-_FEWEST_SEEDS = 8  # for the intervals of pairs
 
 
 class Components(NamedTuple):
@@ -88,8 +88,8 @@ def measure_problems(
     """
     require(tuning_seeds >= 1, f"tuning_seeds must be at least 1, not {tuning_seeds}.")
     require(
-        seeds >= _FEWEST_SEEDS,
-        f"seeds must be at least {_FEWEST_SEEDS}, not {seeds}: fewer have no intervals.",
+        seeds >= fewest_runs(),
+        f"seeds must be at least {fewest_runs()}, not {seeds}: fewer have no intervals.",
     )
     progress = progress or SilentProgress()
     suite = [problem_suite.load(name) for name in suite_names(names)]
