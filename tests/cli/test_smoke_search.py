@@ -32,7 +32,7 @@ def test_the_document_has_the_promised_shape(document):
     )  # fresh seeds report: their order may differ
     for entries in document["finalists"]["problems"].values():
         assert list(entries) == texts
-    assert set(document["finalists"]["problems"]) == {"digits-mlp", "wine-mlp"}
+    assert set(document["finalists"]["problems"]) == {"digits-mlp", "phase-retrieval"}
 
 
 def test_the_run_directory_holds_everything_and_the_report_asks_for_nothing(document, terminal):

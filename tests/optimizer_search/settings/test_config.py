@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from metarl import problems
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.settings import config as configuration
 from metarl.optimizer_search.settings.compare_config import CompareConfig
@@ -23,6 +24,7 @@ from metarl.optimizer_search.settings.config import (
     preset,
     to_dict,
 )
+from metarl.problems.catalogue import CARDS
 
 training = lambda **fields: {"training": TrainingConfig(**fields)}  # noqa: E731
 final = lambda **fields: {"final": FinalistConfig(**fields)}  # noqa: E731
@@ -145,6 +147,15 @@ def test_presets_are_valid_and_survive_json(name):
     assert settings.validate() is settings
     written = json.dumps(to_dict(settings), allow_nan=False)
     assert from_dict(SearchConfig, json.loads(written), "config.json") == settings
+
+
+@pytest.mark.parametrize("name", ["laptop", "paper", "smoke"])
+def test_held_out_problems_of_a_preset_tell_optimizers_apart_and_are_of_other_families(name):
+    held_out = preset(name).final.held_out
+    families = [CARDS[problem].family for problem in held_out]
+    searched = {CARDS[problem].family for problem in problems.suite("search")}
+    assert held_out and set(held_out) <= set(problems.suite("held-out"))
+    assert len(set(families)) == len(families) and not searched & set(families)
 
 
 def test_settings_other_than_the_defaults_survive_json():
