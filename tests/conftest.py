@@ -16,6 +16,7 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # By the environment, so that the processes which tests start have the same.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -73,3 +74,15 @@ def keys_unchecked() -> Iterator[None]:
     """
     with jax.debug_key_reuse(False):
         yield
+
+
+@pytest.fixture
+def frozen_lake() -> Any:
+    """Returns a world of gymnasium's, which is stepped on the host."""
+    import gymnasium
+
+    from metarl.environments import from_gymnasium
+
+    return from_gymnasium(
+        lambda: gymnasium.make("FrozenLake-v1"), lambda generator, split: {}, horizon=4
+    )

@@ -33,6 +33,9 @@ HERE = Path(__file__).parent
 TASKS, MORE = 12, 20
 DEFAULTS = "dqn:hidden=32,batch_size=32,gradient_steps=2", "ppo:hidden=32,entropy_weight=0.01"
 AGENTS = ("go-explore-robust", "go-explore:exploit=0.1", *DEFAULTS, "random")
+WITH_STATES = (
+    "go-explore-robust:state_cells=true"  # in key to door alone, where what is seen hides the key
+)
 NEAREST = 10  # in dark rooms
 # name -> family, its settings, and T
 WORLDS: dict[str, tuple[str, dict[str, Any], int]] = {
@@ -62,7 +65,7 @@ def main() -> None:
     file = arguments.output / "far_reward.csv"
     rows = read(file)
     for world in () if arguments.draw else arguments.worlds:
-        for agent in AGENTS:
+        for agent in (*AGENTS, WITH_STATES) if world == "key to door" else AGENTS:
             if any(row["world"] == world and row["agent"] == agent for row in rows):
                 continue
             began = time.process_time()
@@ -220,7 +223,8 @@ def draw(rows: Rows, output: Path) -> None:
         at = np.linspace(0, WORLDS[world][2], 81)
         found = (steps[None] <= at[:, None]).mean(axis=1)
         label = agent.partition(":")[0]
-        curve = Curve(label, at, found, foreground=label.startswith("go-explore"))
+        known = ", cells of states" * (agent == WITH_STATES)
+        curve = Curve(f"{label}{known}", at, found, foreground=label.startswith("go-explore"))
         panels.setdefault(world, []).append(curve)
     chart = curve_panels(panels, "real steps", "share of tasks, reward found", height=2.8)
     chart.write_svg(output / "far_reward.svg")

@@ -43,10 +43,15 @@ def known_search_agent(simulations: int, exploration: float, depth: int, trial: 
       trial: the environment and the budget.
 
     Raises:
-      InvalidInput: a state of the environment is more than place and time, so it cannot be told from an
-        observation.
+      InvalidInput: the environment is stepped on the host, where its state cannot be set, or a state of it is more
+        than place and time, so it cannot be told from an observation.
     """
     environment = trial.environment
+    require(
+        not environment.on_host,
+        f"Agent 'mcts' simulates the task from states that it sets; {environment.name!r} is stepped on the host, "
+        "where that cannot be done. It can act in 'mdp' and 'gridworld'.",
+    )
     key = jax.random.key(0)
     state = jax.eval_shape(lambda: environment.reset(key, environment.sample_task(key))[1])
     fields = getattr(state, "_fields", ())

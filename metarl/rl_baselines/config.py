@@ -365,6 +365,10 @@ class RobustGoExploreConfig(PPOAgentConfig):
     explore_share: Fraction = 0.5
     """Of these, the first phase."""
 
+    state_cells: bool = False
+    """Tell cells apart by the whole state of the simulator, which holds what is not seen, such as a key that was
+    taken; else by what is observed."""
+
     repeat: Fraction = 0.5
     """Probability that exploring repeats the action before (Ecoffet: 0.95)."""
 

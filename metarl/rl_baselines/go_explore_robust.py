@@ -14,10 +14,15 @@ by state, and none is walked again, so it explores where actions slip, too; what
 demonstration, and imitating it leads nowhere there: that is mended by going backward, for which imitation
 must leave something to be tried.
 
-Differs from the paper: cells are observations, not pictures made small; one demonstration; the policy
+A cell is an observation, or, by `state_cells`, a state of the simulator with all that is not seen of it: which key
+was taken, and how late it is. Then there are as many cells as states were reached, and the demonstration may
+lead through any of them; the policy is told nothing of states all the same.
+
+Differs from the paper: cells are observations or whole states, not pictures made small; one demonstration; the policy
 sees the present observation alone; it imitates before it goes backward, which the paper does not.
 
-Letters: C cells; M nodes, one for each step and one for the beginning; H steps of an episode at most.
+Letters: C cells (M by `state_cells`: a cell is the first node of its state); M nodes, one for each step and one
+for the beginning; H steps of an episode at most.
 
 References: Ecoffet, Huizinga, Lehman, Stanley, Clune (2019), arXiv:1901.10995, and (2021), "First return, then
 explore", arXiv:2004.12919, for the weights; Salimans, Chen (2018), "Learning
@@ -107,7 +112,7 @@ def go_explore_robust(environment: Environment, config: RobustGoExploreConfig) -
         "stepped on the host, where that cannot be done. Take go-explore, which walks there.",
     )
     require(
-        count_cells(environment) <= MOST_NUMBERS,
+        config.state_cells or count_cells(environment) <= MOST_NUMBERS,
         f"go-explore-robust remembers {count_cells(environment):,} observations of {environment.name!r}; that is "
         f"too much, at most {MOST_NUMBERS:,} are accepted. Make the world smaller.",
     )
@@ -148,16 +153,23 @@ def explore(
     Args:
       key: consumed.
       environment: compiled, of finitely many observations and actions.
-      config: `repeat` and `burst`.
+      config: `state_cells`, `repeat` and `burst`.
       task: a task.
       steps: in the simulator.
     """
     begin_key, steps_key = jax.random.split(key)
     observation, state = environment.reset(begin_key, task)
     nodes = _room_for(environment, observation, state, steps + 1)
-    count = count_cells(environment)
+    count = steps + 1 if config.state_cells else count_cells(environment)
+
+    def cell_at(nodes: Nodes, node: jax.Array) -> jax.Array:
+        if config.state_cells:
+            return _first_of_its_state(nodes, node)
+        return cell_of(environment, jax.tree.map(lambda all_: all_[node], nodes.observations))
+
     cells = Cells(jnp.zeros(count, bool), jnp.zeros(count), jnp.zeros(count, jnp.int32))
-    first = cell_of(environment, observation)
+    zero = jnp.zeros((), jnp.int32)
+    first = cell_at(nodes, zero)
     cells = cells._replace(
         known=cells.known.at[first].set(True), seen=cells.seen.at[first].add(1.0)
     )
@@ -172,12 +184,11 @@ def explore(
         node, reward = _led_to(world_key, environment, task, nodes, here, action)
         there = step + 1
         nodes = jax.tree.map(lambda all_, one: all_.at[there].set(one), nodes, node)
-        cells = _met(cells, nodes, cell_of(environment, node.observations), there)
+        cells = _met(cells, nodes, cell_at(nodes, there), there)
         found_after = jnp.where(reward > 0, jnp.minimum(found_after, there), found_after)
         return (Explored(nodes, cells, found_after), there, walked + 1), None
 
     start = Explored(nodes, cells, jnp.float32(jnp.inf))
-    zero = jnp.zeros((), jnp.int32)
     return jax.lax.scan(one_step, (start, zero, zero), jnp.arange(steps))[0][0]
 
 
@@ -380,6 +391,15 @@ def _room_for(environment: Environment, observation: Any, state: Any, count: int
         jnp.zeros(count),
         jnp.zeros(count, bool),
     )
+
+
+def _first_of_its_state(nodes: Nodes, node: jax.Array) -> jax.Array:
+    """Returns the first node [] int32 that was reached in the state of a node []."""
+    alike = nodes.parents >= 0  # [M], was reached
+    for all_ in jax.tree.leaves(nodes.states):
+        same = all_ == all_[node]
+        alike &= same.reshape(len(same), -1).all(axis=1)
+    return jnp.argmax(alike).astype(jnp.int32)
 
 
 def _chosen(key: jax.Array, cells: Cells) -> jax.Array:

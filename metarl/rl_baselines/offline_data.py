@@ -53,7 +53,8 @@ def walks_of(key: jax.Array, environment: Environment, config: OfflineConfig) ->
     """
     require(
         not environment.on_host,
-        f"Offline data are gathered in compiled worlds; {environment.name!r} is stepped on the host.",
+        f"Offline data are gathered in compiled worlds; {environment.name!r} is stepped on the host. Take a learner "
+        "that learns within the task, such as dqn.",
     )
     return random_walks(key, environment, config.trajectories)
 

@@ -53,6 +53,7 @@ class Row:
       actions: kinds of action spaces that it can act in.
       observations: kinds of observation spaces that it can learn from; any if empty.
       pictures: whether it learns from pictures alone.
+      sets_states: whether it sets the state of a simulator, which cannot be done in worlds on the host.
       grid: setting -> values to choose from.
     """
 
@@ -64,6 +65,7 @@ class Row:
     actions: tuple[str, ...]
     observations: tuple[str, ...] = ()
     pictures: bool = False
+    sets_states: bool = False
     grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
     def require_fits(self, environment: Environment) -> None:
@@ -183,6 +185,7 @@ ROWS: tuple[Row, ...] = (
         build=go_explore_robust,
         actions=("Discrete",),
         observations=("Discrete", "MultiDiscrete"),
+        sets_states=True,
         grid={"repeat": (0.0, 0.5, 0.9), "explore_share": (0.25, 0.5, 0.75)},
     ),
 )
@@ -262,6 +265,8 @@ def _advice(environment: Environment) -> str:
 def _fits(row: Row, environment: Environment) -> bool:
     spaces = (environment.action_space, environment.observation_space)
     if row.pictures and not is_image(environment.observation_space):
+        return False
+    if row.sets_states and environment.on_host:
         return False
     return all(
         not accepted or type(space).__name__ in accepted

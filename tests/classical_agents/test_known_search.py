@@ -98,7 +98,20 @@ def test_a_world_whose_state_is_more_than_a_place_is_refused_with_its_fields(wor
         make("mcts", Trial(hidden, episodes=1))
 
 
-@pytest.mark.parametrize("text", ["mcts:simulations=0", "mcts:depth=0", "mcts:exploration=nan"])
-def test_settings_of_no_search_are_refused(text, world):
-    with pytest.raises(InvalidInput, match=r"it must be"):
+def test_a_world_on_the_host_whose_state_cannot_be_set_is_refused(frozen_lake):
+    message = r"from states that it sets; 'FrozenLake-v1' is stepped on the host, where that cannot"
+    with pytest.raises(InvalidInput, match=message):
+        make("mcts", Trial(frozen_lake, episodes=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mcts:simulations=0", r"mcts: simulations is '0'; it must be a whole number from 1"),
+        ("mcts:depth=0", r"depth is '0'; it must be"),
+        ("mcts:exploration=nan", r"exploration is 'nan'; it must be"),
+    ],
+)
+def test_settings_of_no_search_are_refused(text, message, world):
+    with pytest.raises(InvalidInput, match=message):
         make(text, Trial(world, episodes=1))

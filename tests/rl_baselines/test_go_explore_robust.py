@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metarl.environments import Trial, from_gymnasium, load, play
+from metarl.environments import Trial, load, play
 from metarl.errors import InvalidInput
 from metarl.rl_baselines import make
 from metarl.rl_baselines.config import RobustGoExploreConfig
@@ -90,6 +90,31 @@ def test_the_archive_keeps_the_richest_and_shortest_way_to_each_cell(explored):
         assert found.found_after[world] == (rewarded[0] if len(rewarded) else np.inf)
 
 
+def test_cells_of_states_keep_apart_what_is_seen_alike_and_each_has_its_best_node():
+    rooms = load("key-to-door", size=3, room_steps=2, corridor=2)
+    task = rooms.sample_task(jax.random.key(3))
+    config = RobustGoExploreConfig(burst=5, state_cells=True)
+    found = jax.device_get(
+        jax.jit(lambda key: explore(key, rooms, config, task, STEPS))(jax.random.key(1))
+    )
+    nodes, best, stood, first = found.nodes, {}, {}, {}
+    for node in range(STEPS + 1):
+        state = tuple(int(field[node]) for field in nodes.states)
+        worth = nodes.totals[node], -nodes.lengths[node]
+        first.setdefault(state, node)
+        stood[state] = stood.get(state, 0) + 1
+        if not nodes.over[node] and worth > best.get(state, ((-np.inf, 0), 0))[0]:
+            best[state] = worth, node
+    cells = {first[state]: (node, stood[state]) for state, (_, node) in best.items()}
+    known = np.flatnonzero(found.cells.known)
+    assert sorted(cells) == known.tolist()
+    kept = {cell: (found.cells.nodes[cell], found.cells.seen[cell]) for cell in known}
+    assert kept == cells
+    seen = {tuple(nodes.observations[first[state]]) for state in best}
+    assert len(seen) < len(best)
+    assert {state.has_key for state in map(type(nodes.states)._make, best)} == {0, 1}
+
+
 def test_the_demonstration_is_one_way_from_the_beginning_to_what_earned_most(explored):
     found, shown = explored
     np.testing.assert_array_equal(shown.good, np.isfinite(found.found_after))
@@ -144,14 +169,10 @@ def test_what_is_handed_over_reaches_the_goal_where_actions_slip_and_imitation_a
     assert both.mean() > alone.mean() + 0.15
 
 
-def test_worlds_whose_state_cannot_be_set_are_refused(maze):
-    gymnasium = pytest.importorskip("gymnasium")
-    family = from_gymnasium(
-        lambda: gymnasium.make("FrozenLake-v1"), lambda generator, split: {}, horizon=4
-    )
+def test_worlds_whose_state_cannot_be_set_are_refused(maze, frozen_lake):
     message = "setting the state of a simulator .* stepped on the host, where that cannot be done"
     with pytest.raises(InvalidInput, match=message):
-        make("go-explore-robust", Trial(family, episodes=3))
+        make("go-explore-robust", Trial(frozen_lake, episodes=3))
     with pytest.raises(InvalidInput, match="go-explore-robust needs Discrete actions"):
         make("go-explore-robust", Trial(load("pendulum"), steps=3))
     agent = make("go-explore-robust:simulated_steps=90000000", Trial(maze, episodes=1))

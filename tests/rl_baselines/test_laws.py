@@ -13,7 +13,17 @@ from gymnasium import spaces
 
 from metarl.environments import Trial, from_gymnasium, load, play, record
 from metarl.errors import InvalidInput
-from metarl.rl_baselines import fitting, grid, learn_split, make, names, parse, rows, settings_of
+from metarl.rl_baselines import (
+    fitting,
+    grid,
+    learn_split,
+    make,
+    names,
+    offline_rows,
+    parse,
+    rows,
+    settings_of,
+)
 
 QUICK = {
     "q-learning": "q-learning",
@@ -198,12 +208,29 @@ def test_a_learner_says_where_it_cannot_learn_and_who_can(name, world, message):
     assert message in str(refused.value)
 
 
+DISCRETE = [row.name for row in (*rows(), *offline_rows()) if row.actions == ("Discrete",)]
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+def test_continuous_actions_are_refused_by_all_who_choose_among_finitely_many(name):
+    with pytest.raises(InvalidInput) as refused:
+        make(name, WORLDS["pendulum"]())
+    assert str(refused.value) == (
+        f"{name} needs Discrete actions; those of 'pendulum' are Box. What can learn there: reinforce, ppo, trpo."
+    )
+
+
 def test_who_can_learn_where():
     able = {world: fitting(trial().environment) for world, trial in WORLDS.items()}
     assert able["bandit"] == able["mdp"] == (*SEEING_NUMBERS, "go-explore-robust")
     assert able["pictures"] == (*able["cartpole"], "iris")
     assert able["cartpole"] == ("dqn", "reinforce", "ppo", "trpo", "muzero")
     assert able["pendulum"] == ("reinforce", "ppo", "trpo")
+
+
+def test_who_sets_states_is_not_named_where_they_cannot_be_set(frozen_lake):
+    with pytest.raises(InvalidInput, match=r"What can learn there: .*muzero, go-explore\.$"):
+        make("iris", Trial(frozen_lake, episodes=2))
 
 
 def test_actions_that_do_not_begin_at_0_are_refused():

@@ -168,6 +168,8 @@ def test_they_are_named_apart_from_learners_from_scratch():
     ("text", "message"),
     [
         ("decision-transformer:asked=inf", r"asked is 'inf'; it must be a number"),
+        ("decision-transformer:asked=nan", r"asked is 'nan'; it must be a number"),
+        ("decision-transformer:balance=2", r"balance is 2.0; it must lie between 0 and 1"),
         ("decision-transformer:trajectories=0", r"decision-transformer: trajectories is 0"),
         ("decision-transformer:hidden=12", r"hidden is 12 and heads 4; give a multiple of twice"),
         ("behaviour-cloning:share=2", r"behaviour-cloning: share is 2"),
@@ -182,6 +184,18 @@ def test_settings_that_cannot_be_are_refused(text, message):
 def test_a_world_of_continuous_actions_is_refused():
     with pytest.raises(InvalidInput, match=r"decision-transformer needs Discrete actions"):
         make("decision-transformer", Trial(load("pendulum"), steps=3))
+
+
+def test_a_return_to_ask_for_that_is_not_finite_is_refused_in_python_too():
+    with pytest.raises(InvalidInput, match=r"asked is inf; it must be a finite number, or None"):
+        DecisionTransformerConfig(asked=float("inf"))
+
+
+@pytest.mark.parametrize("name", offline_names())
+def test_a_world_on_the_host_of_which_no_walks_are_gathered_is_refused(name, frozen_lake):
+    message = r"in compiled worlds; 'FrozenLake-v1' is stepped on the host\. Take a learner"
+    with pytest.raises(InvalidInput, match=message):
+        make(name, Trial(frozen_lake, episodes=1))
 
 
 @pytest.mark.parametrize(
