@@ -137,36 +137,64 @@ def test_what_fails_on_a_worker_fails_here_and_its_worker_is_none_the_worse(
         evaluator.close()
 
 
-def whole(backend, twin=None):
+def whole(config, backend, twin=None):
     """The log of a search, and the bits of its last state."""
-    job = SearchJob(SEARCH)
-    if twin is not None:
-        job.programs.share(twin.programs)
-    job.programs.train_with(backend)
+    job = made(config, backend, twin)
     state, rows = driven(job)
     found = rows, bits(job, state)
     job.close()
     return found
 
 
-@pytest.fixture(scope="module")
-def local_search(toy):
-    """What threads of this process find, and a job whose programs can be shared."""
-    twin = SearchJob(SEARCH)
-    found = whole(lambda judgements: LocalEvaluator(judgements, DEFAULT_WIDTH), twin)
-    yield found, twin
+def made(config, backend, twin=None):
+    job = SearchJob(config)
+    if twin is not None:
+        job.programs.share(twin.programs)
+    job.programs.train_with(backend)
+    return job
+
+
+def threads(judgements):
+    return LocalEvaluator(judgements, DEFAULT_WIDTH)
+
+
+@pytest.fixture(scope="module", params=["every rule in full", "racing"])
+def local_search(toy, request):
+    """Settings, what threads of this process find by them, and a job whose programs can be shared."""
+    config = dataclasses.replace(SEARCH, racing=request.param == "racing")
+    twin = SearchJob(config)
+    yield config, whole(config, threads, twin), twin
     twin.close()
 
 
 def test_a_search_on_workers_finds_what_threads_find(workers, local_search):
-    found, twin = local_search
-    assert whole(ray_backend(workers), twin) == found
+    config, found, twin = local_search
+    assert whole(config, ray_backend(workers), twin) == found
+
+
+@pytest.mark.parametrize("first_on_workers", [True, False])
+def test_a_search_that_was_stopped_goes_on_elsewhere_to_the_same_end(
+    workers, local_search, tmp_path, first_on_workers
+):
+    config, (rows, end), twin = local_search
+    backends = [ray_backend(workers), threads]
+    begun, goes_on = backends if first_on_workers else backends[::-1]
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        job = made(config, journaling(begun, journal), twin)
+        stopped, before = driven(job, job.init(), 1)
+        saved = job.save(stopped)
+        job.close()
+        assert 0 < stopped.counts.trained < config.budget
+        job = made(config, journaling(goes_on, journal), twin)
+        state, after = driven(job, job.load(*saved))
+        assert before + after == rows and bits(job, state) == end
+        job.close()
 
 
 def test_a_search_whose_workers_are_killed_again_and_again_finds_the_same(
     cluster, local_search, tmp_path, monkeypatch
 ):
-    found, twin = local_search
+    config, found, twin = local_search
     said, deaths = [], [tmp_path / f"death-{number}" for number in range(3)]
 
     class Mortal(ray_workers.Worker):
@@ -182,11 +210,11 @@ def test_a_search_whose_workers_are_killed_again_and_again_finds_the_same(
         contextlib.closing(RayWorkers(cluster, 2, said.append)) as workers,
         Journal(tmp_path / "journal.jsonl") as journal,
     ):
-        assert whole(journaling(ray_backend(workers), journal), twin) == found
+        assert whole(config, journaling(ray_backend(workers), journal), twin) == found
     assert all(death.exists() for death in deaths)
     assert sum("what it had is given to another" in text for text in said) == len(deaths)
     with Journal(tmp_path / "journal.jsonl") as journal:
-        assert len(journal) == SEARCH.budget
+        assert len(journal) > config.budget if config.racing else len(journal) == config.budget
 
 
 def test_candidates_that_end_every_worker_are_given_up_with_one_error(
