@@ -4,7 +4,8 @@ A rule of depth D is D groups of five choices: operand 1, operand 2, unary 1, un
 value of a group is binary(unary 1(operand 1), unary 2(operand 2)); it joins the operands, so that a
 later group may pick it. The value of the last group is the rule. A token is an index into the
 vocabulary of its slot: an operand slot of group k (from 0) offers the operands of the space, then
-the values of groups 0 ... k - 1.
+the values of groups 0 ... k - 1. The rules of a normalised grammar are rms(value of the last group),
+and are written so, that is: each tensor's update has a root mean square of 1.
 
 Letters: D depth; L = 5 D tokens; B batch; W width, the largest vocabulary.
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 4
 _LONGEST_SHOWN = 200  # characters of a rule in a message
+_NORMALISER = "rms"
 SLOTS = ("operand 1", "operand 2", "unary 1", "unary 2", "binary")
 
 
@@ -50,6 +52,7 @@ class Grammar:
       different_operands: whether operand 1 and operand 2 of a group must differ.
       no_final_addition: whether the last binary choice must not be `+`.
       reuse_values: whether each later group must pick the value of an earlier group at least once.
+      normalised: whether every rule is divided by its root mean square in each tensor, beyond its groups.
 
     Raises:
       InvalidInput: if depth is outside 1 to 4, the space is unknown or malformed, or a constraint
@@ -61,6 +64,7 @@ class Grammar:
     different_operands: bool = False
     no_final_addition: bool = False
     reuse_values: bool = False
+    normalised: bool = False
 
     def __post_init__(self):
         whole = isinstance(self.depth, int) and not isinstance(self.depth, bool)
@@ -96,6 +100,7 @@ class Grammar:
         """What any of its rules depends on beside g: moments, w, the shapes of tensors ..."""
         x = Operand("g")
         functions = [applied(function, x) for function in self.unary_functions]
+        functions += [_normalised(x)] * self.normalised
         return frozenset().union(*map(needs, (*self.operand_expressions, *functions)))
 
     @cached_property
@@ -152,7 +157,7 @@ class Grammar:
         bank = list(self.operand_expressions)
         for group in np.asarray(tokens).reshape(self.depth, len(SLOTS)).tolist():
             bank.append(self._group_expression(bank, *group))
-        return Rule(bank[-1])
+        return Rule(_normalised(bank[-1]) if self.normalised else bank[-1])
 
     def to_tokens(self, rule: Rule) -> np.ndarray:
         """Returns tokens that stand for a rule.
@@ -253,11 +258,15 @@ class Grammar:
             fits = f"Tensors of the shapes {shapes} have {entries} entries together, but the vector has {size}."
             return require(entries == size, fits)
         parts = [part for operand in self.operand_expressions for part in walk(operand)]
-        names = [name for name, _ in self.unary_functions if name is not None and name in UNARY]
+        names = [_NORMALISER] * self.normalised
+        names += [name for name, _ in self.unary_functions if name is not None and name in UNARY]
         names += [part.name for part in parts if isinstance(part, Unary)]
+        owner = f"The space {self._space.name!r} has"
+        if self.normalised:
+            owner = f"Normalised rules of the space {self._space.name!r} have"
         functions = ", ".join(name for name in dict.fromkeys(names) if UNARY[name].of_tensors)
         raise InvalidInput(
-            f"The space {self._space.name!r} has functions of whole tensors ({functions}), and nothing says which "
+            f"{owner} functions of whole tensors ({functions}), and nothing says which "
             f"tensors the vector of {size} entries joins: give their shapes, shapes=((64, 10), (10,)) say."
         )
 
@@ -293,7 +302,10 @@ class Grammar:
     def _find(self, rule: Rule) -> np.ndarray | None:
         copies = self.different_operands or self.reuse_values
         for candidate in (rule, rule.canonical()):
-            ways = decompose(candidate.expression, self._vocabulary, self.depth, copies)
+            inner = _within(candidate.expression) if self.normalised else candidate.expression
+            if inner is None:
+                continue
+            ways = decompose(inner, self._vocabulary, self.depth, copies)
             for groups in ways:
                 tokens = np.asarray(padded(groups, self._vocabulary, self.depth), np.int32).ravel()
                 if tokens.size and self._broken_constraint(tokens) is None:
@@ -322,13 +334,34 @@ class Grammar:
         text = str(rule)
         shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
         intro = f"The rule {shown!r} cannot be written in {where}"
-        part = missing_part(rule.canonical().expression, self._vocabulary)
+        expression = rule.canonical().expression
+        if self.normalised:
+            inner = _within(expression)
+            if inner is None:
+                return f"{intro}, whose rules are normalised: write {to_text(_normalised(expression))!r}."
+            expression = inner
+        part = missing_part(expression, self._vocabulary)
         if part is not None:
             return f"{intro}: no slot offers {to_text(part)!r}."
-        unconstrained = Grammar(self._space, self.depth)
+        unconstrained = Grammar(self._space, self.depth, normalised=self.normalised)
         if unconstrained._find(rule) is not None:
             return f"{intro}: a sampling constraint of the grammar forbids it."
         for depth in range(self.depth + 1, MAX_DEPTH + 1):
-            if Grammar(self._space, depth)._find(rule) is not None:
+            if replace(unconstrained, depth=depth)._find(rule) is not None:
                 return f"{intro}: it needs depth {depth}."
         return f"{intro}: it needs more than {MAX_DEPTH} groups."
+
+
+def _normalised(expression: Expression) -> Expression:
+    return Unary(_NORMALISER, expression)
+
+
+def _within(expression: Expression) -> Expression | None:
+    """Returns what a normalised rule normalises; None for one that is not normalised."""
+    match expression:
+        case Unary(name="rms", argument=inner):
+            return inner
+        case Unary(name="-", argument=Unary(name="rms", argument=inner)):  # of canonical forms
+            return Unary("-", inner)
+        case _:
+            return None

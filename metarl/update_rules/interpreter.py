@@ -162,7 +162,7 @@ class Interpreter:
                 arguments.append(lax.switch(slots[2 + side], functions, argument))
             combine = _binary_branches(self.grammar, scope)
             values.append(lax.switch(slots[4], combine, *arguments))
-        return values[-1]
+        return scope.of_tensors("rms", values[-1]) if self.grammar.normalised else values[-1]
 
 
 def power(x: jax.Array, y: Any) -> jax.Array:

@@ -84,7 +84,7 @@ def _updates(
             for side in range(2)
         )
         values.append(_combined(grammar, slots[4], left, right, scope))
-    return values[-1]
+    return scope.of_tensors("rms", values[-1]) if grammar.normalised else values[-1]
 
 
 def _taken(slot: np.ndarray, operands: np.ndarray, values: list[np.ndarray]) -> np.ndarray:

@@ -89,6 +89,26 @@ def gentle():
     return dataclasses.replace(without_metric(), name="gentle", loss=gentle_loss)
 
 
+def in_other_units():
+    """The toy with parameters a hundred times as large that do what a hundredth of them did."""
+    whole = logistic()
+
+    def scaled(params, factor):
+        return jax.tree.map(lambda x: factor * x, params)
+
+    def other_init(key):
+        params, model_state = init(key)
+        return scaled(params, 100.0), model_state
+
+    return dataclasses.replace(
+        whole,
+        name="other units",
+        init=other_init,
+        loss=lambda params, *rest: loss(scaled(params, 0.01), *rest),
+        evaluate=lambda params, *rest: evaluate(scaled(params, 0.01), *rest),
+    )
+
+
 def namesake():
     """Another problem of the toy's name."""
     return dataclasses.replace(gentle(), name="toy")

@@ -217,6 +217,29 @@ def test_a_rule_outside_the_grammar_is_refused_with_the_reason(text, options, sa
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("space", ["icml", "modern"])
+def test_rules_of_a_normalised_grammar_are_written_normalised_and_come_back(space):
+    grammar, plain = Grammar(space, 2, normalised=True), Grammar(space, 2)
+    for tokens in grammar.sample(np.random.default_rng(2), 40):
+        rule = grammar.to_rule(tokens)
+        assert str(rule) == f"rms({plain.to_rule(tokens)})"
+        assert grammar.to_rule(grammar.to_tokens(rule)) == rule
+    canonical = parse("rms(-m)").canonical()
+    assert str(canonical) == "-rms(m)" and "shape" in grammar.needs
+    if space == "icml":  # which can write -m
+        assert grammar.to_rule(grammar.to_tokens(canonical)).canonical() == canonical
+
+
+def test_a_rule_that_is_not_normalised_is_refused_by_a_normalised_grammar():
+    grammar = Grammar("icml", 2, normalised=True)
+    with pytest.raises(InvalidInput, match=r"rules are normalised: write 'rms\(g \+ m\)'"):
+        grammar.to_tokens(parse("g + m"))
+    with pytest.raises(InvalidInput, match=r"no slot offers '7'"):
+        grammar.to_tokens(parse("rms(g * 7)"))
+    with pytest.raises(InvalidInput, match=r"it needs depth 3"):
+        grammar.to_tokens(parse("rms((1 + sign(g) * sign(m)) * g)"))
+
+
 @pytest.mark.parametrize("depth", [0, 5, -1, 2.0, True, "2", None])
 def test_a_depth_outside_one_to_four_is_refused(depth):
     with pytest.raises(InvalidInput, match=r"1, 2, 3 or 4 groups, not"):

@@ -229,6 +229,37 @@ def test_a_step_is_the_same_interpreted_compiled_exported_and_by_hand(rules, loa
     is nothing to compare.
     """
     grammar, texts, tokens = rules
+    exact = the_same_in_every_executor(grammar, texts, tokens, load, "rule")
+    # one rule, leaf by leaf, without anything flat
+    g, w = history()[-1].astype(float), weights().astype(float)
+    for name, leaf in tree_of(g).items():
+        own = {key: tree_of(x)[name] for key, x in averages_by_hand(history()).items()}
+        value = reference_update("ortho(rms(m)) + 1e-2 * w", leaf, w=tree_of(w)[name], **own)
+        row = TEXTS.index("ortho(rms(m)) + 1e-2 * w")
+        np.testing.assert_allclose(tree_of(exact[row])[name], value, rtol=1e-12)
+
+
+def test_a_normalised_rule_is_divided_by_its_size_in_each_tensor_and_is_what_it_is_written_as(load):
+    plain = Grammar("sign", 2)
+    tokens = [plain.to_tokens(parse(text)) for text in ("g", "adam + g", "exp(sign(g)) * m")]
+    tokens = np.stack([*tokens, *plain.sample(np.random.default_rng(4), 5)])
+    grammar = Grammar("sign", 2, normalised=True)
+    rules = [grammar.to_rule(row) for row in tokens]
+    assert str(rules[1]) == "rms(adam + g)"
+    exact = the_same_in_every_executor(grammar, rules, tokens, load, "normalised")
+    assert (np.isfinite(exact).all(axis=1)).sum() > 4
+    for row, update in zip(tokens, exact, strict=True):
+        for name, leaf in tree_of(update).items():
+            own = {key: tree_of(x)[name] for key, x in averages_by_hand(history()).items()}
+            leaves = (tree_of(x.astype(float))[name] for x in (history()[-1], weights()))
+            g, w = leaves
+            bare = reference_update(plain.to_rule(row), g, w=w, t=STEPS - 1, total_steps=50, **own)
+            size = root_mean_square(bare.ravel())
+            np.testing.assert_allclose(leaf * (size + 1e-8), bare, rtol=1e-9, atol=1e-12)
+
+
+def the_same_in_every_executor(grammar, texts, tokens, load, title):
+    """The updates of rules in double precision, [K, P], after a look at everybody else's."""
     g, w = history()[-1].astype(float), weights().astype(float)
     states = {**averages_by_hand(history()), "g": g, "w": w}
     shapes = tuple(SHAPES.values())
@@ -237,11 +268,12 @@ def test_a_step_is_the_same_interpreted_compiled_exported_and_by_hand(rules, loa
         grammar, tokens, shapes, **{name: x[None] for name, x in states.items()}, **t
     )[:, 0]
     files = [
-        load(to_python(rule, name="rule"), f"rule_{number}").rule(-1.0)
+        load(to_python(rule, name="rule"), f"{title}_{number}").rule(-1.0, **length(rule))
         for number, rule in enumerate(texts)
     ]
+    compiled = [to_optax(rule, -1.0, **length(rule)) for rule in texts]
     seen = {
-        "compiler": after_the_history([to_optax(rule, -1.0) for rule in texts]),
+        "compiler": after_the_history(compiled),
         "file": after_the_history(files),
         "interpreter": interpreted(grammar, tokens, "switch"),
         "selecting interpreter": interpreted(grammar, tokens, "select"),
@@ -257,12 +289,12 @@ def test_a_step_is_the_same_interpreted_compiled_exported_and_by_hand(rules, loa
             np.testing.assert_allclose(
                 value[sure], by_hand[sure], rtol=2e-3, atol=2e-5, err_msg=f"{executor}: {rule}"
             )
-    # one rule, leaf by leaf, without anything flat
-    for name, leaf in tree_of(g).items():
-        own = {key: tree_of(x)[name] for key, x in averages_by_hand(history()).items()}
-        value = reference_update("ortho(rms(m)) + 1e-2 * w", leaf, w=tree_of(w)[name], **own)
-        row = TEXTS.index("ortho(rms(m)) + 1e-2 * w")
-        np.testing.assert_allclose(tree_of(exact[row])[name], value, rtol=1e-12)
+    return exact
+
+
+def length(rule):
+    """What a rule wants to know of its run."""
+    return {"total_steps": 50} if "progress" in rule.needs else {}
 
 
 def test_the_sign_of_c_is_lion_at_every_step(rules):
@@ -432,6 +464,9 @@ def test_an_interpreter_that_does_not_know_the_tensors_says_so():
         update(shapes=((2, 5),))
     with pytest.raises(InvalidInput, match="nothing says which"):
         exact_updates(grammar, np.zeros((1, 5), np.int32), g=np.zeros((1, 12)))
+    says = r"Normalised rules of the space 'sign' have functions of whole tensors \(rms\)"
+    with pytest.raises(InvalidInput, match=says):
+        Grammar("sign", 1, normalised=True).require_shapes(None, 3)
     # an operand may be one too; a space without any asks for nothing
     space = Space("own", ("g", "ortho(m)"), ("x",), ("keep",), "")
     with pytest.raises(InvalidInput, match=r"'own' has functions of whole tensors \(ortho\)"):

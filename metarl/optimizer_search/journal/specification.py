@@ -98,4 +98,6 @@ def _grammar(grammar: Grammar) -> dict[str, Any]:
         "unary": list(space.unary),
         "binary": list(space.binary),
         "depth": grammar.depth,
+        # not named where it is not so, as before there was a choice: results stay known
+        **({"normalised": True} if grammar.normalised else {}),
     }

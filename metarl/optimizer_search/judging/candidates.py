@@ -307,6 +307,12 @@ def _untrained(problem: Problem, layout: Layout, fixture: Fixture, replicates: i
     return float(jnp.mean(jax.jit(lambda r: lax.map(one, r))(jnp.arange(replicates))))
 
 
+def loss_before_training(judgement: Judgement) -> float:
+    """Returns the mean held-out loss of the starting parameters over a judgement's replicates."""
+    fixture, layout = judgement.data[0], judgement.layout
+    return _untrained(judgement.recipe.problem, layout, fixture, layout.replicates)
+
+
 def _flat(example: Any) -> tuple[jax.Array, Callable[[jax.Array], Any]]:
     """Returns parameters as one vector, and its inverse; where they are coarser, the vector is float32."""
     flat, unravel = ravel_pytree(jax.tree.map(lambda x: x.astype(_of_rules(x)), example))

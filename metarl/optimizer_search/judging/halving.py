@@ -15,6 +15,9 @@ A rule with a run that diverged is behind all others of its round, also where th
 Differs from the paper, which shares the steps equally among its rounds and begins anew in each: here runs are kept, and
 a rule's rate is chosen before.
 
+Where a search judges rules at one multiple of tuned Adam's rate (`one_multiple`), so does its choice: rates are
+multiples of Adam's, which is tuned on the replicates of the choice, and all judges together choose among them.
+
 Letters: K rules, L tokens, R learning rates, J judges, Q tuning replicates, U replicates of a portion.
 
 Reference: Karnin, Koren, Somekh (2013), Almost Optimal Exploration in Multi-Armed Bandits.
@@ -23,25 +26,23 @@ Reference: Karnin, Koren, Somekh (2013), Almost Optimal Exploration in Multi-Arm
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from metarl.errors import require
 from metarl.update_rules import Grammar
 
 from ..settings.config import FinalistConfig, SearchConfig
 from .candidates import Judgement, Trial, Verdicts, make_judgement, on_replicates
 from .evaluators import Backend, Evaluator, begin_compiling, executor, local_evaluator
 from .judges import Judge
+from .one_multiple import Runs, runs_at, scores_of_multiples
 from .panel import REFINEMENT, Scores, scored, trial_at_one_rate
-from .reference import adam_losses, tuned_adam
+from .reference import NEAR, Reference, adam_losses, finely_tuned_adam
 from .rewards import FLOOR, metric_floor
 
 _TUNING_SEEDS = 3
-NEAR = 10.0 ** (np.array([0, -2, -1, 1, 2]) / 8.0)  # eighths of a decade; of equal rates the first
 _PORTIONS = 6  # of the seeds that report
 _ADAM_PORTIONS = 3  # the first; Adam's rate is tuned on them, to an eighth of a decade too
 
@@ -136,7 +137,7 @@ class HalvingPanel:
 
         Args:
           tokens: [K, L], K at least 1.
-          rates: [K, J, R] learning rates to try.
+          rates: [K, J, R] learning rates to try; multiples of Adam's, the same for all judges, with one for all.
           before: rewards of the search, [K].
         """
         verdicts = self._first(tokens, rates)
@@ -169,7 +170,7 @@ class HalvingPanel:
 
         Args:
           tokens: [K, L].
-          rates: [K, J, R] learning rates to try.
+          rates: [K, J, R], as of `halve`.
         """
         begun, places = self.rounds.portions - self.rounds.report, range(len(tokens))
         verdicts = self._finer(self._first(tokens, rates), tokens, list(places))
@@ -182,6 +183,18 @@ class HalvingPanel:
         begin_compiling(self._evaluator)
         if self._config.reward == "loss":
             _ = self._adam
+        if self.one_rate:
+            _ = self._adam_while_tuning
+
+    @property
+    def one_rate(self) -> bool:
+        """Whether all judges together choose a rule's rate, as a multiple of Adam's."""
+        return self._config.training.one_rate
+
+    @property
+    def adam_rates(self) -> np.ndarray:
+        """Tuned Adam's learning rate by each judge, [J]."""
+        return np.array([self._tuned[name].learning_rate for name in self.names])
 
     def close(self) -> None:
         """Frees threads and devices."""
@@ -198,31 +211,72 @@ class HalvingPanel:
         return places[np.argsort(-mixed[places], kind="stable")].tolist()
 
     def _first(self, tokens: np.ndarray, rates: np.ndarray) -> dict[str, Verdicts]:
+        if self.one_rate:
+            return self._first_at_one(tokens, rates[:, 0])
         return {
             name: self._evaluator.evaluate(tokens, rates[:, place], [name])[name]
             for place, name in enumerate(self.names)
         }
+
+    def _first_at_one(self, tokens: np.ndarray, multiples: np.ndarray) -> dict[str, Verdicts]:
+        """Returns the first round at the multiple of Adam's rate, of [K, R], that all judges together choose."""
+        rates = {
+            name: (multiples * adam).astype(np.float32)
+            for name, adam in zip(self.names, self.adam_rates, strict=True)
+        }
+        tried = {
+            name: runs_at(self._evaluator, _tuning(name), tokens, rates[name]) for name in rates
+        }
+        losses = {name: runs.losses for name, runs in tried.items()}
+        best = self._best_of(losses, self._adam_while_tuning)
+        found = {}
+        for name, grid in rates.items():
+            rate = grid[np.arange(len(tokens)), best]
+            first = _first_round(name)
+            verdict = self._evaluator.evaluate(tokens, rate[:, None], [first])[first]
+            steps = verdict.steps + tried[name].steps
+            sweep = losses[name].mean(axis=-1)
+            found[name] = verdict._replace(rates=grid, sweep=sweep, rate=rate, steps=steps)
+        return found
+
+    def _best_of(
+        self, losses: Mapping[str, np.ndarray], adam: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Returns the place of each rule's best rate, [K], for losses [K, R, S] at multiples of Adam's rate."""
+        return scores_of_multiples(losses, adam, self._config.training.judge_cap).argmax(axis=1)
 
     def _finer(
         self, verdicts: Mapping[str, Verdicts], tokens: np.ndarray, places: Sequence[int]
     ) -> dict[str, Verdicts]:
         """Returns verdicts with the first portion, which some rules run at the best of the rates near theirs."""
         finer, rows, unit = self._unknown(verdicts, 1), np.array(places, int), self.rounds.portion
+        if len(rows) == 0:
+            return finer
+        tried = {
+            name: (verdict.rate[rows, None] * NEAR).astype(np.float32)  # [K, R]
+            for name, verdict in finer.items()
+        }
+        found = {
+            name: runs_at(self._evaluator, _portion(name, 0), tokens[rows], rates)
+            for name, rates in tried.items()
+        }
+        each, best = np.arange(len(rows)), self._best_near(found)
         for name, verdict in finer.items():
-            if len(rows) == 0:
-                continue
-            tried = (verdict.rate[rows, None] * NEAR).astype(np.float32)  # [K, R]
-            repeated = np.repeat(tokens[rows], len(NEAR), axis=0)
-            portion = _portion(name, 0)
-            found = self._evaluator.evaluate(repeated, tried.reshape(-1, 1), [portion])[portion]
-            losses = found.losses.reshape(*tried.shape, unit)
-            best, each = losses.mean(axis=2).argmin(axis=1), np.arange(len(rows))
-            verdict.losses[rows, -unit:] = losses[each, best]
-            verdict.metrics[rows, -unit:] = found.metrics.reshape(losses.shape)[each, best]
+            verdict.losses[rows, -unit:] = found[name].losses[each, best[name]]
+            verdict.metrics[rows, -unit:] = found[name].metrics[each, best[name]]
             rate = np.array(verdict.rate)
-            rate[rows] = tried[each, best]
+            rate[rows] = tried[name][each, best[name]]
             finer[name] = verdict._replace(rate=rate)
         return finer
+
+    def _best_near(self, found: Mapping[str, Runs]) -> dict[str, np.ndarray]:
+        """Returns the place of each rule's best rate by each judge, [K], the same for all where one rate is for all."""
+        losses = {name: runs.losses for name, runs in found.items()}
+        if not self.one_rate:
+            return {name: runs.mean(axis=2).argmin(axis=1) for name, runs in losses.items()}
+        unit = self.rounds.portion
+        best = self._best_of(losses, {n: a[unit : 2 * unit] for n, a in self._adam.items()})
+        return dict.fromkeys(losses, best)
 
     def _longer(
         self,
@@ -289,16 +343,24 @@ class HalvingPanel:
         found, unit = {}, self.rounds.portion
         for judge in self.judges:
             seeds = self._seeds(judge)
-            trial = first_trial(judge.steps, self.rounds, self._config)
             make = (judge.problem, self.grammar)
-            ways = ("choice", seeds[: trial.replicates], executor())
-            found[judge.name] = make_judgement(*make, trial, *ways)
             alone = trial_at_one_rate(judge.steps, unit, self._config)
-            rest = seeds[trial.replicates :]
+            first, rest = seeds[: _TUNING_SEEDS + unit], seeds[_TUNING_SEEDS + unit :]
+            if self.one_rate:
+                few = trial_at_one_rate(judge.steps, _TUNING_SEEDS, self._config)
+                ways = ("choice", first[:_TUNING_SEEDS], executor())
+                found[_tuning(judge.name)] = make_judgement(*make, few, *ways)
+                ways = ("choice", first[_TUNING_SEEDS:], executor())
+                found[_first_round(judge.name)] = make_judgement(*make, alone, *ways)
+            else:
+                trial = first_trial(judge.steps, self.rounds, self._config)
+                found[judge.name] = make_judgement(*make, trial, "choice", first, executor())
             for number in range(self.rounds.portions):
                 own = rest[number * unit : (number + 1) * unit]
                 name = _portion(judge.name, number)
-                if number == 0:
+                if self.one_rate:
+                    found[name] = on_replicates(found[_first_round(judge.name)], own)
+                elif number == 0:
                     found[name] = make_judgement(*make, alone, "choice", own, executor())
                 else:
                     found[name] = on_replicates(found[_portion(judge.name, 0)], own)
@@ -309,31 +371,44 @@ class HalvingPanel:
         return self._backend(self._judgements)
 
     @cached_property
-    def _adam(self) -> dict[str, np.ndarray]:
-        """Adam's losses on all replicates but those for tuning, by judge, its rate tuned on the first of them."""
+    def _tuned(self) -> dict[str, Reference]:
+        """Adam on all replicates but those for tuning, by judge, its rate tuned on the first of them."""
         found = {}
         for judge in self.judges:
             seeds = self._seeds(judge)[_TUNING_SEEDS:]
             everything = on_replicates(self._judgements[_portion(judge.name, 0)], seeds)
             alone = trial_at_one_rate(judge.steps, len(seeds), self._config)
-            few = replace(
-                alone, full_replicates=min(len(seeds), _ADAM_PORTIONS * self.rounds.portion)
-            )
-            rates = NEAR * tuned_adam(judge.problem, everything, few).learning_rate
-            runs = adam_losses(judge.problem, everything, alone, rates)  # [R, S]
-            best = int(runs[:, : few.full_replicates].mean(axis=1).argmin())
-            rate, losses = rates[best], runs[best]
-            require(
-                bool(np.isfinite(losses).all() and (losses >= 0).all()),
-                f"Problem {judge.problem.name!r}: Adam at its best learning rate, {rate:g}, diverges or ends below "
-                "zero on some seeds of the choice, so nothing can be measured against it there.",
-            )
-            found[judge.name] = losses
+            tuned_on = _ADAM_PORTIONS * self.rounds.portion
+            found[judge.name] = finely_tuned_adam(judge.problem, everything, alone, tuned_on)
+        return found
+
+    @cached_property
+    def _adam(self) -> dict[str, np.ndarray]:
+        """Its losses on these replicates, by judge."""
+        return {name: tuned.losses for name, tuned in self._tuned.items()}
+
+    @cached_property
+    def _adam_while_tuning(self) -> dict[str, np.ndarray]:
+        """Its losses on the replicates for tuning, by judge."""
+        found = {}
+        for judge in self.judges:
+            few = trial_at_one_rate(judge.steps, _TUNING_SEEDS, self._config)
+            rate = np.array([self._tuned[judge.name].learning_rate])
+            judgement = self._judgements[_tuning(judge.name)]
+            found[judge.name] = adam_losses(judge.problem, judgement, few, rate)[0]
         return found
 
 
 def _portion(name: str, number: int) -> str:
     return f"{name}, portion {number + 1}"
+
+
+def _tuning(name: str) -> str:
+    return f"{name}, tuning"
+
+
+def _first_round(name: str) -> str:
+    return f"{name}, first round"
 
 
 def _picked(scores: Sequence[Scores], names: Sequence[str]) -> Scores:

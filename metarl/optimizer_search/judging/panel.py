@@ -4,6 +4,9 @@ Choice, larger problems, simplification and the look at meta-overfitting all ask
 measure on data and seeds that the search has not seen, tuned anew. A panel holds the programs of one such stage,
 compiled once and asked as often as needed; a rule's scores do not depend on what else is asked.
 
+Where a search judges rules at one multiple of tuned Adam's rate (`one_multiple`), a rule comes to a panel with its
+multiple, and nothing of it is tuned there: Adam is, and the rule follows.
+
 Letters: K rules, L tokens, R learning rates, J judges, S replicates.
 """
 
@@ -22,7 +25,7 @@ from ..training.seeding import Stage
 from .candidates import Judgement, Trial, Verdicts, make_judgement
 from .evaluators import Backend, Evaluator, executor, local_evaluator
 from .judges import Judge
-from .reference import tuned_adam
+from .reference import Reference, finely_tuned_adam, tuned_adam
 from .rewards import loss_rewards, metric_rewards, metric_scores, run_rewards
 
 # Half-decades around the rate of the search, whose grid has whole decades.
@@ -77,8 +80,13 @@ class Panel:
 
         Args:
           tokens: [K, L].
-          rates: [K, J, R] learning rates to try; those of the search's sweep if None.
+          rates: [K, J, R] learning rates to try; those of the search's sweep if None. Multiples of tuned Adam's, with
+            R = 1, where a search has one for all problems.
         """
+        if self._config.training.one_rate:
+            assert rates is not None and rates.shape[-1] == 1, "a rule comes with its multiple"
+            adam_rates = [self._tuned[name].learning_rate for name in self.names]
+            rates = (rates * np.array(adam_rates)[:, None]).astype(np.float32)
         if rates is None:
             grid = np.asarray(self._config.training.learning_rates, np.float32)
             rates = np.tile(grid, (len(tokens), len(self.judges), 1))
@@ -110,14 +118,20 @@ class Panel:
         return self._backend(self._judgements)
 
     @cached_property
-    def _adam(self) -> dict[str, np.ndarray]:
-        """Tuned Adam's losses on the same replicates, by judge, [S]."""
+    def _tuned(self) -> dict[str, Reference]:
+        """Tuned Adam on the same replicates, by judge; to an eighth of a decade where rules follow its rate."""
+        tuned = finely_tuned_adam if self._config.training.one_rate else tuned_adam
         return {
-            judge.name: tuned_adam(
+            judge.name: tuned(
                 judge.problem, self._judgements[judge.name], self._trial_of(judge.steps)
-            ).losses
+            )
             for judge in self.judges
         }
+
+    @property
+    def _adam(self) -> dict[str, np.ndarray]:
+        """Its losses, by judge, [S]."""
+        return {name: tuned.losses for name, tuned in self._tuned.items()}
 
 
 def scored(
@@ -150,8 +164,13 @@ def scored(
 
 
 def sweeping_trial(steps: int, seeds: int, config: SearchConfig) -> Trial:
-    """Returns how a rule is run whose rate is not known: the search's decades on short runs, then half-decades."""
+    """Returns how a rule is run whose rate is not known: the search's decades on short runs, then half-decades.
+
+    Where a search has one multiple of Adam's rate for all problems, a rule comes with it and is run in full at once.
+    """
     training = config.training
+    if training.one_rate:
+        return trial_at_one_rate(steps, seeds, config)
     return Trial(
         max(1, round(training.sweep_fraction * steps)),
         steps,

@@ -2,13 +2,15 @@
 
 optax's own Adam takes the best of fifteen half-decades by its mean loss on the very replicates that it is
 then the yardstick on: a little better than any fair tuning would make it, so that a positive reward means
-something. Its rates have the schedule of the rules'.
+something. Its rates have the schedule of the rules'. Where its rate itself matters, the eighths of a decade
+beside the best are tried too.
 
 Letters: R learning rates, S replicates.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -25,6 +27,7 @@ from ..training.schedules import scheduled
 from .candidates import Judgement, Trial
 
 HALF_DECADES = 10.0 ** (np.arange(-10, 5) / 2.0)
+NEAR = 10.0 ** (np.array([0, -2, -1, 1, 2]) / 8.0)  # eighths of a decade; of equal rates the first
 
 
 class Reference(NamedTuple):
@@ -53,6 +56,35 @@ def adam_losses(
         return lax.map(lambda rate: lax.map(lambda r: loss(rate, r), replicates), rates)
 
     return np.asarray(all_losses(jnp.asarray(rates, jnp.float32)))
+
+
+def finely_tuned_adam(
+    problem: Problem, judgement: Judgement, trial: Trial, tuned_on: int | None = None
+) -> Reference:
+    """Returns Adam at its best learning rate, to an eighth of a decade, on the full replicates of a judgement.
+
+    Args:
+      problem: of the judgement.
+      judgement: whose replicates it is run on.
+      trial: how.
+      tuned_on: replicates that its rate is tuned on, the first; all if not given.
+
+    Raises:
+      InvalidInput: as `tuned_adam`, or it diverges or ends below zero on a replicate that it was not tuned on.
+    """
+    few = replace(
+        trial, full_replicates=min(trial.full_replicates, tuned_on or trial.full_replicates)
+    )
+    rates = NEAR * tuned_adam(problem, judgement, few).learning_rate
+    runs = adam_losses(problem, judgement, trial, rates)  # [R, S]
+    best = int(runs[:, : few.full_replicates].mean(axis=1).argmin())
+    rate, losses = rates[best], runs[best]
+    require(
+        bool(np.isfinite(losses).all() and (losses >= 0).all()),
+        f"Problem {problem.name!r}: Adam at its best learning rate, {rate:g}, diverges or ends below "
+        "zero on some seeds, so nothing can be measured against it there.",
+    )
+    return Reference(losses, float(rate))
 
 
 def tuned_adam(problem: Problem, judgement: Judgement, trial: Trial) -> Reference:

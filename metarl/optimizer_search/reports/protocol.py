@@ -24,7 +24,7 @@ _REWARDS = {
 def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
     """Returns five paragraphs: search, choice, tuning, report, intervals."""
     training, final = config.training, config.final
-    rates = training.learning_rates
+    rates = training.multiples if training.one_rate else training.learning_rates
     compared = result.comparison.values()
     grids = sorted({len(problem["learning_rates"]) for problem in compared})
     low = min((problem["learning_rates"][0] for problem in compared), default=0.0)
@@ -35,12 +35,20 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
     kind = (
         "learning rate" if training.schedule == CONSTANT else f"{training.schedule} learning rate"
     )
+    tried, around = (
+        f"{_count(len(rates), kind)} from {min(rates):g} to {max(rates):g}",
+        "learning rates",
+    )
+    if training.one_rate:
+        multiples = f"{_count(len(rates), 'multiple')} from {min(rates):g} to {max(rates):g}"
+        tried = f"{multiples} of tuned Adam's {kind}, the same for all problems,"
+        around = "multiples of Adam's, again the same for all problems,"
     return [
-        f"Search: each rule was trained{horizons} at {_count(len(rates), kind)} from {min(rates):g} to "
-        f"{max(rates):g} on one seed for {training.sweep_fraction:.0%} of the steps, then at the best of them in "
+        f"Search: each rule was trained{horizons} at {tried} on one seed for {training.sweep_fraction:.0%} of "
+        "the steps, then at the best of them in "
         f"full on {_count(training.seeds, 'other seed')}, and judged on search data. {_REWARDS[config.reward]}",
         f"Choice: the best of many is partly lucky, so up to {final.candidates} rules of the search, none a "
-        "near-duplicate of another, were tuned anew around their learning rates on fresh seeds and run on a few more; "
+        f"near-duplicate of another, were tuned anew around their {around} on fresh seeds and run on a few more; "
         "the better ones went on, twice, to two and to four times as many, and all runs so far ranked them, on choice "
         f"data, which the search had not seen. Those left ran on {final.choice_seeds} more, which ranked nothing and "
         "give the score that is reported. "

@@ -203,6 +203,8 @@ def _finalists_table(best: list[Choice]) -> Table:
         Column("choice_score", "score, choice data"),
         Column("learning_rate", "learning rate of the choice"),
     ]
+    if best[0].rate_multiple is not None:
+        columns.append(Column("rate_multiple", "of Adam's, on every problem"))
     larger = best[0].larger_score is not None
     if larger:
         columns.append(Column("larger_score", "score, larger problems"))

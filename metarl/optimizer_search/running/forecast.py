@@ -22,11 +22,11 @@ from ..comparing.contest import Contest
 from ..comparing.entrants import BASELINE, references
 from ..comparing.settings_of_runs import runs_of
 from ..judging.candidates import Trial
-from ..judging.halving import NEAR, Rounds, first_trial, rounds_of
+from ..judging.halving import Rounds, first_trial, rounds_of
 from ..judging.judges import Judge, judges_of
 from ..judging.panel import sweeping_trial
-from ..judging.reference import HALF_DECADES
-from ..searching.programs import RATES_TRIED, search_trial, short_steps
+from ..judging.reference import HALF_DECADES, NEAR
+from ..searching.programs import RATES_TRIED, comes_with_its_rate, search_trial, short_length
 from ..searching.racing import SHARE
 from ..searching.search_job import DEFAULT_BUDGET
 from ..selecting.meta_overfitting import MOMENTS
@@ -136,14 +136,17 @@ def _panel_steps(trial: Trial, rules: int) -> float:
 
 def _cost(judge: Judge, config: SearchConfig, microseconds: float) -> dict[str, Any]:
     """Returns runs and steps of one rule by a judge; with racing of the mean rule, that share of which goes on."""
-    if config.racing:
-        short = (
-            min(RATES_TRIED, len(config.training.learning_rates)) + 2
-        )  # and the half-decades beside the best
-        full = 2 * config.training.seeds * SHARE  # at two rates
+    training = config.training
+    if comes_with_its_rate(config):
+        refined = config.racing or training.refine
+        rates = len(training.multiples if training.one_rate else training.learning_rates)
+        short = min(RATES_TRIED, rates) if config.racing else rates
+        short += 2 * refined  # the half-decades beside the best
+        full = (1 + refined) * training.seeds * (SHARE if config.racing else 1.0)
+        steps = short * short_length(judge.steps, config) + full * judge.steps
         return {
             "runs_per_rule": short + full,
-            "steps_per_rule": round(short * short_steps(judge.steps) + full * judge.steps),
+            "steps_per_rule": round(steps),
             "full_steps": judge.steps,
             "microseconds_per_step": microseconds,
         }

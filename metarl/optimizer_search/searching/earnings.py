@@ -1,7 +1,8 @@
 """earnings: what the new rules of a generation earn by training, and what all its rules are told.
 
 Rules are trained horizon by horizon; one at or below the hurdle stops there, with the reward it has. Rewards are
-finite: whatever failed earns the floor. With `racing` most rules stop after short runs.
+finite: whatever failed earns the floor. With `racing` most rules stop after short runs. With one multiple of Adam's
+rate for all judges these are asked together, all horizons too, and the rates of what was earned are multiples.
 
 Letters: K rules, L tokens, J judges.
 """
@@ -19,8 +20,9 @@ from ..judging.rewards import loss_rewards, metric_rewards
 from ..screening import filters
 from ..screening.probes import ProbeOutputs
 from .archive import Archive
+from .at_one_multiple import race_at_one_multiple
 from .cache import Cache
-from .programs import SearchPrograms
+from .programs import SearchPrograms, comes_with_its_rate
 from .racing import SHARE, lowered, of_rules, race
 from .sorting import Sorting
 
@@ -29,7 +31,9 @@ class Earned(NamedTuple):
     """What K rules earned by training."""
 
     rewards: np.ndarray  # [K] finite
-    rates: np.ndarray  # [K, J]; NaN where a rule did not reach a judge
+    rates: (
+        np.ndarray
+    )  # [K, J]; NaN where a rule did not reach a judge; multiples of Adam's with one for all judges
     losses: np.ndarray  # [K, J]; +inf where a run diverged, or a rule did not reach a judge
     steps: int  # optimizer steps executed
 
@@ -45,17 +49,23 @@ def train(tokens: np.ndarray, sorting: Sorting, programs: SearchPrograms) -> Ear
     tokens, count = tokens[sorting.new], len(sorting.new)
     if count == 0:
         return None
-    sweep = np.asarray(programs.config.training.learning_rates, np.float32)
+    config = programs.config
+    sweep = np.asarray(config.training.learning_rates, np.float32)
     grid, names = np.tile(sweep, (count, 1)), [judge.name for judge in programs.judges]
     rewards = np.full(count, programs.floor, np.float32)
     rates = np.full((count, len(names)), np.nan, np.float32)
     losses, steps = np.full((count, len(names)), np.inf, np.float32), 0
     going, verdicts = np.arange(count), {}
-    for number, judges in enumerate(rounds(programs.judges)):
+    in_turn = [programs.judges] if config.training.one_rate else rounds(programs.judges)
+    for number, judges in enumerate(in_turn):
         raced = None
-        if programs.config.racing:
+        if comes_with_its_rate(config):
             updates = sorting.outputs.update[sorting.new][going]
-            raced = race(tokens[going], updates, judges, programs, 1.0 if number else SHARE)
+            share = SHARE if config.racing and number == 0 else 1.0
+            if config.training.one_rate:
+                raced = race_at_one_multiple(tokens[going], updates, programs, share)
+            else:
+                raced = race(tokens[going], updates, judges, programs, share)
             found, spent = raced.verdicts, raced.steps
         else:
             asked = [judge.name for judge in judges]

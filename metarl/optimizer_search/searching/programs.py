@@ -15,11 +15,17 @@ from metarl.errors import InvalidInput, require
 from metarl.problems import Problem
 from metarl.update_rules import Grammar, Interpreter, parse
 
-from ..judging.candidates import Judgement, Trial, make_judgement
+from ..judging.candidates import (
+    Judgement,
+    Trial,
+    loss_before_training,
+    make_judgement,
+    on_replicates,
+)
 from ..judging.evaluators import Backend, Evaluator, begin_compiling, executor, local_evaluator
 from ..judging.judges import Judge, judges_of
 from ..judging.panel import trial_at_one_rate
-from ..judging.reference import Reference, tuned_adam
+from ..judging.reference import Reference, adam_losses, finely_tuned_adam, tuned_adam
 from ..judging.rewards import FLOOR, metric_floor
 from ..screening.probes import Probes
 from ..settings.config import SearchConfig
@@ -28,7 +34,7 @@ from .sorting import Sorting, sort
 # What two searches must share for rules and rewards of one to stand in the archive of the other.
 SHARED_WITH_ARCHIVE = (
     *("problem", "reward", "training", "racing", "filters", "seed", "table"),
-    *("different_operands", "no_final_addition", "reuse_values"),
+    *("different_operands", "no_final_addition", "reuse_values", "normalised"),
 )
 
 RATES_TRIED = 3
@@ -89,7 +95,7 @@ class SearchPrograms:
         if self._twin is not None:
             return self._twin.judgements
         found = {judge.name: self._judgement(judge) for judge in self.judges}
-        if self.config.racing:
+        if comes_with_its_rate(self.config):
             found |= {short_name(judge.name): self._short_judgement(judge) for judge in self.judges}
         return found
 
@@ -98,8 +104,9 @@ class SearchPrograms:
         """Tuned Adam on the replicates of the search, by judge."""
         if self._twin is not None:
             return self._twin.references
+        tuned = finely_tuned_adam if self.config.training.one_rate else tuned_adam
         return {
-            judge.name: tuned_adam(
+            judge.name: tuned(
                 judge.problem, self.judgements[judge.name], full_trial(judge.steps, self.config)
             )
             for judge in self.judges
@@ -107,9 +114,14 @@ class SearchPrograms:
 
     @cached_property
     def short_references(self) -> dict[str, Reference]:
-        """Adam tuned for the short runs of racing, on their replicate, by judge."""
+        """Adam tuned for the short runs that have a judgement of their own, on their replicate, by judge.
+
+        Where rules follow its rate, that is tuned on the replicates of the full runs: one would be too few.
+        """
         if self._twin is not None:
             return self._twin.short_references
+        if self.config.training.one_rate:
+            return {judge.name: self._followed_in_short_runs(judge) for judge in self.judges}
         return {
             judge.name: tuned_adam(
                 judge.problem,
@@ -125,10 +137,22 @@ class SearchPrograms:
         }
 
     @cached_property
+    def short_starts(self) -> dict[str, float]:
+        """The loss before training on the replicate of the short runs that have a judgement, by judge."""
+        if self._twin is not None:
+            return self._twin.short_starts
+        return {
+            judge.name: loss_before_training(self.judgements[short_name(judge.name)])
+            for judge in self.judges
+        }
+
+    @cached_property
     def adam_update(self) -> np.ndarray | None:
         """What Adam does on the probes, [n]; None where the grammar cannot write it."""
         try:
-            tokens = self.grammar.to_tokens(parse("adam"))
+            tokens = self.grammar.to_tokens(
+                parse("rms(adam)" if self.grammar.normalised else "adam")
+            )
         except InvalidInput:
             return None
         return self.probes.outputs(tokens[None]).update[0]
@@ -136,7 +160,8 @@ class SearchPrograms:
     @cached_property
     def rates_tried(self) -> int:
         """B, learning rates of racing's short runs before the half-decades: all where there is no Adam to go by."""
-        rates = len(self.config.training.learning_rates)
+        training = self.config.training
+        rates = len(training.multiples if training.one_rate else training.learning_rates)
         return rates if self.adam_update is None else min(RATES_TRIED, rates)
 
     @cached_property
@@ -162,8 +187,10 @@ class SearchPrograms:
         _ = self.evaluator
         if self.config.reward == "loss":
             _ = self.references
-        if self.config.racing:
+        if comes_with_its_rate(self.config):
             _ = self.short_references, self.rates_tried
+        if self.config.training.one_rate:
+            _ = self.short_starts
 
     def close(self) -> None:
         """Frees threads and devices."""
@@ -172,13 +199,24 @@ class SearchPrograms:
 
     def _judgement(self, judge: Judge) -> Judgement:
         trial, seeds = full_trial(judge.steps, self.config), self._seeds(judge)
-        own = seeds[1:] if self.config.racing else seeds
+        own = seeds[1:] if comes_with_its_rate(self.config) else seeds
         return make_judgement(judge.problem, self.grammar, trial, "search", own, executor())
 
     def _short_judgement(self, judge: Judge) -> Judgement:
-        """Returns the short runs of racing, on the replicate that a sweep has without it."""
+        """Returns the short runs of racing or of one rate, on the replicate that a sweep has without them."""
         trial, seeds = short_trial(judge.steps, self), self._seeds(judge)
+        if self.config.training.one_rate:
+            trial = trial_at_one_rate(short_length(judge.steps, self.config), 1, self.config)
         return make_judgement(judge.problem, self.grammar, trial, "search", seeds[:1], executor())
+
+    def _followed_in_short_runs(self, judge: Judge) -> Reference:
+        """Returns Adam on the replicate of a judge's short runs, its rate tuned on those of the full runs."""
+        short = self.judgements[short_name(judge.name)]
+        steps, others = short.recipe.trial.full_steps, self._seeds(judge)[1:]
+        trial = trial_at_one_rate(steps, len(others), self.config)
+        rate = finely_tuned_adam(judge.problem, on_replicates(short, others), trial).learning_rate
+        once = trial_at_one_rate(steps, 1, self.config)
+        return Reference(adam_losses(judge.problem, short, once, np.array([rate]))[0], rate)
 
     def _seeds(self, judge: Judge) -> list[int]:
         count = search_trial(judge.steps, self.config).replicates
@@ -193,6 +231,7 @@ def grammar_of(config: SearchConfig) -> Grammar:
         different_operands=config.different_operands,
         no_final_addition=config.no_final_addition,
         reuse_values=config.reuse_values,
+        normalised=config.normalised,
     )
 
 
@@ -212,10 +251,24 @@ def search_trial(steps: int, config: SearchConfig) -> Trial:
 
 
 def full_trial(steps: int, config: SearchConfig) -> Trial:
-    """Returns the trial of the judgement that has the full runs: with racing they come with their rate."""
-    if not config.racing:
+    """Returns the trial of the judgement that has the full runs."""
+    if not comes_with_its_rate(config):
         return search_trial(steps, config)
     return trial_at_one_rate(steps, config.training.seeds, config)
+
+
+def comes_with_its_rate(config: SearchConfig) -> bool:
+    """Returns whether a rule comes to its full runs with its rate: then short runs have a judgement of their own."""
+    return config.racing or config.training.one_rate
+
+
+def short_length(steps: int, config: SearchConfig) -> int:
+    """Returns the length of a rule's short runs by a judge of so many steps."""
+    return (
+        short_steps(steps)
+        if config.racing
+        else max(1, round(config.training.sweep_fraction * steps))
+    )
 
 
 def short_trial(steps: int, programs: SearchPrograms) -> Trial:

@@ -43,6 +43,9 @@ class Choice(NamedTuple):
     first_score: float | None = (
         None  # of the first round of the choice, on the same few seeds for all
     )
+    rate_multiple: float | None = (
+        None  # of tuned Adam's learning rate, the same for all judges, where a search has one
+    )
 
 
 class Ranked(NamedTuple):
@@ -87,6 +90,7 @@ def rank(entries: Sequence[ArchivedRule], panel: HalvingPanel) -> list[Ranked]:
     rates = np.stack([entry.learning_rates for entry in entries])  # [K, J]
     halved = panel.halve(tokens, around(rates), np.array([entry.reward for entry in entries]))
     scores, tuned = halved.scores, halved.scores.rates[panel.names[0]]
+    adam = panel.adam_rates[0] if panel.one_rate else None
     texts = [str(panel.grammar.to_rule(row).canonical()) for row in tokens]
     found: dict[str, Ranked] = {}
     for i in halved.order:
@@ -98,6 +102,7 @@ def rank(entries: Sequence[ArchivedRule], panel: HalvingPanel) -> list[Ranked]:
             {name: float(alone[i]) for name, alone in scores.by_judge.items()},
             choice_seeds=int(halved.seeds[i]),
             first_score=float(halved.first[i]),
+            rate_multiple=None if adam is None else float(tuned[i] / adam),
         )
         found.setdefault(choice.rule, Ranked(tokens[i], choice))
     return list(found.values())

@@ -192,7 +192,8 @@ class Funnel:
 
 def _ranked_again(ranked: Sequence[Ranked], panel: Panel) -> list[Ranked]:
     """Returns rules in the order of their score by larger problems."""
-    scores = panel.scores(np.stack([rule.tokens for rule in ranked]))
+    tokens = np.stack([rule.tokens for rule in ranked])
+    scores = panel.scores(tokens, _carried([rule.choice.rate_multiple for rule in ranked], panel))
     again = [
         rule._replace(
             choice=rule.choice._replace(
@@ -203,6 +204,14 @@ def _ranked_again(ranked: Sequence[Ranked], panel: Panel) -> list[Ranked]:
         for place, rule in enumerate(ranked)
     ]
     return [again[place] for place in np.argsort(-scores.total, kind="stable")]
+
+
+def _carried(multiples: Sequence[float | None], panel: Panel) -> np.ndarray | None:
+    """Returns multiples of Adam's rate for each judge of a panel, [K, J, 1]; None where rules have none."""
+    known = [multiple for multiple in multiples if multiple is not None]
+    if not known:
+        return None
+    return np.tile(np.reshape(known, (-1, 1, 1)), (1, len(panel.names), 1))
 
 
 def _row(choice: Choice, before: float, score: float, by_judge: dict[str, float]) -> dict[str, Any]:

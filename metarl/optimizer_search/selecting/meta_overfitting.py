@@ -65,7 +65,7 @@ def look_again(
     rates = np.stack([record.learning_rates for record in records])
     found = {"choice": choice.scores(tokens, around(rates))}
     if others:
-        found["other_problems"] = _scores_elsewhere(tokens, others, grammar, config, backend)
+        found["other_problems"] = _scores_elsewhere(tokens, rates, others, grammar, config, backend)
     intervals = {name: _intervals(scores) for name, scores in found.items()}
     search = [float(record.reward) for record in records]
     points = [
@@ -102,6 +102,7 @@ def write_points(document: dict[str, Any], run_dir: Path) -> None:
 
 def _scores_elsewhere(
     tokens: np.ndarray,
+    rates: np.ndarray,
     others: Sequence[Problem],
     grammar: Grammar,
     config: SearchConfig,
@@ -117,7 +118,9 @@ def _scores_elsewhere(
         lambda steps: sweeping_trial(steps, seeds, config),
         backend,
     )
-    scores = panel.scores(tokens)
+    # a rule of a search with one multiple of Adam's rate for all problems takes it along
+    carried = np.tile(rates[:, :1, None], (1, len(judges), 1)) if config.training.one_rate else None
+    scores = panel.scores(tokens, carried)
     panel.close()
     return scores
 

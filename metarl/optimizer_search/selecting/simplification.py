@@ -129,7 +129,7 @@ def _panel(
     assert not isinstance(space, str)
     return Panel(
         judges,
-        Grammar(with_parts(space, rules), grammar.depth),
+        Grammar(with_parts(space, rules), grammar.depth, normalised=grammar.normalised),
         config,
         "simplification",
         lambda steps: sweeping_trial(steps, config.final.choice_seeds, config),

@@ -32,6 +32,8 @@ Preset = Literal["laptop", "paper", "smoke"]
 Reward = Literal["loss", "accuracy"]
 First = Literal["random", "simplest"]
 
+MULTIPLES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)  # of tuned Adam's learning rate
+
 
 @dataclass(frozen=True)
 class ControllerConfig:
@@ -255,6 +257,10 @@ class TrainingConfig:
     """Length of the learning-rate sweep as a share of the full run."""
     learning_rates: tuple[Positive, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
     """Learning rates tried for every rule."""
+    one_rate: bool = False
+    """Judge a rule, in the choice too, at one multiple of tuned Adam's rate for all problems and horizons, the best."""
+    multiples: tuple[Positive, ...] = MULTIPLES
+    """Multiples tried for every rule with --training.one-rate, in place of learning rates."""
     refine: bool = True
     """Sweep the half-decades beside the best learning rate too, and run the two best rates in full."""
     seeds: Count = 4
@@ -317,6 +323,8 @@ class SearchConfig:
     """The paper's constraint: the last binary function is no addition."""
     reuse_values: bool = False
     """The paper's constraint: a later group uses an earlier group's value."""
+    normalised: bool = False
+    """Divide every rule's update by its root mean square in each tensor; such a rule is written rms(...)."""
     budget: Count | None = None
     """Distinct rules to train. 2,000 if neither this nor --minutes is given."""
     minutes: Positive | None = None
@@ -398,9 +406,41 @@ class SearchConfig:
             not self.racing or self.reward == "loss",
             "--racing compares losses; it goes with --reward loss, not with accuracy.",
         )
+        require(
+            not self.normalised or self.table is None,
+            "--normalised: a table holds rules as they are, not normalised; leave --evaluator table:NAME out, so that "
+            "rules are trained.",
+        )
+        self._validate_one_rate()
         _validate_horizons("training.horizons", self.training.horizons)
         _validate_horizons("final.funnel_horizons", self.final.funnel_horizons)
         return self
+
+    def _validate_one_rate(self) -> None:
+        training = self.training
+        if not training.one_rate:
+            require(
+                training.multiples == MULTIPLES,
+                "--training.multiples are tried with --training.one-rate alone; add it, or name "
+                "--training.learning-rates.",
+            )
+            return
+        require(
+            len(training.multiples) > 0 and len(set(training.multiples)) == len(training.multiples),
+            f"training.multiples must be one or more different positive numbers, not {training.multiples}.",
+        )
+        goes_with = {
+            "multiples are of the rate of tuned Adam, whose loss they are measured against; it goes with --reward "
+            "loss, not with accuracy": self.reward == "loss",
+            "all horizons together decide on a multiple; leave --training.hurdle out, by which the shorter ones alone "
+            "decide who goes on": training.hurdle is None,
+            "simplification tunes every rule on every problem; leave --final.simplify out": self.final.simplify
+            is None,
+            "a table holds rules at learning rates, not at multiples of Adam's; leave --evaluator table:NAME out, so "
+            "that rules are trained": self.table is None,
+        }
+        for why, fits in goes_with.items():
+            require(fits, f"--training.one-rate: {why}.")
 
 
 def preset(name: Preset) -> SearchConfig:

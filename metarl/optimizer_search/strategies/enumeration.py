@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -75,7 +76,8 @@ def trainable_functions(grammar: Grammar, config: SearchConfig) -> Iterator[np.n
 
     A function whose simplest rule breaks a sampling constraint of the grammar, in whatever tokens, is left out.
     """
-    free = Grammar(grammar.space, grammar.depth)
+    # values are told apart as they are, before a rule is normalised
+    plain, free = replace(grammar, normalised=False), Grammar(grammar.space, grammar.depth)
     probes = Probes(Interpreter(free))
     enumeration = Enumeration(free, probes)  # here, so that the space is checked at once
 
@@ -85,7 +87,7 @@ def trainable_functions(grammar: Grammar, config: SearchConfig) -> Iterator[np.n
             for tokens, verdict in zip(found.tokens, verdicts, strict=True):
                 if verdict == filters.Verdict.PASSES:
                     with contextlib.suppress(InvalidInput):
-                        yield tokens if free == grammar else grammar.to_tokens(free.to_rule(tokens))
+                        yield tokens if free == plain else plain.to_tokens(free.to_rule(tokens))
 
     return rules()
 

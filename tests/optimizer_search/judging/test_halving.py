@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from metarl.optimizer_search.judging.candidates import (
 )
 from metarl.optimizer_search.judging.halving import HalvingPanel, Rounds, rounds_of
 from metarl.optimizer_search.judging.judges import judges_of
+from metarl.optimizer_search.judging.reference import Reference
 from metarl.optimizer_search.settings.config import FinalistConfig, SearchConfig, TrainingConfig
+from metarl.problems import load
 from metarl.update_rules import Grammar
 
 CONFIG = SearchConfig(space="sign", depth=1, training=TrainingConfig(steps=5, seeds=4))
@@ -148,6 +151,49 @@ def test_a_rule_is_not_handed_over_because_its_best_rate_lies_next_to_a_half_dec
     np.testing.assert_allclose(halved.scores.rates["toy"], OffItsRate.suits, rtol=1e-5)
 
 
+class OfTwoMinds(MadeUp):
+    """Every rule's losses are lowest at one multiple of Adam's rate by one judge, at another by the other."""
+
+    adam = MappingProxyType({"toy": 0.1, "gentle": 1e-3})
+    best = MappingProxyType({"toy": 0.5, "gentle": -0.25})  # decades above Adam's
+    price = MappingProxyType({"toy": 1.0, "gentle": 3.0})  # of a decade away from it
+
+    def evaluate(self, tokens, rates, judges=None):
+        found = super().evaluate(tokens, rates, judges)
+        for name, verdict in found.items():
+            judge = name.partition(",")[0]
+            off = np.abs(np.log10(rates / self.adam[judge]) - self.best[judge])
+            losses = np.tile(np.exp(self.price[judge] * off), (1, verdict.losses.shape[1]))
+            found[name] = verdict._replace(losses=losses.astype(np.float32), rate=rates[:, 0])
+        return found
+
+
+def test_with_one_rate_for_all_the_judges_choose_a_multiple_together(toy):
+    training = dataclasses.replace(CONFIG.training, one_rate=True)
+    config, rounds = dataclasses.replace(CONFIG, training=training), Rounds(1, ((2, 2), (1, 1)), 2)
+    grammar = Grammar("sign", 1)
+    tokens = grammar.sample(np.random.default_rng(0), 3)
+    judges = judges_of([toy, load("toy_problem:gentle")], 5)
+
+    def backend(judgements) -> Any:
+        return OfTwoMinds(judgements, np.zeros(3), tokens)
+
+    panel = HalvingPanel(judges, grammar, config, rounds, backend)
+    count = rounds.portion * (1 + rounds.portions)
+    panel.__dict__["_tuned"] = {
+        name: Reference(np.ones(count, np.float32), rate) for name, rate in OfTwoMinds.adam.items()
+    }
+    panel.__dict__["_adam_while_tuning"] = {name: np.ones(3) for name in OfTwoMinds.adam}
+    multiples = np.tile(10.0 ** np.array([-1, -0.5, 0, 0.5, 1]), (3, 2, 1))
+    halved = panel.halve(tokens, multiples, np.zeros(3))
+    for name, rate in OfTwoMinds.adam.items():  # half-decades choose 1, eighths then 10^-0.25
+        tuned = np.full(3, rate)
+        tuned[halved.order[:2]] *= 10**-0.25
+        np.testing.assert_allclose(halved.scores.rates[name], tuned, rtol=1e-5)
+    # gentle at its best, toy 0.75 decades off
+    assert halved.scores.total[halved.order[0]] == pytest.approx(-0.75 / 2, abs=1e-5)
+
+
 def test_what_is_reported_of_equal_rules_is_not_optimistic(toy):
     halved, _, _ = _halved(toy, np.zeros(40), Rounds(2, ((10, 2), (8, 4)), 3))
     left = halved.order[:8]
@@ -202,9 +248,12 @@ def test_without_a_sweep_a_rule_has_one_rate(toy):
         make_judgement(toy, Grammar("sign", 1), Trial(4, 4, 0, 2, 3), "choice", [1, 2])
 
 
-@pytest.mark.parametrize("reward", ["loss", "accuracy"])
-def test_a_halving_panel_trains_and_judging_again_gives_the_reports_scores(toy, reward):
-    config = dataclasses.replace(CONFIG, reward=reward)
+@pytest.mark.parametrize(
+    ("reward", "one_rate"), [("loss", False), ("accuracy", False), ("loss", True)]
+)
+def test_a_halving_panel_trains_and_judging_again_gives_the_reports_scores(toy, reward, one_rate):
+    training = dataclasses.replace(CONFIG.training, one_rate=one_rate)
+    config = dataclasses.replace(CONFIG, reward=reward, training=training)
     grammar, rounds = Grammar("sign", 1), Rounds(1, ((2, 1), (1, 1)), 2)
     panel = HalvingPanel(judges_of([toy], 4), grammar, config, rounds)
     tokens = grammar.sample(np.random.default_rng(0), 3)
