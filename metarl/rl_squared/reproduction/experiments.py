@@ -119,7 +119,7 @@ _ROWS = (
         name=KEY_TO_DOOR,
         folder="key_to_door",
         caption="learning from random walks: decision transformer, imitation (Chen et al. 2021)",
-        costs={"smoke": "a minute", "laptop": "ten minutes", "paper": "two hours"},
+        costs={"smoke": "a minute", "laptop": "a quarter of an hour", "paper": "two hours"},
         evidence="key-to-door.md",
     ),
     Experiment(
@@ -133,7 +133,7 @@ _ROWS = (
         name=IN_CONTEXT,
         folder="in_context",
         caption="ways to an agent that learns within a trial: reinforced, imitating, distilled",
-        costs={"smoke": "a minute", "laptop": "a quarter of an hour", "paper": "a day"},
+        costs={"smoke": "a minute", "laptop": "half an hour", "paper": "a day"},
         evidence="in-context.md",
     ),
     Experiment(
