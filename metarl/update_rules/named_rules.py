@@ -195,7 +195,7 @@ _ROWS = (
         "metarl search on digits-mlp, 1,500 rules, seed 0 (experiments/digits_search)",
         "v",
         found=Found(
-            command="metarl search --problem digits-mlp --space arxiv --strategy ppo --budget 1500",
+            command="metarl search --problem digits-mlp --space arxiv --strategy ppo --no-racing --budget 1500",
             experiment="digits_search",
             problem="digits-mlp",
             seed=0,

@@ -271,3 +271,40 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhe
         and estimate["memory_mb"] > 0
     )
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "racing"),
+    [
+        ([], True),
+        (["--preset", "laptop", "--problem", "digits-mlp", "wine-mlp", "quadratic"], True),
+        (["--no-racing"], False),
+        (["--problem", "digits-mlp", "rosenbrock"], False),
+        (["--problem", "beale"], False),
+        (["--problem", "rosenbrock", "--racing"], True),
+        (["--reward", "accuracy"], False),
+        (["--table", "sign-1", "--space", "sign", "--depth", "1"], False),
+        (["--evaluator", "table:sign-1", "--space", "sign", "--depth", "1"], False),
+        (["--preset", "smoke"], False),
+        (["--preset", "smoke", "--racing"], True),
+        (["--preset", "paper"], False),
+    ],
+)
+def test_a_search_races_where_that_is_known_to_lose_nothing_unless_told(words, racing, capsys):
+    assert main(["search", *words, "--print-config"]) == 0
+    assert json.loads(capsys.readouterr().out)["racing"] is racing
+
+
+@pytest.mark.parametrize("racing", [True, False])
+def test_a_search_races_as_the_settings_or_the_run_that_it_comes_from(racing, capsys, elsewhere):
+    RunDirectory.create("before", "search", {"racing": racing, "seed": 0}, ["metarl"])
+    for words in (["--config", "before/config.json"], ["--init-from", "before"]):
+        assert main(["search", *words, "--print-config"]) == 0
+        assert json.loads(capsys.readouterr().out)["racing"] is racing
+        assert main(["search", *words, "--no-racing", "--print-config"]) == 0
+        assert json.loads(capsys.readouterr().out)["racing"] is False
+
+
+def test_a_search_for_accuracies_is_told_why_it_cannot_race(capsys):
+    message = refusal(["search", "--reward", "accuracy", "--racing"], capsys)
+    assert "--racing compares losses; it goes with --reward loss, not with accuracy." in message

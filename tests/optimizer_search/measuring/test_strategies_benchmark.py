@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import jax
@@ -277,6 +278,32 @@ def test_a_strategy_of_ones_own_that_breaks_its_contract_is_told(
     monkeypatch.syspath_prepend(tmp_path)
     assert main(["bench", "strategies", "--strategy", "my_way:factory"]) == 2
     assert "it must give a metarl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words"),
+    [
+        ("np.full((n, 5), 99)", "Strategy 'my_way:factory': ask gave token 99 in slot 0 of rule 0; that slot has"),
+        ("np.zeros((n, 10), int)", "rules of this grammar have shape [8, 5]"),
+    ],
+)  # fmt: skip
+def test_a_strategy_that_proposes_a_rule_outside_a_table_ends_in_one_message(
+    tables, tmp_path, monkeypatch, capsys, tokens, words
+):
+    (tmp_path / "my_way.py").write_text(
+        "import numpy as np\n"
+        "from metarl.optimizer_search.strategies import Proposals, Strategy\n"
+        "def factory(grammar, config):\n"
+        f"    ask = lambda key, state, n: (state, Proposals({tokens}))\n"
+        "    return Strategy(lambda key: (), ask, lambda key, state, *told: (state, {}))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_way", raising=False)
+    command = ["bench", "strategies", "--strategy", "my_way:factory", "--searches", "1"]
+    assert main([*command, "--budget", "64"]) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert words in message
 
 
 def test_the_command_prints_a_document_and_writes_tables_figures_and_a_page(

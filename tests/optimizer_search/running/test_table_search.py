@@ -116,6 +116,7 @@ def test_without_a_budget_the_table_is_the_budget(tmp_path):
     [
         ({"table": "sgin-1"}, r"Unknown table 'sgin-1'\. Did you mean 'sign-1'\?"),
         ({"depth": 2}, "holds rules of space 'sign' at depth 1; the search is in 'sign' at depth 2"),
+        ({"space": "deterministic"}, "the search is in 'deterministic' at depth 1. Add --space sign --depth 1"),
         ({"problem": ("digits-conv",)}, "Unknown judge of table 'sign-1' 'digits-conv'"),
         ({"budget": 126}, "holds 125 rules; a budget of 126 is more than there are. Give --budget 125"),
         ({"filters": FilterConfig(min_cosine=0.0)}, "filters with min_cosine 0.1; the search has 0.0"),
