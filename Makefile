@@ -27,7 +27,7 @@ help:
 install: $(VENV)/core
 
 demo: $(VENV)/core
-	$(BIN)/metarl search --problem digits-mlp --space arxiv --strategy evolution --racing --budget 1500 --finalists 3 --run-dir runs/demo-$(STAMP)
+	$(BIN)/metarl search --preset demo --run-dir runs/demo-$(STAMP)
 
 test: $(VENV)/dev
 	$(HASTILY) $(PYTEST) -m "not slow and not extras" $(SPREAD)

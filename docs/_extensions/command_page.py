@@ -13,7 +13,8 @@ _INTRODUCTION = """\
 
 ```
 metarl search  [--problem digits-mlp ...] [--strategy ppo] [--space arxiv] [--depth 2] [--budget RULES | --minutes M]
-               [--seed 0] [--preset laptop|paper|smoke] [--config RUN_DIR/config.json] [--run-dir DIR] [--dry-run]
+               [--seed 0] [--preset laptop|demo|paper|smoke] [--config RUN_DIR/config.json] [--run-dir DIR]
+               [--dry-run]
                [--evaluator local|ray|table:NAME]
 metarl resume  RUN_DIR
 metarl runs    list | diff | prune [DIR ...]

@@ -21,7 +21,7 @@ from .evaluators import Evaluators
 from .machine import Machine
 from .parsing import find_origin, parse_arguments
 
-PRESETS = ("laptop", "paper", "smoke")
+PRESETS = ("laptop", "demo", "paper", "smoke")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Arguments:
 
     search: Annotated[SearchConfig, tyro.conf.arg(name="")] = field(default_factory=SearchConfig)
     preset: str | None = None
-    """Defaults for all settings: laptop (if not given), paper (Bello et al. 2017; --data-dir) or smoke (a minute)."""
+    """Defaults for all settings: laptop (if not given), demo (that of `make demo`), paper (Bello et al. 2017; --data-dir)
+    or smoke (a minute)."""
     config: str | None = None
     """Take all settings from an earlier run's config.json; other flags change them."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None

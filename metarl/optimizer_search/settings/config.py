@@ -1,8 +1,8 @@
 """config: the settings of a search, as frozen dataclasses; nothing here imports jax.
 
 Every field is a flag of the command line; the text under a field is its help. A preset is a set of defaults: `laptop`
-suits two cores and minutes, `paper` holds the settings of Bello et al. (2017), `smoke` ends within a minute and shows
-only that everything works.
+suits two cores and minutes, `demo` is what `make demo` runs, `paper` holds the settings of Bello et al. (2017), `smoke`
+ends within a minute and shows only that everything works.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from metarl.reading import from_dict as from_dict
 
 from .compare_config import Schedule, check_schedules
 
-Preset = Literal["laptop", "paper", "smoke"]
+Preset = Literal["laptop", "demo", "paper", "smoke"]
 Reward = Literal["loss", "accuracy"]
 First = Literal["random", "simplest"]
 
@@ -468,6 +468,21 @@ def _validate_horizons(name: str, horizons: tuple[float, ...]) -> None:
 
 _PRESETS: dict[str, SearchConfig] = {
     "laptop": SearchConfig(),
+    "demo": SearchConfig(
+        space="modern",
+        budget=600,
+        racing=True,
+        finalists=3,
+        training=TrainingConfig(schedule="cosine"),
+        final=FinalistConfig(
+            candidates=32,
+            report_seeds=40,
+            references=(
+                *("nesterov", "nadam", "adamw", "momentum", "muon"),
+                *("powersign", "addsign"),
+            ),
+        ),
+    ),
     "paper": SearchConfig(
         problem=("cifar10-conv",),
         strategy="ppo",

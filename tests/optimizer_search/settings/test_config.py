@@ -141,7 +141,7 @@ def test_a_comparison_refuses_numbers_that_make_no_sense(fields, text):
     assert text in str(refusal.value)
 
 
-@pytest.mark.parametrize("name", ["laptop", "paper", "smoke"])
+@pytest.mark.parametrize("name", ["laptop", "demo", "paper", "smoke"])
 def test_presets_are_valid_and_survive_json(name):
     settings = preset(name)
     assert settings.validate() is settings
@@ -149,7 +149,7 @@ def test_presets_are_valid_and_survive_json(name):
     assert from_dict(SearchConfig, json.loads(written), "config.json") == settings
 
 
-@pytest.mark.parametrize("name", ["laptop", "paper", "smoke"])
+@pytest.mark.parametrize("name", ["laptop", "demo", "paper", "smoke"])
 def test_held_out_problems_of_a_preset_tell_optimizers_apart_and_are_of_other_families(name):
     held_out = preset(name).final.held_out
     families = [CARDS[problem].family for problem in held_out]
