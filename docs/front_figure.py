@@ -1,6 +1,6 @@
 """Draws the README's figure, `docs/front_figure.svg`, from results that are committed: `python docs/front_figure.py`.
 
-Above, what the demo's search found as it went (`experiments/digits_search`): the best rule so far by its score on
+Above, what a search of the demo's preset found as it went (`experiments/digits_search`): the best rule so far by its score on
 search data, and the same rules judged again on data that the search never saw. Below, what an agent that learnt to
 learn earns in an MDP that is new to it, and what learners from scratch earn in the same MDPs
 (`experiments/rl_baselines`).
@@ -66,8 +66,8 @@ def draw() -> Drawing:
     return Drawing(
         figure,
         "Above: the score of the best update rule against the number of rules that a search has trained; "
-        "tuned Adam is 0. On the search's own data it is 0.13 from the first 64 rules on; on data that it never "
-        "saw the two leaders score 0.11 and 0.12. Below: reward of an episode "
+        "tuned Adam is 0. On the search's own data it rises from 0.43 after 64 rules to 0.50; on data that it never "
+        "saw the four leaders score from 0.14 to 0.30. Below: reward of an episode "
         "against episodes in a new MDP. RL² "
         "rises from 11 to 18 within its ten episodes; DQN needs about seventy to earn as much as it does in these, "
         "Q-learning and PPO twice as many.",
@@ -95,12 +95,12 @@ def _draw_search(axes) -> None:
     axes.set_title("It searches for update rules", loc="left", fontsize=13, fontweight="bold")
     axes.set_ylabel("score: 0.1 is 10 % less\nloss than tuned Adam")
     axes.set_xlabel("rules trained by the search")
-    axes.set_xlim(14, 1600)
-    axes.set_ylim(-0.085, 0.28)
-    axes.text(15, 0.225, "best rule so far,\non the search's data", color=HUES[0], va="bottom")
-    axes.text(420, -0.008, "tuned Adam", ha="center", va="top", color=INK)
+    axes.set_xlim(40, 1100)
+    axes.set_ylim(-0.085, 0.6)
+    axes.text(42, 0.45, "best rule so far,\non the search's data", color=HUES[0], va="bottom")
+    axes.text(560, -0.012, "tuned Adam", ha="center", va="top", color=INK)
     axes.text(
-        22, -0.012, "the same rules on data\nthat the search never saw", color=HUES[1], va="top"
+        260, 0.26, "the same rules on data\nthat the search never saw", color=HUES[1], va="top"
     )
 
 
