@@ -24,7 +24,7 @@ metarl compare RULE_OR_NAME ... [--optimizer my_module:factory ...] [--problem P
                [--run-dir DIR]
 metarl enumerate [--space sign] [--depth 1] [--max-size NODES] [--budget RULES] [--run-dir DIR]
 metarl table   [--space sign] [--depth 1] [--max-size NODES] [--judges digits-mlp "digits-mlp x4" ...] [--replicates 8]
-               [--run-dir DIR]
+               [--evaluator local|ray] [--run-dir DIR]
 metarl export  RULE_OR_RUN [--rank 1] --to optax|torch|latex|json [-o FILE]
 metarl report  RUN_DIR
 metarl train   --environment bandit [--arms 5] [--episodes 10] [--algorithm ppo|trpo|reinforce] [--warm-start gittins]

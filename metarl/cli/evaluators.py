@@ -57,11 +57,16 @@ class Evaluators:
         """Starts jax, and gives what trains candidates for the length of the block.
 
         Raises:
-          InvalidInput: the machine has no such device; Ray is not installed, or its cluster cannot be joined.
+          InvalidInput: the machine has no such device; Ray is not installed, or its cluster cannot be joined; or losses
+            are to be looked up.
         """
         from metarl.optimizer_search import RayCluster, RayWorkers, local_evaluator, ray_backend
 
         self.check()
+        require(
+            self.table is None,
+            f"--evaluator {self.evaluator} looks losses up, and this trains; take local or ray.",
+        )
         if self.evaluator == "local":
             machine.start()
             yield local_evaluator

@@ -47,12 +47,12 @@ def run(arguments: Arguments) -> dict[str, Any]:
         f"A reproduction is gone on with by its own command: {shlex.join(begun.provenance['command'])}",
     )
     require(
-        begun.job == "search" or arguments.evaluators == Evaluators(),
-        f"--evaluator and its like go with a search, not with a {begun.job}.",
+        begun.job in ("search", "table") or arguments.evaluators == Evaluators(),
+        f"--evaluator and its like go with a search or a table, not with a {begun.job}.",
     )
     arguments.data.use()
-    if begun.job == "search":
-        return _search(arguments)
+    if begun.job in ("search", "table"):
+        return _trained_anywhere(arguments, begun.job)
     arguments.machine.start()
     match begun.job:
         case "train":
@@ -72,21 +72,19 @@ def run(arguments: Arguments) -> dict[str, Any]:
             from metarl.optimizer_search import resume_table_search
 
             return resume_table_search(arguments.run_dir)
-        case "table":
-            from metarl.optimizer_search import resume_table
-
-            return resume_table(arguments.run_dir)
         case job:
             raise InvalidInput(
                 f"Run {str(arguments.run_dir)!r} is a {job}, which this metarl cannot go on with."
             )
 
 
-def _search(arguments: Arguments) -> dict[str, Any]:
-    """Goes on with a search, wherever its candidates are to be trained."""
+def _trained_anywhere(arguments: Arguments, job: str) -> dict[str, Any]:
+    """Goes on with a search or a table, wherever its candidates are to be trained."""
     with arguments.evaluators.backend(arguments.machine) as backend:
-        from metarl.optimizer_search import resume
+        from metarl.optimizer_search import resume, resume_table
 
+        if job == "table":
+            return resume_table(arguments.run_dir, backend=backend)
         return resume(arguments.run_dir, backend=backend).to_json()
 
 

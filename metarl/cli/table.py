@@ -13,6 +13,7 @@ import tyro
 from metarl.optimizer_search import TableConfig
 
 from .data_files import DataFiles
+from .evaluators import Evaluators
 from .machine import Machine
 
 
@@ -29,6 +30,7 @@ class Arguments:
     """A new directory for the run; runs/table-DATE-TIME-... if not given."""
     data: Annotated[DataFiles, tyro.conf.arg(name="")] = field(default_factory=DataFiles)
     machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    evaluators: Annotated[Evaluators, tyro.conf.arg(name="")] = field(default_factory=Evaluators)
     json: bool = False
     """Print one JSON document on standard output, and nothing else there."""
 
@@ -36,12 +38,12 @@ class Arguments:
 def run(arguments: Arguments) -> dict[str, Any]:
     """Builds the table, and returns the document of `--json`."""
     arguments.data.use()
-    arguments.machine.start()
-    from metarl.optimizer_search import begin_table, resume_table
-
     command = ["metarl", *sys.argv[1:]]
-    begun = begin_table(arguments.table, arguments.run_dir, command=command)
-    return resume_table(begun.path)
+    with arguments.evaluators.backend(arguments.machine) as backend:
+        from metarl.optimizer_search import begin_table, resume_table
+
+        begun = begin_table(arguments.table, arguments.run_dir, command=command)
+        return resume_table(begun.path, backend=backend)
 
 
 def show(document: Mapping[str, Any]) -> None:

@@ -148,7 +148,7 @@ def test_a_run_in_use_is_not_resumed(capsys):
 def test_only_a_search_has_evaluators(capsys):
     RunDirectory.create("compared", "compare", {"seed": 0}, ["metarl"])
     message = refusal(["resume", "compared", "--evaluator", "ray"], capsys)
-    assert "go with a search, not with a compare" in message
+    assert "go with a search or a table, not with a compare" in message
 
 
 def test_an_unfinished_run_has_no_report(capsys):
@@ -308,3 +308,12 @@ def test_a_search_races_as_the_settings_or_the_run_that_it_comes_from(racing, ca
 def test_a_search_for_accuracies_is_told_why_it_cannot_race(capsys):
     message = refusal(["search", "--reward", "accuracy", "--racing"], capsys)
     assert "--racing compares losses; it goes with --reward loss, not with accuracy." in message
+
+
+def test_what_trains_is_not_looked_up_in_a_table(capsys, elsewhere):
+    words = ["table", "--space", "sign", "--depth", "1", "--evaluator", "table:sign-1"]
+    message = refusal(words, capsys)
+    assert (
+        "--evaluator table:sign-1 looks losses up, and this trains; take local or ray." in message
+    )
+    assert list(elsewhere.iterdir()) == []

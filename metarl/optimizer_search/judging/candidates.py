@@ -121,13 +121,17 @@ class Recipe(NamedTuple):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A program (fixture, randomness, candidates) -> verdicts and the data it runs on."""
+    """A program (fixture, randomness, candidates) -> verdicts and the data it runs on.
+
+    `remake` says how another process makes it from its recipe, where `make_judgement` does not; a function of a module.
+    """
 
     program: jax.stages.Wrapped
     data: tuple  # (fixture, random tables)
     layout: Layout
     baseline: float  # mean held-out loss before training, over the sweep's replicates
     recipe: Recipe
+    remake: Callable[[Recipe], Judgement] | None = None
 
 
 def make_judgement(

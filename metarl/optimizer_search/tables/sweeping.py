@@ -10,6 +10,7 @@ Letters: W rules a call; L tokens; R learning rates; S replicates; C checkpoints
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -83,7 +84,14 @@ def table_judgement(judge: Judge, grammar: Grammar, seeds: Sequence[int]) -> Jud
 
     trial = Trial(judge.steps, judge.steps, 0, len(seeds), len(RATES))
     recipe = Recipe(judge.problem, grammar, trial, "search", tuple(seeds), executor())
-    return Judgement(jax.jit(program), (fixture, randomness), place.layout, jnp.nan, recipe)
+    data = (fixture, randomness)
+    return Judgement(jax.jit(program), data, place.layout, math.nan, recipe, remade)
+
+
+def remade(recipe: Recipe) -> Judgement:
+    """Returns the judgement of a recipe that `table_judgement` wrote, made anew in another process."""
+    judge = Judge(recipe.problem.name, recipe.problem, 1.0, recipe.trial.full_steps)
+    return table_judgement(judge, recipe.grammar, recipe.seeds)
 
 
 def adam_losses(judge: Judge, seeds: Sequence[int], rates: np.ndarray) -> Losses:

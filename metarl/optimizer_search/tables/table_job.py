@@ -27,7 +27,7 @@ from metarl.reporting import write_json
 from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr, write_arrays
 from metarl.update_rules import LANGUAGE, Grammar, Interpreter
 
-from ..judging.evaluators import DEFAULT_WIDTH, LocalEvaluator
+from ..judging.evaluators import Backend, Evaluator, local_evaluator
 from ..judging.judges import Judge, judges_named
 from ..judging.reference import HALF_DECADES
 from ..screening.probes import Probes
@@ -74,14 +74,19 @@ class TableJob:
     Args:
       config: what to train.
       place: the directory of the run, in which the files are written.
-      command: recorded in the files.
+      provenance: recorded in the files.
+      backend: where rules are trained; threads of this process if not given. The numbers are the same.
 
     Raises:
       InvalidInput: the space cannot be enumerated, or a problem is unknown or cannot be trained on.
     """
 
     def __init__(
-        self, config: TableConfig, place: Path, provenance: Mapping[str, Any] | None = None
+        self,
+        config: TableConfig,
+        place: Path,
+        provenance: Mapping[str, Any] | None = None,
+        backend: Backend = local_evaluator,
     ):
         """Looks everything up by name; nothing is compiled."""
         self.config, self._place, self._provenance = config, place, dict(provenance or {})
@@ -89,7 +94,8 @@ class TableJob:
         self.judges = judges_named(config.judges, problem_suite.load)
         self._probes = Probes(Interpreter(self.grammar))
         self._screened()  # checks the space
-        self._evaluator: tuple[str, LocalEvaluator] | None = None
+        self._backend = backend
+        self._evaluator: tuple[str, Evaluator] | None = None
 
     def init(self) -> TableState:
         """Meets the functions, and writes them."""
@@ -178,12 +184,12 @@ class TableJob:
         config = self.config
         return ScreenedFunctions(self.grammar, self._probes, config.filters, config.max_size)
 
-    def _trainer(self, judge: Judge) -> LocalEvaluator:
+    def _trainer(self, judge: Judge) -> Evaluator:
         """Returns who trains for a judge; the one before it is let go."""
         if self._evaluator is None or self._evaluator[0] != judge.name:
             self.close()
             judgement = table_judgement(judge, self.grammar, self._seeds(judge))
-            self._evaluator = (judge.name, LocalEvaluator({judge.name: judgement}, DEFAULT_WIDTH))
+            self._evaluator = (judge.name, self._backend({judge.name: judgement}))
         return self._evaluator[1]
 
     def _seeds(self, judge: Judge) -> list[int]:
@@ -291,8 +297,18 @@ def begin_table(
     return RunDirectory.create(run_dir, JOB, to_dict(config), command or sys.argv)
 
 
-def resume_table(run_dir: str | Path, *, progress: Progress | None = None) -> dict[str, Any]:
+def resume_table(
+    run_dir: str | Path,
+    *,
+    progress: Progress | None = None,
+    backend: Backend = local_evaluator,
+) -> dict[str, Any]:
     """Goes on with a table; the result of a finished one is read.
+
+    Args:
+      run_dir: of the table.
+      progress: where it tells how it goes; standard error if None.
+      backend: where rules are trained; threads of this process if not given. The numbers are the same.
 
     Returns:
       The document of `metarl table --json`.
@@ -306,7 +322,7 @@ def resume_table(run_dir: str | Path, *, progress: Progress | None = None) -> di
     if (run.path / RESULT).exists():
         return read_json_object(run.path / RESULT, beneath=run.path)
     config = from_dict(TableConfig, run.config, str(run.path / "config.json"))
-    job = TableJob(config, run.path, run.provenance)
+    job = TableJob(config, run.path, run.provenance, backend)
     try:
         state, outcome = drive(
             job,

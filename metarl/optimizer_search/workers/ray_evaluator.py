@@ -29,7 +29,7 @@ class RayEvaluator(ChunkedEvaluator):
         super().__init__(judgements, width)
         self._workers = workers
         self._lessons = {
-            name: Lesson(digest(specification(found, width)), found.recipe, width)
+            name: Lesson(digest(specification(found, width)), found.recipe, width, found.remake)
             for name, found in self.judgements.items()
         }
         workers.keep(lesson.specified for lesson in self._lessons.values())

@@ -22,7 +22,7 @@ import jax
 
 from metarl.errors import InvalidInput, require
 
-from ..judging.candidates import Candidates, Recipe, Verdicts
+from ..judging.candidates import Candidates, Judgement, Recipe, Verdicts
 from .ray_cluster import RayCluster
 from .surroundings import differences, process_fingerprint, settings_for_workers
 from .worker import Worker, by_name
@@ -47,6 +47,7 @@ class Lesson(NamedTuple):
     specified: str  # digest of its specification
     recipe: Recipe
     width: int
+    remake: Callable[[Recipe], Judgement] | None = None  # `make_judgement` if None
 
 
 class _Task(NamedTuple):
@@ -213,10 +214,11 @@ class RayWorkers:
             actor.forget.remote(old)
             taught.discard(old)
         recipe = by_name(lesson.recipe)
-        wrong = self._ray.get(actor.learn.remote(lesson.specified, recipe, lesson.width))
+        how = (lesson.width, lesson.remake)
+        wrong = self._ray.get(actor.learn.remote(lesson.specified, recipe, *how))
         if wrong is not None and isinstance(recipe.problem, str):  # a name that only we know
             stored = self._stored(lesson)
-            wrong = self._ray.get(actor.learn.remote(lesson.specified, stored, lesson.width))
+            wrong = self._ray.get(actor.learn.remote(lesson.specified, stored, *how))
         require(
             wrong is None,
             f"Problem {lesson.recipe.problem.name!r} is not the same on a worker: {wrong}",

@@ -10,7 +10,7 @@ Nothing here knows how the process was started.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -49,13 +49,20 @@ class Worker:
         """Returns what the bits of this worker depend on."""
         return process_fingerprint()
 
-    def learn(self, specified: str, recipe: Recipe, width: int) -> str | None:
+    def learn(
+        self,
+        specified: str,
+        recipe: Recipe,
+        width: int,
+        remake: Callable[[Recipe], Judgement] | None = None,
+    ) -> str | None:
         """Makes a judgement.
 
         Args:
           specified: digest of its specification, its name from now on.
           recipe: what it is made from; the problem may be a name in place of a `Problem`.
           width: candidates a chunk.
+          remake: makes it of the recipe; `make_judgement` if None.
 
         Returns:
           None if all is well, else what is wrong with it here.
@@ -63,7 +70,8 @@ class Worker:
         if specified in self._judgements:
             return None
         try:
-            found = self._made(loaded(recipe))
+            recipe = loaded(recipe)
+            found = self._made(recipe) if remake is None else remake(recipe)
         except InvalidInput as error:
             return str(error)
         here = specification(found, width)

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
-import numpy as np
 import pytest
-from toy_tables import TOY
+from toy_tables import TOY, Stopping, contents
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search import begin_table, load_table, resume_table
 from metarl.optimizer_search.tables import table_job, write_again
-from metarl.optimizer_search.tables.packing import content_hash
 from metarl.runs import SilentProgress
-
-
-class Stopping(SilentProgress):
-    """Interrupts a run behind its first rules of the second judge."""
-
-    def report(self, position, total, text="", seconds_left=None):
-        if position > (total or 0) // 2:
-            raise KeyboardInterrupt
-
-
-def contents(path):
-    """What a file of a table holds, but for its provenance."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
-    document = json.loads(str(arrays.pop("document")))
-    for name in ("provenance", "sha256"):
-        del document[name]
-    return content_hash(document, arrays)
 
 
 def test_a_run_that_was_interrupted_ends_as_one_that_was_not(built, tmp_path, monkeypatch):

@@ -14,18 +14,22 @@ import numpy as np
 import pytest
 from driving import bits, driven
 from few_rules import GRAMMAR, TRIAL, WIDTH
+from toy_tables import TOY, Stopping, contents
 
 from metarl.errors import InvalidInput
+from metarl.optimizer_search import begin_table, load_table, resume_table
 from metarl.optimizer_search.journal.journal import Journal
 from metarl.optimizer_search.journal.journaled import journaling
 from metarl.optimizer_search.judging.candidates import make_judgement
 from metarl.optimizer_search.judging.evaluators import DEFAULT_WIDTH, LocalEvaluator
 from metarl.optimizer_search.searching.search_job import SearchJob
 from metarl.optimizer_search.settings.config import EvolutionConfig, SearchConfig, TrainingConfig
+from metarl.optimizer_search.tables import table_job
 from metarl.optimizer_search.workers import ray_workers
 from metarl.optimizer_search.workers.ray_cluster import RayCluster
 from metarl.optimizer_search.workers.ray_evaluator import RayEvaluator, ray_backend
 from metarl.optimizer_search.workers.ray_workers import RayWorkers, WorkersLost
+from metarl.runs import SilentProgress
 
 if importlib.util.find_spec("ray") is None:  # it must not be imported before metarl does it
     pytest.skip("ray is not installed", allow_module_level=True)
@@ -189,6 +193,22 @@ def test_a_search_that_was_stopped_goes_on_elsewhere_to_the_same_end(
         state, after = driven(job, job.load(*saved))
         assert before + after == rows and bits(job, state) == end
         job.close()
+
+
+def test_a_table_that_workers_began_and_threads_ended_is_that_of_threads(
+    workers, toy, tmp_path, monkeypatch
+):
+    config = dataclasses.replace(TOY, max_size=2)
+    monkeypatch.setenv("METARL_CHECKPOINT_SECONDS", "0")
+    monkeypatch.setattr(table_job, "_RULES", 2)
+    alone, shared = (begin_table(config, tmp_path / name).path for name in ("alone", "shared"))
+    resume_table(alone, progress=SilentProgress())
+    with pytest.raises(KeyboardInterrupt):
+        resume_table(shared, progress=Stopping(), backend=ray_backend(workers))
+    assert [judge.name for judge in load_table(shared).judges] == ["toy"]
+    resume_table(shared, progress=SilentProgress())
+    for name in ("functions.npz", "toy.npz", "toy-x2.npz"):
+        assert contents(shared / "table" / name) == contents(alone / "table" / name)
 
 
 def test_a_search_whose_workers_are_killed_again_and_again_finds_the_same(
