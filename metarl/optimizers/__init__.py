@@ -6,7 +6,7 @@
 PowerSign and AddSign with any base and decay, the rules of the paper's table under their own names, the rules that
 searches of metarl found, every named rule through `named`, and the paper's schedules of the learning rate; and of the
 optimizers that rules are compared with those that optax lacks: SOAP, MARS and cautious updates. All are used as
-`optax.adam` is.
+`optax.adam` is. `by_name` takes the name of any of them, or a rule's text.
 
 Inside `optax.inject_hyperparams` they work as optax's own do, with one difference. Where all parameters are bfloat16 it
 rounds hyperparameters to bfloat16, in which b2 = 0.999 is 1, and `optax.adam` gives NaN; here the largest number below

@@ -17,6 +17,7 @@ from .returns import discounted_returns as discounted_returns
 from .returns import generalised_advantages as generalised_advantages
 from .score_function import ReinforceState as ReinforceState
 from .score_function import reinforce as reinforce
+from .steps import MakeOptimizer as MakeOptimizer
 from .steps import global_norm as global_norm
 from .trust_region import TRPOState as TRPOState
 from .trust_region import fisher_vector_product as fisher_vector_product
@@ -25,6 +26,7 @@ from .trust_region import trpo as trpo
 __all__ = [
     "Algorithm",
     "Batch",
+    "MakeOptimizer",
     "PPOConfig",
     "PPOState",
     "Preferences",

@@ -33,7 +33,7 @@ from .credit import assign_credit
 from .losses import clipped_surrogate, kl_from_samples, masked_mean, mean_kl
 from .normalisation import RunningMoments, no_moments, preserve
 from .returns import without_padding
-from .steps import backtrack, clipped_adam, global_norm
+from .steps import MakeOptimizer, backtrack, clipped, global_norm
 
 BACKTRACKS = 10  # halvings of the step of the last epoch before the update is given up
 
@@ -57,19 +57,24 @@ class Lesson(NamedTuple):
     value_targets: jax.Array  # [B, T]
 
 
-def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
+def ppo(
+    policy: TrainablePolicy,
+    config: PPOConfig | None = None,
+    make_optimizer: MakeOptimizer = optax.adam,
+) -> Algorithm:
     """Returns proximal policy optimisation.
 
     Args:
       policy: what learns.
       config: settings; the default ones if None.
+      make_optimizer: learning rate or schedule -> the optimizer that takes its steps.
 
     Returns:
       The algorithm. Its metrics are means over the minibatches of the last epoch; with the guard,
       `kl` is that of the policy that was kept.
     """
     config = config or PPOConfig()
-    optimizer = _optimizer(policy, config)
+    optimizer = _optimizer(policy, config, make_optimizer)
 
     def init(params: Any) -> PPOState:
         return PPOState(params, optimizer.init(params), no_moments())
@@ -104,13 +109,16 @@ def ppo(policy: TrainablePolicy, config: PPOConfig | None = None) -> Algorithm:
     return Algorithm(init, update)
 
 
-def _optimizer(policy: TrainablePolicy, config: PPOConfig) -> optax.GradientTransformation:
-    """Returns Adam, whose steps of the value's own parameters have a size of their own."""
-    adam = clipped_adam(_learning_rate(config), config.max_gradient_norm)
+def _optimizer(
+    policy: TrainablePolicy, config: PPOConfig, make_optimizer: MakeOptimizer
+) -> optax.GradientTransformation:
+    """Returns the optimizer, whose steps of the value's own parameters have a size of their own."""
+    rate = _learning_rate(config)
+    optimizer = clipped(make_optimizer, rate, config.max_gradient_norm)
     if config.value_learning_rate is None:
-        return adam
+        return optimizer
     ratio = config.value_learning_rate / config.learning_rate
-    return optax.chain(adam, optax.masked(optax.scale(ratio), policy.value_parameters))
+    return optax.chain(optimizer, optax.masked(optax.scale(ratio), policy.value_parameters))
 
 
 def _learning_rate(config: PPOConfig) -> float | optax.Schedule:

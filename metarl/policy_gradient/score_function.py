@@ -23,7 +23,7 @@ from .credit import return_metrics
 from .losses import masked_mean, mean_kl, standardise
 from .normalisation import RunningMoments, follow, no_moments, preserve
 from .returns import discounted_returns, without_padding
-from .steps import clipped_adam, global_norm
+from .steps import MakeOptimizer, clipped, global_norm
 
 
 class ReinforceState(NamedTuple):
@@ -34,18 +34,23 @@ class ReinforceState(NamedTuple):
     returns: RunningMoments
 
 
-def reinforce(policy: TrainablePolicy, config: ReinforceConfig | None = None) -> Algorithm:
+def reinforce(
+    policy: TrainablePolicy,
+    config: ReinforceConfig | None = None,
+    make_optimizer: MakeOptimizer = optax.adam,
+) -> Algorithm:
     """Returns REINFORCE with a baseline and an entropy bonus.
 
     Args:
       policy: what learns.
       config: settings; the default ones if None.
+      make_optimizer: learning rate -> the optimizer that takes its steps.
 
     Returns:
       The algorithm. Its update takes one gradient step and draws nothing from its key.
     """
     config = config or ReinforceConfig()
-    optimizer = clipped_adam(config.learning_rate, config.max_gradient_norm)
+    optimizer = clipped(make_optimizer, config.learning_rate, config.max_gradient_norm)
 
     def init(params: Any) -> ReinforceState:
         return ReinforceState(params, optimizer.init(params), no_moments())

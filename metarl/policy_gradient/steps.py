@@ -1,4 +1,4 @@
-"""Ways to step: Adam on clipped gradients, conjugate gradients, backtracking towards a point that is good enough."""
+"""Ways to step: behind a clip of the gradient, by conjugate gradients, back until a point is good enough."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import jax
 import jax.numpy as jnp
 import optax
 
+MakeOptimizer = Callable[[float | optax.Schedule], optax.GradientTransformation]
 
-def clipped_adam(
-    learning_rate: float | optax.Schedule, max_gradient_norm: float | None
+
+def clipped(
+    make_optimizer: MakeOptimizer,
+    learning_rate: float | optax.Schedule,
+    max_gradient_norm: float | None,
 ) -> optax.GradientTransformation:
-    """Returns Adam, behind a clip of the gradient's global norm unless that is None."""
+    """Returns an optimizer, behind a clip of the gradient's global norm unless that is None."""
+    optimizer = make_optimizer(learning_rate)
     if max_gradient_norm is None:
-        return optax.adam(learning_rate)
-    return optax.chain(optax.clip_by_global_norm(max_gradient_norm), optax.adam(learning_rate))
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(max_gradient_norm), optimizer)
 
 
 def inner_product(first: Any, second: Any) -> jax.Array:

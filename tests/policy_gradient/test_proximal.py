@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+from metarl import optimizers
 from metarl.errors import InvalidInput
 from metarl.policy_gradient import PPOConfig, ppo, proximal
 
@@ -172,8 +176,18 @@ def test_parts_that_do_not_fit_are_refused(linear_policy, make_batch, start):
         jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch)
 
 
+@pytest.mark.parametrize(
+    "make_optimizer",
+    [
+        optax.adam,
+        functools.partial(optimizers.by_name, "muon"),
+        pytest.param(optax.sgd, marks=pytest.mark.slow),
+        pytest.param(optimizers.adam_step_back, marks=pytest.mark.slow),
+        pytest.param(optimizers.soap, marks=pytest.mark.slow),
+    ],
+)
 def test_the_weight_of_the_entropy_falls_with_the_learning_rate(
-    linear_policy, make_batch, start, monkeypatch
+    make_optimizer, linear_policy, make_batch, start, monkeypatch
 ):
     """Two updates of two steps: the weights of the four steps are those of a cosine."""
     batch, seen = make_batch(0, start), []
@@ -187,10 +201,28 @@ def test_the_weight_of_the_entropy_falls_with_the_learning_rate(
     config = PPOConfig(
         epochs=2, minibatches=1, entropy_weight=0.4, entropy_decay=True, decay_updates=2
     )
-    algorithm = ppo(linear_policy, config)
+    algorithm = ppo(linear_policy, config, make_optimizer)
     state, update = algorithm.init(start), jax.jit(algorithm.update)
     for seed in range(2):
         state, _ = update(jax.random.key(seed), state, batch)
         jax.effects_barrier()
     expected = [0.2 * (1 + np.cos(np.pi * step / 4)) for step in range(4)]
     np.testing.assert_allclose(sorted(seen, reverse=True), expected, rtol=1e-5)
+
+
+def test_another_optimizer_takes_the_steps(linear_policy, make_batch, start):
+    config = PPOConfig(learning_rate=0.01, epochs=1, minibatches=1, max_gradient_norm=None)
+    batch = make_batch(0, start)
+
+    def moved(make_optimizer):
+        algorithm = ppo(linear_policy, config, make_optimizer)
+        state, _ = jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch)
+        return jax.tree.map(lambda a, b: np.asarray(a - b), state.params, start)
+
+    by_sgd, by_sign = moved(optax.sgd), moved(optax.sign_sgd)
+    jax.tree.map(
+        lambda plain, sign: np.testing.assert_allclose(sign, 0.01 * np.sign(plain), rtol=1e-3),
+        by_sgd,
+        by_sign,
+    )
+    assert any(np.any(x) for x in jax.tree.leaves(by_sgd))

@@ -7,6 +7,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from metarl.policy_gradient import Batch, ReinforceConfig, reinforce
@@ -116,3 +117,16 @@ def test_the_gradient_is_clipped_and_reported_as_it_was(linear_policy):
     exact = -jax.grad(expected_return)(LOGITS) / 2
     np.testing.assert_allclose(metrics["gradient_norm"], jnp.linalg.norm(exact), rtol=1e-5)
     np.testing.assert_allclose(jnp.linalg.norm(adam_state.mu["policy"]), 0.001, rtol=1e-4)
+
+
+def test_another_optimizer_takes_the_step(linear_policy):
+    params = {"policy": LOGITS, "value": VALUES}
+    moved = []
+    for make_optimizer in (optax.sgd, optax.sign_sgd):
+        algorithm = reinforce(linear_policy, ReinforceConfig(learning_rate=0.01), make_optimizer)
+        update = jax.jit(algorithm.update)
+        state, _ = update(jax.random.key(0), algorithm.init(params), enumerated_batch())
+        moved.append(np.asarray(state.params["policy"] - LOGITS))
+    plain, sign = moved
+    assert np.all(plain != 0)
+    np.testing.assert_allclose(sign, 0.01 * np.sign(plain), rtol=1e-3)

@@ -4,29 +4,24 @@ What optax has is optax's own, at its default settings, so that nobody has to tr
 `metarl.optimizers`. Four things are said of them that no default says:
 
     who multiplies by matrices    Muon and SOAP do so with what a problem calls a matrix or a convolution; the rest
-                                  gets Adam, for Muon at a matched size of updates (consistent_rms = 0.2), so that
-                                  one learning rate serves both
+                                  gets Adam, for Muon at a matched size of updates (`metarl.optimizers.muon`)
     whose rate is a factor        Prodigy finds its learning rate; what is tuned is a factor around 1
     who is nobody new             adam-shifted is Adam on points shifted by a sixteenth of a decade, half of what lies
                                   between the finest; adam-again is Adam tuned on other seeds: what they win and lose
                                   is the luck of the grid and the noise of tuning
     who needs the length          AdEMAMix raises its slow rate and its mixture over the run, as its paper does
+                                  (`metarl.optimizers.ademamix`)
 
 Letters: T steps of the whole run.
-
-References: Liu et al. (2025), Muon is Scalable for LLM Training, arXiv:2502.16982, for the matched size; Pagliardini et
-al. (2024), The AdEMAMix Optimizer, arXiv:2409.03137, section 3, for its schedules.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from metarl import optimizers
@@ -40,7 +35,6 @@ Make = Callable[..., Made]
 
 NULL_RIVALS = ("adam-shifted", "adam-again")  # Adam itself, tuned at other points, on other seeds
 _HALF_A_STEP = 10.0 ** (1 / 16)  # of the finest learning rates
-_MATCHED_SIZE = 0.2
 _FACTORS = 10.0**1.5  # the common grid is from 1e-5 to 100, Prodigy's around 1
 
 
@@ -98,9 +92,7 @@ def _decaying(
 def _muon(
     learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
 ) -> Made:
-    return optax.contrib.muon(
-        learning_rate, muon_weight_dimension_numbers=matrices, consistent_rms=_MATCHED_SIZE, **extra
-    )
+    return optimizers.muon(learning_rate, weight_dimension_numbers=matrices, **extra)
 
 
 def _soap(
@@ -126,19 +118,7 @@ def _prodigy(
 def _ademamix(
     learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
 ) -> Made:
-    """AdEMAMix whose slow average and mixture grow over the run: both take long to be worth their weight."""
-    fast, slow, mixture = math.log(0.9), math.log(0.9999), 5.0
-
-    def share(count: Any) -> jax.Array:
-        return jnp.minimum(count, total_steps) / total_steps
-
-    def rate(count: Any) -> jax.Array:
-        done = share(count)
-        return jnp.exp(fast * slow / ((1.0 - done) * slow + done * fast))
-
-    return optax.contrib.ademamix(
-        learning_rate, b3=rate, alpha=lambda count: mixture * share(count), **extra
-    )
+    return optimizers.ademamix(learning_rate, total_steps=total_steps, **extra)
 
 
 _MOMENTUM = extras({"momentum": 0.9}, momentum=MOMENTA)

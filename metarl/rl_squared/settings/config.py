@@ -79,6 +79,10 @@ class TrainConfig:
         )
     )
 
+    optimizer: str = "adam"
+    """What takes the steps of PPO and REINFORCE: a usual name (adam, muon, soap ...), a rule that `metarl list
+    rules` prints, those found by searches among them, or a rule's text."""
+
     discount: Annotated[float, Bounds(above=0, most=1)] = 0.99
     """Of the whole trial: it runs through the ends of inner episodes."""
 

@@ -12,6 +12,7 @@ import pytest
 
 from metarl.environments import play_split
 from metarl.errors import InvalidInput
+from metarl.optimizers.matrices import MATRIX
 from metarl.rl_squared import (
     PRESETS,
     ImitationConfig,
@@ -26,6 +27,8 @@ from metarl.rl_squared import (
     train,
     train_config,
 )
+from metarl.rl_squared.agent.network import POLICY
+from metarl.rl_squared.learning import learners
 from metarl.rl_squared.learning.train_job import TrainJob
 from metarl.runs import RunDirectory, SilentProgress
 
@@ -359,3 +362,45 @@ def test_reinforcement_alone_learns_to_explore(tmp_path):
     )
     agent = train(config, tmp_path / "run", progress=SilentProgress())
     assert play_split(agent.as_agent(), agent.trial, 1, 2_000, "test").totals.mean() > 5.7
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "muom"}, r"Unknown optimizer or rule 'muom'\. Did you mean 'muon'"),
+        ({"optimizer": "muon", "algorithm": "trpo"}, "which takes natural gradients; leave"),
+        (
+            {"optimizer": "powersign-cd", "env_steps": None, "minutes": 1.0},
+            "'powersign-cd' depends on how far the run is.*; give --env-steps",
+        ),
+    ],
+)
+def test_an_optimizer_that_cannot_train_is_refused_before_anything_is_written(
+    settings, message, tmp_path
+):
+    with pytest.raises(InvalidInput, match=message):
+        train(dataclasses.replace(TINY, **settings), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "optimizer", ["muon", pytest.param("adam-step-back", marks=pytest.mark.slow)]
+)
+def test_another_optimizer_trains_and_logs(optimizer, tmp_path, tiny):
+    config = dataclasses.replace(TINY, optimizer=optimizer)
+    agent = train(config, tmp_path / "run", progress=SilentProgress())
+    check_log(tmp_path / "run", agent)
+    pairs = zip(leaves(agent.params), leaves(tiny[1].params), strict=True)
+    assert any(np.any(a != b) for a, b in pairs)
+
+
+def test_muon_takes_for_matrices_what_lies_between_embeddings_and_last_layers():
+    network = NetworkConfig(core="outer-product", hidden=8)
+    job = TrainJob(dataclasses.replace(TINY, network=network))
+    params = jax.eval_shape(job._initial_params)
+    numbers = learners._matrices(params)
+    core = numbers[POLICY]["core"]
+    assert core["outer_product_memory/~_gist/think"]["w"] == MATRIX
+    assert core["outer_product_memory/~_scores/score"]["w"] is None
+    assert core["outer_product_memory"]["embedding"] is None
+    assert numbers[POLICY]["head"]["logits"]["w"] is None

@@ -1,0 +1,204 @@
+"""lookup: an optimizer by its usual name, by the name of a rule, or by a rule's text.
+
+    from metarl import optimizers
+    optimizer = optimizers.by_name("muon", 1e-3)
+    optimizer = optimizers.by_name("adam * exp(sign(g) * sign(m))", 1e-3)
+
+What optax has is optax's own at its default settings; two have settings that no default says. Muon takes steps of the
+size of Adam's (consistent_rms = 0.2), so that one learning rate serves matrices and the rest, which gets Adam; AdEMAMix
+raises its slow rate and its mixture over the run. Schedule-Free is not here: it is judged at other parameters than it
+steps from, which `optax.contrib.schedule_free_eval_params` gives.
+
+Letters: T steps of the whole run (`total_steps`).
+
+References: Liu et al. (2025), Muon is Scalable for LLM Training, arXiv:2502.16982, for the matched size; Pagliardini et
+al. (2024), The AdEMAMix Optimizer, arXiv:2409.03137, section 3, for its schedules.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from metarl.errors import InvalidInput, require, unknown_name
+from metarl.update_rules import NAMED_RULES, Rule, RuleSyntaxError, parse, to_optax
+
+from .caution import cautious_adamw
+from .eigenbasis import soap
+from .matrices import WeightDimensionNumbers
+from .sign_agreement import addsign, powersign
+from .variance_reduction import mars
+
+MATCHED_SIZE = 0.2  # root mean square of Muon's steps, in learning rates
+
+
+class _Run(NamedTuple):
+    """What some optimizers ask of the run: its length, and which leaves are matrices."""
+
+    total_steps: int | None
+    weight_dimension_numbers: WeightDimensionNumbers
+
+
+def muon(
+    learning_rate: optax.ScalarOrSchedule,
+    *,
+    weight_dimension_numbers: WeightDimensionNumbers = None,
+    **settings: Any,
+) -> optax.GradientTransformation:
+    """Returns `optax.contrib.muon` whose steps have the size of Adam's, in matrices and elsewhere.
+
+    Args:
+      learning_rate: a number, or a schedule from steps taken to a number.
+      weight_dimension_numbers: which leaves are matrices and how, a tree or a function from parameters to one
+        (`weight_dimension_numbers` makes it of roles); None takes all leaves of two axes. The rest gets Adam.
+      **settings: others of optax's.
+    """
+    return optax.contrib.muon(
+        learning_rate,
+        muon_weight_dimension_numbers=weight_dimension_numbers,
+        consistent_rms=MATCHED_SIZE,
+        **settings,
+    )
+
+
+def ademamix(
+    learning_rate: optax.ScalarOrSchedule, *, total_steps: int, **settings: Any
+) -> optax.GradientTransformation:
+    """Returns `optax.contrib.ademamix` whose slow average and mixture grow over the run, as in its paper.
+
+    Both take long to be worth their weight.
+
+    Args:
+      learning_rate: a number, or a schedule from steps taken to a number.
+      total_steps: T.
+      **settings: others of optax's.
+    """
+    fast, slow, mixture = math.log(0.9), math.log(0.9999), 5.0
+
+    def share(count: Any) -> jax.Array:
+        return jnp.minimum(count, total_steps) / total_steps
+
+    def rate(count: Any) -> jax.Array:
+        done = share(count)
+        return jnp.exp(fast * slow / ((1.0 - done) * slow + done * fast))
+
+    return optax.contrib.ademamix(
+        learning_rate, b3=rate, alpha=lambda count: mixture * share(count), **settings
+    )
+
+
+def _plain(
+    constructor: Callable[..., optax.GradientTransformation], **settings: Any
+) -> Callable[[Any, _Run], optax.GradientTransformation]:
+    return lambda learning_rate, run: constructor(learning_rate, **settings)
+
+
+def _with_matrices(
+    constructor: Callable[..., optax.GradientTransformation],
+) -> Callable[[Any, _Run], optax.GradientTransformation]:
+    return lambda learning_rate, run: constructor(
+        learning_rate, weight_dimension_numbers=run.weight_dimension_numbers
+    )
+
+
+_BY_NAME: Mapping[str, Callable[[Any, _Run], optax.GradientTransformation]] = MappingProxyType(
+    {
+        "sgd": _plain(optax.sgd),
+        "momentum": _plain(optax.sgd, momentum=0.9),
+        "nesterov": _plain(optax.sgd, momentum=0.9, nesterov=True),
+        "rmsprop": _plain(optax.rmsprop),
+        "adam": _plain(optax.adam),
+        "adamw": _plain(optax.adamw),
+        "nadam": _plain(optax.nadam),
+        "nadamw": _plain(optax.nadamw),
+        "sign-sgd": _plain(optax.sign_sgd),
+        "signum": _plain(optax.signum),
+        "lion": _plain(optax.lion),
+        "adan": _plain(optax.adan),
+        "ademamix": lambda learning_rate, run: ademamix(
+            learning_rate, total_steps=_length(run, "ademamix")
+        ),
+        "mars": _plain(mars),
+        "cautious-adamw": _plain(cautious_adamw, weight_decay=1e-4),
+        "prodigy": _plain(optax.contrib.prodigy),
+        "muon": _with_matrices(muon),
+        "soap": _with_matrices(soap),
+        "powersign": _plain(powersign),
+        "addsign": _plain(addsign),
+    }
+)
+NAMES = tuple(_BY_NAME)
+
+
+def by_name(
+    text: str,
+    learning_rate: optax.ScalarOrSchedule,
+    *,
+    total_steps: int | None = None,
+    weight_dimension_numbers: WeightDimensionNumbers = None,
+    seed: int | jax.Array = 0,
+) -> optax.GradientTransformation:
+    """Returns the optimizer that a text names.
+
+    Args:
+      text: a usual name ("adam", "muon", "soap"; `NAMES` has all), a rule that `metarl list rules` prints
+        ("adam-step-back"), or a rule itself ("adam * exp(sign(g) * sign(m))").
+      learning_rate: a number, or a schedule from steps taken to a number.
+      total_steps: T, for those that know how far the run is: AdEMAMix and rules with decays.
+      weight_dimension_numbers: for Muon and SOAP, which leaves are matrices and how, a tree or a function from
+        parameters to one; None takes all leaves of two axes. Rules see the shapes themselves.
+      seed: of `drop` and noise in a rule: an integer or a typed random key.
+
+    Returns:
+      The transform.
+
+    Raises:
+      InvalidInput: the text is neither a name nor a rule, or T is needed and missing.
+
+    Examples:
+      >>> from metarl import optimizers
+      >>> optimizer = optimizers.by_name("adam-step-back", 0.032)
+    """
+    run = _Run(total_steps, weight_dimension_numbers)
+    if text in _BY_NAME:
+        return _BY_NAME[text](learning_rate, run)
+    rule = _rule(text)
+    return to_optax(rule, learning_rate, total_steps=total_steps, seed=seed)
+
+
+def needs_total_steps(text: str) -> bool:
+    """Tells whether the optimizer that a text names must know the length of the run.
+
+    Raises:
+      InvalidInput: the text is neither a name nor a rule.
+    """
+    if text in _BY_NAME:
+        return text == "ademamix"
+    return "progress" in _rule(text).needs
+
+
+def _rule(text: str) -> Rule:
+    if text in NAMED_RULES:
+        return NAMED_RULES[text].rule
+    try:
+        return parse(text)
+    except RuleSyntaxError as error:
+        if re.fullmatch(r"[A-Za-z][\w-]*", text):
+            raise unknown_name("optimizer or rule", text, {*NAMES, *NAMED_RULES}) from error
+        raise InvalidInput(str(error)) from error
+
+
+def _length(run: _Run, name: str) -> int:
+    require(
+        run.total_steps is not None,
+        f"The optimizer {name} changes over the run, and total_steps is not given; give the number of steps.",
+    )
+    assert run.total_steps is not None
+    return run.total_steps
