@@ -288,6 +288,8 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhe
         (["--preset", "smoke"], False),
         (["--preset", "smoke", "--racing"], True),
         (["--preset", "paper"], False),
+        (["--preset", "demo"], True),
+        (["--preset", "demo", "--no-racing"], False),
     ],
 )
 def test_a_search_races_where_that_is_known_to_lose_nothing_unless_told(words, racing, capsys):

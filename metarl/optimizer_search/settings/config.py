@@ -337,7 +337,7 @@ class SearchConfig:
     """Generations in flight besides the one being finished: keeps many workers busy; part of what the search finds."""
     racing: bool = False
     """Stop most rules of a generation after short runs; the best sixth of it is run in full. Where neither --racing nor
-    --no-racing is given, `metarl search` races: not for accuracies, on landscapes, on tables or by other presets."""
+    --no-racing is given, `metarl search` races, but not for accuracies, on landscapes and on tables; presets say."""
     reward: Reward = "loss"
     """loss: minus the log of the loss relative to tuned Adam's; accuracy: the metric, as in the paper."""
     finalists: Count = 5
