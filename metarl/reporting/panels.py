@@ -73,8 +73,11 @@ def curve_panels(
         axes.set_title(title, fontsize=8, loc="left", parse_math=False)
     for unused in places[len(panels) :]:
         unused.set_visible(False)
-    for axes in places[-columns:]:
+    for axes in places[: len(panels)][
+        -columns:
+    ]:  # the lowest of each column, unused places left out
         axes.set_xlabel(x_label, parse_math=False)
+        axes.tick_params(labelbottom=True)
     if isinstance(y_label, str):
         figure.supylabel(y_label, fontsize=9)
     if legend_rows:

@@ -106,6 +106,14 @@ def test_equal_labels_have_equal_strokes_in_all_panels_and_one_legend():
     drawing.figure.draw_without_rendering()
     legend = drawing.figure.legends[0].get_window_extent()
     assert not any(axes.xaxis.label.get_window_extent().overlaps(legend) for axes in (left, right))
+    odd = curve_panels(panels | {"below": panels["left"]}, "steps", "loss").figure.axes
+    assert [axes.get_xlabel() for axes in odd] == [
+        "",
+        "steps",
+        "steps",
+        "",
+    ]  # none lies below "right"
+    assert odd[1].xaxis.get_tick_params()["labelbottom"]
     with pytest.raises(InvalidInput, match="every panel a curve"):
         curve_panels({"empty": []}, "steps", "loss")
 

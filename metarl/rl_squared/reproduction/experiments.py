@@ -31,6 +31,7 @@ TWO_STEP = "two-step"
 IN_CONTEXT = "in-context"
 PLANNERS = "planners"
 MAPS_AND_RULES = "maps-and-rules"
+LEARNT_WORLDS = "learnt-worlds"
 
 _COSTS: Mapping[ScaleName, str] = MappingProxyType(
     {"smoke": "a minute a cell", "laptop": "hours", "paper": "days without a GPU"}
@@ -142,6 +143,13 @@ _ROWS = (
         caption="maps and rules that must be found out: reinforced and taught, beside who finds out",
         costs={"smoke": "a minute", "laptop": "half an hour", "paper": "days"},
         evidence="maps-and-rules.md",
+    ),
+    Experiment(
+        name=LEARNT_WORLDS,
+        folder="learnt_worlds",
+        caption="one short training in each family of tasks, beside who was made for it",
+        costs={"smoke": "a minute", "laptop": "half an hour", "paper": "a day"},
+        evidence="learnt-worlds.csv",
     ),
     Experiment(
         name=PLANNERS,

@@ -10,6 +10,7 @@ References: Laskin et al. (2022), arXiv:2210.14215; Lee et al. (2023), arXiv:230
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from metarl.environments import Agent, Trial, play
+from metarl.classical_agents import make
+from metarl.environments import Agent, Trial, play, play_on_host
+from metarl.errors import InvalidInput
 from metarl.reading import read_json_object
 from metarl.reporting import (
     Column,
@@ -35,6 +38,7 @@ from metarl.statistics import Mean, mean_interval
 from ..agent.agent_files import load
 from ..evaluating.entrants import find_entrants
 from ..evaluating.evaluation import describe_trial
+from ..evaluating.scores import ORACLE
 from ..learning.training import train_in
 from ..reports.tables import world_text
 from ..settings.config import TrainConfig
@@ -43,7 +47,6 @@ from .scales import changed_config
 from .worlds import SETTINGS, Documents, WorldWork, Written, reproduction
 
 _NAME = "in-context"
-_ORACLE = "oracle"  # from which regret is measured
 _LUCK = 0  # seed of test tasks and of what happens in them
 _COLUMNS = (
     Column("agent"),
@@ -75,13 +78,15 @@ class WaysWork(WorldWork):
         players = {
             way: [load(place).as_agent() for place in places] for way, places in runs.items()
         }
-        beside = [data["reference"], *data["beside"], _ORACLE]
+        beside = [data["reference"], *data["beside"]]
         players |= {one.text: [one.make(trial)] for one in find_entrants(beside)}
+        with contextlib.suppress(InvalidInput):  # there is none for this family
+            players[ORACLE] = [make(ORACLE, trial)]
         returns = {name: self._play(world, name, agents, trial) for name, agents in players.items()}
         first = returns[data["reference"]].mean(axis=0).sum(axis=-1)
         return {
             "environment": describe_trial(trial),
-            "tasks": self.scale["tasks"],
+            "tasks": self._tasks(world),
             "reference": data["reference"],
             "agents": {
                 name: _earned(earned, first) | _told(runs.get(name, []))
@@ -91,10 +96,18 @@ class WaysWork(WorldWork):
 
     def _play(self, world: str, name: str, agents: Sequence[Agent], trial: Trial) -> np.ndarray:
         """Returns what each seed earned in each episode of the test tasks [S, N, E]."""
-        self.progress.message(f"{world}, {name}: {self.scale['tasks']:,} test tasks")
+        count = self._tasks(world)
+        self.progress.message(f"{world}, {name}: {count:,} test tasks")
+        if trial.environment.on_host:
+            played = (play_on_host(agent, trial, _LUCK, count, "test") for agent in agents)
+            return np.stack([np.asarray(one.returns) for one in played])
         task_key, key = jax.random.split(jax.random.key(_LUCK))
-        tasks = trial.environment.sample_tasks(task_key, self.scale["tasks"], "test")
+        tasks = trial.environment.sample_tasks(task_key, count, "test")
         return np.stack([np.asarray(play(agent, trial, key, tasks).returns) for agent in agents])
+
+    def _tasks(self, world: str) -> int:
+        """Returns how many test tasks there are: those of the scale, or of the world where it says so."""
+        return self.scale["worlds"][world].get("tasks", self.scale["tasks"])
 
     def _trained(self, world: str, way: str, seed: int) -> Path:
         """Returns the run of one agent, trained to the end."""
@@ -193,7 +206,7 @@ def _write(place: Path, documents: Documents) -> Written:
 def _regrets(document: Mapping[str, Any]) -> list[Curve]:
     """Returns what who knows the task earned more, so far, against episodes; the trained in colour."""
     earned = {name: np.array(one["per_episode"]) for name, one in document["agents"].items()}
-    best = earned.pop(_ORACLE)
+    best = earned.pop(ORACLE)
     episodes = np.arange(1, len(best) + 1)
     return [
         Curve(

@@ -49,12 +49,14 @@ from .experiments import (
     EXPERIMENTS,
     IN_CONTEXT,
     KEY_TO_DOOR,
+    LEARNT_WORLDS,
     MAPS_AND_RULES,
     PLANNERS,
     TWO_STEP,
     Experiment,
 )
 from .in_context import reproduce_in_context
+from .learnt_worlds import reproduce_learnt_worlds
 from .maps_and_rules import reproduce_maps_and_rules
 from .mazes import MAZES, reproduce_mazes
 from .offline import reproduce_key_to_door
@@ -68,6 +70,7 @@ _WHOLE = {  # without cells
     ARCHITECTURES: reproduce_architectures,
     IN_CONTEXT: reproduce_in_context,
     KEY_TO_DOOR: reproduce_key_to_door,
+    LEARNT_WORLDS: reproduce_learnt_worlds,
     MAPS_AND_RULES: reproduce_maps_and_rules,
     PLANNERS: reproduce_planners,
     TWO_STEP: reproduce_two_step,

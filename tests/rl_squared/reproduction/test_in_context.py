@@ -11,6 +11,7 @@ from metarl.reporting import to_markdown
 from metarl.rl_squared import Plan, reproduce
 from metarl.rl_squared.reproduction import in_context
 from metarl.rl_squared.reproduction.in_context import _earned, _regrets, in_context_table
+from metarl.rl_squared.reproduction.learnt_worlds import curve_table, learnt_panel, learnt_table
 from metarl.rl_squared.reproduction.maps_and_rules import trainings_and_yardsticks
 from metarl.rl_squared.reproduction.scales import changed_config
 from metarl.runs import experiment_folder
@@ -58,7 +59,42 @@ def test_a_training_is_drawn_against_its_steps_and_yardsticks_are_level():
     assert pupil.foreground and not thompson.foreground
 
 
-@pytest.mark.parametrize("folder", ["in_context", "maps_and_rules"])
+def test_worlds_are_told_in_one_table_by_what_is_between_random_and_best():
+    known = document()
+    known["agents"]["random"] = _earned(np.full((1, 4, 2), 0.25), np.full(4, 1.5))
+    unknown = {**known, "agents": {**known["agents"]}}
+    del unknown["agents"]["oracle"]
+    alone = {**known, "reference": "random"}
+    alone["agents"] = {name: known["agents"][name] for name in ("pupil", "random")}
+    table = learnt_table({"known": known, "unknown": unknown, "alone": alone})
+    rows = table.rows
+    assert [row["agent"] for row in rows[:2]] == ["oracle", "pupil (teacher: random)"]
+    share = {(i, row["agent"].partition(" ")[0]): row["share"] for i, row in enumerate(rows)}
+    assert share[0, "oracle"] == 1 and share[1, "pupil"] == pytest.approx((1.5 - 0.5) / 1.5)
+    assert [row["share"] for row in rows[4:7]] == [1, 1, 0]  # the hand-made agent is the best here
+    assert [row["share"] for row in rows[7:]] == [None, None]
+    assert (rows[1]["first"], rows[1]["last"]) == (0.5, 1.0)
+    assert [rows[index]["agent"].split()[0] for index in table.highlighted] == ["pupil"] * 3
+
+
+def test_who_is_not_trained_has_one_name_in_all_worlds_and_who_is_beside_is_not_drawn():
+    told = document()
+    told["agents"]["pupil"]["curve"] = [[50, 0.5], [100, 1.25]]
+    told["agents"]["another"] = told["agents"]["thompson"]
+    told["agents"]["random"] = told["agents"]["thompson"]
+    drawn = {curve.label: np.asarray(curve.x).tolist() for curve in learnt_panel(told)}
+    assert set(drawn) == {"pupil", "hand-made", "knows the task", "at random"}
+    assert set(map(tuple, drawn.values())) == {
+        (0.05, 0.1)
+    }  # thousands, from the first that is known
+    rows = curve_table({"here": told}).rows
+    assert [(row["world"], row["env_steps"], row["validation_return"]) for row in rows] == [
+        ("here", 50, 0.5),
+        ("here", 100, 1.25),
+    ]
+
+
+@pytest.mark.parametrize("folder", ["in_context", "maps_and_rules", "learnt_worlds"])
 def test_every_way_of_every_scale_is_a_training(folder):
     settings = json.loads((experiment_folder(folder) / "settings.json").read_text())
     for scale in settings["scales"].values():
@@ -91,3 +127,14 @@ def test_maps_and_rules_are_written_with_the_curve_of_each_training(tmp_path):
     document = json.loads((place / "memory-planning.json").read_text())
     reinforced = document["agents"]["reinforcement"]
     assert reinforced["curve"][-1][0] == reinforced["env_steps"] > 0
+
+
+@pytest.mark.extras
+@pytest.mark.usefixtures("keys_unchecked")
+def test_worlds_are_learnt_and_written_in_one_table(tmp_path):
+    place = tmp_path / "run"
+    found = reproduce(Plan("learnt-worlds", "smoke"), place)
+    for name in ("learnt-worlds.csv", "learnt-worlds-curves.csv", "learnt-worlds.png"):
+        assert (place / name).is_file()
+    worlds = {row["world"] for row in found["tables"]["learnt-worlds"].rows}
+    assert worlds == {"contextual-bandit", "harlow", "point-robot", "riverswim"}
