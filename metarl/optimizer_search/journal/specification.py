@@ -85,9 +85,13 @@ def xla_threads() -> int:
 
 
 def _trial(trial: Trial) -> dict[str, Any]:
-    """Returns how rules are run; a constant rate is not named, as before there were others: results stay known."""
-    unnamed = ("schedule", CONSTANT)
-    return {name: value for name, value in asdict(trial).items() if (name, value) != unnamed}
+    """Returns how rules are run; what was so before there was a choice is not named: results stay known."""
+    unnamed = {"schedule": CONSTANT, "random_horizon": 1.0, "random_scale": 1.0}
+    return {
+        name: value
+        for name, value in asdict(trial).items()
+        if name not in unnamed or value != unnamed[name]
+    }
 
 
 def _grammar(grammar: Grammar) -> dict[str, Any]:

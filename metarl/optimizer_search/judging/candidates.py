@@ -27,14 +27,17 @@ from metarl.errors import require
 from metarl.problems import Problem
 from metarl.update_rules import Grammar, Interpreter
 
+from ..settings.config import TrainingConfig
 from ..training.inner_training import (
     Fixture,
     HeldOut,
     Layout,
     Learner,
+    Spread,
     draw_fixture,
     held_out_score,
     start,
+    steps_of,
     train,
 )
 from ..training.schedules import CONSTANT, scheduled
@@ -80,6 +83,8 @@ class Trial:
       early_stopping: whether hopeless and diverged runs stop; off only to measure speed.
       schedule: what becomes of a learning rate in the course of a run (`training.schedules`); short runs, too,
         complete it.
+      random_horizon: the number of steps of a replicate is this factor at most above or below the numbers here.
+      random_scale: so are its starting parameters, as they are drawn.
     """
 
     sweep_steps: int
@@ -91,6 +96,13 @@ class Trial:
     give_up: float = 1.0
     early_stopping: bool = True
     schedule: str = CONSTANT
+    random_horizon: float = 1.0
+    random_scale: float = 1.0
+
+    @property
+    def spread(self) -> Spread:
+        """How far replicates differ in length and scale."""
+        return Spread(self.random_horizon, self.random_scale)
 
     @property
     def short_lanes(self) -> int:
@@ -106,6 +118,15 @@ class Trial:
     def replicates(self) -> int:
         """Replicates that a fixture must hold: Q for the sweep and S others for the full runs."""
         return self.sweep_replicates + self.full_replicates
+
+
+def in_the_ways_of(training: TrainingConfig) -> dict[str, Any]:
+    """Returns the fields of a trial in which all stages of a search agree."""
+    return {
+        "schedule": training.schedule,
+        "random_horizon": training.random_horizon,
+        "random_scale": training.random_scale,
+    }
 
 
 class Recipe(NamedTuple):
@@ -157,12 +178,12 @@ def make_judgement(
         trial.sweep_replicates > 0 or (trial.num_rates == 1 and not trial.refine),
         f"Without a sweep a rule comes with one learning rate, not {trial.num_rates}.",
     )
-    fixture, layout = draw_fixture(problem, held_out, seeds)
+    fixture, layout = draw_fixture(problem, held_out, seeds, trial.spread)
     learner_of, randomness = interpreted_learner(problem, grammar, fixture, trial.schedule)
     if trial.sweep_replicates:
         baseline = _untrained(problem, layout, fixture, trial.sweep_replicates)
     else:  # of one replicate that is the same for all, so that judgements on any replicates agree on it
-        example, its_layout = draw_fixture(problem, held_out, (0,))
+        example, its_layout = draw_fixture(problem, held_out, (0,), trial.spread)
         baseline = _untrained(problem, its_layout, example, 1)
 
     def one(data: tuple, tokens: jax.Array, rates: jax.Array, active: jax.Array) -> Verdicts:
@@ -191,7 +212,7 @@ def on_replicates(judgement: Judgement, seeds: Sequence[int]) -> Judgement:
         "the sweep's loss before training is part of the program"
     )
     before, tables = judgement.data
-    fixture, layout = draw_fixture(recipe.problem, recipe.held_out, seeds)
+    fixture, layout = draw_fixture(recipe.problem, recipe.held_out, seeds, recipe.trial.spread)
     fixture = fixture._replace(pool=before.pool)  # the same examples, held once
     if layout.shared:
         fixture = fixture._replace(held=before.held)
@@ -239,6 +260,7 @@ class _Lane(NamedTuple):
 
     def run(self, rate: jax.Array, replicate: jax.Array, steps: jax.Array):
         """Returns held-out loss, metric and steps executed; (+inf, NaN, 0) at no cost for 0 steps."""
+        steps = steps_of(self.fixture, replicate, steps)
         learner = self.learner_of(rate, steps, self.fixture.seeds[replicate])  # type: ignore[operator]
         place = (self.problem, self.layout, learner, self.fixture, replicate)
         run = start(learner, self.fixture, replicate)

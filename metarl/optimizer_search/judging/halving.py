@@ -34,7 +34,14 @@ import numpy as np
 from metarl.update_rules import Grammar
 
 from ..settings.config import FinalistConfig, SearchConfig
-from .candidates import Judgement, Trial, Verdicts, make_judgement, on_replicates
+from .candidates import (
+    Judgement,
+    Trial,
+    Verdicts,
+    in_the_ways_of,
+    make_judgement,
+    on_replicates,
+)
 from .evaluators import Backend, Evaluator, begin_compiling, executor, local_evaluator
 from .judges import Judge
 from .one_multiple import Runs, runs_at, scores_of_multiples
@@ -100,7 +107,7 @@ def first_trial(steps: int, rounds: Rounds, config: SearchConfig) -> Trial:
         rounds.portion,
         len(REFINEMENT),
         give_up=training.give_up,
-        schedule=training.schedule,
+        **in_the_ways_of(training),
     )
 
 

@@ -22,7 +22,7 @@ from metarl.update_rules import Grammar
 
 from ..settings.config import SearchConfig
 from ..training.seeding import Stage
-from .candidates import Judgement, Trial, Verdicts, make_judgement
+from .candidates import Judgement, Trial, Verdicts, in_the_ways_of, make_judgement
 from .evaluators import Backend, Evaluator, executor, local_evaluator
 from .judges import Judge
 from .reference import Reference, finely_tuned_adam, tuned_adam
@@ -179,13 +179,13 @@ def sweeping_trial(steps: int, seeds: int, config: SearchConfig) -> Trial:
         num_rates=len(training.learning_rates),
         refine=True,
         give_up=training.give_up,
-        schedule=training.schedule,
+        **in_the_ways_of(training),
     )
 
 
 def trial_at_one_rate(steps: int, seeds: int, config: SearchConfig) -> Trial:
     """Returns how a rule that comes with its learning rate is run, at once in full."""
-    return Trial(steps, steps, 0, seeds, 1, schedule=config.training.schedule)
+    return Trial(steps, steps, 0, seeds, 1, **in_the_ways_of(config.training))
 
 
 def around(rates: np.ndarray) -> np.ndarray:

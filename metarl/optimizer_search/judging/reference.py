@@ -22,7 +22,7 @@ from jax import lax
 from metarl.errors import require
 from metarl.problems import Problem
 
-from ..training.inner_training import held_out_score, optax_learner, start, train
+from ..training.inner_training import held_out_score, optax_learner, start, steps_of, train
 from ..training.schedules import scheduled
 from .candidates import Judgement, Trial
 
@@ -45,11 +45,12 @@ def adam_losses(
     replicates = jnp.arange(trial.sweep_replicates, trial.replicates)
 
     def loss(rate: jax.Array, replicate: jax.Array) -> jax.Array:
-        rates = scheduled(rate, 0, (trial.schedule,), trial.full_steps)
+        steps = steps_of(fixture, replicate, trial.full_steps)
+        rates = scheduled(rate, 0, (trial.schedule,), steps)
         learner = optax_learner(optax.adam(rates))
         place = (problem, judgement.layout, learner, fixture, replicate)
         run = start(learner, fixture, replicate)
-        return held_out_score(*place, train(*place, run, jnp.int32(trial.full_steps)))[0]
+        return held_out_score(*place, train(*place, run, jnp.int32(steps)))[0]
 
     @jax.jit
     def all_losses(rates: jax.Array) -> jax.Array:  # [R] -> [R, S]

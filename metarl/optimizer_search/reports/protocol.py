@@ -32,6 +32,8 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
     seeds = sorted({problem["report_seeds"] for problem in compared})
     lengths = " and ".join(f"{horizon:g}" for horizon in training.horizons)
     horizons = f" at {lengths} times the steps" if training.horizons != (1.0,) else ""
+    horizons += _spread("the number of its steps", training.random_horizon)
+    horizons += _spread("the scale of its start", training.random_scale)
     kind = (
         "learning rate" if training.schedule == CONSTANT else f"{training.schedule} learning rate"
     )
@@ -65,6 +67,10 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
         f"interval of that ratio excludes 1; fewer than {fewest_runs()} seeds have no interval. Each problem is judged "
         "by itself, without correction for how many there are.",
     ]
+
+
+def _spread(what: str, most: float) -> str:
+    return "" if most == 1.0 else f", {what} drawn for each seed up to a factor of {most:g},"
 
 
 def _finer(compared: Iterable[Mapping[str, Any]]) -> str:

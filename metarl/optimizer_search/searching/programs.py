@@ -18,6 +18,7 @@ from metarl.update_rules import Grammar, Interpreter, parse
 from ..judging.candidates import (
     Judgement,
     Trial,
+    in_the_ways_of,
     loss_before_training,
     make_judgement,
     on_replicates,
@@ -246,7 +247,7 @@ def search_trial(steps: int, config: SearchConfig) -> Trial:
         num_rates=len(training.learning_rates),
         refine=training.refine,
         give_up=training.give_up,
-        schedule=training.schedule,
+        **in_the_ways_of(training),
     )
 
 
@@ -282,7 +283,7 @@ def short_trial(steps: int, programs: SearchPrograms) -> Trial:
         programs.rates_tried,
         refine=True,
         give_up=training.give_up,
-        schedule=training.schedule,
+        **in_the_ways_of(training),
     )
 
 

@@ -32,6 +32,7 @@ Preset = Literal["laptop", "demo", "paper", "smoke"]
 Reward = Literal["loss", "accuracy"]
 First = Literal["random", "simplest"]
 
+MOST_SPREAD = 1000.0
 MULTIPLES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)  # of tuned Adam's learning rate
 
 
@@ -267,6 +268,10 @@ class TrainingConfig:
     """Full runs at the best learning rate, each with its own start and its own split of the data."""
     give_up: Annotated[float, Bounds(above=0, infinite=True)] = 1.0
     """A rule whose best sweep ends above this multiple of the starting loss is not trained further."""
+    random_horizon: Annotated[float, Bounds(least=1, most=MOST_SPREAD)] = 1.0
+    """Each replicate runs for a number of steps of its own, drawn up to this factor below or above; 1: all alike."""
+    random_scale: Annotated[float, Bounds(least=1, most=MOST_SPREAD)] = 1.0
+    """Each replicate starts from parameters times a number of its own, drawn up to this factor below or above 1."""
     schedule: Schedule = "constant"
     """What becomes of every learning rate in the course of a run, short ones too, and of Adam's beside it."""
 
@@ -413,6 +418,12 @@ class SearchConfig:
             "rules are trained.",
         )
         self._validate_one_rate()
+        alike = self.training.random_horizon == self.training.random_scale == 1.0
+        require(
+            alike or self.table is None,
+            "--training.random-horizon and --training.random-scale: a table holds runs of equal length from the usual "
+            "starts; leave --evaluator table:NAME out, so that rules are trained.",
+        )
         _validate_horizons("training.horizons", self.training.horizons)
         _validate_horizons("final.funnel_horizons", self.final.funnel_horizons)
         return self

@@ -29,9 +29,21 @@ from metarl.user_code import told
 
 HeldOut = Literal["search", "choice", "test"]
 
+_LENGTH, _SCALE = 0x1E46, 0x5CA1  # of the streams of random numbers that factors are drawn from
+
 # A run has diverged once its loss rises this many times (|first loss| + 1) above its first loss.
 _DIVERGENCE = 10.0
 _STEPS_TO_SETTLE = 2  # a first average makes the next one finer
+
+
+class Spread(NamedTuple):
+    """How far replicates differ beyond start, split and order: by factors of 1 / x to x, uniform in the logarithm."""
+
+    horizon: float = 1.0  # x, of the number of steps
+    scale: float = 1.0  # x, of the starting parameters
+
+
+ALIKE = Spread()
 
 
 class Fixture(NamedTuple):
@@ -43,6 +55,9 @@ class Fixture(NamedTuple):
     pool: Any  # leaves [n + h', ...]: the examples of "train" and "search"
     order: jax.Array  # [S (n + B)] int32, places in the pool: the batches in order, the first B repeated at the end
     held: Any  # examples [h, ...] when all replicates share them, or else places in the pool, int32 [S h]
+    lengths: Any = (
+        None  # [S] float32, factors of the number of steps; None where all runs are equally long
+    )
 
 
 class Layout(NamedTuple):
@@ -83,13 +98,20 @@ class Run(NamedTuple):
 
 
 def draw_fixture(
-    problem: Problem, held_out: HeldOut, seeds: Sequence[int]
+    problem: Problem, held_out: HeldOut, seeds: Sequence[int], spread: Spread = ALIKE
 ) -> tuple[Fixture, Layout]:
     """Returns the replicates that `seeds` draw; each depends on its own seed alone.
 
     The examples of "train" and "search" form one pool. Every seed draws its own training examples from it; with
     `held_out="search"` the rest of the pool is what the run is judged on, so that no rule can fit one small split.
     "choice" and "test" are fixed sets that no pool contains.
+
+    Args:
+      problem: that is trained.
+      held_out: what runs are judged on.
+      seeds: one of each replicate.
+      spread: how far lengths of runs and scales of starting parameters differ; data, not shapes, so that one compiled
+        program serves all.
     """
     train, search = problem.examples("train"), problem.examples("search")
     pool = jax.tree.map(lambda *parts: np.concatenate(parts), train, search)
@@ -103,10 +125,29 @@ def draw_fixture(
     shared = held_out != "search"
     held = problem.examples(held_out) if shared else np.concatenate(rest)
     params, model_state = _starts(problem, seeds)
+    if spread.scale != 1.0:
+        params = _scaled(params, factors(seeds, _SCALE, spread.scale))
+    lengths = None if spread.horizon == 1.0 else factors(seeds, _LENGTH, spread.horizon)
     arrays = jax.tree.map(jnp.asarray, (pool, np.concatenate(orders), held))
     fixture = Fixture(jnp.asarray(seeds, jnp.int32), params, model_state, *arrays)
+    if lengths is not None:
+        fixture = fixture._replace(lengths=jnp.asarray(lengths))
     layout = Layout(len(seeds), n, batch, _rows(held) if shared else size - n, shared)
     return fixture, layout
+
+
+def factors(seeds: Sequence[int], stream: int, most: float) -> np.ndarray:
+    """Returns a factor for each seed, from 1 / most to most, uniform in its logarithm, float32 [S]."""
+    drawn = [np.random.default_rng([seed, stream]).uniform(-1.0, 1.0) for seed in seeds]
+    return np.asarray(most ** np.array(drawn), np.float32)
+
+
+def steps_of(fixture: Fixture, replicate: jax.Array, steps: jax.typing.ArrayLike) -> Any:
+    """Returns the steps of a run on one replicate where the usual number is `steps`; 0 stays 0."""
+    if fixture.lengths is None:
+        return steps
+    own = jnp.round(jnp.asarray(steps, jnp.float32) * fixture.lengths[replicate])
+    return jnp.where(steps == 0, 0, jnp.maximum(own, 1.0)).astype(jnp.int32)
 
 
 def optax_learner(
@@ -279,6 +320,15 @@ def held_out_score(
     return jnp.where(run.alive & jnp.isfinite(loss), loss, jnp.inf), jnp.asarray(
         metric, jnp.float32
     )
+
+
+def _scaled(params: Any, scales: np.ndarray) -> Any:
+    """Returns starting parameters, leaves [S, ...], each replicate's times a factor of its own, [S]."""
+
+    def times(leaf: jax.Array) -> jax.Array:
+        return leaf * jnp.asarray(scales, leaf.dtype).reshape(-1, *[1] * (leaf.ndim - 1))
+
+    return jax.tree.map(times, params)
 
 
 def _rows(examples: Any) -> int:

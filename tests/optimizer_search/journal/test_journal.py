@@ -313,6 +313,10 @@ def test_a_constant_rate_keeps_the_identity_that_results_had_before_there_were_s
     falling = dataclasses.replace(one.recipe.trial, schedule="cosine")
     other = dataclasses.replace(one, recipe=one.recipe._replace(trial=falling))
     assert specification(other, 3)["trial"] == {**found, "schedule": "cosine"}
+    spread = dataclasses.replace(one.recipe.trial, random_horizon=2.0, random_scale=4.0)
+    other = dataclasses.replace(one, recipe=one.recipe._replace(trial=spread))
+    expected = {**found, "random_horizon": 2.0, "random_scale": 4.0}
+    assert specification(other, 3)["trial"] == expected
 
 
 def test_a_specification_holds_all_that_bits_depend_on_and_is_plain_json(judgements):

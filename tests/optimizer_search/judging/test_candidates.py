@@ -14,7 +14,9 @@ from jax import lax
 
 from metarl import problems
 from metarl.optimizer_search.judging.candidates import Candidates, Trial, make_judgement
+from metarl.optimizer_search.judging.reference import adam_losses
 from metarl.optimizer_search.training.inner_training import (
+    draw_fixture,
     held_out_score,
     optax_learner,
     start,
@@ -198,6 +200,42 @@ def test_under_a_schedule_every_run_completes_its_own(toy):
         np.testing.assert_array_equal(part[0], whole[adam])
     again = run(make_judgement(toy, GRAMMAR, cosine, "search", list(SEEDS)), candidates(*TEXTS))
     jax.tree.map(np.testing.assert_array_equal, again, found)
+
+
+def test_replicates_of_their_own_length_and_scale_are_trained_as_loops_train_them(toy):
+    trial = dataclasses.replace(TRIAL, schedule="cosine", random_horizon=2.0, random_scale=3.0)
+    judgement = make_judgement(toy, GRAMMAR, trial, "search", SEEDS)
+    found = run(judgement, candidates(*TEXTS))
+    plain, layout = draw_fixture(toy, "search", SEEDS)
+    lengths = np.asarray(judgement.data[0].lengths)
+    scales = np.asarray(judgement.data[0].params["w"] / plain.params["w"])  # [S, 2]
+    np.testing.assert_allclose(scales[:, 0], scales[:, 1], rtol=1e-6)
+    assert ((lengths > 1 / 2) & (lengths < 2)).all() and len(set(lengths.tolist())) == len(SEEDS)
+    assert ((scales > 1 / 3) & (scales < 3)).all() and np.ptp(np.log(scales[:, 0])) > 0.1
+
+    @jax.jit
+    def program(rate, replicate, steps, params):
+        rates: Any = scheduled(1.0, 0, ("cosine",), steps)
+        parts = (optax.scale_by_adam(), optax.scale_by_schedule(rates), optax.scale(-rate))
+        learner = optax_learner(optax.chain(*parts))
+        place = toy, layout, learner, plain, replicate
+        begin = start(learner, plain, replicate)._replace(packed=params)
+        return held_out_score(*place, train(*place, begin, steps))[0]
+
+    def loss(rate, replicate, steps):
+        params = jax.tree.map(lambda x: x[replicate] * scales[replicate, 0], plain.params)
+        own = max(1, round(float(steps * lengths[replicate])))
+        return float(program(rate, jnp.int32(replicate), jnp.int32(own), params))
+
+    adam = TEXTS.index("adam")
+    sweep = [
+        np.mean([loss(rate, r, TRIAL.sweep_steps) for r in range(2)]) for rate in found.rates[adam]
+    ]
+    np.testing.assert_allclose(found.sweep[adam], sweep, rtol=1e-4)
+    full = [loss(found.rate[adam], r, TRIAL.full_steps) for r in range(2, 5)]
+    np.testing.assert_allclose(found.losses[adam], full, rtol=1e-4)
+    reference = adam_losses(toy, judgement, trial, found.rate[adam : adam + 1])[0]
+    np.testing.assert_allclose(reference, full, rtol=1e-4)  # the yardstick has the same runs
 
 
 def test_padding_costs_no_step_and_changes_no_bit(judgement, verdicts):

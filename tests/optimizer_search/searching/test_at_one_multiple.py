@@ -29,7 +29,13 @@ TOY = SearchConfig(
     batch_size=12,
     seed=5,
     training=TrainingConfig(
-        steps=8, one_rate=True, multiples=(0.1, 1.0, 10.0), seeds=2, schedule="cosine"
+        steps=8,
+        one_rate=True,
+        multiples=(0.1, 1.0, 10.0),
+        seeds=2,
+        schedule="cosine",
+        random_horizon=2.0,
+        random_scale=2.0,
     ),
 )
 

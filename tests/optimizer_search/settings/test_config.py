@@ -88,6 +88,12 @@ REFUSED = [
     ),
     (training(horizons=(1.0, 4.0, 1.0)), "training.horizons holds a horizon twice"),
     (training(schedule="cosin"), "Did you mean 'cosine'?"),
+    (training(random_horizon=0.5), "training.random_horizon is 0.5; it must be from 1 to 1000."),
+    (training(random_scale=float("nan")), "training.random_scale is nan; it must be"),
+    (
+        {"table": "sign-1", **training(random_scale=2.0)},
+        "--training.random-horizon and --training.random-scale: a table holds runs of equal length",
+    ),
     (final(schedules=("constant", "linaer")), "Did you mean 'linear'?"),
     (training(judge_cap=0.0), "training.judge_cap is 0.0; it must be positive, or None."),
     (training(hurdle=float("nan")), "training.hurdle is nan; it must be a finite number, or None."),

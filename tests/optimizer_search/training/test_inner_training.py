@@ -13,8 +13,10 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.training.inner_training import (
+    Spread,
     check_start,
     draw_fixture,
+    factors,
     held_out_score,
     optax_learner,
     require_steady,
@@ -68,6 +70,27 @@ def by_hand(toy, fixture, layout, replicate, transform, steps):
     places = np.asarray(fixture.held)[replicate * layout.held :][: layout.held]
     held = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[places]), fixture.pool)
     return params, state, toy.evaluate(params, state, held), losses
+
+
+def test_factors_of_replicates_depend_on_their_own_seed_and_fill_their_range_evenly():
+    seeds = list(range(2000))
+    drawn = factors(seeds, 1, 4.0)
+    np.testing.assert_array_equal(factors(seeds[7:9], 1, 4.0), drawn[7:9])
+    assert drawn.min() > 1 / 4 and drawn.max() < 4
+    # four quarters of the logarithm's range: 500 each, deviation 19, six of them
+    counts, _ = np.histogram(np.log(drawn) / np.log(4.0), bins=4, range=(-1, 1))
+    assert abs(counts - 500).max() < 6 * 19
+    other = factors(seeds, 2, 4.0)
+    assert abs(np.corrcoef(np.log(drawn), np.log(other))[0, 1]) < 6 / np.sqrt(2000)
+
+
+def test_replicates_that_are_all_alike_are_those_of_before(toy, drawn):
+    fixture, layout = drawn
+    again, its_layout = draw_fixture(toy, "search", SEEDS, Spread(1.0, 1.0))
+    assert again.lengths is None and layout == its_layout
+    jax.tree.map(np.testing.assert_array_equal, again, fixture)
+    other, _ = draw_fixture(toy, "search", SEEDS, Spread(2.0, 1.0))
+    jax.tree.map(np.testing.assert_array_equal, other._replace(lengths=None), fixture)
 
 
 @pytest.mark.parametrize("replicate", [0, 2])
