@@ -30,8 +30,8 @@ class Arguments:
 
     search: Annotated[SearchConfig, tyro.conf.arg(name="")] = field(default_factory=SearchConfig)
     preset: str | None = None
-    """Defaults for all settings: laptop (if not given), demo (that of `make demo`), paper (Bello et al. 2017; --data-dir)
-    or smoke (a minute)."""
+    """Defaults for all settings: laptop (if not given), demo (that of `make demo`), paper (Bello et al. 2017;
+    --data-dir) or smoke (a minute)."""
     config: str | None = None
     """Take all settings from an earlier run's config.json; other flags change them."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
@@ -50,43 +50,20 @@ class Arguments:
 
 
 def parse(words: Sequence[str], program: str) -> Arguments:
-    """Returns the arguments; --preset and --config say what the flags that are not given mean.
-
-    Searches by the settings of a laptop race where that is known to lose nothing, unless a flag says what to do.
-    """
+    """Returns the arguments; --preset and --config say what the flags that are not given mean."""
     told = [word for word in words if word.replace("_", "-") in _RACING]
     rest = [word for word in words if word not in told]
     origin = find_origin(rest)
-    settings = _settings(origin.preset, origin.config)
-    usual = origin.config is None and origin.preset in (None, "laptop")
-    default = Arguments(search=dataclasses.replace(settings, racing=usual or settings.racing))
+    default = Arguments(search=_settings(origin.preset, origin.config))
     found = parse_arguments(Arguments, rest, program=program, default=default)
-    if not told and not usual:
+    if not told:
         return found
-    racing = _RACING[told[-1].replace("_", "-")] if told else _races(found)
+    racing = _RACING[told[-1].replace("_", "-")]
     return dataclasses.replace(found, search=dataclasses.replace(found.search, racing=racing))
 
 
-_RACING = {
-    "--racing": True,
-    "--no-racing": False,
-}  # tyro would have the one of them that changes the default
-
-
-def _races(arguments: Arguments) -> bool:
-    """Returns whether a search races where no flag says so; the evidence is in experiments/racing.
-
-    Not for accuracies, which racing cannot compare; not on a table, where steps cost nothing; not on landscapes, where
-    a quarter of a run says too little. A search that goes on from another does as that did, so that their archives fit.
-    """
-    from metarl.problems import cards
-
-    search = arguments.search
-    if search.init_from is not None and (Path(search.init_from) / "config.json").is_file():
-        return _settings_of_run(Path(search.init_from)).racing
-    landscapes = {card.name for card in cards() if card.family == "landscape"}
-    trains = search.table is None and arguments.evaluators.table is None
-    return trains and search.reward == "loss" and landscapes.isdisjoint(search.problem)
+# both, so that a command can say either; tyro would have the one that changes the default
+_RACING = {"--racing": True, "--no-racing": False}
 
 
 def run(arguments: Arguments) -> dict[str, Any]:

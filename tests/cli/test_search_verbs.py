@@ -276,35 +276,27 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhe
 @pytest.mark.parametrize(
     ("words", "racing"),
     [
-        ([], True),
-        (["--preset", "laptop", "--problem", "digits-mlp", "wine-mlp", "quadratic"], True),
+        ([], False),
+        (["--racing"], True),
         (["--no-racing"], False),
-        (["--problem", "digits-mlp", "rosenbrock"], False),
-        (["--problem", "beale"], False),
-        (["--problem", "rosenbrock", "--racing"], True),
-        (["--reward", "accuracy"], False),
-        (["--table", "sign-1", "--space", "sign", "--depth", "1"], False),
-        (["--evaluator", "table:sign-1", "--space", "sign", "--depth", "1"], False),
+        (["--no_racing", "--racing"], True),
         (["--preset", "smoke"], False),
         (["--preset", "smoke", "--racing"], True),
-        (["--preset", "paper"], False),
         (["--preset", "demo"], True),
         (["--preset", "demo", "--no-racing"], False),
     ],
 )
-def test_a_search_races_where_that_is_known_to_lose_nothing_unless_told(words, racing, capsys):
+def test_whether_a_search_races_can_be_said_both_ways_the_last_word_counts(words, racing, capsys):
     assert main(["search", *words, "--print-config"]) == 0
     assert json.loads(capsys.readouterr().out)["racing"] is racing
 
 
 @pytest.mark.parametrize("racing", [True, False])
-def test_a_search_races_as_the_settings_or_the_run_that_it_comes_from(racing, capsys, elsewhere):
+def test_a_search_races_as_the_settings_that_it_is_given(racing, capsys):
     RunDirectory.create("before", "search", {"racing": racing, "seed": 0}, ["metarl"])
-    for words in (["--config", "before/config.json"], ["--init-from", "before"]):
-        assert main(["search", *words, "--print-config"]) == 0
-        assert json.loads(capsys.readouterr().out)["racing"] is racing
-        assert main(["search", *words, "--no-racing", "--print-config"]) == 0
-        assert json.loads(capsys.readouterr().out)["racing"] is False
+    for word, expected in (([], racing), (["--racing"], True), (["--no-racing"], False)):
+        assert main(["search", "--config", "before/config.json", *word, "--print-config"]) == 0
+        assert json.loads(capsys.readouterr().out)["racing"] is expected
 
 
 def test_a_search_for_accuracies_is_told_why_it_cannot_race(capsys):

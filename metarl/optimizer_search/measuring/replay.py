@@ -44,6 +44,7 @@ def replay(
     rewards: np.ndarray,
     budget: int,
     batch_size: int,
+    trains: Callable[[np.ndarray], None] = lambda rows: None,
 ) -> Replayed:
     """Searches until the budget is spent, or nothing new has come for long.
 
@@ -54,6 +55,8 @@ def replay(
       rewards: of the rules of the table, [K].
       budget: of rules to train.
       batch_size: rules proposed in a generation.
+      trains: called with the places of a generation's new rules before the strategy is told of it; may set their
+        rewards.
     """
     met, trained, costs = np.zeros(len(rewards), bool), [], []
     barren, generation, seconds = 0, 0, 0.0
@@ -68,6 +71,7 @@ def replay(
         repeated, new = _sorted(rows, met, budget - len(trained))
         met[rows[new]] = True
         trained.extend(rows[new].tolist())
+        trains(rows[new])
         told = np.where((rows >= 0) & met[rows], rewards[rows], np.float32(FLOOR))
         feedback = Feedback(told.astype(np.float32), repeated, np.float32(FLOOR))
         began = time.process_time()

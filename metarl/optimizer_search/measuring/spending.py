@@ -6,7 +6,8 @@ rules enter the choice and how their number is halved. What it is worth is the t
 
 The table's replicates are taken for all there are: every run draws one of them, the same for all rules, so a schedule
 may ask for more runs than the table has replicates; the truth is the score on test data over all of them, the learning
-rate chosen on choice data. Rules come in random order, in generations; the strategy has no part in it.
+rate chosen on choice data. Rules come in random order, in generations, so that no strategy has a part in it; or a
+strategy proposes them, and is told what a search by the schedule tells it.
 
 Differs from a search in earnest: a short run is the first part of a full one; of a run that diverged the steps up to
 the moment that found it so are counted.
@@ -19,10 +20,11 @@ Jamieson and Talwalkar (2016), Non-stochastic Best Arm Identification and Hyperp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from scipy.optimize import isotonic_regression
 
@@ -30,8 +32,11 @@ from metarl.statistics import Interval, bootstrap_interval
 
 from ..judging.rewards import FLOOR, relative_scores
 from ..screening.sizes import predicted_log_rates
+from ..searching.racing import lowered
+from ..strategies import Strategy
 from ..tables import RuleTable, TableJudge, truth
 from ..tables.sweeping import CHECKPOINTS
+from .replay import Places, replay
 
 _AROUND = np.arange(-2, 3)  # half-decades that the choice tries beside a rule's rate
 
@@ -101,6 +106,8 @@ class World:
         ends = np.where(alive.all(axis=3), len(CHECKPOINTS) - 1, np.argmin(alive, axis=3))
         self.taken = np.asarray(judge.checkpoint_steps)[ends] / judge.steps  # [K, R, S]
         self.start = relative_scores(judge.start, judge.adam["search"])  # [S]
+        tuned = judge.adam_runs["search"].min(axis=0)  # [S, C], for each replicate and length
+        self.adam_along = relative_scores(tuned.T, judge.adam["search"])  # [C, S]
         logs = np.log10(table.rates)
         self.decades = np.flatnonzero(np.abs(logs - np.rint(logs)) < 0.01)  # [7 or 8]
         self.decades = self.decades[(self.decades > 0) & (self.decades < len(logs) - 1)]
@@ -114,6 +121,60 @@ class World:
         return self.decades[first[:, None] + np.arange(count)]
 
 
+class Training:
+    """The rules that one search trains, generation by generation, and what is known of them.
+
+    Args:
+      world: the rules and their runs.
+      schedule: of the steps.
+      generator: of the replicates, the same for all rules.
+
+    Attributes:
+      known: of the rules trained so far; changed as more are.
+    """
+
+    def __init__(self, world: World, schedule: SearchSchedule, generator: np.random.Generator):
+        """Has every rule's runs at hand; none of them counts before its rule is trained."""
+        runs = sum(new for _, new in schedule.rungs)
+        short, *full = generator.integers(world.along.shape[-1], size=1 + runs).tolist()
+        self._schedule = schedule
+        self._two, score, steps = _sweep(world, schedule, short)
+        rows = np.arange(len(world.truth))[:, None, None]
+        self._scores = world.along[-1][rows, self._two[:, :, None], full]  # [K, 2, T]
+        self._taken = world.taken[rows, self._two[:, :, None], full]
+        self._short_adam = world.adam_along[CHECKPOINTS.index(schedule.fraction), short]
+        self._hopeless = ~(score > world.start[short])
+        score = np.where(self._hopeless | ~np.isfinite(score), FLOOR, score)
+        self.known = Searched(np.zeros(len(score), int), score, self._two[:, 0].copy(), steps)
+
+    def train(self, members: np.ndarray) -> np.ndarray:
+        """Trains a generation, and returns what a strategy would be told of its rules.
+
+        Args:
+          members: places of the rules, [n].
+
+        Returns:
+          Their rewards, [n], as `searching.racing` has them: of rules that were stopped after short runs the score
+          beside Adam tuned for these, lowered where need be.
+        """
+        rung, score, place, steps = self.known
+        going, begun = members[~self._hopeless[members]], 0
+        for number, (share, new) in enumerate(self._schedule.rungs, 1):
+            keep = int(np.ceil(share * len(members)))
+            going = going[np.argsort(-score[going], kind="stable")[:keep]]
+            means = self._scores[going, :, : begun + new].mean(axis=2)  # [n, 2]
+            steps[going] += self._taken[going, :, begun : begun + new].sum(axis=(1, 2))
+            score[going] = np.nan_to_num(means.max(axis=1), neginf=FLOOR)
+            place[going] = self._two[going, means.argmax(axis=1)]
+            rung[going], begun = number, begun + new
+        rewards, last = score[members].copy(), rung[members] == len(self._schedule.rungs)
+        stopped = ~last & (rewards > FLOOR)
+        short = stopped & (rung[members] == 0)
+        rewards[short] = np.maximum(rewards[short] - self._short_adam, FLOOR)
+        rewards[stopped] = lowered(rewards[stopped], rewards[last])
+        return rewards
+
+
 def search(
     world: World, schedule: SearchSchedule, order: np.ndarray, generator: np.random.Generator
 ) -> Searched:
@@ -125,29 +186,65 @@ def search(
       order: places of the rules to train, [N].
       generator: of the replicates.
     """
-    count = len(world.truth)
-    runs = sum(new for _, new in schedule.rungs)
-    short, *full = generator.integers(world.along.shape[-1], size=1 + runs).tolist()
-    two, score, steps = _sweep(world, schedule, short)
-    rows = np.arange(count)[:, None, None]
-    scores = world.along[-1][rows, two[:, :, None], full]  # [K, 2, T]
-    taken = world.taken[rows, two[:, :, None], full]
-    hopeless = ~(score > world.start[short])
-    score = np.where(hopeless | ~np.isfinite(score), FLOOR, score)
-    rung, place = np.zeros(count, int), two[:, 0].copy()
+    training = Training(world, schedule, generator)
     for first in range(0, len(order), schedule.generation):
-        members = order[first : first + schedule.generation]
-        going, begun = members[~hopeless[members]], 0
-        for number, (share, new) in enumerate(schedule.rungs, 1):
-            keep = int(np.ceil(share * len(members)))
-            going = going[np.argsort(-score[going], kind="stable")[:keep]]
-            now = slice(0, begun + new)
-            means = scores[going, :, now].mean(axis=2)  # [N, 2]
-            steps[going] += taken[going, :, begun : begun + new].sum(axis=(1, 2))
-            score[going] = np.nan_to_num(means.max(axis=1), neginf=FLOOR)
-            place[going] = two[going, means.argmax(axis=1)]
-            rung[going], begun = number, begun + new
-    return Searched(rung, score, place, steps)
+        training.train(order[first : first + schedule.generation])
+    return training.known
+
+
+Search = Callable[[int], tuple[np.ndarray, Searched]]  # number -> rules trained [N], in order
+
+
+def in_random_order(world: World, schedule: SearchSchedule, rules: int, seed: int) -> Search:
+    """Returns searches of random rules, none of them twice.
+
+    Args:
+      world: the rules and their runs.
+      schedule: of the searches.
+      rules: that each trains.
+      seed: search i trains the rules in the same order, on the same replicates, whatever the schedule.
+    """
+
+    def one(number: int) -> tuple[np.ndarray, Searched]:
+        order = np.random.default_rng([seed, number, 0]).permutation(len(world.truth))[:rules]
+        return order, search(world, schedule, order, np.random.default_rng([seed, number, 1]))
+
+    return one
+
+
+def proposed_by(
+    strategy: Strategy,
+    places: Places,
+    world: World,
+    schedule: SearchSchedule,
+    rules: int,
+    batch_size: int,
+    seed: int,
+) -> Search:
+    """Returns searches whose rules a strategy proposes.
+
+    Args:
+      strategy: that proposes, and is told.
+      places: which rule of the table a sequence of tokens is.
+      world: the rules and their runs.
+      schedule: of the searches; a generation is what the strategy proposes together.
+      rules: that each trains, fewer where nothing new comes.
+      batch_size: rules proposed in a generation.
+      seed: search i has the same key and replicates whatever the schedule.
+    """
+
+    def one(number: int) -> tuple[np.ndarray, Searched]:
+        training = Training(world, schedule, np.random.default_rng([seed, number, 1]))
+        rewards = np.full(len(world.truth), FLOOR, np.float32)
+
+        def train(members: np.ndarray) -> None:
+            rewards[members] = training.train(members)
+
+        key = jax.random.fold_in(jax.random.key(seed), number)
+        found = replay(strategy, key, places, rewards, rules, batch_size, train)
+        return found.trained, training.known
+
+    return one
 
 
 def choose(
@@ -199,7 +296,7 @@ class Spent(NamedTuple):
 
 def spend(
     world: World,
-    schedule: SearchSchedule,
+    one: Search,
     choices: Sequence[ChoiceSchedule],
     marks: Sequence[int],
     searches: int,
@@ -210,18 +307,17 @@ def spend(
 
     Args:
       world: the rules and their runs.
-      schedule: of the searches.
+      one: searches once.
       choices: ways to choose of each search's rules.
       marks: numbers of rules trained at which a search ends, rising, [M].
       searches: n.
-      seed: of everything random; search i trains the rules in the same order whatever the schedule.
+      seed: of the choice.
       top_share: share of the rules that are the best.
     """
     least = np.sort(world.truth)[-max(1, round(top_share * len(world.truth)))]
     found = np.zeros((len(choices), searches, len(marks), 4))
     for number in range(searches):
-        order = np.random.default_rng([seed, number, 0]).permutation(len(world.truth))[: marks[-1]]
-        known = search(world, schedule, order, np.random.default_rng([seed, number, 1]))
+        order, known = one(number)
         for at, mark in enumerate(marks):
             trained = order[:mark]
             good = trained[known.score[trained] > FLOOR]

@@ -341,8 +341,8 @@ class SearchConfig:
     lag: CountOrNone = 0
     """Generations in flight besides the one being finished: keeps many workers busy; part of what the search finds."""
     racing: bool = False
-    """Stop most rules of a generation after short runs; the best sixth of it is run in full. Where neither --racing nor
-    --no-racing is given, `metarl search` races, but not for accuracies, on landscapes and on tables; presets say."""
+    """Stop most rules of a generation after short runs; the best sixth of it is run in full. --no-racing says the
+    contrary."""
     reward: Reward = "loss"
     """loss: minus the log of the loss relative to tuned Adam's; accuracy: the metric, as in the paper."""
     finalists: Count = 5

@@ -6,20 +6,39 @@ import numpy as np
 import pytest
 from made_up_table import made_up_table
 
+from metarl.optimizer_search import load_table
 from metarl.optimizer_search.measuring.spending import (
     ChoiceSchedule,
     Searched,
     SearchSchedule,
     Spent,
+    Training,
     World,
     choose,
+    in_random_order,
+    proposed_by,
     search,
     spend,
     steps_for,
     steps_ratio,
 )
+from metarl.optimizer_search.reproduction.racing import (
+    FIXED,
+    HALVING,
+    RACING,
+    REJECTING,
+    WIDE,
+    rejecting,
+)
 from metarl.optimizer_search.screening.probes import BLOCKS, COORDINATES
 from metarl.optimizer_search.screening.sizes import predicted_log_rates
+from metarl.optimizer_search.searching.earnings import train
+from metarl.optimizer_search.searching.search_job import SearchJob
+from metarl.optimizer_search.settings.config import SearchConfig
+from metarl.optimizer_search.strategies import Proposals, Strategy
+from metarl.optimizer_search.tables import table_programs
+from metarl.optimizer_search.tables.table_programs import TablePrograms, table_outputs
+from metarl.update_rules import parse
 
 EVERY = SearchSchedule(7, 0.5, ((1.0, 3),))
 RACE = SearchSchedule(3, 0.25, ((0.5, 1), (0.25, 2)), generation=8)
@@ -88,6 +107,89 @@ def test_a_search_is_what_a_loop_over_rules_does(world, schedule):
     )
 
 
+class Dealt(np.random.Generator):
+    """Draws the replicates that a search job on a table was dealt."""
+
+    def __init__(self, deal):
+        super().__init__(np.random.PCG64(0))
+        self.places = [*deal.sweep, *deal.full]
+
+    def integers(self, replicates, *, size):  # type: ignore[override]
+        assert size == len(self.places)
+        return np.array(self.places)
+
+
+@pytest.mark.parametrize("judge", ["quadratic", "digits-mlp"])
+def test_a_generation_is_raced_and_told_in_the_order_in_which_a_search_job_has_it(judge):
+    table = load_table("sign-1")
+    config = SearchConfig(problem=(judge,), space="sign", depth=1, seed=2, racing=True)
+    programs = SearchJob(config, programs=table_programs(table)).programs
+    assert isinstance(programs, TablePrograms)
+    members = np.random.default_rng(1).permutation(len(table.tokens))[:40]
+    sorting = programs.sort(table.tokens[members], {})
+    earned = train(table.tokens[members], sorting, programs)
+    adam = int(table.place_of(table.grammar.to_tokens(parse("adam"))[None])[0])
+    world = World(table, table.judge(judge), table_outputs(table).update, adam)
+    training = Training(world, RACING, Dealt(programs.deal))
+    told = training.train(members)
+    assert earned is not None
+    went_on = np.isfinite(earned.losses[:, 0])
+    # by one tuned Adam here, by one for each set of replicates there: the order is the same, and lowering may differ
+    np.testing.assert_array_equal(training.known.rung[members] == 1, went_on)
+    for some in (went_on, ~went_on):
+        ours, theirs = told[some], earned.rewards[some]
+        assert (np.argsort(-ours, kind="stable") == np.argsort(-theirs, kind="stable")).all()
+    assert told[went_on].min() >= told[~went_on].max()
+    assert training.known.steps[members].sum() * table.judge(judge).steps == pytest.approx(
+        earned.steps
+    )
+
+
+def listed(table, order, told):
+    """Proposes the rules of a table in a given order, and keeps what it is told."""
+
+    def ask(key, state, count):
+        rows = order[np.arange(state, state + count) % len(order)]
+        return state + count, Proposals(table.tokens[rows])
+
+    def tell(key, state, proposals, feedback):
+        told.append(feedback.rewards)
+        return state, {}
+
+    return Strategy(lambda key: 0, ask, tell)
+
+
+def test_what_a_strategy_proposes_is_trained_in_its_generations_and_told_once_and_for_all(world):
+    table, order = made_up_table(rules=40, diverging=0.03), np.random.default_rng(7).permutation(40)
+    each: list[np.ndarray] = []
+    strategy = listed(table, order, each)
+    one = proposed_by(strategy, table.place_of, world, RACE, 40, RACE.generation, seed=3)
+    trained, known = one(5)
+    assert trained.tolist() == order.tolist()
+    expected = search(world, RACE, order, np.random.default_rng([3, 5, 1]))
+    for ours, theirs in zip(known, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    told = np.concatenate(each)
+    last = known.rung[order] == len(RACE.rungs)
+    np.testing.assert_allclose(told[last], known.score[order][last], rtol=1e-6)
+    for first in range(0, 40, RACE.generation):
+        here = slice(first, first + RACE.generation)
+        good = told[here][last[here]]
+        assert told[here][~last[here]].max() <= good[good > -5].min()
+
+
+def test_successive_rejects_have_the_runs_of_their_formula():
+    rounds = rejecting(4, 100)
+    # log(4) = 1/2 + 1/2 + 1/3 + 1/4; 96 over that and over 4, 3, 2
+    assert [rules for rules, _ in rounds] == [4, 3, 2]
+    assert np.cumsum([runs for _, runs in rounds]).tolist() == [16, 21, 31]
+    assert sum(rules * runs for rules, runs in REJECTING.rounds) <= 32 * 48
+    for schedule in (FIXED, HALVING, WIDE, REJECTING):  # all entrants are tuned at five rates
+        entrants, left = schedule.rounds[0][0], schedule.rounds[-1][0]
+        runs = sum(rules * new for rules, new in schedule.rounds) + left * schedule.report
+        assert 2480 <= 5 * schedule.tuning * entrants + runs <= 2496
+
+
 def test_a_choice_without_noise_hands_the_best_over_and_counts_its_runs(world):
     table = made_up_table(rules=40, noise=0.0, diverging=0.0)
     sure = World(table, table.judges[0], np.ones((40, BLOCKS * COORDINATES)), adam=0)
@@ -103,10 +205,11 @@ def test_a_choice_without_noise_hands_the_best_over_and_counts_its_runs(world):
 
 def test_searches_that_differ_in_their_choice_share_all_else_and_more_rules_cost_more(world):
     fixed, halving = ChoiceSchedule(2, ((8, 6),)), ChoiceSchedule(1, ((12, 2), (4, 4)), 4)
-    one, other = spend(world, RACE, (fixed, halving), [10, 30], searches=6, seed=3)
+    search_once = in_random_order(world, RACE, 30, seed=3)
+    one, other = spend(world, search_once, (fixed, halving), [10, 30], searches=6, seed=3)
     np.testing.assert_array_equal(one.search, other.search)
     assert (one.search[:, 1] > one.search[:, 0]).all()
-    alone = spend(world, RACE, (halving,), [10, 30], searches=6, seed=3)[0]
+    alone = spend(world, search_once, (halving,), [10, 30], searches=6, seed=3)[0]
     for x, y in zip(alone, other, strict=True):
         np.testing.assert_array_equal(x, y)
     assert set(np.unique(one.true)) <= set(world.truth)
