@@ -1,7 +1,8 @@
 """Why a decision transformer learns little from 1,000 random walks: a return of 1 is rare in what it is shown.
 
     python balance.py                       # decision transformers of 300 gradient steps, balanced and not
-    python balance.py steps=300,balance=0.5 --seeds 0 1 2 3 4 --luck 0     # the trainings and tasks of settings.json
+    python balance.py steps=300,balance=0.5 --seeds 0 1 2 3 4 --luck 0     # trainings and tasks of settings.json
+    python balance.py steps=300,balance=0.5 steps=3000,balance=0.5 steps=3000 --walks 10000
 
 Success in % of 200 episodes in pairs of key and door that the walks were made in, and in other pairs. The usual
 seeds are none that `settings.json` uses: by them settings were chosen.
@@ -23,6 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("settings", nargs="*", default=["steps=300", "steps=300,balance=0.5"])
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    parser.add_argument("--walks", type=int, default=1000, help="that each training learns from")
     parser.add_argument("--luck", type=int, default=7, help="seed of tasks and luck")
     arguments = parser.parse_args()
     from metarl.cli import configure
@@ -36,7 +38,8 @@ def main() -> None:
         began = time.process_time()
         opened: dict[str, list[float]] = {"train": [], "test": []}
         for seed in arguments.seeds:
-            agent = make(f"decision-transformer:trajectories=1000,{settings},seed={seed}", trial)
+            data = f"trajectories={arguments.walks},seed={seed}"
+            agent = make(f"decision-transformer:{settings},{data}", trial)
             for split, shares in opened.items():
                 played = play_split(agent, trial, arguments.luck, TASKS, split)  # type: ignore[arg-type]
                 shares.append(100 * float(np.mean(played.totals)))

@@ -1,9 +1,11 @@
 """Key to door: what is learnt from random walks, by asking for a return and by imitating the best.
 
 For each number of walks the agents are trained, some seeds of each with walks of their own, and played in the
-same tasks as a random walk and who knows what a key is for. Success is the share of episodes in which the door
-opened: in pairs of key and door that the walks were made in, as in the paper, whose rooms have no other, and in
-pairs of the test split, which nobody has seen.
+same tasks as a random walk and who knows what a key is for. A row is an agent at some settings, named by the agent
+and, after a comma, by what is special in them; rows of one agent stand beside the same published number, and who
+has a published number alone (CQL) is quoted. Success is the share of episodes in which the door opened: in pairs of
+key and door that the walks were made in, as in the paper, whose rooms have no other, and in pairs of the test
+split, which nobody has seen.
 
 Reference: Chen et al. (2021), arXiv:2106.01345, section 5.4 and its table.
 """
@@ -49,20 +51,30 @@ class _Work(WorldWork):
         data = self.scale["worlds"][world]
         texts = {name: self._texts(name, data) for name in self.settings["agents"]}
         texts |= {name: [name] for name in self.settings["yardsticks"]}
-        return {"rows": [self._row(world, name, own) for name, own in texts.items()]}
+        rows = [self._row(world, name, own) for name, own in texts.items()]
+        return {"rows": [*rows, *self._quoted(world, texts)]}
+
+    def _quoted(self, world: str, measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Returns the rows of who has a published number and is not measured here."""
+        return [
+            {"walks": world, "agent": name, "published": number, "trainings": None}
+            | dict.fromkeys(SPLITS)
+            for name, number in self.settings["published"].get(world, {}).items()
+            if name not in measured
+        ]
 
     def _texts(self, name: str, data: Mapping[str, Any]) -> list[str]:
         """Returns the agents of all seeds; each its own settings and those of the data."""
         given = {**self.settings["agents"][name], **data}
         settings = ",".join(f"{key}={value}" for key, value in given.items())
-        return [f"{name}:{settings},seed={seed}" for seed in range(self.scale["seeds"])]
+        return [f"{agent_of(name)}:{settings},seed={seed}" for seed in range(self.scale["seeds"])]
 
     def _row(self, world: str, name: str, texts: Sequence[str]) -> dict[str, Any]:
         opened = [self._opened(text) for text in texts]
         return {
             "walks": world,
             "agent": name,
-            "published": self.settings["published"].get(world, {}).get(name),
+            "published": self.settings["published"].get(world, {}).get(agent_of(name)),
             "trainings": len(texts) if name in self.settings["agents"] else None,
             **{split: [one[split] for one in opened] for split in SPLITS},
         }
@@ -84,6 +96,11 @@ class _Work(WorldWork):
             shares = ", ".join(f"{split} {share:.1f} %" for split, share in opened.items())
             self.progress.message(f"{text}: the door opened in {shares}")
         return read_json_object(kept)
+
+
+def agent_of(name: str) -> str:
+    """Returns the agent of a row."""
+    return name.partition(", ")[0]
 
 
 def success_table(documents: Documents) -> Table:
@@ -111,15 +128,20 @@ def success_table(documents: Documents) -> Table:
 
 
 def _success(row: Mapping[str, Any], split: str) -> Any:
-    """Returns the mean over trainings with its interval; the mean alone of too few, or of who was not trained."""
+    """Returns the mean over trainings with its interval; the mean alone of too few, or of who was not trained; None of
+    who is quoted.
+    """
+    if row[split] is None:
+        return None
     if (row["trainings"] or 0) < fewest_runs():
         return float(np.mean(row[split]))
     return bootstrap_interval(row[split], extended_mean)
 
 
 def _range(row: Mapping[str, Any]) -> str | None:
-    low, high = min(row["test"]), max(row["test"])
-    return None if row["trainings"] is None else f"{low:.0f} to {high:.0f}"
+    if row["trainings"] is None:
+        return None
+    return f"{min(row['test']):.0f} to {max(row['test']):.0f}"
 
 
 def _write(place: Path, documents: Documents) -> Written:
@@ -142,19 +164,20 @@ def _write(place: Path, documents: Documents) -> Written:
 
 def _curves(table: Table) -> list[Curve]:
     """Returns success against the number of walks: in the pairs of the walks, with bands, and the published."""
-    curves = []
+    curves, drawn = [], set()
     for agent in dict.fromkeys(row["agent"] for row in table.rows):
         own = [row for row in table.rows if row["agent"] == agent]
         x = [int(row["walks"].replace(",", "")) for row in own]
-        ours = [row["train"] for row in own]
-        if all(isinstance(one, Interval) for one in ours):
+        ours = [row["train"] for row in own if row["train"] is not None]
+        if ours and all(isinstance(one, Interval) for one in ours):
             y, low, high = zip(*ours, strict=True)
             curves.append(Curve(agent, x, y, low, high))
-        else:
+        elif ours:
             curves.append(Curve(agent, x, [getattr(one, "estimate", one) for one in ours]))
         published = [row["published"] for row in own]
-        if all(number is not None for number in published):
-            curves.append(Curve(f"{agent}, published", x, published, foreground=False))
+        if all(number is not None for number in published) and agent_of(agent) not in drawn:
+            drawn.add(agent_of(agent))
+            curves.append(Curve(f"{agent_of(agent)}, published", x, published, foreground=False))
     return curves
 
 
