@@ -1,8 +1,8 @@
 """Draws the README's figure, `docs/front_figure.svg`, from results that are committed: `python docs/front_figure.py`.
 
-Above, what a search of the demo's preset found as it went (`experiments/digits_search`): the best rule so far by its score on
-search data, and the same rules judged again on data that the search never saw. Below, what an agent that learnt to
-learn earns in an MDP that is new to it, and what learners from scratch earn in the same MDPs
+Above, what a search of the demo's preset found as it went (`experiments/digits_search`): the best rule so far by its
+score on search data, and the same rules judged again on data that the search never saw. Below, what an agent that
+learnt to learn earns in an MDP that is new to it, and what learners from scratch earn in the same MDPs
 (`experiments/rl_baselines`).
 
 The file is one picture for light and dark pages: it carries its own background, and both follow the reader's setting.
