@@ -88,7 +88,7 @@ class _Work(WorldWork):
 
     def _shown(self, world: str, method: str, row: Mapping[str, Any], seed: int) -> Shown:
         data = self._data(world)
-        trial = make_trial(world_config(data["world"]))
+        trial = make_trial(world_config(world_of(row, data)))
         if "train" in row:
             place = self.run.path / "trainings" / f"{slug(world)}-{slug(method)}-{seed}"
             words = self.run.provenance["command"]
@@ -101,7 +101,7 @@ class _Work(WorldWork):
             return _first(played, trial, learnt.scores["env_steps"])
         (entrant,) = find_entrants([text_of(row, data, seed)])
         if entrant.from_scratch:
-            plan = data["from_scratch"]
+            plan = from_scratch(row, data)
             longer = Trial(trial.environment, episodes=plan["episodes"])
             played = learn_split(entrant.make(longer), longer, _LUCK, tasks_of(row, plan), "test")
             return _last(played, trial)
@@ -127,6 +127,16 @@ def text_of(row: Mapping[str, Any], data: Mapping[str, Any], seed: int = 0) -> s
     return f"{text}{',' if ':' in text else ':'}seed={seed}"
 
 
+def world_of(row: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of the world: the row's own, where its agent has to see it otherwise, or that of all."""
+    return row.get("world", data["world"])
+
+
+def from_scratch(row: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns how many episodes and tasks a learner from scratch has: the row's own, or those of all."""
+    return {**data["from_scratch"], **row.get("from_scratch", {})}
+
+
 def tasks_of(row: Mapping[str, Any], plan: Mapping[str, Any]) -> int:
     """Returns N: the row's own, or as many as the others have."""
     return row.get("tasks", plan["tasks"])
@@ -135,13 +145,13 @@ def tasks_of(row: Mapping[str, Any], plan: Mapping[str, Any]) -> int:
 def training(row: Mapping[str, Any], data: Mapping[str, Any], seed: int) -> TrainConfig:
     """Returns the settings of a row's training in its world."""
     own = {name: value for name, value in row["train"].items() if name != "preset"}
-    changes = (own, {"world": data["world"], "seed": seed})
+    changes = (own, {"world": world_of(row, data), "seed": seed})
     return changed_config(row["train"]["preset"], changes, SETTINGS)
 
 
 def command(row: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """Returns the command that prints the returns of a row, a line of a shell."""
-    world = _flags(data["world"])
+    world = _flags(world_of(row, data))
     if "train" in row:
         places = [
             f"runs/{slug(data['world']['environment'])}-{s}" for s in range(trainings(row, data))
@@ -155,7 +165,7 @@ def command(row: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     (entrant,) = find_entrants([text_of(row, data)])
     if not entrant.from_scratch:
         return f"{words} --tasks {tasks_of(row, data)}"
-    plan = data["from_scratch"]
+    plan = from_scratch(row, data)
     tasks = tasks_of(row, plan)
     long = f"--episodes-from-scratch {plan['episodes']} --tasks-from-scratch {tasks}"
     return f"{words} --tasks {tasks} {long}"

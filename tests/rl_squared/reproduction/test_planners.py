@@ -7,6 +7,7 @@ import re
 import shlex
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 
@@ -26,12 +27,14 @@ from metarl.rl_squared.reproduction.planners import (
     _first,
     _last,
     command,
+    from_scratch,
     row_table,
     summed_up,
     tasks_of,
     text_of,
     training,
     trainings,
+    world_of,
     world_table,
 )
 from metarl.rl_squared.reproduction.scales import world_config
@@ -48,8 +51,8 @@ PLACES = [
 
 @pytest.mark.parametrize("data", PLACES)
 def test_every_row_is_accepted_in_its_world_or_says_why_not(data):
-    trial = make_trial(world_config(data["world"]))
     for method, row in data["rows"].items():
+        trial = make_trial(world_config(world_of(row, data)))
         assert method in SETTINGS["given"]
         if "train" in row:
             training(row, data, seed=0)
@@ -90,13 +93,31 @@ def test_the_command_of_a_row_says_what_the_row_does(data):
         assert look[2] == text_of(row, data) and look[1 + trainings(row, data)][0] != "-"
         (entrant,) = find_entrants([text_of(row, data)])
         if entrant.from_scratch:
-            plan = data["from_scratch"]
+            plan = from_scratch(row, data)
             assert look[look.index("--episodes-from-scratch") + 1] == str(plan["episodes"])
-            assert look[look.index("--tasks-from-scratch") + 1] == str(plan["tasks"])
+            assert look[look.index("--tasks-from-scratch") + 1] == str(tasks_of(row, plan))
     told = parse_arguments(EvaluateArguments, look[2:], program="metarl evaluate")
     assert (told.world.environment, told.world.episodes) == (world.environment, world.episodes)
-    plan = data["from_scratch"] if entrant.from_scratch else data
+    plan = from_scratch(row, data) if entrant.from_scratch else data
     assert told.tasks == tasks_of(row, plan)
+
+
+def test_a_row_with_a_world_of_its_own_is_played_in_it_and_its_command_says_so():
+    data = {**SETTINGS["worlds"]["grids"], **SETTINGS["scales"]["laptop"]["worlds"]["grids"]}
+    row = data["rows"]["iris"]
+    words = shlex.split(command(row, data))
+    told = parse_arguments(EvaluateArguments, words[2:], program="metarl evaluate")
+    assert (told.world.environment, told.world.episodes) == ("gridworld", 10)
+    assert (told.episodes_from_scratch, told.tasks_from_scratch) == (58, 8)
+    assert told.world.settings() == world_config(row["world"]).settings() == {"pixels": 2}
+    assert world_of(data["rows"]["dqn"], data) == data["world"]
+    tasks = [  # those that others play
+        make_trial(world_config(world_of(data["rows"][method], data))).environment.sample_tasks(
+            jax.random.key(0), 3, "test"
+        )
+        for method in ("iris", "dqn")
+    ]
+    jax.tree.map(np.testing.assert_array_equal, *tasks)
 
 
 def _same_training(words: list[str], config: TrainConfig) -> None:
