@@ -5,9 +5,8 @@
     from_xminigrid(*xminigrid.make("XLand-MiniGrid-R1-9x9"), rulesets=benchmark)
 
 A task is the seed of the reset, by which the grid is laid out, so all episodes of a trial have the
-same grid, which is laid out once; with rule sets a task is one of these, and where its objects stand is
-luck. Seeds and rule sets are dealt to train, validation and test. A world of few layouts has the same in
-all three.
+same grid; with rule sets a task is one of these, and where its objects stand is luck. Seeds and rule
+sets are dealt to train, validation and test. A world of few layouts has the same in all three.
 
 navix's `step` resets by itself, one step after the end; its `_step`, which does not, is taken. A goal
 terminates, the clock truncates. Observations are the symbols of each cell, in one vector.
@@ -58,11 +57,7 @@ def navix_world(id: str, *, horizon: int = 100, view: str = VIEWS[0]) -> Environ
     world = navix.make(id, max_steps=horizon, observation_fn=look)
 
     def begin(key: jax.Array, task: SeedTask) -> Any:
-        del key
-        begun = world.reset(jax.random.key_data(jax.random.key(task.seed)))
-        # Pixels of the empty grid, drawn at each reset for pictures that nobody takes of it here.
-        cache = begun.state.cache.replace(patches=begun.state.cache.patches[:0])
-        return begun.replace(state=begun.state.replace(cache=cache))
+        return world.reset(jax.random.key_data(jax.random.key(task.seed)))
 
     def step(state: Any, action: jax.Array, task: SeedTask) -> Any:
         del task
@@ -198,6 +193,5 @@ def _family(
         draw_task=draw_task,
         reset=reset,
         step=step,
-        one_start=draw_task is draw_seed,
         description=f"{name.partition(':')[2]} of {name.partition(':')[0]}",
     )

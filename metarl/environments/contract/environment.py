@@ -88,10 +88,6 @@ class Environment:
     fixed_length: bool = False
     """Every episode has exactly H steps."""
 
-    one_start: bool = False
-    """Every episode in a task begins alike, whatever the key: a trial keeps how its first one began, and
-    none is laid out anew at each step at which it might be due."""
-
     shared_tasks: bool = False
     """All splits hold the same tasks, since there are too few to be dealt out: who does well on those
     of the test split may remember them from training."""

@@ -35,7 +35,6 @@ class TrialState(NamedTuple):
     episode: jax.Array  # [] int32, how many are complete
     steps: jax.Array  # [] int32, taken so far
     over: jax.Array  # [] bool
-    first: Any = ()  # observation and state with which each episode begins, if all begin alike
 
 
 class Transition(NamedTuple):
@@ -102,8 +101,7 @@ class Trial:
         """Begins a trial."""
         observation, state = self.environment.reset(key, task)
         zero = jnp.zeros((), jnp.int32)
-        first = (observation, state) if self.environment.one_start else ()
-        return TrialState(state, observation, zero, zero, jnp.zeros((), bool), first)
+        return TrialState(state, observation, zero, zero, jnp.zeros((), bool))
 
     def step(
         self, key: jax.Array, state: TrialState, action: jax.Array, task: Task
@@ -125,7 +123,7 @@ class Trial:
         )
         # A user's step may say True and False, of which `~` would make -2 and -1.
         terminated, truncated = jnp.asarray(terminated), jnp.asarray(truncated)
-        first_observation, fresh = state.first or self.environment.reset(reset_key, task)
+        first_observation, fresh = self.environment.reset(reset_key, task)
         steps = state.steps + 1
         trial_truncated = steps >= self.steps if self.steps is not None else jnp.zeros((), bool)
         ended = terminated | truncated
@@ -160,6 +158,5 @@ class Trial:
             episode=completed,
             steps=steps,
             over=state.over | trial_terminated | trial_truncated,
-            first=state.first,
         )
         return following, transition

@@ -38,8 +38,7 @@ def check_environment(environment: Environment, seed: int = 0) -> Environment:
     Raises:
       InvalidInput: a function fails or gives other shapes than the spaces say; an observation lies
         outside its space; a number is not finite; an episode is longer than the horizon, or than
-        `fixed_length` says; the same key gives other numbers the second time; an episode begins otherwise
-        with another key, and `one_start` says that none does; a task of one split
+        `fixed_length` says; the same key gives other numbers the second time; a task of one split
         is in another, and `shared_tasks` does not say so.
     """
     check_signatures(environment)
@@ -52,7 +51,6 @@ def check_environment(environment: Environment, seed: int = 0) -> Environment:
         "key alone.",
     )
     tasks, first, observations, rewards, ended = played
-    _check_starts(name, environment, seed)
     for split, drawn in zip(SPLITS, tasks, strict=True):
         for path, leaf in jax.tree_util.tree_leaves_with_path(drawn):
             place = jax.tree_util.keystr(path)
@@ -68,25 +66,6 @@ def check_environment(environment: Environment, seed: int = 0) -> Environment:
     _check_members(name, environment.observation_space, seen)
     _check_lengths(name, environment, ended)
     return environment
-
-
-def _check_starts(name: str, environment: Environment, seed: int) -> None:
-    """Refuses episodes of a task that begin otherwise with another key, where none is said to."""
-    if not environment.one_start:
-        return
-
-    def begin(key: jax.Array) -> list[Any]:
-        task_key, *keys = jax.random.split(key, 3)
-        tasks = environment.sample_tasks(task_key, TASKS_PLAYED)
-        return [jax.vmap(environment.reset, (None, 0))(key, tasks) for key in keys]
-
-    first, other = jax.device_get(jax.jit(begin)(jax.random.key(seed)))
-    same = jax.tree.map(lambda a, b: np.array_equal(a, b, equal_nan=True), first, other)
-    require(
-        all(jax.tree.leaves(same)),
-        f"{name}: with another key an episode of the same task begins otherwise; reset must not use its key "
-        "where one_start=True says that all begin alike.",
-    )
 
 
 def _check_disjoint(name: str, tasks: Sequence[Any]) -> None:

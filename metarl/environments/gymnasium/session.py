@@ -148,14 +148,7 @@ def _advance_episode(
     ended, steps = terminated | truncated, before.steps + 1
     # Numbers of Python's in a user's state become arrays, as where an episode begins anew.
     state = jax.tree.map(lambda a, b: jnp.where(False, a, b), before.environment, taken.state)
-    trial = TrialState(
-        state,
-        taken.observation,
-        before.episode + ended,
-        steps,
-        before.over | ended,
-        before.first,
-    )
+    trial = TrialState(state, taken.observation, before.episode + ended, steps, before.over | ended)
     shown = _shown(game, taken.observation, action, taken.reward, ended)
     return session._replace(trial=trial, shown=shown), Outcome(
         shown,

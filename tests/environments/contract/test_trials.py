@@ -37,27 +37,6 @@ def test_episodes_follow_one_another_and_what_comes_after_the_last_is_padding(re
     assert seen.transitions.reward == [0, 1, 2, 3, 4, 5, 0, 0]
 
 
-@pytest.mark.parametrize("budget", [{"episodes": 2}, {"steps": 5}])
-def test_a_beginning_that_is_always_the_same_is_made_once_and_kept(
-    budget, counting, lengths, remembering_agent
-):
-    made = []
-
-    def played(**facts):
-        usual = counting()
-
-        def reset(key, task):
-            made.append(facts)
-            return usual.reset(key, task)
-
-        trial = Trial(counting(reset=reset, **facts), **budget)
-        return record(remembering_agent, trial, jax.random.key(0), lengths(3))
-
-    kept, anew = played(one_start=True), played()
-    jax.tree.map(np.testing.assert_array_equal, kept, anew)
-    assert made.count({"one_start": True}) == 1 < made.count({})
-
-
 def test_the_agents_memory_is_kept_through_all_episodes(recorded):
     assert recorded(1, episodes=4).actions[:4] == [0, 1, 2, 3]
 

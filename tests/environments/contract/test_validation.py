@@ -109,16 +109,6 @@ def test_fixed_length_must_be_true(counting):
         check_environment(counting(fixed_length=True))
 
 
-def test_one_start_must_be_true(counting):
-    def lucky(key, task):
-        observation, state = counting().reset(key, task)
-        return observation, state + jax.random.randint(key, (), 0, 1000)
-
-    assert check_environment(counting(one_start=True))
-    with pytest.raises(InvalidInput, match="with another key an episode of the same task begins"):
-        check_environment(counting(reset=lucky, one_start=True))
-
-
 def test_the_first_observation_is_looked_at_too(counting):
     def reset(key, task):
         return jnp.full((), -1.0), jnp.zeros((), jnp.int32)
