@@ -287,6 +287,7 @@ def _adapters_table(document: dict[str, Any]) -> Any:
             "ours": number_text(of["steps_per_second"]),
             "own": number_text(of["own_steps_per_second"]),
             "ratio": f"{of['ratio']:.2f} ({of['lowest_ratio']:.2f} to {of['highest_ratio']:.2f})",
+            "processor": f"{of['processor_ratio']:.2f}",
         }
         for name, of in document["adapters"].items()
     ]
@@ -295,6 +296,7 @@ def _adapters_table(document: dict[str, Any]) -> Any:
         Column("ours", "steps a second"),
         Column("own", "its own loop"),
         Column("ratio"),
+        Column("processor", "by processor time"),
     ]
     title = (
         f"{document['worlds']} worlds together, {document['devices']} {document['platform']} devices, "

@@ -31,7 +31,7 @@ from ..contract.environment import Environment
 from ..contract.setting_checks import whole_number
 from ..contract.trials import Trial
 from ..registry import load
-from .rates import per_second
+from .rates import rates_of
 
 STEPS = 100  # T
 USUAL = (
@@ -67,7 +67,7 @@ def measure_adapters(
 
     Returns:
       "adapters", by world: "version" of the library, "steps_per_second", "own_steps_per_second", "ratio" (median
-      of rounds), "lowest_ratio" and "highest_ratio"; "missing", by world why it was not measured; the settings.
+      of rounds), "lowest_ratio" and "highest_ratio", "processor_ratio", by steps a second of processor time; "missing", by world why it was not measured; the settings.
 
     Raises:
       InvalidInput: a number is not accepted, a world is of no library that has an own loop here, or no library of
@@ -115,17 +115,19 @@ def _measure(
     ours, theirs = [], []
     for number in range(repeats):
         say(f"{name}: round {number + 1} of {repeats}")
-        rates = [per_second(program, worlds * STEPS) for program in programs]
+        rates = [rates_of(program, worlds * STEPS) for program in programs]
         ours.append(rates[0])
         theirs.append(rates[1])
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    ratios = [a[0] / b[0] for a, b in zip(ours, theirs, strict=True)]
+    of_processor = [a[1] / b[1] for a, b in zip(ours, theirs, strict=True)]
     return {
         "version": importlib.metadata.version(library),
-        "steps_per_second": statistics.median(ours),
-        "own_steps_per_second": statistics.median(theirs),
+        "steps_per_second": statistics.median(rate for rate, _ in ours),
+        "own_steps_per_second": statistics.median(rate for rate, _ in theirs),
         "ratio": statistics.median(ratios),
         "lowest_ratio": min(ratios),
         "highest_ratio": max(ratios),
+        "processor_ratio": statistics.median(of_processor),
     }
 
 

@@ -103,6 +103,7 @@ def test_the_figures_are_those_promised_and_missing_libraries_are_named(monkeypa
     found = document["adapters"][name]
     assert (name, found["version"]) == ("gymnax:Walk-v0", "1.0.9")
     assert 0 < found["lowest_ratio"] <= found["ratio"] <= found["highest_ratio"]
+    assert found["processor_ratio"] > 0
     assert found["steps_per_second"] > 0 and found["own_steps_per_second"] > 0
     assert "navix cannot be imported" in document["missing"]["navix:Navix-Empty-5x5-v0"]
     assert any("navix:Navix-Empty-5x5-v0 is left out" in line for line in said)
@@ -134,7 +135,7 @@ def test_the_command_measures_what_it_is_told_and_shows_the_ratio(monkeypatch, c
         "own_steps_per_second": 1e7,
         "ratio": 0.9,
     }
-    figures |= {"lowest_ratio": 0.88, "highest_ratio": 0.93}
+    figures |= {"lowest_ratio": 0.88, "highest_ratio": 0.93, "processor_ratio": 0.97}
 
     def measure(**arguments):
         asked.update(arguments)
@@ -159,7 +160,11 @@ def test_the_command_measures_what_it_is_told_and_shows_the_ratio(monkeypatch, c
     assert asked["names"] == ["gymnax:Walk-v0"] and asked["settings"] == {"horizon": 9}
     assert asked["worlds"] == 8
     shown = capsys.readouterr().out
-    assert "0.90 (0.88 to 0.93)" in shown and "brax:ant is left out: it is not there" in shown
+    assert (
+        "0.90 (0.88 to 0.93)" in shown
+        and "0.97" in shown
+        and "brax:ant is left out: it is not there" in shown
+    )
 
 
 @pytest.mark.extras
