@@ -67,7 +67,8 @@ def measure_adapters(
 
     Returns:
       "adapters", by world: "version" of the library, "steps_per_second", "own_steps_per_second", "ratio" (median
-      of rounds), "lowest_ratio" and "highest_ratio", "processor_ratio", by steps a second of processor time; "missing", by world why it was not measured; the settings.
+      of rounds), "lowest_ratio" and "highest_ratio", "processor_ratio" (by steps a second of processor time);
+      "missing", by world why it was not measured; the settings.
 
     Raises:
       InvalidInput: a number is not accepted, a world is of no library that has an own loop here, or no library of
