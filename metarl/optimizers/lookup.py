@@ -57,7 +57,8 @@ def muon(
     Args:
       learning_rate: a number, or a schedule from steps taken to a number.
       weight_dimension_numbers: which leaves are matrices and how, a tree or a function from parameters to one
-        (`weight_dimension_numbers` makes it of roles); None takes all leaves of two axes. The rest gets Adam.
+        (`weight_dimension_numbers` makes it of roles); None takes all leaves of two axes. The rest gets Adam. A
+        function is asked at every step, of matrices alone: it must decide leaf by leaf.
       **settings: others of optax's.
     """
     return optax.contrib.muon(
