@@ -17,19 +17,22 @@ from .evaluation import DEFAULT_TASKS, evaluate
 from .rival_agents import rivals
 
 RESULT_FILE = "result.json"  # in a run directory
+_FEWEST_TASKS = 16
+_PLAYERS = 3  # who is nearly always played: the agent by sampling and greedily, and at random
 
 
 def conclude(
     run_dir: str | Path,
     *,
-    tasks: int = DEFAULT_TASKS,
+    tasks: int | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Evaluates the agent of a training that has ended, and writes the result into its run.
 
     Args:
       run_dir: of the training. A result that is there already is read.
-      tasks: how many of the test split.
+      tasks: how many of the test split; None for 1,000, where worlds are stepped on the host for
+        `affordable_test_tasks`.
       say: called with a line about what is played next.
 
     Returns:
@@ -57,6 +60,15 @@ def conclude(
     world = {"environment": config.world.environment}
     agent = load(run.path, own=world.values())
     beside = rivals(agent.trial, say)
+    if tasks is None:
+        on_host, steps = agent.trial.environment.on_host, outcome["position"]
+        tasks = affordable_test_tasks(steps, agent.trial.length) if on_host else DEFAULT_TASKS
+        if tasks < DEFAULT_TASKS:
+            say(
+                f"{agent.trial.environment.name} is stepped on the host: the agent is played in {tasks} test tasks "
+                f"instead of {DEFAULT_TASKS:,}, with who stands beside it in about half of the training's steps; "
+                "metarl evaluate with --tasks plays it in more."
+            )
     result = {
         "run_dir": str(run_dir),
         "agent": str(run.path / AGENT_FILE),
@@ -75,6 +87,19 @@ def conclude(
     }
     write_json(path, result)
     return result
+
+
+def affordable_test_tasks(steps: int, trial_steps: int) -> int:
+    """Returns in how many test tasks an agent is played where worlds are stepped on the host.
+
+    These take nearly all of the time, step for step; so no more than what takes half the steps of the training.
+
+    Args:
+      steps: environment steps of the training.
+      trial_steps: T.
+    """
+    affordable = steps // (2 * _PLAYERS * trial_steps)
+    return min(DEFAULT_TASKS, max(_FEWEST_TASKS, affordable))
 
 
 def _learning_seconds(outcome: Mapping[str, Any]) -> float:

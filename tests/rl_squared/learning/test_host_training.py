@@ -23,6 +23,7 @@ from metarl.rl_squared import (
 )
 from metarl.rl_squared.agent.inputs import make_encoder
 from metarl.rl_squared.agent.network import make_policy
+from metarl.rl_squared.evaluating.result import affordable_test_tasks
 from metarl.rl_squared.learning.reinforcement import _HostActor
 from metarl.rl_squared.learning.sizes import validation_tasks_of
 from metarl.runs import RunDirectory, SilentProgress
@@ -82,14 +83,16 @@ def test_an_agent_trains_in_a_gymnasium_world(lake, tmp_path):
 @pytest.mark.slow  # the quick form: training there, and playing there in tests of environments
 def test_its_agent_is_evaluated_there_beside_random(lake, tmp_path):
     train(dataclasses.replace(TINY, world=lake), tmp_path / "run", progress=SilentProgress())
-    document = conclude(tmp_path / "run", tasks=6)["evaluation"]
+    said = []
+    document = conclude(tmp_path / "run", say=said.append)["evaluation"]
+    assert document["tasks"] == 16 and any("in 16 test tasks instead of 1,000" in s for s in said)
     assert list(document["agents"]) == [str(tmp_path / "run")]
     assert set(document["yardsticks"]) == {"random"}  # nobody is told a gymnasium world
     assert document["environment"]["name"] == "my_lake:lake"
     score = document["agents"][str(tmp_path / "run")]
     trial = make_trial(lake)
     played = play_on_host(
-        load(tmp_path / "run", own=[lake.environment]).as_agent(), trial, 0, 6, "test"
+        load(tmp_path / "run", own=[lake.environment]).as_agent(), trial, 0, 16, "test"
     )
     assert score["return"]["mean"] == pytest.approx(float(np.mean(played.totals)))
     assert len(score["per_episode"]) == 2 and score["normalised"] is None
@@ -175,3 +178,10 @@ def test_a_signal_stops_worlds_on_the_host_at_once(signal_at, lake, tmp_path, mo
     assert RunDirectory.open(tmp_path / "run").outcome["outcome"] == "finished"  # pyright: ignore
     for a, b in zip(jax.tree.leaves(agent.params), jax.tree.leaves(expected.params), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("steps", "length", "tasks"), [(12_000, 200, 16), (1_200_000, 200, 1000), (240_000, 400, 100)]
+)
+def test_the_test_on_the_host_takes_no_more_than_half_of_the_steps(steps, length, tasks):
+    assert affordable_test_tasks(steps, length) == tasks
