@@ -75,8 +75,9 @@ def mdp_plan() -> list[tuple[str, str, int]]:
     """Returns the same of random MDPs."""
     greedy = "greedy:bonus=1,replan=step"
     searches = [f"bayes-adaptive:simulations={n},{OF_MDPS}" for n in SIMULATIONS["mdps"]]
-    few = [("mdp 10", "psrl", 1000), ("mdp 10", greedy, 1000)]
-    return few + [("mdp 10", agent, 100) for agent in searches]
+    few = [("mdp 10", "psrl", 1000), ("mdp 10", greedy, 1000), ("mdp 25", greedy, 1000)]
+    longer = [("mdp 25", agent, 100) for agent in searches[:3]]
+    return [*few, *longer, *[("mdp 10", agent, 100) for agent in searches]]
 
 
 def known_plan() -> list[tuple[str, str, int]]:
@@ -132,6 +133,7 @@ def worlds() -> dict[str, Callable[[], tuple[Any, Callable[[Any, Any], np.ndarra
         "bandit 2x10": lambda: (Trial(load("bandit", arms=2), episodes=10), bandit_losses),
         "bandit 5x10": lambda: (Trial(load("bandit", arms=5), episodes=10), bandit_losses),
         "mdp 10": lambda: (Trial(load("mdp"), episodes=10), mdp_losses),
+        "mdp 25": lambda: (Trial(load("mdp"), episodes=25), mdp_losses),
         "known mdp": lambda: (Trial(load("mdp"), episodes=1), mdp_losses),
         "known grid": lambda: (Trial(load("gridworld", size=5), episodes=1), grid_losses),
     }
