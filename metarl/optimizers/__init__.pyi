@@ -22,9 +22,7 @@ from .caution import cautious as cautious
 from .caution import cautious_adamw as cautious_adamw
 from .eigenbasis import scale_by_soap as scale_by_soap
 from .eigenbasis import soap as soap
-from .lookup import ademamix as ademamix
 from .lookup import by_name as by_name
-from .lookup import muon as muon
 from .lookup import needs_total_steps as needs_total_steps
 from .matrices import weight_dimension_numbers as weight_dimension_numbers
 from .schedules import linear_cosine_decay as linear_cosine_decay
@@ -42,7 +40,6 @@ __all__ = [
     "adam_sharp_powersign",
     "adam_step_back",
     "addsign",
-    "ademamix",
     "by_name",
     "cautious",
     "cautious_adamw",
@@ -59,7 +56,6 @@ __all__ = [
     "mars",
     "momentum_exp_g2",
     "momentum_exp_v",
-    "muon",
     "named",
     "needs_total_steps",
     "noisy_linear_cosine_decay",

@@ -39,6 +39,9 @@ from .variance_reduction import mars
 MATCHED_SIZE = 0.2  # root mean square of Muon's steps, in learning rates
 
 
+Optimizer = optax.GradientTransformation
+
+
 class _Run(NamedTuple):
     """What some optimizers ask of the run: its length, and which leaves are matrices."""
 
@@ -46,21 +49,14 @@ class _Run(NamedTuple):
     weight_dimension_numbers: WeightDimensionNumbers
 
 
-def muon(
-    learning_rate: optax.ScalarOrSchedule,
-    *,
-    weight_dimension_numbers: WeightDimensionNumbers = None,
-    **settings: Any,
-) -> optax.GradientTransformation:
-    """Returns `optax.contrib.muon` whose steps have the size of Adam's, in matrices and elsewhere.
+Maker = Callable[[Any, _Run, Mapping[str, Any]], Optimizer]  # learning rate, run, settings
 
-    Args:
-      learning_rate: a number, or a schedule from steps taken to a number.
-      weight_dimension_numbers: which leaves are matrices and how, a tree or a function from parameters to one
-        (`weight_dimension_numbers` makes it of roles); None takes all leaves of two axes. The rest gets Adam. A
-        function is asked at every step, of matrices alone: it must decide leaf by leaf.
-      **settings: others of optax's.
-    """
+
+def _muon(
+    learning_rate: optax.ScalarOrSchedule,
+    weight_dimension_numbers: WeightDimensionNumbers,
+    **settings: Any,
+) -> Optimizer:
     return optax.contrib.muon(
         learning_rate,
         muon_weight_dimension_numbers=weight_dimension_numbers,
@@ -69,18 +65,10 @@ def muon(
     )
 
 
-def ademamix(
-    learning_rate: optax.ScalarOrSchedule, *, total_steps: int, **settings: Any
-) -> optax.GradientTransformation:
-    """Returns `optax.contrib.ademamix` whose slow average and mixture grow over the run, as in its paper.
-
-    Both take long to be worth their weight.
-
-    Args:
-      learning_rate: a number, or a schedule from steps taken to a number.
-      total_steps: T.
-      **settings: others of optax's.
-    """
+def _ademamix(
+    learning_rate: optax.ScalarOrSchedule, total_steps: int, **settings: Any
+) -> Optimizer:
+    """AdEMAMix whose slow average and mixture grow over the run: both take long to be worth their weight."""
     fast, slow, mixture = math.log(0.9), math.log(0.9999), 5.0
 
     def share(count: Any) -> jax.Array:
@@ -95,21 +83,17 @@ def ademamix(
     )
 
 
-def _plain(
-    constructor: Callable[..., optax.GradientTransformation], **settings: Any
-) -> Callable[[Any, _Run], optax.GradientTransformation]:
-    return lambda learning_rate, run: constructor(learning_rate, **settings)
+def _plain(constructor: Callable[..., Optimizer], **own: Any) -> Maker:
+    return lambda learning_rate, run, settings: constructor(learning_rate, **{**own, **settings})
 
 
-def _with_matrices(
-    constructor: Callable[..., optax.GradientTransformation],
-) -> Callable[[Any, _Run], optax.GradientTransformation]:
-    return lambda learning_rate, run: constructor(
-        learning_rate, weight_dimension_numbers=run.weight_dimension_numbers
+def _with_matrices(constructor: Callable[..., Optimizer]) -> Maker:
+    return lambda learning_rate, run, settings: constructor(
+        learning_rate, weight_dimension_numbers=run.weight_dimension_numbers, **settings
     )
 
 
-_BY_NAME: Mapping[str, Callable[[Any, _Run], optax.GradientTransformation]] = MappingProxyType(
+_BY_NAME: Mapping[str, Maker] = MappingProxyType(
     {
         "sgd": _plain(optax.sgd),
         "momentum": _plain(optax.sgd, momentum=0.9),
@@ -123,13 +107,13 @@ _BY_NAME: Mapping[str, Callable[[Any, _Run], optax.GradientTransformation]] = Ma
         "signum": _plain(optax.signum),
         "lion": _plain(optax.lion),
         "adan": _plain(optax.adan),
-        "ademamix": lambda learning_rate, run: ademamix(
-            learning_rate, total_steps=_length(run, "ademamix")
+        "ademamix": lambda learning_rate, run, settings: _ademamix(
+            learning_rate, total_steps=_length(run, "ademamix"), **settings
         ),
         "mars": _plain(mars),
         "cautious-adamw": _plain(cautious_adamw, weight_decay=1e-4),
         "prodigy": _plain(optax.contrib.prodigy),
-        "muon": _with_matrices(muon),
+        "muon": _with_matrices(_muon),
         "soap": _with_matrices(soap),
         "powersign": _plain(powersign),
         "addsign": _plain(addsign),
@@ -145,6 +129,7 @@ def by_name(
     total_steps: int | None = None,
     weight_dimension_numbers: WeightDimensionNumbers = None,
     seed: int | jax.Array = 0,
+    **settings: Any,
 ) -> optax.GradientTransformation:
     """Returns the optimizer that a text names.
 
@@ -154,8 +139,10 @@ def by_name(
       learning_rate: a number, or a schedule from steps taken to a number.
       total_steps: T, for those that know how far the run is: AdEMAMix and rules with decays.
       weight_dimension_numbers: for Muon and SOAP, which leaves are matrices and how, a tree or a function from
-        parameters to one; None takes all leaves of two axes. Rules see the shapes themselves.
+        parameters to one; None takes all leaves of two axes. A function is asked by optax at every step, of matrices
+        alone: it must decide leaf by leaf. Rules see the shapes themselves.
       seed: of `drop` and noise in a rule: an integer or a typed random key.
+      **settings: others of that optimizer, such as `b2`; of rules those of `metarl.update_rules.to_optax`.
 
     Returns:
       The transform.
@@ -169,9 +156,9 @@ def by_name(
     """
     run = _Run(total_steps, weight_dimension_numbers)
     if text in _BY_NAME:
-        return _BY_NAME[text](learning_rate, run)
+        return _BY_NAME[text](learning_rate, run, settings)
     rule = _rule(text)
-    return to_optax(rule, learning_rate, total_steps=total_steps, seed=seed)
+    return to_optax(rule, learning_rate, total_steps=total_steps, seed=seed, **settings)
 
 
 def needs_total_steps(text: str) -> bool:

@@ -16,7 +16,14 @@ from metarl.errors import InvalidInput
 from metarl.update_rules import to_optax
 
 RATE = optax.linear_schedule(0.1, 0.0, 4)
-NO_OPTIMIZERS = ("DECAYS", "cautious", "named", "weight_dimension_numbers")
+NO_OPTIMIZERS = (
+    "DECAYS",
+    "by_name",
+    "cautious",
+    "named",
+    "needs_total_steps",
+    "weight_dimension_numbers",
+)
 NAMES = [
     name
     for name in optimizers.__all__

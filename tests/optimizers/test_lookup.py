@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,6 +66,17 @@ def test_the_length_of_the_run_and_the_seed_reach_a_rule():
     assert np.abs(decaying[0]["w"] - decaying[1]["w"]).max() > 1e-4
     noisy = [three_steps(optimizers.by_name("drop(g, 0.3)", 1e-2, seed=seed)) for seed in (0, 1)]
     assert np.abs(noisy[0]["w"] - noisy[1]["w"]).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["muon", "ademamix", "adam-step-back"])
+def test_settings_of_its_own_reach_an_optimizer(name):
+    setting: dict[str, Any] = {"beta": 0.5} if name == "muon" else {"b1": 0.5}
+    unset: dict[str, Any] = {}
+    plain, changed = (
+        three_steps(optimizers.by_name(name, 1e-2, total_steps=10, **own))
+        for own in (unset, setting)
+    )
+    assert np.abs(plain["w"] - changed["w"]).max() > 1e-4
 
 
 def test_what_are_matrices_reaches_muon():

@@ -4,13 +4,13 @@ What optax has is optax's own, at its default settings, so that nobody has to tr
 `metarl.optimizers`. Four things are said of them that no default says:
 
     who multiplies by matrices    Muon and SOAP do so with what a problem calls a matrix or a convolution; the rest
-                                  gets Adam, for Muon at a matched size of updates (`metarl.optimizers.muon`)
+                                  gets Adam, for Muon at a matched size of updates (`metarl.optimizers.by_name`)
     whose rate is a factor        Prodigy finds its learning rate; what is tuned is a factor around 1
     who is nobody new             adam-shifted is Adam on points shifted by a sixteenth of a decade, half of what lies
                                   between the finest; adam-again is Adam tuned on other seeds: what they win and lose
                                   is the luck of the grid and the noise of tuning
     who needs the length          AdEMAMix raises its slow rate and its mixture over the run, as its paper does
-                                  (`metarl.optimizers.ademamix`)
+                                  (`metarl.optimizers.by_name`)
 
 Letters: T steps of the whole run.
 """
@@ -92,7 +92,7 @@ def _decaying(
 def _muon(
     learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
 ) -> Made:
-    return optimizers.muon(learning_rate, weight_dimension_numbers=matrices, **extra)
+    return optimizers.by_name("muon", learning_rate, weight_dimension_numbers=matrices, **extra)
 
 
 def _soap(
@@ -118,7 +118,7 @@ def _prodigy(
 def _ademamix(
     learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
 ) -> Made:
-    return optimizers.ademamix(learning_rate, total_steps=total_steps, **extra)
+    return optimizers.by_name("ademamix", learning_rate, total_steps=total_steps, **extra)
 
 
 _MOMENTUM = extras({"momentum": 0.9}, momentum=MOMENTA)

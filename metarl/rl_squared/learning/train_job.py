@@ -95,9 +95,8 @@ class TrainJob:
         self.mesh = mesh or make_mesh()
         lesson = self.teaching.steps if self.teaching else None
         self.sizes = sizes_of(config, self.trial.length, self.mesh.size, lesson)
-        make_algorithm(
-            self.policy, config, self.sizes.reinforcement_updates
-        )  # refuses what does not fit
+        if self.sizes.reinforces:  # refuses what does not fit
+            make_algorithm(self.policy, config, self.sizes.reinforcement_updates)
         self._interruption: Interruption | None = None
         self.validation_tasks = validation_tasks_of(config, self.trial.length, self.on_host)
         self._key = jax.random.key(config.seed)

@@ -159,6 +159,10 @@ class TrainConfig:
             "--distil needs --env-steps, over which its learning rate falls; --minutes may end it before.",
         )
         require(
+            not distils or self.optimizer == "adam",
+            f"optimizer is {self.optimizer!r} and distil {self.distil!r}, which learns by Adam; leave --optimizer out.",
+        )
+        require(
             self.imitation.skip == 1 or self.distil == "algorithm",
             f"imitation.skip is {self.imitation.skip}, and only --distil algorithm leaves out episodes; give 1.",
         )

@@ -212,6 +212,7 @@ def test_what_was_cut_off_goes_on_to_the_same_agent_and_is_marked(tmp_path, monk
         ({"distil": "none"}, "give both --distil algorithm or decision and --teacher NAME"),
         ({"warm_start": "gittins"}, "give --warm-start to reinforce after imitation, or --distil"),
         ({"env_steps": None, "minutes": 1.0}, "--distil needs --env-steps"),
+        ({"optimizer": "muon"}, "which learns by Adam; leave --optimizer out"),
         (
             {"imitation": ImitationConfig(skip=2), "distil": "decision"},
             "only --distil algorithm leaves out episodes",
