@@ -18,7 +18,6 @@ al. (2024), The AdEMAMix Optimizer, arXiv:2409.03137, section 3, for its schedul
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -27,8 +26,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from metarl.errors import InvalidInput, require, unknown_name
-from metarl.update_rules import NAMED_RULES, Rule, RuleSyntaxError, parse, to_optax
+from metarl.errors import require
+from metarl.update_rules import resolve, to_optax
 
 from .caution import cautious_adamw
 from .eigenbasis import soap
@@ -37,7 +36,6 @@ from .sign_agreement import addsign, powersign
 from .variance_reduction import mars
 
 MATCHED_SIZE = 0.2  # root mean square of Muon's steps, in learning rates
-
 
 Optimizer = optax.GradientTransformation
 
@@ -134,8 +132,8 @@ def by_name(
     """Returns the optimizer that a text names.
 
     Args:
-      text: a usual name ("adam", "muon", "soap"; `NAMES` has all), a rule that `metarl list rules` prints
-        ("adam-step-back"), or a rule itself ("adam * exp(sign(g) * sign(m))").
+      text: a usual name ("adam", "muon", "soap"; those of `metarl compare` but Schedule-Free), a rule that
+        `metarl list rules` prints ("adam-step-back"), or a rule itself ("adam * exp(sign(g) * sign(m))").
       learning_rate: a number, or a schedule from steps taken to a number.
       total_steps: T, for those that know how far the run is: AdEMAMix and rules with decays.
       weight_dimension_numbers: for Muon and SOAP, which leaves are matrices and how, a tree or a function from
@@ -157,7 +155,7 @@ def by_name(
     run = _Run(total_steps, weight_dimension_numbers)
     if text in _BY_NAME:
         return _BY_NAME[text](learning_rate, run, settings)
-    rule = _rule(text)
+    rule = resolve(text, NAMES)
     return to_optax(rule, learning_rate, total_steps=total_steps, seed=seed, **settings)
 
 
@@ -169,18 +167,7 @@ def needs_total_steps(text: str) -> bool:
     """
     if text in _BY_NAME:
         return text == "ademamix"
-    return "progress" in _rule(text).needs
-
-
-def _rule(text: str) -> Rule:
-    if text in NAMED_RULES:
-        return NAMED_RULES[text].rule
-    try:
-        return parse(text)
-    except RuleSyntaxError as error:
-        if re.fullmatch(r"[A-Za-z][\w-]*", text):
-            raise unknown_name("optimizer or rule", text, {*NAMES, *NAMED_RULES}) from error
-        raise InvalidInput(str(error)) from error
+    return "progress" in resolve(text, NAMES).needs
 
 
 def _length(run: _Run, name: str) -> int:

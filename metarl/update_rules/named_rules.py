@@ -15,11 +15,12 @@ References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcem
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from metarl.errors import InvalidInput, nearest_name, require
+from metarl.errors import InvalidInput, nearest_name, require, unknown_name
 
 from .parser import MAX_CHARACTERS
 from .primitives import OPERANDS
@@ -233,7 +234,7 @@ _ROWS = (
 NAMED_RULES = MappingProxyType({row.name: row for row in _ROWS})
 
 
-def resolve(text_or_name: str) -> Rule:
+def resolve(text_or_name: str, optimizers: Collection[str] = ()) -> Rule:
     """Reads a rule from its name or its text.
 
     >>> resolve("powersign")
@@ -241,6 +242,7 @@ def resolve(text_or_name: str) -> Rule:
 
     Args:
       text_or_name: a name of `NAMED_RULES`, tried first, or a rule's text.
+      optimizers: names of optimizers that are no rules, where the caller takes these too; suggested like the others.
 
     Returns:
       The rule.
@@ -258,6 +260,8 @@ def resolve(text_or_name: str) -> Rule:
     except RuleSyntaxError as error:
         if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) is None:
             raise
+        if optimizers:
+            raise unknown_name("optimizer or rule", name, {*optimizers, *NAMED_RULES}) from error
         nearest = nearest_name(name, (*NAMED_RULES, *OPERANDS))
         hint = f"Did you mean {nearest!r}?" if nearest else f"Named: {', '.join(NAMED_RULES)}."
         accepted = "A rule is a name or a formula such as adam * exp(m)."

@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from metarl.errors import InvalidInput, require, unknown_name
-from metarl.update_rules import NAMED_RULES, Rule, RuleSyntaxError, parse, to_optax
+from metarl.errors import InvalidInput, require
+from metarl.update_rules import NAMED_RULES, Rule, resolve, to_optax
 from metarl.user_code import find_own, told
 
 from ..training.inner_training import require_steady, settled
@@ -306,9 +306,4 @@ def entrant(text: str) -> Entrant:
         return rule_entrant(text, row.rule)._replace(
             learning_rate_multiple=multiple, rules_trained=trained
         )
-    try:
-        return rule_entrant(text, parse(text))
-    except RuleSyntaxError as error:
-        if re.fullmatch(r"[A-Za-z][\w-]*", text):
-            raise unknown_name("optimizer or rule", text, {*STANDARD, *NAMED_RULES}) from error
-        raise InvalidInput(str(error)) from error
+    return rule_entrant(text, resolve(text, STANDARD))
