@@ -5,6 +5,7 @@ from .checkpoint_file import load_checkpoint as load_checkpoint
 from .checkpoint_file import save_checkpoint as save_checkpoint
 from .checkpoints import Checkpoints as Checkpoints
 from .compilation import compilation_seconds as compilation_seconds
+from .compilation import compiled_beside as compiled_beside
 from .compilation import without_compilation_cache as without_compilation_cache
 from .cores import usable_cores as usable_cores
 from .differences import run_differences as run_differences
@@ -71,6 +72,7 @@ __all__ = [
     "changed_bits",
     "collect_provenance",
     "compilation_seconds",
+    "compiled_beside",
     "drive",
     "experiment_folder",
     "find_runs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import threading
 import time
@@ -14,11 +15,27 @@ _COMPILE_EVENTS = (
 )
 
 
+_nobody_waits = contextvars.ContextVar("nobody waits", default=False)
+
+
 def compilation_seconds() -> float:
     """Returns how long this process has been tracing, lowering and compiling (or reading compiled
-    programs from jax's cache), since the first call of this function.
+    programs from jax's cache), since the first call of this function; but for what is `compiled_beside`.
     """
     return _compilations().seconds
+
+
+@contextlib.contextmanager
+def compiled_beside() -> Iterator[None]:
+    """What is compiled inside does not count: it is for later, and nobody whose time is taken waits for it.
+
+    It holds for this thread, and for those to which it hands work with a copy of its context.
+    """
+    before = _nobody_waits.set(True)
+    try:
+        yield
+    finally:
+        _nobody_waits.reset(before)
 
 
 class Compilations:
@@ -34,7 +51,7 @@ class Compilations:
 
     def note(self, event: str, duration_secs: float, **kwargs: Any) -> None:
         """Hears from jax that what took so many seconds has just ended."""
-        if not event.startswith(_COMPILE_EVENTS):
+        if _nobody_waits.get() or not event.startswith(_COMPILE_EVENTS):
             return
         with self._lock:
             end = self._clock()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
+
 import jax
 import jax.numpy as jnp
 
-from metarl.runs import compilation_seconds, without_compilation_cache
+from metarl.runs import compilation_seconds, compiled_beside, without_compilation_cache
 from metarl.runs.compilation import Compilations
 
 
@@ -65,3 +68,17 @@ def test_jax_tells_how_long_it_compiles():
     assert after > before
     compiled(jnp.ones(3)).block_until_ready()
     assert compilation_seconds() - after < 0.5 * (after - before)
+
+
+def test_what_is_compiled_beside_does_not_count_in_this_thread_nor_where_it_hands_work():
+    def compile_anew(number):
+        jax.jit(lambda x: jnp.cos(x) + number).lower(jnp.zeros(3)).compile()
+
+    compile_anew(5.0)
+    before = compilation_seconds()
+    with compiled_beside(), ThreadPoolExecutor(1) as thread:
+        compile_anew(6.0)
+        thread.submit(contextvars.copy_context().run, compile_anew, 7.0).result()
+    assert compilation_seconds() == before
+    compile_anew(8.0)
+    assert compilation_seconds() > before

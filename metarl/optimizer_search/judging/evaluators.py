@@ -12,6 +12,7 @@ Letters: K candidates, W candidates a chunk, R learning rates, S replicates.
 
 from __future__ import annotations
 
+import contextvars
 import queue
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -180,7 +181,8 @@ class LocalEvaluator(ChunkedEvaluator):
         self._data.clear()
 
     def _submit(self, name: str, first: int, chunk: Candidates) -> Future[Result]:
-        return self._threads.submit(self._judge, name, first, chunk)
+        context = contextvars.copy_context()  # so that it is known for whom a thread compiles
+        return self._threads.submit(context.run, self._judge, name, first, chunk)
 
     def _judge(self, name: str, first: int, chunk: Candidates) -> Result:
         device = self._idle.get()

@@ -179,7 +179,7 @@ def _sensitivity(
     ]
     chart = learning_rate_sensitivity(
         curves,
-        BASELINE,
+        labels[BASELINE],
         "tuning loss",
         f"Mean loss of the tuning runs on {name} against the learning rate, one panel per optimizer.",
     )

@@ -16,10 +16,13 @@ from .result import SearchResult
 def verdicts(result: SearchResult) -> list[str]:
     """Returns one sentence a problem about rank 1 against tuned Adam, the searched problems first.
 
-    A sentence says "better" or "worse" only where the 95 % interval of the relative loss excludes 1.
+    A sentence says "better" or "worse" only where the 95 % interval of the relative loss excludes 1. Where rank 1 is
+    Adam found again, it says that.
     """
     if result.winner is None:
         return []
+    if result.winner.rule == BASELINE:
+        return [_found_again(name, compared) for name, compared in result.comparison.items()]
     return [
         _sentence(name, compared["entries"][result.winner.rule], compared)
         for name, compared in result.comparison.items()
@@ -71,6 +74,15 @@ def _sentence(name: str, entry: dict[str, Any], compared: dict[str, Any]) -> str
         else f"{_number(ratio, '.3f')} times as high"
     )
     return f"{name}: {said} tuned Adam; test loss {loss.estimate:.4g} to Adam's {adam.estimate:.4g}, {stands} {over}."
+
+
+def _found_again(name: str, compared: dict[str, Any]) -> str:
+    loss = interval_from_json(compared["entries"][BASELINE]["final_loss"])
+    assert loss is not None
+    return (
+        f"{name}: this is tuned Adam itself, found again; test loss {loss.estimate:.4g} over "
+        f"{compared['report_seeds']} fresh seeds."
+    )
 
 
 def _number(interval: Interval, form: str) -> str:

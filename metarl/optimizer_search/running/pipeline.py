@@ -24,6 +24,7 @@ from metarl.runs import (
     RunDirectory,
     changed_bits,
     collect_provenance,
+    compiled_beside,
     progress_on_stderr,
 )
 from metarl.update_rules import parse
@@ -214,7 +215,12 @@ class _Ahead:
 
     def do(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Does some work when what came before is done."""
-        return self._thread.submit(work, *arguments)
+        return self._thread.submit(_beside, work, *arguments)
+
+
+def _beside(work: Callable[..., Any], *arguments: Any) -> Any:
+    with compiled_beside():
+        return work(*arguments)
 
 
 def _light_problems(config: CompareConfig) -> list[Problem]:

@@ -28,7 +28,7 @@ import numpy as np
 
 from metarl import problems as problem_suite
 from metarl.problems import Problem
-from metarl.runs import Progress, RunDirectory, drive
+from metarl.runs import Progress, RunDirectory, compilation_seconds, drive
 from metarl.update_rules import LANGUAGE, Grammar
 
 from .. import strategies
@@ -249,7 +249,7 @@ def drive_search(
       job: the search; its threads are freed at the end.
       run: its directory.
       progress: where it tells how it goes.
-      minutes: a time limit.
+      minutes: a time limit, in which the compiling that the search waits for does not count.
       owner: the run that a person resumes, if that is not the search's own.
       backend: where candidates are trained, with a journal of its own; this process, and the run's journal, if None.
 
@@ -272,6 +272,7 @@ def drive_search(
             unit="rules",
             describe=describe,
             owner=owner or run,
+            compiling=compilation_seconds,
         )
     if job.is_barren(state):
         progress.message(barren_text(state.counts, job.config.batch_size))

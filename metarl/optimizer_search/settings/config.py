@@ -333,7 +333,7 @@ class SearchConfig:
     budget: Count | None = None
     """Distinct rules to train. 2,000 if neither this nor --minutes is given."""
     minutes: Positive | None = None
-    """Search until this many minutes have passed; the budget that repeats the run is stored."""
+    """Search for so many minutes, compiling not counted; the budget that repeats the run is stored."""
     batch_size: Count = 64
     """Rules proposed in a generation."""
     table: str | None = None

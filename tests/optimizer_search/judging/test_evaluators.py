@@ -13,6 +13,7 @@ from few_rules import RULES, WIDTH
 
 from metarl.optimizer_search.judging.candidates import Judgement, Verdicts
 from metarl.optimizer_search.judging.evaluators import LocalEvaluator
+from metarl.runs import compilation_seconds, compiled_beside
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,24 @@ def test_two_threads_work_on_the_one_device_for_which_the_program_is_compiled(ju
     evaluator.close()
     assert used == {jax.local_devices()[0]}
     assert judge._cache_size() == 1
+
+
+def test_what_an_evaluator_compiles_counts_for_who_waits_for_it(judgements):
+    def compiled(number):
+        """Returns the seconds that are counted while a program is compiled that nobody has compiled before."""
+        judge: Any = jax.jit(
+            lambda data, chunk: (number, judgements["one"].program(data, chunk))[1]
+        )
+        before = compilation_seconds()
+        evaluator = LocalEvaluator({"new": with_program(judgements["one"], judge)}, WIDTH)
+        evaluator.prepare()
+        evaluator.close()
+        assert judge._cache_size() == 1
+        return compilation_seconds() - before
+
+    assert compiled(1) > 0
+    with compiled_beside():
+        assert compiled(2) == 0
 
 
 def test_what_is_compiled_ahead_is_not_compiled_again_and_judges_nobody(

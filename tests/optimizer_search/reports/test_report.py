@@ -228,6 +228,15 @@ def test_every_primitive_can_be_set_as_a_formula(name):
     assert 'd="M' in formula_svg(rule.to_latex(), str(rule))
 
 
+def test_a_winner_that_is_adam_itself_has_a_page_that_says_so(tmp_path):
+    place = finished_run(tmp_path / "again", ["adam", RULES[0]], None)
+    page = write_report(place).read_text(encoding="utf-8")
+    winner = page[page.index("The winner</h2>") : page.index("The finalists</h2>")]
+    assert "digits-mlp: this is tuned Adam itself, found again; test loss" in winner
+    assert "wine-mlp: this is tuned Adam itself" in winner
+    assert "tuned Adam;" not in winner  # no verdict beside itself
+
+
 def test_counts_are_given_with_the_reasons_of_the_filters(page):
     assert "738 (not finite 310, constant 95, one sign 60, uphill 240, not odd 33)" in page
     assert "1,200, of which 211 failed" in page

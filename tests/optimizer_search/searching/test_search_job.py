@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import jax
@@ -21,7 +22,7 @@ from metarl.optimizer_search.searching.programs import (
     grammar_of,
     search_trial,
 )
-from metarl.optimizer_search.searching.search_job import SearchJob
+from metarl.optimizer_search.searching.search_job import SearchJob, drive_search
 from metarl.optimizer_search.settings.config import (
     ControllerConfig,
     EvolutionConfig,
@@ -30,6 +31,7 @@ from metarl.optimizer_search.settings.config import (
     TrainingConfig,
 )
 from metarl.optimizer_search.strategies import Proposals, Strategy
+from metarl.runs import RunDirectory, SilentProgress
 from metarl.update_rules import parse
 
 CONFIG = SearchConfig(
@@ -429,6 +431,17 @@ def test_without_a_budget_a_search_never_finishes_by_itself(toy):
     state = job.init()
     assert job.position(state) == (0, None) and not job.finished(state)
     assert SearchJob(dataclasses.replace(CONFIG, budget=None)).position(state) == (0, 2000)
+
+
+def test_a_time_limit_does_not_count_what_the_search_compiles(twin, tmp_path, monkeypatch):
+    """All of its time is said to be spent on compiling, so that another end than the clock's is met."""
+    clock = itertools.count(step=1_000_000.0)
+    monkeypatch.setattr(search_job, "compilation_seconds", lambda: next(clock))
+    run = RunDirectory.create(tmp_path / "run", "search", {"seed": 0}, [])
+    drive_search(sharing(twin, CONFIG), run, SilentProgress(), minutes=1e-9)
+    outcome = run.outcome or {}
+    assert (outcome["reason"], outcome["position"]) == ("complete", CONFIG.budget)
+    assert outcome["compile_seconds"] > 0
 
 
 def test_a_search_goes_on_from_an_earlier_ones_archive_where_rewards_mean_the_same(searched):
