@@ -16,7 +16,10 @@ import itertools
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metarl.rl_squared import TrainConfig
 
 HERE = Path(__file__).parent
 POINT_STEPS = 100_000  # environment steps from one point of a curve to the next
@@ -41,19 +44,15 @@ def main() -> None:
     for way, seed in filter(None, itertools.chain.from_iterable(turns)):
         kept = runs / f"{way}-seed-{seed}.json"
         if not kept.is_file():
-            found = train_and_play(settings, way, seed)
+            found = train_way(settings, way, seed)
             kept.write_text(json.dumps(found, indent=2) + "\n")
             told = f"{found['validation_return']:.2f}, {found['cpu_seconds']:.0f} s"
             print(f"{way}, seed {seed}: on validation tasks {told}", flush=True)
     write(settings, runs, arguments.output / f"rl2-learning-{arguments.settings}")
 
 
-def train_and_play(settings: dict[str, Any], way: str, seed: int) -> dict[str, Any]:
-    """Returns what one training cost, its returns on the way, and what its agent earns in test tasks."""
-    import numpy as np
-
-    from metarl.environments import play_split
-    from metarl.rl_squared import TrainedAgent, make_job
+def train_way(settings: dict[str, Any], way: str, seed: int) -> dict[str, Any]:
+    """Returns what one training of a way cost, its returns on the way, and what its agent earns."""
     from metarl.rl_squared.learning import train_job
     from metarl.rl_squared.reproduction.scales import changed_config
 
@@ -62,6 +61,16 @@ def train_and_play(settings: dict[str, Any], way: str, seed: int) -> dict[str, A
     changes = (settings.get("every", {}), about.get("change", {}), own)
     config = changed_config(about["preset"], changes, f"way {way}")
     train_job.CHUNK_STEPS = POINT_STEPS
+    return {"way": way, "seed": seed, **train_and_play(config, settings["tasks"])}
+
+
+def train_and_play(config: TrainConfig, tasks: int) -> dict[str, Any]:
+    """Returns what one training cost, its returns on the way, and what its agent earns in test tasks."""
+    import numpy as np
+
+    from metarl.environments import play_split
+    from metarl.rl_squared import TrainedAgent, make_job
+
     job = make_job(config)
     state = job.init()
     began = time.process_time()
@@ -73,11 +82,9 @@ def train_and_play(settings: dict[str, Any], way: str, seed: int) -> dict[str, A
         spent += time.process_time() - began
         curve.append([state.progress.env_steps, round(spent, 2), metrics["return"]])
     agent = TrainedAgent(state.best, config)
-    played = play_split(agent.as_agent(), agent.trial, 0, settings["tasks"], "test")
+    played = play_split(agent.as_agent(), agent.trial, 0, tasks, "test")
     totals = np.asarray(played.totals)
     return {
-        "way": way,
-        "seed": seed,
         "env_steps": state.progress.env_steps,
         "cpu_seconds": round(spent, 2),
         "compile_cpu_seconds": round(compiled, 2),
