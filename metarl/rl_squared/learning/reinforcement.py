@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,15 +29,24 @@ from .rollout import Rollout, collect
 
 BLOCKS = 10  # of successive episodes, whose mean returns are logged
 
-Chunk = Callable[[Any, jax.Array, jax.Array, jax.Array], tuple[Any, dict[str, Any]]]
-Update = Callable[[jax.Array, Any, jax.Array], tuple[Any, dict[str, Any]]]
+Metrics = dict[str, Any]
+Chunk = Callable[[Any, jax.Array, jax.Array, jax.Array], tuple[Any, Metrics]]
+Update = Callable[[jax.Array, Any, jax.Array], tuple[Any, Metrics]]
+
+
+class Learning(NamedTuple):
+    """An outer algorithm as it learns from rollouts: a pair of pure functions."""
+
+    init: Callable[[Any], Any]  # params -> learner, whose `params` are those of policy and value
+    update: Callable[[jax.Array, Any, Rollout, jax.Array], tuple[Any, Metrics]]
+    # key, learner, rollout, frozen -> learner, metrics: where `frozen`, the value alone learns
 
 
 def compiled_update(
     policy: Policy,
     encoder: Encoder,
     trial: Trial,
-    algorithm: Algorithm,
+    learning: Learning,
     discount: float,
     privileged: bool,
     trials: int,
@@ -50,7 +59,7 @@ def compiled_update(
       policy: who acts.
       encoder: how worlds are shown to it.
       trial: environment and budget.
-      algorithm: the outer loop; its state is the learner.
+      learning: the outer loop.
       discount: γ.
       privileged: whether the value sees the task.
       trials: B.
@@ -65,25 +74,29 @@ def compiled_update(
 
     gather = spread(act, mesh, replicated=1)
 
-    def update(key: jax.Array, learner: Any, frozen: jax.Array) -> tuple[Any, dict[str, Any]]:
+    def update(key: jax.Array, learner: Any, frozen: jax.Array) -> tuple[Any, Metrics]:
         act_key, update_key = jax.random.split(key)
         rollout = gather(learner.params, jax.random.split(act_key, trials))
-        return learn(algorithm, update_key, learner, rollout, frozen)
+        return learning.update(update_key, learner, rollout, frozen)
 
     return update
 
 
-def learn(
-    algorithm: Algorithm, key: jax.Array, learner: Any, rollout: Rollout, frozen: jax.Array
-) -> tuple[Any, dict[str, Any]]:
-    """Updates a learner from a rollout; where `frozen`, the value alone."""
-    learnt, metrics = algorithm.update(key, learner, rollout.batch)
-    kept = functools.partial(jnp.where, frozen)
-    policy = jax.tree.map(kept, learner.params[POLICY], learnt.params[POLICY])
-    metrics["kl"] = jnp.where(frozen, 0.0, metrics["kl"])
-    metrics["return"] = jnp.mean(jnp.sum(rollout.returns, axis=-1))
-    metrics["episode_returns"] = _in_blocks(jnp.mean(rollout.returns, axis=0))
-    return learnt._replace(params={**learnt.params, POLICY: policy}), metrics
+def learning_of(algorithm: Algorithm) -> Learning:
+    """Returns the learning of an outer algorithm, whose state is the learner."""
+
+    def update(
+        key: jax.Array, learner: Any, rollout: Rollout, frozen: jax.Array
+    ) -> tuple[Any, Metrics]:
+        learnt, metrics = algorithm.update(key, learner, rollout.batch)
+        kept = functools.partial(jnp.where, frozen)
+        policy = jax.tree.map(kept, learner.params[POLICY], learnt.params[POLICY])
+        metrics["kl"] = jnp.where(frozen, 0.0, metrics["kl"])
+        metrics["return"] = jnp.mean(jnp.sum(rollout.returns, axis=-1))
+        metrics["episode_returns"] = _in_blocks(jnp.mean(rollout.returns, axis=0))
+        return learnt._replace(params={**learnt.params, POLICY: policy}), metrics
+
+    return Learning(algorithm.init, update)
 
 
 def chunk_of(update: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
@@ -119,7 +132,7 @@ def host_chunk(
     policy: Policy,
     encoder: Encoder,
     trial: Trial,
-    algorithm: Algorithm,
+    learning: Learning,
     discount: float,
     trials: int,
     each_step: Callable[[], None],
@@ -131,17 +144,17 @@ def host_chunk(
       policy: who acts.
       encoder: how worlds are shown to it.
       trial: of a `HostEnvironment`.
-      algorithm: the outer loop; its state is the learner.
+      learning: the outer loop.
       discount: γ.
       trials: B.
       each_step: called before every step; what it raises ends the update.
     """
     actor = _HostActor(policy, encoder, trial, discount)
-    learn_on_device = jax.jit(functools.partial(learn, algorithm))
+    learn_on_device = jax.jit(learning.update)
 
     def run(
         learner: Any, active: jax.Array, keys: jax.Array, frozen: jax.Array
-    ) -> tuple[Any, dict[str, Any]]:
+    ) -> tuple[Any, Metrics]:
         del active
         logged = []
         for key, held in zip(keys, frozen, strict=True):

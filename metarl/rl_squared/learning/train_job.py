@@ -26,19 +26,19 @@ import numpy as np
 
 from metarl.environments import Agent, Trial
 from metarl.errors import require
-from metarl.policy_gradient import Algorithm
 from metarl.runs import GivenUp, Interruption
 
 from ..agent.agent import acting_agent, make_trial
 from ..agent.inputs import make_encoder
 from ..agent.network import POLICY, fit_to, is_privileged, make_policy
 from ..settings.config import TrainConfig
+from .averages import averaged, handed_over
 from .control_variates import require_known
 from .imitation import imitation
 from .learners import initial_params, make_algorithm
 from .metrics import mean_metrics
 from .parallel import Mesh, make_mesh, replicate, spread_policy
-from .reinforcement import chunk_of, compiled_update, host_chunk
+from .reinforcement import Learning, chunk_of, compiled_update, host_chunk, learning_of
 from .seeds import each_seed, keys_of_updates, over_seeds
 from .sizes import sizes_of, validation_tasks_of
 from .teachers import find_teaching
@@ -224,7 +224,7 @@ class TrainJob:
     @cached_property
     def reinforcement_chunk(self) -> Callable[..., Any]:
         """Several updates: (learner, active, keys, frozen) -> learner, metrics of each."""
-        world = (self.policy, self.encoder, self.trial, self._algorithm, self.config.discount)
+        world = (self.policy, self.encoder, self.trial, self._learning, self.config.discount)
         if self.on_host:
             return host_chunk(*world, self.trials, self._look_up)
         privileged = is_privileged(self.trial.environment, self.config.network)
@@ -264,8 +264,8 @@ class TrainJob:
 
     def _try(self, state: TrainState) -> tuple[TrainState, Metrics]:
         """Plays on validation tasks, and keeps the best agent so far."""
-        learnt = each_seed(jax.device_get(state.learner.params), self.config.seeds)
-        candidates = [params[POLICY] for params in learnt]
+        learnt = jax.device_get(handed_over(state.learner))
+        candidates = each_seed(learnt, self.config.seeds)
         return with_best(state, candidates, [self.validate(params) for params in candidates])
 
     def _validation(
@@ -277,9 +277,11 @@ class TrainJob:
         return agent, self.trial, key, self.validation_tasks, self._look_up
 
     @cached_property
-    def _algorithm(self) -> Algorithm:
-        policy = spread_policy(self.policy, self.mesh)
-        return make_algorithm(policy, self.config, self.sizes.reinforcement_updates)
+    def _learning(self) -> Learning:
+        policy, decay = spread_policy(self.policy, self.mesh), self.config.average_weights
+        algorithm = make_algorithm(policy, self.config, self.sizes.reinforcement_updates)
+        learning = learning_of(algorithm)
+        return learning if decay is None else averaged(learning, decay)
 
     @cached_property
     def _imitation(self) -> Any:
@@ -308,7 +310,7 @@ class TrainJob:
         return self._imitation_learner if imitates else self._learner
 
     def _learner(self, params: Params) -> Any:
-        return over_seeds(self._algorithm.init, self.config.seeds)(params)
+        return over_seeds(self._learning.init, self.config.seeds)(params)
 
     def _imitation_learner(self, params: Params) -> Any:
         return over_seeds(self._imitation.init, self.config.seeds)({POLICY: params[POLICY]})

@@ -83,6 +83,11 @@ class TrainConfig:
     """What takes the steps of PPO and REINFORCE: a usual name (adam, muon, soap ...), a rule that `metarl list
     rules` prints, those found by searches among them, or a rule's text."""
 
+    average_weights: Annotated[float, Bounds(above=0, most=0.9999)] | None = None
+    """Try and hand over an average of the policy's weights over the updates of reinforcement, in which older ones
+    count by so much less from update to update (0.9: the latest ten or so); learning goes on without it.
+    None hands over the weights themselves."""
+
     discount: Annotated[float, Bounds(above=0, most=1)] = 0.99
     """Of the whole trial: it runs through the ends of inner episodes."""
 
@@ -161,6 +166,11 @@ class TrainConfig:
         require(
             not distils or self.optimizer == "adam",
             f"optimizer is {self.optimizer!r} and distil {self.distil!r}, which learns by Adam; leave --optimizer out.",
+        )
+        require(
+            not distils or self.average_weights is None,
+            f"average_weights is {self.average_weights} and distil {self.distil!r}, which has no updates of "
+            "reinforcement to average over; leave --average-weights out.",
         )
         require(
             self.imitation.skip == 1 or self.distil == "algorithm",

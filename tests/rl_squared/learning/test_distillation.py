@@ -214,6 +214,10 @@ def test_what_was_cut_off_goes_on_to_the_same_agent_and_is_marked(tmp_path, monk
         ({"env_steps": None, "minutes": 1.0}, "--distil needs --env-steps"),
         ({"optimizer": "muon"}, "which learns by Adam; leave --optimizer out"),
         (
+            {"average_weights": 0.9},
+            "no updates of reinforcement to average over; leave --average-w",
+        ),
+        (
             {"imitation": ImitationConfig(skip=2), "distil": "decision"},
             "only --distil algorithm leaves out episodes",
         ),

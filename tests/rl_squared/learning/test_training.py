@@ -65,7 +65,7 @@ def leaves(tree):
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["trpo", "reinforce"])
 def test_every_algorithm_trains_and_logs(tmp_path, algorithm):
-    config = dataclasses.replace(TINY, algorithm=algorithm)
+    config = dataclasses.replace(TINY, algorithm=algorithm, average_weights=0.9)
     agent = train(config, tmp_path / "run", progress=SilentProgress())
     check_log(tmp_path / "run", agent)
 
@@ -94,19 +94,21 @@ def test_the_same_seed_gives_the_same_agent_and_another_does_not(tmp_path, tiny)
 
 
 @pytest.mark.parametrize(
-    ("teacher", "stop_after"),
+    ("teacher", "stop_after", "average_weights"),
     [
-        (None, 1),
-        pytest.param("thompson", 1, marks=pytest.mark.slow),
-        pytest.param("thompson", 3, marks=pytest.mark.slow),
+        (None, 1, None),
+        (None, 1, 0.9),
+        pytest.param("thompson", 1, 0.9, marks=pytest.mark.slow),
+        pytest.param("thompson", 3, None, marks=pytest.mark.slow),
+        pytest.param("thompson", 4, 0.9, marks=pytest.mark.slow),
     ],
 )
 def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
-    tmp_path, monkeypatch, teacher, stop_after
+    tmp_path, monkeypatch, teacher, stop_after, average_weights
 ):
     """By a signal, after which nobody waits for a validation. With a teacher it is stopped once in each phase."""
     one_chunk_at_a_time(monkeypatch)
-    config = dataclasses.replace(TINY, warm_start=teacher)
+    config = dataclasses.replace(TINY, warm_start=teacher, average_weights=average_weights)
     whole = train(config, tmp_path / "whole", progress=SilentProgress())
     update, validate, updates = TrainJob.update, TrainJob.validate, []
 
