@@ -58,8 +58,15 @@ def _marked(heading: str, teacher: str | None) -> str:
     return heading.replace(WARM_START, told) if WARM_START in heading else f"{heading}, {told}"
 
 
-def by_cell(lines: Sequence[PaperCell]) -> dict[str, dict[str, Any]]:
-    """Returns the lines as JSON can hold them, by cell and column."""
+def by_cell(
+    lines: Sequence[PaperCell], trainings: Mapping[tuple[str, str], Any]
+) -> dict[str, dict[str, Any]]:
+    """Returns the lines as JSON can hold them, by cell and column.
+
+    Args:
+      lines: classical agents and trained ones.
+      trainings: by cell and column, what several trainings earn together.
+    """
     cells: dict[str, dict[str, Any]] = {}
     for line in lines:
         ours = {
@@ -69,5 +76,6 @@ def by_cell(lines: Sequence[PaperCell]) -> dict[str, dict[str, Any]]:
             "high": line.high,
         }
         rest = {name: getattr(line, name) for name in ("difference", "allowed", "within", "agent")}
+        rest["trainings"] = trainings.get((line.cell, line.column))
         cells.setdefault(line.cell, {})[line.column] = {"paper": line.paper, "ours": ours, **rest}
     return cells

@@ -63,6 +63,7 @@ from .offline import reproduce_key_to_door
 from .planners import reproduce_planners
 from .result_tables import write_tables
 from .scales import FILE, Learnt, Scale, read_scale, table_at
+from .several_trainings import read_several, several
 from .two_step import reproduce_two_step
 
 _WHOLE = {  # without cells
@@ -149,7 +150,7 @@ def reproduce(
     with run.lock(), saying_how_to_go_on(progress):
         if not plan.anew:
             _take_known(folder, run.path)
-        return _Work(plan, experiment, table, scale, run, progress).do()
+        return _Work(plan, experiment, folder, table, scale, run, progress).do()
 
 
 class _Work(NamedTuple):
@@ -157,6 +158,7 @@ class _Work(NamedTuple):
 
     plan: Plan
     experiment: Experiment
+    folder: Path
     table: PaperTable
     scale: Scale
     run: RunDirectory
@@ -166,14 +168,16 @@ class _Work(NamedTuple):
         cells = list(self.plan.cells) or list(self.table.cells)
         self.progress.message(f"Classical agents in {', '.join(cells)}.")
         classical = reproduce_table(self.table, self.run.path, cells, self._tell)
-        learnt = []
+        learnt, trainings = [], {}
         for cell in cells:
             for heading, column in self.scale.learnt.items():
                 if self._is_learnt(column, cell):
-                    learnt.append(self._learnt(heading, column, cell))
-                    self._tell(learnt[-1])
+                    line, together = self._learnt(heading, column, cell)
+                    learnt.append(line)
+                    trainings[line.cell, line.column] = together
+                    self._tell(line)
         lines = [line for cell in cells for line in (*classical, *learnt) if line.cell == cell]
-        document = by_cell(lines)
+        document = by_cell(lines, trainings)
         for cell in cells:
             document[cell] |= self._quoted(cell)
         files = write_tables(self.run.path, self.plan.experiment, document)
@@ -186,7 +190,7 @@ class _Work(NamedTuple):
         """Returns the paper's numbers of a cell for learners of which none is measured here."""
         columns = self.scale.learnt.values()
         shown = {column.paper for column in columns if self._is_learnt(column, cell)}
-        nothing = dict.fromkeys(("ours", "difference", "allowed", "within", "agent"))
+        nothing = dict.fromkeys(("ours", "difference", "allowed", "within", "agent", "trainings"))
         return {
             f"{heading} (published)": {"paper": numbers[cell], **nothing}
             for heading, numbers in self.table.others.items()
@@ -208,34 +212,48 @@ class _Work(NamedTuple):
             return column.agents.get(cell) in agent_names()
         return not column.only or cell in column.only
 
-    def _learnt(self, heading: str, column: Learnt, cell: str) -> PaperCell:
-        """Trains a cell's agents, and returns the line of the best."""
+    def _learnt(
+        self, heading: str, column: Learnt, cell: str
+    ) -> tuple[PaperCell, dict[str, Any] | None]:
+        """Trains a cell's agents; returns the line of the best, and what all of them earn together."""
+        document = self._played(heading, column, cell)
+        score = document["evaluation"]["agents"][document["agent"]]["return"]
+        paper = self.table.others.get(column.paper or "", {}).get(cell)
+        committed = self.plan.committed
+        together = read_several(self.folder, heading, cell) if committed else several(document)
+        return learnt_line(cell, heading, paper, score, document, self.table), together
+
+    def _played(self, heading: str, column: Learnt, cell: str) -> dict[str, Any]:
+        """Returns who stands for a cell, and the evaluation of all its agents, which is kept."""
         kept = self._place("learnt", heading, cell).with_suffix(".json")
-        if not kept.is_file():
-            committed = self.plan.committed
-            agent = column.agents[cell] if committed else self._trained(heading, column, cell)
+        document = read_json_object(kept) if kept.is_file() else None
+        seeds = 1 if self.plan.committed else column.seeds
+        if document is None or len(document["evaluation"]["agents"]) < seeds:
+            agents = (
+                [column.agents[cell]]
+                if self.plan.committed
+                else self._trained(heading, column, cell)
+            )
             evaluation = evaluate(
-                [agent],
+                agents,
                 world=self.table.cells[cell],  # an agent may stand in for longer trials
                 tasks=self.table.tasks,
                 seed=self.table.seed,
                 say=self.progress.message,
             )
             kept.parent.mkdir(exist_ok=True)
-            write_json(kept, {"agent": agent, "evaluation": evaluation.to_json()})
-        document = read_json_object(kept)
-        score = document["evaluation"]["agents"][document["agent"]]["return"]
-        paper = self.table.others.get(column.paper or "", {}).get(cell)
-        return learnt_line(cell, heading, paper, score, document, self.table)
+            document = {"agent": agents[0], "evaluation": evaluation.to_json()}
+            write_json(kept, document)
+        return document
 
-    def _trained(self, heading: str, column: Learnt, cell: str) -> str:
-        """Returns the run of the best of a cell's agents, all of them trained to the end."""
+    def _trained(self, heading: str, column: Learnt, cell: str) -> list[str]:
+        """Returns the runs of a cell's agents, all trained to the end, the best on validation tasks first."""
         scores = {}
         for seed in range(column.seeds):
             place = self._place("trainings", heading, cell, seed)
             self._train(column, cell, seed, place)
             scores[place] = load(place).standing
-        return str(max(scores, key=lambda place: scores[place]))
+        return [str(place) for place in sorted(scores, key=lambda place: -scores[place])]
 
     def _train(self, column: Learnt, cell: str, seed: int, place: Path) -> None:
         config = column.config(self.table, cell, self.plan.scale, seed)

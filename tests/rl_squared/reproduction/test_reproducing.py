@@ -91,6 +91,9 @@ def test_a_figure_has_all_columns_and_what_is_done_is_not_done_again(folder, tmp
     assert line["UCB1"]["agent"].startswith("ucb1:preset=paper,c=")
     ours = line["RL²"]
     assert ours["difference"] == pytest.approx(ours["ours"]["mean"] - 1.6)
+    together = ours["trainings"]
+    assert together["count"] == 2 and together["low"] is None
+    assert together["least"] <= ours["ours"]["mean"] <= together["most"]
     seeds = [RunDirectory.open(path) for path in sorted((tmp_path / "run/trainings").iterdir())]
     assert [run.config["seed"] for run in seeds] == [0, 1]
     names = {path.rpartition("/")[2] for path in document["files"]}
@@ -182,6 +185,31 @@ def test_committed_agents_are_taken_where_there_are_such(folder, monkeypatch):
     assert list(cells["3x2"]) == ["Random", "RL² (published)"]
     assert cells["10x5"]["RL²"]["agent"] == "rl2-bandit-10x5"
     assert cells["10x5"]["RL²"]["ours"]["mean"] > 6.0
+
+
+def test_what_several_trainings_earn_stands_beside_the_committed_agent(folder, tmp_path):
+    """The interval is over trainings, and there is none below eight."""
+    worlds = {cell: {"episodes": 10, "arms": 5} for cell in ("10x5", "few", "none")}
+    column = {"agents": dict.fromkeys(worlds, "rl2-bandit-10x5")}
+    training = {"smoke": {"classical": ["Random"], "learnt": {"RL²": column}, "tasks": 10}}
+    (folder / "training.json").write_text(json.dumps(training))
+    (folder / "settings.json").write_text(json.dumps({**SETTINGS, "cells": worlds}))
+    rows = [("RL²", "10x5", 6 + 0.25 * (seed % 2)) for seed in range(8)]
+    rows += [("RL²", "few", 6.0), ("RL²", "few", 6.5), ("another", "none", 1.0)]
+    lines = [f"{column},{cell},{number}" for column, cell, number in rows]
+    (folder / "trainings.csv").write_text("\n".join(["column,cell,return", *lines]))
+    cells = again(Plan("rl2-table-1", "smoke", committed=True))["cells"]
+    found, few = cells["10x5"]["RL²"]["trainings"], cells["few"]["RL²"]["trainings"]
+    reach = 2.3646 * np.std([6, 6.25] * 4, ddof=1) / np.sqrt(8)  # Student's t of 7 degrees
+    assert found["count"] == 8 and found["mean"] == 6.125
+    assert (found["low"], found["high"]) == pytest.approx((6.125 - reach, 6.125 + reach), abs=1e-4)
+    assert few == {"count": 2, "mean": 6.25, "low": None, "high": None, "least": 6, "most": 6.5}
+    assert cells["none"]["RL²"]["trainings"] is cells["10x5"]["Random"]["trainings"] is None
+    with (tmp_path / "run/rl2-table-1.csv").open(encoding="utf-8") as file:
+        table = {(row["cell"], row["column"]): row for row in csv.DictReader(file)}
+    assert table["few", "RL²"]["range"] == "6 to 6.5"
+    assert table["few", "RL²"]["over_trainings_low"] == table["10x5", "Random"]["trainings"] == ""
+    assert float(table["10x5", "RL²"]["over_trainings_high"]) == found["high"]
 
 
 def test_trainings_of_other_settings_are_not_gone_on_with(folder, monkeypatch):
