@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
+from metarl.errors import InvalidInput
 from metarl.reading import Count, Seed
 from metarl.rl_squared import WorldConfig
 
@@ -47,6 +50,9 @@ class Arguments:
     """Tasks of the test split."""
     seed: Seed = 0
     """Of tasks and luck."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """A new directory in which the evaluation is kept, so that `metarl resume DIR` goes on with it; with agents that
+    learn here runs/evaluate-DATE-TIME-... if not given, without them none."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Also write the table as CSV; beside it, for learners from scratch, theirs (CSV) and return against episodes
     (CSV, SVG, PNG)."""
@@ -58,40 +64,88 @@ class Arguments:
 
 
 def run(arguments: Arguments) -> dict[str, Any]:
-    """Evaluates, and returns the document of `metarl.rl_squared.Evaluation`."""
+    """Evaluates, and returns the document of `metarl.rl_squared.Evaluation`; with "run_dir" if it is kept."""
     check_output(arguments.output, arguments.force, beside=_beside(arguments))
     arguments.machine.start()
-    from metarl.reporting import write_csv
-    from metarl.rl_squared import FromScratchPlan, evaluate, evaluation_table, write_within_task
+    from metarl.rl_squared import FromScratchPlan, begin_evaluation, evaluate
     from metarl.runs import progress_on_stderr
 
-    output = arguments.output
-    plan = FromScratchPlan(
-        arguments.episodes_from_scratch, arguments.tasks_from_scratch, arguments.tune
+    agents = [*arguments.agents, *arguments.against]
+    asked: dict[str, Any] = {
+        "world": dataclasses.asdict(arguments.world),
+        "tasks": arguments.tasks,
+        "seed": arguments.seed,
+        "from_scratch": FromScratchPlan(
+            arguments.episodes_from_scratch, arguments.tasks_from_scratch, arguments.tune
+        ),
+    }
+    if arguments.run_dir is None and not _learners(arguments):
+        document = evaluate(agents, **asked, say=progress_on_stderr().message).to_json()
+        if arguments.output is not None:
+            _write(document, arguments.output)
+        return document
+    begun = begin_evaluation(
+        agents,
+        arguments.run_dir,
+        **asked,
+        output=arguments.output,
+        command=["metarl", *sys.argv[1:]],
     )
-    document = evaluate(
-        [*arguments.agents, *arguments.against],
-        world=dataclasses.asdict(arguments.world),
-        tasks=arguments.tasks,
-        seed=arguments.seed,
-        from_scratch=plan,
-        say=progress_on_stderr().message,
-    ).to_json()
-    if output is not None:
-        write_csv(output, evaluation_table(document))
-        if "from_scratch" in document:
-            write_within_task(output.with_suffix(""), document)
-    return document
+    progress_on_stderr().message(f"All of it is kept in {begun.path}")
+    return finish(begun.path, arguments.force)
+
+
+def finish(run_dir: Path, force: bool = False) -> dict[str, Any]:
+    """Goes on with an evaluation that is kept; what is done already is read.
+
+    Args:
+      run_dir: of the evaluation.
+      force: whether what is at its --output may be replaced.
+
+    Raises:
+      KeyboardInterrupt: a signal came; it has been said how to go on.
+    """
+    from metarl.rl_squared import resume_evaluation
+    from metarl.runs import progress_on_stderr
+
+    progress = progress_on_stderr()
+
+    def write(document: Mapping[str, Any], output: Path) -> None:
+        try:  # looked at when it began, but that may be long ago
+            check_output(output, force, beside=_ENDINGS if "from_scratch" in document else ())
+        except InvalidInput as error:
+            progress.message(f"The table is not written: {error}")
+        else:
+            _write(document, output)
+
+    return resume_evaluation(run_dir, progress=progress, write=write)
+
+
+def _write(document: Mapping[str, Any], output: Path) -> None:
+    from metarl.reporting import write_csv
+    from metarl.rl_squared import evaluation_table, write_within_task
+
+    write_csv(output, evaluation_table(document))
+    if "from_scratch" in document:
+        write_within_task(output.with_suffix(""), document)
 
 
 def _beside(arguments: Arguments) -> tuple[str, ...]:
     """Returns the endings of the files that learners from scratch add to the table."""
     from metarl.rl_baselines import names
 
+    return _ENDINGS if _learners(arguments) & set(names()) else ()
+
+
+_ENDINGS = ("-within-a-task.csv", "-curves.csv", "-curves.svg", "-curves.png")
+
+
+def _learners(arguments: Arguments) -> set[str]:
+    """Returns the names of those who learn here, in the task or before it."""
+    from metarl.rl_baselines import names, offline_names
+
     agents = {text.partition(":")[0] for text in (*arguments.agents, *arguments.against)}
-    if not agents & set(names()):
-        return ()
-    return ("-within-a-task.csv", "-curves.csv", "-curves.svg", "-curves.png")
+    return agents & {*names(), *offline_names()}
 
 
 def show(document: dict[str, Any]) -> None:

@@ -59,6 +59,10 @@ def run(arguments: Arguments) -> dict[str, Any]:
             from .train import finish
 
             return finish(arguments.run_dir)
+        case "evaluate":
+            from .evaluate import finish as finish_evaluation
+
+            return finish_evaluation(arguments.run_dir)
         case "compare":
             from metarl.optimizer_search import resume_comparison
 
@@ -106,6 +110,10 @@ def show(document: dict[str, Any]) -> None:
         from . import train
 
         train.show(document)
+    elif "yardsticks" in document:
+        from . import evaluate
+
+        evaluate.show(document)
     elif "by_verdict" in document:
         from . import enumeration
 

@@ -67,6 +67,9 @@ from .mdps.planning import plan_backwards as plan_backwards
 from .mdps.rule_grid import RuleTask as RuleTask
 from .measuring.adapter_benchmark import measure_adapters as measure_adapters
 from .measuring.maze_benchmark import measure_mazes as measure_mazes
+from .playing.in_pieces import Pieces as Pieces
+from .playing.in_pieces import in_pieces as in_pieces
+from .playing.on_host import NotRepeated as NotRepeated
 from .playing.on_host import play_on_host as play_on_host
 from .playing.playing import Followed as Followed
 from .playing.playing import Played as Played
@@ -74,6 +77,7 @@ from .playing.playing import Recording as Recording
 from .playing.playing import follow as follow
 from .playing.playing import play as play
 from .playing.playing import play_in_chunks as play_in_chunks
+from .playing.playing import play_some as play_some
 from .playing.playing import play_split as play_split
 from .playing.playing import record as record
 from .playing.worlds_together import computed_where as computed_where
@@ -112,8 +116,10 @@ __all__ = [
     "Maze",
     "MazeState",
     "MemoryPlanningTask",
+    "NotRepeated",
     "Oracle",
     "Pendulum",
+    "Pieces",
     "Plan",
     "Played",
     "PointRobotTask",
@@ -146,6 +152,7 @@ __all__ = [
     "from_xminigrid",
     "host_names",
     "in_any_world",
+    "in_pieces",
     "is_image",
     "last_step_features",
     "levels",
@@ -160,6 +167,7 @@ __all__ = [
     "play",
     "play_in_chunks",
     "play_on_host",
+    "play_some",
     "play_split",
     "probabilities_to_reach",
     "reach_in_maze",

@@ -25,8 +25,10 @@ from metarl.environments import (
 from metarl.errors import InvalidInput, require, unknown_name
 
 from .config import LearnerConfig
+from .offline_learning import Lesson
 from .table import Row, Value, find_row
 
+TUNING_TASKS = 64  # of the validation split
 TOGETHER = 256  # worlds played at a time: what all of them remember has to fit into memory
 # What means nothing here: values are always normalised by what their algorithm was given, steps are
 # sequences of their own, and nobody knows how many updates there will be.
@@ -70,6 +72,21 @@ def make(text: str, trial: Trial) -> Agent:
     return row.build(trial.environment, config)
 
 
+def lesson(text: str, trial: Trial) -> Lesson | None:
+    """Returns how somebody learns from offline data before it is played; None of all who learn within the task.
+
+    Args:
+      text: see `parse`.
+      trial: in whose environment it will act.
+
+    Raises:
+      InvalidInput: see `make`.
+    """
+    row, config = parse(text)
+    row.require_fits(trial.environment)
+    return None if row.lesson is None else row.lesson(trial.environment, config)
+
+
 def settings_of(row: Row) -> dict[str, Value]:
     """Returns all settings of a learner by the names that texts give them, with their defaults."""
     own = _fields(row.config)
@@ -103,7 +120,7 @@ def learn_split(agent: Agent, trial: Trial, seed: int, count: int, split: Split)
 def tune(
     name: str,
     trial: Trial,
-    tasks: int = 64,
+    tasks: int = TUNING_TASKS,
     seed: int = 0,
     say: Callable[[str], None] = lambda text: None,
 ) -> str:

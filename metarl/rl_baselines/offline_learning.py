@@ -8,12 +8,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import optax
 
 from metarl.controller import Policy
+from metarl.environments import Agent
 
 from .config import OfflineConfig
 
@@ -27,6 +28,29 @@ def shape_of(config: OfflineConfig) -> OfflineConfig:
     return OfflineConfig(**shared)
 
 
+class Fitting(NamedTuple):
+    """A training that can stand still: begin, then advance by `CHUNK` gradient steps until `steps` are taken."""
+
+    steps: int
+    begin: Callable[[], Any]
+    """-> learner: parameters and the state of the optimizer"""
+    advance: Callable[[Any, int], Any]
+    """learner, gradient steps taken -> learner"""
+
+
+class Lesson(NamedTuple):
+    """How somebody learns once, from data that are there, and who comes of it."""
+
+    fitting: Fitting
+    agent: Callable[[Any], Agent]
+    """learner at the end -> who acts by it"""
+
+
+def learnt(lesson: Lesson) -> Agent:
+    """Returns who comes of a lesson, after all of its gradient steps."""
+    return lesson.agent(_at_the_end(lesson.fitting))
+
+
 def fitted(
     key: jax.Array,
     policy: Policy,
@@ -35,7 +59,19 @@ def fitted(
     sources: tuple[jax.Array, ...],
     chances: jax.Array | None = None,
 ) -> Any:
-    """Returns the parameters that minimise a loss over sequences.
+    """Returns the parameters that minimise a loss over sequences; see `fitting`."""
+    return _at_the_end(fitting(key, policy, loss_of, config, sources, chances))[0]
+
+
+def fitting(
+    key: jax.Array,
+    policy: Policy,
+    loss_of: Callable[..., jax.Array],
+    config: OfflineConfig,
+    sources: tuple[jax.Array, ...],
+    chances: jax.Array | None = None,
+) -> Fitting:
+    """Returns the training that minimises a loss over sequences.
 
     Args:
       key: consumed.
@@ -47,19 +83,30 @@ def fitted(
       chances: of each row to be taken [N], their sum 1; all alike if None.
     """
     init_key, batch_key = jax.random.split(key)
-    params = policy.init(init_key)
     learn, optimizer = _learning(loss_of, shape_of(config))
-    learner = params, optimizer.init(params)
     # Batches are given, not the data: one program serves data of all sizes.
     shape, count = (config.steps, config.batch), len(sources[0])
     if chances is None:
         rows = jax.random.randint(batch_key, shape, 0, count)
     else:
         rows = jax.random.choice(batch_key, count, shape, p=chances)
-    for first in range(0, config.steps, CHUNK):
-        chosen = rows[first : first + CHUNK]
-        learner = learn(learner, tuple(source[chosen] for source in sources))
-    return learner[0]
+
+    def begin() -> Any:
+        params = policy.init(init_key)
+        return params, optimizer.init(params)
+
+    def advance(learner: Any, taken: int) -> Any:
+        chosen = rows[taken : taken + CHUNK]
+        return learn(learner, tuple(source[chosen] for source in sources))
+
+    return Fitting(config.steps, begin, advance)
+
+
+def _at_the_end(fitting: Fitting) -> Any:
+    learner = fitting.begin()
+    for taken in range(0, fitting.steps, CHUNK):
+        learner = fitting.advance(learner, taken)
+    return learner
 
 
 @functools.lru_cache(maxsize=32)

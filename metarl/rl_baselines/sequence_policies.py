@@ -33,7 +33,7 @@ from metarl.environments import Agent, Environment, Trial, feature_size, feature
 
 from .config import BehaviourCloningConfig, DecisionTransformerConfig, OfflineConfig
 from .offline_data import Trajectories, best_share, walks_of
-from .offline_learning import fitted, shape_of
+from .offline_learning import Fitting, Lesson, fitting, learnt, shape_of
 
 
 class Memory(NamedTuple):
@@ -52,12 +52,19 @@ def decision_transformer(environment: Environment, config: DecisionTransformerCo
       environment: compiled, with finitely many actions.
       config: of the data and the training; `asked` is the return it is asked for, None the best of the data.
     """
+    return learnt(lesson_of_transformer(environment, config))
+
+
+def lesson_of_transformer(environment: Environment, config: DecisionTransformerConfig) -> Lesson:
+    """Returns how a decision transformer is trained; see `decision_transformer`."""
     data_key, train_key = jax.random.split(jax.random.key(config.seed))
     data = walks_of(data_key, environment, config)
     chances = balanced(data.returns, config.balance) if config.balance else None
-    params = trained(train_key, environment, config, data, chances)
     asked = float(jnp.max(data.returns)) if config.asked is None else config.asked
-    return _acting(environment, config, params, asked)
+    return Lesson(
+        training(train_key, environment, config, data, chances),
+        lambda learner: _acting(environment, config, learner[0], asked),
+    )
 
 
 @functools.lru_cache(maxsize=32)
@@ -71,28 +78,35 @@ def behaviour_cloning(environment: Environment, config: BehaviourCloningConfig) 
     Raises:
       InvalidInput: all of the data are equally good.
     """
+    return learnt(lesson_of_cloning(environment, config))
+
+
+def lesson_of_cloning(environment: Environment, config: BehaviourCloningConfig) -> Lesson:
+    """Returns how the best walks are imitated; see `behaviour_cloning`."""
     data_key, train_key = jax.random.split(jax.random.key(config.seed))
     best = best_share(walks_of(data_key, environment, config), config.share)
     nothing = best._replace(rewards=jnp.zeros_like(best.rewards))
-    params = trained(train_key, environment, config, nothing)
-    return _acting(environment, config, params, 0.0, asks=False)
+    return Lesson(
+        training(train_key, environment, config, nothing),
+        lambda learner: _acting(environment, config, learner[0], 0.0, asks=False),
+    )
 
 
-def trained(
+def training(
     key: jax.Array,
     environment: Environment,
     config: OfflineConfig,
     data: Trajectories,
     chances: jax.Array | None = None,
-) -> Any:
-    """Returns the parameters that tell best which actions the data hold.
+) -> Fitting:
+    """Returns the training of the parameters that tell best which actions the data hold.
 
     Args:
       key: consumed.
       environment: of the data.
       config: how long and how fast.
       data: N episodes.
-      chances: see `fitted`.
+      chances: see `fitting`.
     """
     policy = _policy(environment, shape_of(config))
     sources = (
@@ -100,7 +114,7 @@ def trained(
         data.actions,
         data.valid,
     )
-    return fitted(key, policy, _loss_of(policy), config, sources, chances)
+    return fitting(key, policy, _loss_of(policy), config, sources, chances)
 
 
 def balanced(returns: jax.Array, balance: float) -> jax.Array:

@@ -32,10 +32,16 @@ from .go_explore import go_explore
 from .go_explore_robust import go_explore_robust
 from .iris import iris
 from .muzero import muzero
+from .offline_learning import Lesson
 from .policy_learner import policy_learner
 from .q_learning import q_learning
-from .sequence_policies import behaviour_cloning, decision_transformer
-from .trajectory_transformer import trajectory_transformer
+from .sequence_policies import (
+    behaviour_cloning,
+    decision_transformer,
+    lesson_of_cloning,
+    lesson_of_transformer,
+)
+from .trajectory_transformer import lesson_of_trajectories, trajectory_transformer
 
 Value = float | int | bool | str
 
@@ -55,6 +61,7 @@ class Row:
       pictures: whether it learns from pictures alone.
       sets_states: whether it sets the state of a simulator, which cannot be done in worlds on the host.
       grid: setting -> values to choose from.
+      lesson: of those that learn from offline data: environment, settings -> how.
     """
 
     name: str
@@ -67,6 +74,9 @@ class Row:
     pictures: bool = False
     sets_states: bool = False
     grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    lesson: Callable[[Environment, Any], Lesson] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def require_fits(self, environment: Environment) -> None:
         """Raises unless the learner can learn in an environment.
@@ -197,6 +207,7 @@ OFFLINE_ROWS: tuple[Row, ...] = (
         paper="Chen et al. (2021)",
         config=DecisionTransformerConfig(),
         build=decision_transformer,
+        lesson=lesson_of_transformer,
         actions=("Discrete",),
     ),
     Row(
@@ -205,6 +216,7 @@ OFFLINE_ROWS: tuple[Row, ...] = (
         paper="Janner et al. (2021)",
         config=TrajectoryTransformerConfig(),
         build=trajectory_transformer,
+        lesson=lesson_of_trajectories,
         actions=("Discrete",),
         observations=("Discrete", "MultiDiscrete"),
     ),
@@ -214,6 +226,7 @@ OFFLINE_ROWS: tuple[Row, ...] = (
         paper="Chen et al. (2021)",
         config=BehaviourCloningConfig(),
         build=behaviour_cloning,
+        lesson=lesson_of_cloning,
         actions=("Discrete",),
     ),
 )

@@ -42,7 +42,7 @@ from metarl.environments import Agent, Environment, Trial, feature_size, make_ag
 
 from .config import TrajectoryTransformerConfig
 from .offline_data import Trajectories, walks_of
-from .offline_learning import fitted, shape_of
+from .offline_learning import Lesson, fitting, learnt, shape_of
 
 
 class Words(NamedTuple):
@@ -108,15 +108,22 @@ def trajectory_transformer(environment: Environment, config: TrajectoryTransform
     Raises:
       InvalidInput: the world is stepped on the host.
     """
+    return learnt(lesson_of_trajectories(environment, config))
+
+
+def lesson_of_trajectories(environment: Environment, config: TrajectoryTransformerConfig) -> Lesson:
+    """Returns how a trajectory transformer is trained; see `trajectory_transformer`."""
     data_key, train_key = jax.random.split(jax.random.key(config.seed))
     data = walks_of(data_key, environment, config)
     words = words_of(environment, config.bins)
     bins = bins_of(data, config.bins)
     policy = _policy(words, environment.horizon, shape_of(config))
     sources = (*tokens_of(data, words, bins), data.valid)
-    params = fitted(train_key, policy, _loss_of(policy, words), config, sources)
     searching = (config.beams, config.expand, config.depth)
-    return make_agent(*_functions(policy, words, searching), params, bins)
+    return Lesson(
+        fitting(train_key, policy, _loss_of(policy, words), config, sources),
+        lambda learner: make_agent(*_functions(policy, words, searching), learner[0], bins),
+    )
 
 
 def words_of(environment: Environment, bins: int) -> Words:

@@ -8,6 +8,8 @@ from .evaluating.evaluation import describe_trial as describe_trial
 from .evaluating.evaluation import evaluate as evaluate
 from .evaluating.result import conclude as conclude
 from .evaluating.rival_agents import rivals as rivals
+from .evaluating.running import begin_evaluation as begin_evaluation
+from .evaluating.running import resume_evaluation as resume_evaluation
 from .evaluating.scores import AgentScore as AgentScore
 from .evaluating.scores import Evaluation as Evaluation
 from .evaluating.within_task import FromScratchPlan as FromScratchPlan
@@ -62,6 +64,7 @@ __all__ = [
     "WorldConfig",
     "acting_agent",
     "agent_names",
+    "begin_evaluation",
     "begin_training",
     "cell_tables",
     "conclude",
@@ -78,6 +81,7 @@ __all__ = [
     "preset",
     "preset_of",
     "reproduce",
+    "resume_evaluation",
     "resume_training",
     "rivals",
     "save",

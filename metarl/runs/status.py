@@ -25,7 +25,7 @@ RunState = Literal["running", "stalled", "finished", "interrupted", "dead", "unr
 
 # What a job logs that says how good the best is so far; higher is better.
 _BEST = {"search": "best_reward", "train": "validation_return"}
-_WITH_RESULT = ("search", "compare")  # jobs that are complete only with this file
+_WITH_RESULT = ("search", "compare", "evaluate")  # jobs that are complete only with this file
 _RESULT = "result.json"
 
 

@@ -242,10 +242,15 @@ class _HostTrial:
             f"{name}: an observation has shape {array.shape}; its space says {space.shape}.",
         )
         refuse_nan(f"{name}: observation", array)
-        if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
-            return array.astype(np.int32)
-        floating = np.issubdtype(np.dtype(space.dtype), np.floating)
-        return array.astype(np.float32 if floating else space.dtype)
+        return array.astype(observation_type(space))
+
+
+def observation_type(space: spaces.Space) -> Any:
+    """Returns the type of observations as agents in compiled worlds see them."""
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        return np.dtype(np.int32)
+    floating = np.issubdtype(np.dtype(space.dtype), np.floating)
+    return np.dtype(np.float32 if floating else space.dtype)
 
 
 def _for_world(space: spaces.Space, action: np.ndarray) -> Any:

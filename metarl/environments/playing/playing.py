@@ -136,20 +136,25 @@ def play_in_chunks(
     count, chunk = whole_number("count", count), whole_number("chunk", chunk)
     # jax cuts larger seeds to 32 bits without a word.
     require(0 <= whole_number("seed", seed, 0) < 2**32, f"seed is {seed}; it must be below 2^32.")
-    task_key, key = jax.random.split(jax.random.key(seed))
     for first in range(0, count, chunk):
-        indices = np.arange(first, min(first + chunk, count))
-        tasks = _dealt(_tasks, (trial, split), 1, len(indices))(task_key, indices)
-        play_dealt = _dealt(_play, (trial,), 2, len(indices))
-        yield jax.device_get(play_dealt(agent, key, tasks, indices))
+        yield play_some(agent, trial, seed, np.arange(first, min(first + chunk, count)), split)
+
+
+def play_some(agent: Agent, trial: Trial, seed: int, indices: np.ndarray, split: Split) -> Played:
+    """Plays one trial in each of some tasks of a split, by their numbers; see `play_split`."""
+    key, tasks = drawn(trial, seed, indices, split)
+    return jax.device_get(_dealt(_play, (trial,), 2, len(indices))(agent, key, tasks, indices))
+
+
+def drawn(trial: Trial, seed: int, indices: np.ndarray, split: Split) -> tuple[jax.Array, Task]:
+    """Returns the key of all luck, and some tasks of a split by their numbers."""
+    task_key, key = jax.random.split(jax.random.key(seed))
+    return key, _dealt(_tasks, (trial, split), 1, len(indices))(task_key, indices)
 
 
 @functools.lru_cache(maxsize=64)
 def _dealt(program: Any, fixed: tuple[Any, ...], whole: int, count: int) -> Callable[..., Any]:
     """Returns the program on all devices of this process, each with its share of `count` rows.
-
-    Each does its share alone: devices that shared a loop would wait for each other at each of its
-    steps. What cannot be dealt out evenly stays on one.
 
     Args:
       program: takes what is fixed, then what every device is given whole, then rows.
@@ -157,19 +162,46 @@ def _dealt(program: Any, fixed: tuple[Any, ...], whole: int, count: int) -> Call
       whole: how many arguments after these every device is given whole.
       count: of the rows.
     """
-    own = functools.partial(program, *fixed)
-    devices = jax.local_devices()
-    if len(devices) == 1 or count % len(devices):
-        return own
-    mesh = jax.make_mesh((len(devices),), ("tasks",), axis_types=(AxisType.Auto,), devices=devices)
+    rows = PartitionSpec("tasks")
 
     def spread(*arguments: Any) -> Any:
-        rows = PartitionSpec("tasks")
         specs = (PartitionSpec(),) * whole + (rows,) * (len(arguments) - whole)
-        run = jax.shard_map(own, mesh=mesh, in_specs=specs, out_specs=rows, check_vma=False)
-        return run(*arguments)
+        return on_devices(own, count, specs, rows)(*arguments)
 
-    return jax.jit(spread)
+    own = functools.partial(program, *fixed)
+    return jax.jit(spread) if _is_dealt(count) else own
+
+
+def on_devices(
+    own: Callable[..., Any],
+    count: int,
+    given: Any,
+    returned: Any,
+    donated: tuple[int, ...] = (),
+) -> Callable[..., Any]:
+    """Returns a compiled program on all devices of this process, each with its share of `count` rows.
+
+    Each does its share alone: devices that shared a loop would wait for each other at each of its
+    steps. What cannot be dealt out evenly stays on one.
+
+    Args:
+      own: what one device does.
+      count: of the rows.
+      given: of each argument, or of each leaf of one, whether it is rows, `PartitionSpec("tasks")`.
+      returned: likewise of what comes of it.
+      donated: arguments whose memory may be used for what comes of it.
+    """
+    if not _is_dealt(count):
+        return own
+    devices = jax.local_devices()
+    mesh = jax.make_mesh((len(devices),), ("tasks",), axis_types=(AxisType.Auto,), devices=devices)
+    run = jax.shard_map(own, mesh=mesh, in_specs=given, out_specs=returned, check_vma=False)
+    return jax.jit(run, donate_argnums=donated)
+
+
+def _is_dealt(count: int) -> bool:
+    devices = len(jax.local_devices())
+    return devices > 1 and count % devices == 0
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -183,25 +215,29 @@ def _tasks(trial: Trial, split: Split, key: jax.Array, indices: jax.Array) -> Ta
 @functools.partial(jax.jit, static_argnums=0)
 def _play(trial: Trial, agent: Agent, key: jax.Array, tasks: Task, indices: jax.Array) -> Played:
     def play_one(index: jax.Array, task: Task) -> Played:
-        episodes = (trial.max_episodes,)
-        nothing = Played(
-            jnp.zeros(episodes), jnp.zeros(episodes, jnp.int32), jnp.zeros(episodes, bool)
-        )
-
-        def tally(played: Played, state: TrialState, action: Any, transition: Transition):
-            del state, action
-            episode = transition.episode
-            returns = played.returns.at[episode].add(transition.reward)
-            lengths = played.lengths.at[episode].add(transition.valid.astype(jnp.int32))
-            ended = played.terminated[episode] | (transition.terminated & transition.valid)
-            return Played(returns, lengths, played.terminated.at[episode].set(ended)), None
-
-        run = _scan if _has_known_length(trial) else _until_all_are_over
-        return _one_trial(agent, trial, jax.random.fold_in(key, index), task, tally, nothing, run)[
-            0
-        ]
+        run = _scan if has_known_length(trial) else _until_all_are_over
+        key_of_one = jax.random.fold_in(key, index)
+        return _one_trial(agent, trial, key_of_one, task, tally, nothing_played(trial), run)[0]
 
     return jax.vmap(play_one)(indices, tasks)
+
+
+def nothing_played(trial: Trial) -> Played:
+    """Returns what has come of a trial before its first step."""
+    episodes = (trial.max_episodes,)
+    return Played(jnp.zeros(episodes), jnp.zeros(episodes, jnp.int32), jnp.zeros(episodes, bool))
+
+
+def tally(
+    played: Played, state: TrialState, action: Any, transition: Transition
+) -> tuple[Played, None]:
+    """Returns what has come of a trial after one more step."""
+    del state, action
+    episode = transition.episode
+    returns = played.returns.at[episode].add(transition.reward)
+    lengths = played.lengths.at[episode].add(transition.valid.astype(jnp.int32))
+    ended = played.terminated[episode] | (transition.terminated & transition.valid)
+    return Played(returns, lengths, played.terminated.at[episode].set(ended)), None
 
 
 @functools.partial(jax.jit, static_argnames="trial")
@@ -228,10 +264,26 @@ def _one_trial(
     agent: Agent, trial: Trial, key: jax.Array, task: Task, visit: Any, account: Any, run: Any
 ) -> tuple[Any, Any]:
     """Runs one trial; `visit(account, state, action, transition)` sees each step that `run` takes."""
+    begin, advance = one_trial(agent, trial, key, task, visit)
+    (_, _, account), kept = run(advance, begin(account), trial.length)
+    return account, kept
+
+
+def one_trial(
+    agent: Agent, trial: Trial, key: jax.Array, task: Task, visit: Any
+) -> tuple[Callable[[Any], Any], Callable[[Any, jax.Array], Any]]:
+    """Returns how one trial begins and how it goes on: account -> carry; carry, number of the step -> carry, kept.
+
+    A carry is the state of the trial, what the agent knows, and the account, to which
+    `visit(account, state, action, transition)` adds each step.
+    """
     world_key, agent_key = jax.random.split(key)
     reset_key, steps_key = jax.random.split(world_key)
     init_key, acts_key = jax.random.split(agent_key)
     shown = task if agent.sees_task else None
+
+    def begin(account: Any) -> Any:
+        return trial.reset(reset_key, task), agent.init(init_key, trial, shown), account
 
     def advance(carry: Any, index: jax.Array):
         state, memory, account = carry
@@ -251,9 +303,7 @@ def _one_trial(
         account, kept = visit(account, state, action, transition)
         return (following, memory, account), kept
 
-    start = (trial.reset(reset_key, task), agent.init(init_key, trial, shown), account)
-    (_, _, account), kept = run(advance, start, trial.length)
-    return account, kept
+    return begin, advance
 
 
 def _scan(advance: Any, start: Any, length: int) -> tuple[Any, Any]:
@@ -275,7 +325,8 @@ def _until_all_are_over(advance: Any, start: Any, length: int) -> tuple[Any, Non
     return jax.lax.while_loop(goes_on, step, (start, jnp.zeros((), jnp.int32)))[0], None
 
 
-def _has_known_length(trial: Trial) -> bool:
+def has_known_length(trial: Trial) -> bool:
+    """Tells whether all trials have as many steps as they can have."""
     return trial.steps is not None or trial.environment.fixed_length
 
 

@@ -21,15 +21,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metarl import classical_agents, rl_baselines
-from metarl.environments import Agent, Trial
-from metarl.errors import InvalidInput, require
+import numpy as np
+
+from metarl.environments import Trial
 
 from ..agent.agent import TrainedAgent
 from ..settings.world_config import WorldConfig
-from .entrants import Entrant, find_entrants, find_trial
-from .scores import ORACLE, RANDOM, Evaluation, score_of
-from .stage import TOGETHER, Stage
+from .entrants import Entrant
+from .evaluation_job import EvaluationJob, Order, Standing
+from .parts import Kept, play_of
+from .scores import Evaluation, score_of
 from .within_task import FromScratchPlan, WithinTask, compare_within_task
 
 DEFAULT_TASKS = 1_000
@@ -63,43 +64,49 @@ def evaluate(
       InvalidInput: an agent is unknown, damaged, or does not fit; the world is not told, or
         contradicts a trained agent's; a return is NaN.
     """
-    require(len(agents) > 0, "There is nobody to evaluate; name at least one agent.")
-    require(tasks >= 1, f"tasks is {tasks}; it must be at least 1.")
-    require(0 <= seed < 2**32, f"seed is {seed}; it must be from 0 to 4294967295.")
     given = dataclasses.asdict(world) if isinstance(world, WorldConfig) else world or {}
-    entrants = find_entrants(agents, own=[given.get("environment")])
-    trial = find_trial(entrants, given)
-    plan = from_scratch or FromScratchPlan()
-    if any(entrant.from_scratch for entrant in entrants):
-        plan.trial(trial)  # refuses what cannot be compared, before anything is played
-        entrants = [_tuned(entrant, trial, plan, say) for entrant in entrants]
-    playing = {entrant.text: (entrant, entrant.make(trial)) for entrant in entrants}
-    stage = Stage(trial, tasks, seed, say)
-    yardsticks = {name: stage.play(name, agent) for name, agent in _yardsticks(trial).items()}
-    plays = {
-        text: yardsticks[text]
-        if text in yardsticks
-        else stage.play(text, agent, rl_baselines.TOGETHER if entrant.from_scratch else TOGETHER)
-        for text, (entrant, agent) in playing.items()
-    }
-    first = next(iter(plays.values()))
+    job = EvaluationJob(Order(agents, given, tasks, seed, from_scratch or FromScratchPlan()), say)
+    with contextlib.closing(job):
+        state = job.init()
+        while not job.finished(state):
+            state, _ = job.update(state)
+    return concluded(job, state)
+
+
+def concluded(job: EvaluationJob, state: Standing) -> Evaluation:
+    """Returns what has come of an evaluation whose parts are all finished."""
+    kept = job.kept(state.done)
+    texts = {entrant.text: job.text_of(entrant.text, state.done) for entrant in job.named}
+    yardsticks = {name: play_of(kept[f"play {name}"]) for name in job.yardsticks()}
+    first = play_of(kept[f"play {job.named[0].text}"])
     scores = {}
-    for text, (entrant, _) in playing.items():
-        greedy = None
-        if entrant.trained is not None:
-            greedy = stage.play(f"{text}, greedily", entrant.make(trial, greedy=True))
-        doubts = entrant.doubts(trial)
-        scores[text] = score_of(entrant, plays[text], greedy, first, yardsticks, doubts)
+    for entrant in job.named:
+        named = entrant.text
+        played, greedy = play_of(kept[f"play {named}"]), kept.get(f"greedy {named}")
+        scores[texts[named]] = score_of(
+            entrant,
+            played,
+            None if greedy is None else play_of(greedy),
+            None if entrant is job.named[0] else first,
+            yardsticks,
+            entrant.doubts(job.trial),
+        )
     return Evaluation(
-        environment=describe_trial(trial),
-        tasks=tasks,
-        seed=seed,
+        environment=describe_trial(job.trial),
+        tasks=job.order.tasks,
+        seed=job.order.seed,
         agents=scores,
         yardsticks={
-            name: score_of(Entrant(name), played, None, first, yardsticks)
+            name: score_of(
+                Entrant(name),
+                played,
+                None,
+                None if name == job.named[0].text else first,
+                yardsticks,
+            )
             for name, played in yardsticks.items()
         },
-        within_task=_within_task(entrants, trial, plan, seed, say),
+        within_task=_within_task(job, kept, texts),
     )
 
 
@@ -109,42 +116,18 @@ def describe_trial(trial: Trial) -> dict[str, Any]:
     return {"name": trial.environment.name, **trial.environment.settings, **budget}
 
 
-def _tuned(
-    entrant: Entrant, trial: Trial, plan: FromScratchPlan, say: Callable[[str], None]
-) -> Entrant:
-    """Returns a learner with settings chosen on validation tasks, if it is to be; others as they are."""
-    if not (plan.tune and entrant.text in rl_baselines.names()):
-        return entrant
-    entrant.make(trial)  # before an hour of tuning: can it learn there?
-    return Entrant(rl_baselines.tune(entrant.text, plan.trial(trial), say=say))
-
-
 def _within_task(
-    entrants: Sequence[Entrant],
-    trial: Trial,
-    plan: FromScratchPlan,
-    seed: int,
-    say: Callable[[str], None],
+    job: EvaluationJob, kept: Mapping[str, Kept], texts: Mapping[str, str]
 ) -> WithinTask | None:
     """Returns what agents earn within a task, from its first episode on; None without learners."""
-    learners = {entrant.text for entrant in entrants if entrant.from_scratch}
-    if not learners:
+    if job.long_trial is None:
         return None
-    long_trial = plan.trial(trial)
+
+    def returns(kind: str) -> dict[str, np.ndarray]:
+        rows = {texts[who]: kept.get(f"{kind} {who}") for who in texts}
+        return {text: found["returns"] for text, found in rows.items() if found is not None}
+
+    episodes = job.long_trial.max_episodes
     return compare_within_task(
-        {e.text: e.make(trial) for e in entrants if e.text not in learners},
-        {e.text: e.make(long_trial) for e in entrants if e.text in learners},
-        trial,
-        long_trial,
-        seed,
-        plan.tasks,
-        say,
+        returns("mark"), returns("scratch"), job.trial.max_episodes, episodes
     )
-
-
-def _yardsticks(trial: Trial) -> dict[str, Agent]:
-    """Returns the agents that know nothing and everything, as far as there are such."""
-    found = {RANDOM: classical_agents.make(RANDOM, trial)}
-    with contextlib.suppress(InvalidInput):  # there is none for this family
-        found[ORACLE] = classical_agents.make(ORACLE, trial)
-    return found

@@ -15,7 +15,7 @@ import numpy as np
 from metarl.statistics import Mean, mean_interval, ratio_interval
 
 from .entrants import Entrant
-from .stage import Play
+from .parts import Play
 from .within_task import WithinTask
 
 RANDOM, ORACLE = "random", "oracle"  # the yardsticks
@@ -116,7 +116,7 @@ def score_of(
     entrant: Entrant,
     played: Play,
     greedy: Play | None,
-    first: Play,
+    first: Play | None,
     yardsticks: Mapping[str, Play],
     doubts: tuple[str, ...] = (),
 ) -> AgentScore:
@@ -126,7 +126,7 @@ def score_of(
       entrant: the agent.
       played: what came of it.
       greedy: likewise, with the likeliest actions; None if that was not tried.
-      first: what came of the agent with which others are compared.
+      first: what came of the agent with which others are compared; None for that itself.
       yardsticks: what came of `RANDOM` and, where it can be had, `ORACLE`.
       doubts: about what it believes and assumes.
     """
@@ -136,7 +136,7 @@ def score_of(
         per_episode=played.per_episode,
         normalised=_normalised(played, yardsticks),
         greedy=None if greedy is None else mean_interval(greedy.totals),
-        difference=None if played is first else mean_interval(played.totals - first.totals),
+        difference=None if first is None else mean_interval(played.totals - first.totals),
         learnt=entrant.trained is not None,
         teacher=entrant.teacher,
         doubts=doubts,

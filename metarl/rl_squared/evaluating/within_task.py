@@ -16,7 +16,7 @@ Letters: M tasks; E episodes of a trial; N episodes from scratch; R trials in on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,7 +25,6 @@ import numpy as np
 
 from metarl.environments import Agent, Trial, play, play_on_host
 from metarl.errors import require
-from metarl.rl_baselines import learn_split
 from metarl.statistics import Interval, Mean, bootstrap_interval, mean_interval
 
 DEFAULT_TASKS = 100
@@ -142,40 +141,29 @@ class WithinTask:
 
 
 def compare_within_task(
-    agents: Mapping[str, Agent],
-    learners: Mapping[str, Agent],
-    trial: Trial,
-    long_trial: Trial,
-    seed: int,
-    tasks: int,
-    say: Callable[[str], None] = lambda text: None,
+    agents: Mapping[str, np.ndarray],
+    learners: Mapping[str, np.ndarray],
+    window: int,
+    episodes: int,
 ) -> WithinTask:
-    """Plays agents and learners in the same test tasks.
+    """Compares agents and learners in the same test tasks.
 
     Args:
-      agents: those that have one trial; the first one's return is the mark.
-      learners: from scratch.
-      trial: E episodes.
-      long_trial: N episodes in the same environment.
-      seed: of tasks and luck.
-      tasks: M.
-      say: called with a line about what is played next.
+      agents: returns [M, E] of those that have one trial, see `first_trials`; the first one's is the mark.
+      learners: returns [M, N] of learners from scratch.
+      window: E.
+      episodes: N.
     """
-    window = trial.max_episodes
     found, marks, mark_of = {}, None, None
-    for text, agent in agents.items():
-        say(f"{text}: {tasks} tasks, several trials in each")
-        returns = first_trials(agent, trial, seed, tasks)  # [M, E]
+    for text, returns in agents.items():
         if mark_of is None:
             mark_of, marks = text, returns.mean(axis=1)
         found[text] = _learning(returns, window, from_scratch=False)
-    for text, learner in learners.items():
-        say(f"{text}: {tasks} tasks, {long_trial.episodes:,} episodes from scratch in each")
-        played = learn_split(learner, long_trial, seed, tasks, "test")
-        returns = np.asarray(played.returns, np.float64)  # [M, N]
+    for text, returns in learners.items():
         reached = None if marks is None else when_reached(returns, marks, window)
         found[text] = _learning(returns, window, from_scratch=True, reached=reached)
-    return WithinTask(window, long_trial.max_episodes, tasks, mark_of, found)
+    tasks = len(next(iter(learners.values())))
+    return WithinTask(window, episodes, tasks, mark_of, found)
 
 
 def first_trials(agent: Agent, trial: Trial, seed: int, count: int) -> np.ndarray:

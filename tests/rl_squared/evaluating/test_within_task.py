@@ -225,19 +225,14 @@ def test_the_command_writes_how_long_learning_takes_beside_the_table(tmp_path, c
     assert {p.suffix for p in tmp_path.glob("found-curves.*")} == {".csv", ".svg", ".png"}
 
 
-def test_settings_are_chosen_on_validation_tasks_if_asked(monkeypatch):
-    asked = []
-
-    def tune(name, trial, **options):
-        asked.append((name, trial.episodes))
-        return f"{name}:exploration_share=0.5"
-
-    monkeypatch.setattr(rl_baselines, "tune", tune)
+def test_settings_are_chosen_on_validation_tasks_if_asked():
     plan = FromScratchPlan(episodes=12, tasks=4, tune=True)
     texts = ["q-learning", "q-learning:exploration_share=0.25"]
-    found = evaluate(texts, world=BANDIT, tasks=2, from_scratch=plan)
-    assert asked == [("q-learning", 12)]  # who is named with settings keeps them
-    assert list(found.agents) == ["q-learning:exploration_share=0.5", texts[1]]
+    said: list[str] = []
+    found = evaluate(texts, world=BANDIT, tasks=2, from_scratch=plan, say=said.append)
+    best = rl_baselines.tune("q-learning", plan.trial(make_trial(BANDIT)))
+    assert list(found.agents) == [best, texts[1]]  # who is named with settings keeps them
+    assert sum("on 64 validation tasks" in line for line in said) == 9
 
 
 def test_tuning_takes_the_best_of_the_grid():

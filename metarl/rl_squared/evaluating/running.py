@@ -1,0 +1,181 @@
+"""An evaluation as a run on disk: begun, interrupted, gone on with, and its result read.
+
+    config.json    who is evaluated and where, and a digest of the weights of each trained agent
+    checkpoints/   what is finished, and where the chunk of tasks at work stands (`evaluation_job`)
+    result.json    the document of `metarl evaluate --json`
+
+Reference for the files: docs/run_directory.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from metarl.errors import InvalidInput, require
+from metarl.reading import read_json_object
+from metarl.reporting import write_json
+from metarl.runs import (
+    Interruption,
+    Progress,
+    RunDirectory,
+    changed_bits,
+    collect_provenance,
+    drive,
+    flatten_tree,
+    progress_on_stderr,
+)
+
+from ..agent.agent import TrainedAgent
+from ..settings.world_config import WorldConfig
+from .entrants import Entrant
+from .evaluation import concluded
+from .evaluation_job import EvaluationJob, Order
+from .within_task import FromScratchPlan
+
+JOB = "evaluate"
+RESULT_FILE = "result.json"
+
+
+def begin_evaluation(
+    agents: Sequence[str | Path],
+    run_dir: str | Path | None = None,
+    *,
+    world: WorldConfig | Mapping[str, Any] | None = None,
+    tasks: int,
+    seed: int = 0,
+    from_scratch: FromScratchPlan | None = None,
+    output: str | Path | None = None,
+    command: Sequence[str] = (),
+) -> RunDirectory:
+    """Checks everything and makes the run's directory; `resume_evaluation` does the rest.
+
+    Args:
+      agents: see `evaluate`; texts and paths only.
+      run_dir: a new directory; `runs/evaluate-...` if not given.
+      world: see `evaluate`.
+      tasks: see there.
+      seed: see there.
+      from_scratch: see there.
+      output: where the table is to be written, for who asks when it is finished.
+      command: the command line to record; that of the process if empty.
+
+    Raises:
+      InvalidInput: see `evaluate`; nothing has been written then.
+      OSError: the run could not be written.
+    """
+    given = dataclasses.asdict(world) if isinstance(world, WorldConfig) else dict(world or {})
+    plan = from_scratch or FromScratchPlan()
+    job = EvaluationJob(Order(agents, given, tasks, seed, plan))
+    config = {
+        "agents": [str(agent) for agent in agents],
+        "world": given,
+        "tasks": tasks,
+        "seed": seed,
+        "from_scratch": dataclasses.asdict(plan),
+        "output": None if output is None else str(output),
+        "weights": _weights(job.named),
+    }
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+    return RunDirectory.create(
+        run_dir, JOB, config, command or sys.argv, matmul_precision=precision
+    )
+
+
+def resume_evaluation(
+    run_dir: str | Path,
+    *,
+    progress: Progress | None = None,
+    write: Callable[[Mapping[str, Any], Path], None] | None = None,
+) -> dict[str, Any]:
+    """Goes on with an evaluation where it stopped; the result of a finished one is read.
+
+    Args:
+      run_dir: of `begin_evaluation`.
+      progress: where progress is shown; standard error if None.
+      write: called with the document and the `output` that was asked for, if one was, once it is finished.
+
+    Returns:
+      The document of `metarl evaluate --json`, with "run_dir".
+
+    Raises:
+      InvalidInput: there is no evaluation, it is damaged or in use, or a trained agent is not what it was.
+      KeyboardInterrupt: a signal came; everything is kept, and it has been said how to go on.
+    """
+    run = RunDirectory.open(run_dir)
+    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not an evaluation.")
+    if (run.path / RESULT_FILE).exists():
+        return _with_place(read_json_object(run.path / RESULT_FILE, beneath=run.path), run)
+    progress = progress or progress_on_stderr()
+    changed = changed_bits(run.provenance, collect_provenance(sys.argv))
+    if changed:
+        progress.message(changed)
+    with Interruption() as stop, contextlib.closing(_stored(run, progress.message)) as job:
+        state, outcome = drive(
+            job,
+            run,
+            progress,
+            unit="steps",
+            describe=lambda metrics: f"{metrics['part']}: {metrics['agent']}",
+            interruption=stop,
+        )
+        if outcome == "interrupted":
+            raise KeyboardInterrupt
+        with run.lock():
+            document = concluded(job, state).to_json()
+            if write is not None and run.config["output"] is not None:
+                write(document, Path(run.config["output"]))
+            write_json(run.path / RESULT_FILE, document)
+    return _with_place(document, run)
+
+
+def _stored(run: RunDirectory, say: Callable[[str], None]) -> EvaluationJob:
+    """Returns the job of a run, if everybody is who they were when it began."""
+    where, config = str(run.path / "config.json"), run.config
+    try:
+        plan = FromScratchPlan(**config["from_scratch"])
+        world = {k: tuple(v) if isinstance(v, list) else v for k, v in config["world"].items()}
+        weights = dict(config["weights"])
+        order = Order(config["agents"], world, config["tasks"], config["seed"], plan)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"{where} is damaged ({type(error).__name__}: {error}).") from error
+    try:
+        job = EvaluationJob(order, say)
+    except InvalidInput as error:
+        if not weights:
+            raise
+        raise InvalidInput(
+            f"{error} Files of agents are read from the folder in which the evaluation was begun."
+        ) from error
+    now = _weights(job.named)
+    other = [text for text in now if now[text] != weights.get(text)]
+    require(
+        not other,
+        f"{', '.join(other)}: the weights are not those with which {str(run.path)!r} was begun. Put the agent's "
+        "files back as they were, or begin a new evaluation.",
+    )
+    return job
+
+
+def _weights(entrants: Sequence[Entrant]) -> dict[str, str]:
+    """Returns a digest of the weights of each trained agent, by its text."""
+    return {e.text: _digest(e.trained) for e in entrants if e.trained is not None}
+
+
+def _digest(agent: TrainedAgent) -> str:
+    digest = hashlib.sha256()
+    for name, array in flatten_tree(jax.device_get(agent.params)).items():
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _with_place(document: Mapping[str, Any], run: RunDirectory) -> dict[str, Any]:
+    return {**document, "run_dir": str(run.path)}

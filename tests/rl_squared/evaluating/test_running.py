@@ -1,0 +1,268 @@
+"""An evaluation that is kept: interrupted anywhere and gone on with, it ends with the numbers of one that was not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+
+import jax
+import pytest
+
+from metarl.cli import main
+from metarl.errors import InvalidInput
+from metarl.rl_squared import (
+    FromScratchPlan,
+    NetworkConfig,
+    TrainConfig,
+    WorldConfig,
+    begin_evaluation,
+    evaluate,
+    resume_evaluation,
+    save,
+)
+from metarl.rl_squared.evaluating import parts
+from metarl.runs import RunDirectory, SilentProgress, UnusableCheckpoint, run_status
+
+WORLD = WorldConfig("bandit", arms=2, episodes=3)
+PLAN = FromScratchPlan(episodes=12, tasks=4)
+DQN = "dqn:hidden=4,layers=1,learn_after=4,batch_size=4,gradient_steps=1"
+AGENTS = ("gittins", "q-learning", DQN)
+OFFLINE = "behaviour-cloning:trajectories=60,steps=130,hidden=8,heads=2,layers=1,batch=16"
+ROOMS = WorldConfig("key-to-door", setting=("size=3", "room_steps=2", "corridor=1"), episodes=1)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("METARL_CHECKPOINT_SECONDS", "0")
+    return tmp_path
+
+
+class SignalAt(SilentProgress):
+    """Sends the signal of Ctrl-C when an evaluation has come so far, and keeps what was said."""
+
+    def __init__(self, position: float = float("inf")):
+        self.at, self.said = position, []
+
+    def report(self, position, total, text="", seconds_left=None):
+        if position >= self.at:
+            self.at = float("inf")
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def message(self, text):
+        self.said.append(text)
+
+
+def begin(place, agents=AGENTS, world=WORLD, plan=PLAN, tasks=4):
+    return begin_evaluation(agents, place, world=world, tasks=tasks, seed=1, from_scratch=plan)
+
+
+def document_of(place, progress=None):
+    found = resume_evaluation(place, progress=progress or SignalAt())
+    assert found.pop("run_dir") == str(place)
+    return json.loads(json.dumps(found))
+
+
+def interrupted(place, share):
+    """Begins an evaluation, is interrupted after a share of its steps, and returns where it stands."""
+    job_size = total_of(place)
+    progress = SignalAt(share * job_size)
+    with pytest.raises(KeyboardInterrupt):
+        resume_evaluation(place, progress=progress)
+    assert f"go on with: metarl resume {place}" in progress.said[-1]
+    newest = RunDirectory.open(place).checkpoints.load_newest()
+    assert newest is not None
+    return newest[1]["job"]
+
+
+def total_of(place):
+    from metarl.rl_squared.evaluating.running import _stored
+
+    run = RunDirectory.open(place)
+    return _stored(run, print).position(_stored(run, print).init())[1]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The document of an evaluation that never stopped."""
+    place = tmp_path_factory.mktemp("whole") / "run"
+    return document_of(begin(place).path), place
+
+
+def test_what_is_kept_is_what_is_computed_without_a_run(whole):
+    assert whole[0] == json.loads(
+        json.dumps(evaluate(AGENTS, world=WORLD, tasks=4, seed=1, from_scratch=PLAN).to_json())
+    )
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.9])
+def test_interrupted_and_resumed_is_never_stopped(whole, share, elsewhere):
+    run = begin(elsewhere / "cut")
+    interrupted(run.path, share)
+    assert run_status(run.path).state == "interrupted"
+    assert document_of(run.path) == whole[0]
+    assert rows_of(run.path) == rows_of(whole[1])
+    assert run_status(run.path).state == "finished"
+
+
+def test_nothing_that_is_finished_is_played_again(whole, elsewhere, monkeypatch):
+    run = begin(elsewhere / "cut")
+    stood = interrupted(run.path, 0.9)
+    at_work = stood["parts"][stood["done"]]
+    assert at_work == f"scratch {DQN}" and stood["walks"] and 0 < stood["steps"] < 12
+    played, walked = [], []
+    play, pieces = parts.Part.play, parts.Part.pieces
+    monkeypatch.setattr(parts.Part, "play", lambda self, *a: played.append(self) or play(self, *a))
+    monkeypatch.setattr(
+        parts.Part, "pieces", lambda self, *a: walked.append(self.name) or pieces(self, *a)
+    )
+    assert document_of(run.path) == whole[0]
+    assert not played and set(walked) == {at_work}
+
+
+def test_a_chunk_of_tasks_that_is_finished_is_not_played_again(elsewhere, monkeypatch):
+    monkeypatch.setattr("metarl.rl_baselines.TOGETHER", 3)
+    expected = document_of(begin(elsewhere / "expected", ("q-learning",)).path)
+    run = begin(elsewhere / "cut", ("q-learning",))
+    stood = interrupted(run.path, 0.97)
+    assert (stood["parts"][stood["done"]], stood["first"]) == ("scratch q-learning", 3)
+    assert document_of(run.path) == expected
+
+
+def test_tuning_goes_on_where_it_stopped(elsewhere):
+    plan = dataclasses.replace(PLAN, tune=True)
+    expected = document_of(begin(elsewhere / "expected", ("q-learning",), plan=plan).path)
+    run = begin(elsewhere / "cut", ("q-learning",), plan=plan)
+    stood = interrupted(run.path, 0.5)
+    assert 0 < stood["done"] < 9
+    progress = SignalAt()
+    assert document_of(run.path, progress) == expected
+    assert next(iter(expected["agents"])).startswith("q-learning:exploration_share=")
+    assert sum("validation tasks" in line for line in progress.said) == 9 - stood["done"]
+
+
+@pytest.mark.slow
+def test_who_learns_from_offline_data_goes_on_with_that(elsewhere, keys_unchecked):
+    expected = document_of(begin(elsewhere / "expected", (OFFLINE,), ROOMS, tasks=6).path)
+    run = begin(elsewhere / "cut", (OFFLINE,), ROOMS, tasks=6)
+    stood = interrupted(run.path, 0.1)
+    assert (stood["done"], stood["steps"]) == (0, 100)  # gradient steps
+    assert document_of(run.path) == expected
+
+
+def test_worlds_on_the_host_go_on_too(elsewhere, monkeypatch):
+    (elsewhere / "own_lake.py").write_text(
+        "import gymnasium\n"
+        "from metarl.environments import from_gymnasium\n"
+        "def lake():\n"
+        "    return from_gymnasium(lambda: gymnasium.make('FrozenLake-v1'), lambda g, s: {}, horizon=5)\n"
+    )
+    monkeypatch.syspath_prepend(str(elsewhere))
+    world, plan = WorldConfig("own_lake:lake", episodes=2), FromScratchPlan(episodes=6, tasks=3)
+    expected = document_of(begin(elsewhere / "expected", ("q-learning",), world, plan).path)
+    run = begin(elsewhere / "cut", ("q-learning",), world, plan)
+    stood = interrupted(run.path, 0.8)
+    assert stood["parts"][stood["done"]] == "scratch q-learning" and stood["steps"] > 0
+    assert document_of(run.path) == expected
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_computed_again(whole, elsewhere):
+    run = begin(elsewhere / "cut")
+    interrupted(run.path, 0.9)
+    damage(run.checkpoints.paths()[-1])
+    progress = SignalAt()
+    assert document_of(run.path, progress) == whole[0]
+    assert "is damaged" in progress.said[0] and "Using the one before" in progress.said[0]
+
+
+def test_without_an_intact_checkpoint_there_is_one_error(elsewhere):
+    run = begin(elsewhere / "cut")
+    interrupted(run.path, 0.9)
+    for path in run.checkpoints.paths():
+        damage(path)
+    with pytest.raises(UnusableCheckpoint, match="No checkpoint of this run is intact: remove the"):
+        resume_evaluation(run.path, progress=SignalAt())
+
+
+def test_the_checkpoint_of_another_evaluation_is_refused(elsewhere):
+    run, other = begin(elsewhere / "cut"), begin(elsewhere / "other", ("gittins", "q-learning"))
+    interrupted(run.path, 0.9)
+    shutil.copytree(run.path / "checkpoints", other.path / "checkpoints")
+    message = "The saved state is of .*, this evaluation consists of .* or start a new run"
+    with pytest.raises(InvalidInput, match=message):
+        resume_evaluation(other.path, progress=SignalAt())
+
+
+def test_an_agent_that_is_no_more_what_it_was_is_refused(elsewhere, untrained):
+    agent = untrained(TrainConfig(world=WORLD, network=NetworkConfig(hidden=4)))
+    save(agent, elsewhere / "agent.npz")
+    run = begin("run", ("agent.npz", "q-learning"))
+    weights = jax.tree.map(lambda leaf: leaf + 1, agent.params)
+    save(dataclasses.replace(agent, params=weights), elsewhere / "agent.npz")
+    with pytest.raises(
+        InvalidInput, match=r"agent\.npz: the weights are not those with which 'run' was"
+    ):
+        resume_evaluation(run.path, progress=SignalAt())
+    (elsewhere / "agent.npz").unlink()
+    with pytest.raises(
+        InvalidInput, match=r"no such file\. Files of agents are read from the folder in"
+    ):
+        resume_evaluation(run.path, progress=SignalAt())
+
+
+def test_another_run_is_refused(elsewhere):
+    RunDirectory.create(elsewhere / "run", "train", {}, [])
+    with pytest.raises(InvalidInput, match="is a train, not an evaluation"):
+        resume_evaluation(elsewhere / "run")
+
+
+def test_the_command_keeps_it_and_resume_goes_on(elsewhere, capsys, monkeypatch):
+    words = ["gittins", "--against", "q-learning", "--environment", "bandit", "--arms", "2"]
+    sizes = ["--episodes", "3", "--tasks", "4", "--episodes-from-scratch", "12"]
+    command = ["evaluate", *words, *sizes, "--tasks-from-scratch", "4", "-o", "found.csv"]
+    played, advance = [], parts.Part.pieces
+
+    def pieces(part, *given):
+        if part.kind == "scratch" and part.name not in played:
+            os.kill(os.getpid(), signal.SIGTERM)
+        played.append(part.name)
+        return advance(part, *given)
+
+    monkeypatch.setattr(parts.Part, "pieces", pieces)
+    assert main([*command, "--run-dir", "cut"]) == 130
+    shown = capsys.readouterr()
+    assert "All of it is kept in cut" in shown.err and shown.out == ""
+    assert "Interrupted. Everything is saved; go on with: metarl resume cut" in shown.err
+    assert not (elsewhere / "found.csv").exists()
+    assert main(["resume", "cut"]) == 0
+    resumed = capsys.readouterr().out
+    assert "within a task" in resumed and (elsewhere / "found-curves.csv").exists()
+    table = (elsewhere / "found.csv").read_text()
+    assert main([*command, "--force"]) == 0  # into a new directory of its own
+    assert capsys.readouterr().out == resumed
+    assert (elsewhere / "found.csv").read_text() == table
+    assert [path.name.split("-")[0] for path in (elsewhere / "runs").iterdir()] == ["evaluate"]
+    assert main(["resume", "cut"]) == 0  # of a finished one the result is read
+    assert capsys.readouterr().out == resumed
+
+
+def test_without_learners_nothing_is_kept_unless_asked(elsewhere):
+    words = ["evaluate", "gittins", "--environment", "bandit", "--arms", "2", "--episodes", "3"]
+    assert main([*words, "--tasks", "4"]) == 0
+    assert not (elsewhere / "runs").exists()
+    assert main([*words, "--tasks", "4", "--run-dir", "kept"]) == 0
+    assert (elsewhere / "kept" / "result.json").exists()
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def rows_of(place):
+    rows = RunDirectory.open(place).metrics.rows()
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
