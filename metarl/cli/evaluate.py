@@ -89,18 +89,18 @@ def run(arguments: Arguments) -> dict[str, Any]:
         arguments.run_dir,
         **asked,
         output=arguments.output,
+        force=arguments.force,
         command=["metarl", *sys.argv[1:]],
     )
     progress_on_stderr().message(f"All of it is kept in {begun.path}")
-    return finish(begun.path, arguments.force)
+    return finish(begun.path)
 
 
-def finish(run_dir: Path, force: bool = False) -> dict[str, Any]:
+def finish(run_dir: Path) -> dict[str, Any]:
     """Goes on with an evaluation that is kept; what is done already is read.
 
     Args:
       run_dir: of the evaluation.
-      force: whether what is at its --output may be replaced.
 
     Raises:
       KeyboardInterrupt: a signal came; it has been said how to go on.
@@ -110,7 +110,7 @@ def finish(run_dir: Path, force: bool = False) -> dict[str, Any]:
 
     progress = progress_on_stderr()
 
-    def write(document: Mapping[str, Any], output: Path) -> None:
+    def write(document: Mapping[str, Any], output: Path, force: bool) -> None:
         try:  # looked at when it began, but that may be long ago
             check_output(output, force, beside=_ENDINGS if "from_scratch" in document else ())
         except InvalidInput as error:

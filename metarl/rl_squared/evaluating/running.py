@@ -53,6 +53,7 @@ def begin_evaluation(
     seed: int = 0,
     from_scratch: FromScratchPlan | None = None,
     output: str | Path | None = None,
+    force: bool = False,
     command: Sequence[str] = (),
 ) -> RunDirectory:
     """Checks everything and makes the run's directory; `resume_evaluation` does the rest.
@@ -64,13 +65,20 @@ def begin_evaluation(
       tasks: see there.
       seed: see there.
       from_scratch: see there.
-      output: where the table is to be written, for who asks when it is finished.
+      output: where the table is to be written, for `resume_evaluation`.
+      force: whether what is there then may be replaced.
       command: the command line to record; that of the process if empty.
 
     Raises:
       InvalidInput: see `evaluate`; nothing has been written then.
       OSError: the run could not be written.
     """
+    strange = [agent for agent in agents if not isinstance(agent, str | Path)]
+    require(
+        not strange,
+        f"What is kept on disk names agents by texts and files; received {strange[:1]!r}. Save the agent, and give "
+        "the path of its file.",
+    )
     given = dataclasses.asdict(world) if isinstance(world, WorldConfig) else dict(world or {})
     plan = from_scratch or FromScratchPlan()
     job = EvaluationJob(Order(agents, given, tasks, seed, plan))
@@ -81,6 +89,7 @@ def begin_evaluation(
         "seed": seed,
         "from_scratch": dataclasses.asdict(plan),
         "output": None if output is None else str(output),
+        "force": force,
         "weights": _weights(job.named),
     }
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
@@ -93,14 +102,15 @@ def resume_evaluation(
     run_dir: str | Path,
     *,
     progress: Progress | None = None,
-    write: Callable[[Mapping[str, Any], Path], None] | None = None,
+    write: Callable[[Mapping[str, Any], Path, bool], None] | None = None,
 ) -> dict[str, Any]:
     """Goes on with an evaluation where it stopped; the result of a finished one is read.
 
     Args:
       run_dir: of `begin_evaluation`.
       progress: where progress is shown; standard error if None.
-      write: called with the document and the `output` that was asked for, if one was, once it is finished.
+      write: called with the document, and `output` and `force` as they were asked for, once it is finished; not
+        where no output was.
 
     Returns:
       The document of `metarl evaluate --json`, with "run_dir".
@@ -131,7 +141,7 @@ def resume_evaluation(
         with run.lock():
             document = concluded(job, state).to_json()
             if write is not None and run.config["output"] is not None:
-                write(document, Path(run.config["output"]))
+                write(document, Path(run.config["output"]), bool(run.config.get("force")))
             write_json(run.path / RESULT_FILE, document)
     return _with_place(document, run)
 

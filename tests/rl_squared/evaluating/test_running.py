@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 
 import jax
 import pytest
@@ -153,20 +154,52 @@ def test_who_learns_from_offline_data_goes_on_with_that(elsewhere, keys_unchecke
     assert document_of(run.path) == expected
 
 
-def test_worlds_on_the_host_go_on_too(elsewhere, monkeypatch):
-    (elsewhere / "own_lake.py").write_text(
-        "import gymnasium\n"
-        "from metarl.environments import from_gymnasium\n"
-        "def lake():\n"
-        "    return from_gymnasium(lambda: gymnasium.make('FrozenLake-v1'), lambda g, s: {}, horizon=5)\n"
-    )
+HOST_WORLDS = """
+import gymnasium
+from metarl.environments import from_gymnasium
+
+class Fickle(gymnasium.Wrapper):
+    worlds = 0
+
+    def reset(self, **options):
+        Fickle.worlds += 1
+        return super().reset(**{**options, "seed": Fickle.worlds})
+
+def lake():
+    return from_gymnasium(lambda: gymnasium.make("FrozenLake-v1"), lambda g, s: {}, horizon=5)
+
+def fickle_lake():
+    return from_gymnasium(lambda: Fickle(gymnasium.make("FrozenLake-v1")), lambda g, s: {}, horizon=5)
+"""
+
+
+@pytest.fixture
+def on_host(elsewhere, monkeypatch):
+    """Worlds on the host and a short plan, in a module of somebody's own."""
+    (elsewhere / "own_lakes.py").write_text(HOST_WORLDS)
     monkeypatch.syspath_prepend(str(elsewhere))
-    world, plan = WorldConfig("own_lake:lake", episodes=2), FromScratchPlan(episodes=6, tasks=3)
-    expected = document_of(begin(elsewhere / "expected", ("q-learning",), world, plan).path)
-    run = begin(elsewhere / "cut", ("q-learning",), world, plan)
+    monkeypatch.delitem(sys.modules, "own_lakes", raising=False)
+    return FromScratchPlan(episodes=6, tasks=3)
+
+
+def test_worlds_on_the_host_go_on_too(elsewhere, on_host):
+    world = WorldConfig("own_lakes:lake", episodes=2)
+    expected = document_of(begin(elsewhere / "expected", ("q-learning",), world, on_host).path)
+    run = begin(elsewhere / "cut", ("q-learning",), world, on_host)
     stood = interrupted(run.path, 0.8)
     assert stood["parts"][stood["done"]] == "scratch q-learning" and stood["steps"] > 0
     assert document_of(run.path) == expected
+
+
+def test_worlds_on_the_host_that_do_other_things_begin_anew_and_that_is_said(elsewhere, on_host):
+    world = WorldConfig("own_lakes:fickle_lake", episodes=2)
+    run = begin(elsewhere / "cut", ("q-learning",), world, on_host)
+    stood = interrupted(run.path, 0.8)
+    assert stood["parts"][stood["done"]] == "scratch q-learning" and stood["steps"] > 5
+    progress = SignalAt()
+    assert set(document_of(run.path, progress)["agents"]) == {"q-learning"}
+    said = [line for line in progress.said if "does not do the same again" in line]
+    assert len(said) == 1 and "q-learning begins anew with task 0" in said[0]
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_computed_again(whole, elsewhere):
@@ -255,6 +288,27 @@ def test_without_learners_nothing_is_kept_unless_asked(elsewhere):
     assert not (elsewhere / "runs").exists()
     assert main([*words, "--tasks", "4", "--run-dir", "kept"]) == 0
     assert (elsewhere / "kept" / "result.json").exists()
+
+
+def test_a_file_that_came_there_meanwhile_is_not_replaced(elsewhere, capsys):
+    words = ["evaluate", "q-learning", "--environment", "bandit", "--arms", "2", "--episodes", "3"]
+    sizes = ["--tasks", "4", "--tasks-from-scratch", "4", "--episodes-from-scratch", "12"]
+    given = {"world": WORLD, "tasks": 4, "from_scratch": PLAN, "output": "found.csv"}
+    begin_evaluation(["q-learning"], "run", **given)
+    (elsewhere / "found.csv").write_text("mine")
+    assert main(["resume", "run"]) == 0
+    said = capsys.readouterr()
+    assert "The table is not written: 'found.csv' exists already" in said.err
+    assert "within a task" in said.out and (elsewhere / "found.csv").read_text() == "mine"
+    assert main([*words, *sizes, "-o", "found.csv", "--force"]) == 0
+    assert (elsewhere / "found.csv").read_text().startswith("agent,")
+
+
+def test_an_agent_that_is_no_file_cannot_be_kept(elsewhere, untrained):
+    agent = untrained(TrainConfig(world=WORLD, network=NetworkConfig(hidden=4)))
+    with pytest.raises(InvalidInput, match="Save the agent, and give the path of its file"):
+        begin_evaluation([agent, "q-learning"], "run", world=WORLD, tasks=4)
+    assert not (elsewhere / "run").exists()
 
 
 def damage(path):
