@@ -1,4 +1,4 @@
-"""bench: measure the speed of a search, a training, mazes or adapters here, how it scales, strategies, problems."""
+"""bench: measure the speed of a search, a table, a training, mazes, adapters, how it scales, strategies, problems."""
 
 from __future__ import annotations
 
@@ -61,12 +61,15 @@ class Arguments:
     pictures of mazes, beside ViZDoom where it is installed; "adapters" those of gymnax, navix, XLand-MiniGrid and
     brax in our trials, beside a bare scan of the library's own step, or of one world, --environment
     gymnax:CartPole-v1. "strategies" measures no speed: it replays hundreds of searches of each strategy on tables of
-    rules that were all trained before, and says which finds the better rule, and by how much. "problems" measures how
-    far tuned optimizers lie apart on each problem, against the noise of a run.
+    rules that were all trained before, and says which finds the better rule, and by how much. "table" measures what one
+    such search costs, journal and choice included. "problems" measures how far tuned optimizers lie apart on each
+    problem, against the noise of a run.
     """
 
     what: Annotated[
-        Literal["search", "train", "scaling", "maze", "adapters", "strategies", "problems"],
+        Literal[
+            "search", "train", "scaling", "maze", "adapters", "strategies", "table", "problems"
+        ],
         tyro.conf.Positional,
     ] = "search"
     """What to measure."""
@@ -76,7 +79,7 @@ class Arguments:
     rules: Count = 64
     """Search: random valid rules of depth 2."""
     repeats: Count = 5
-    """Rounds; each measures all ways in turn, and medians are printed."""
+    """Rounds, of a table searches; each measures all ways in turn, and medians are printed."""
     world: Annotated[WorldConfig, tyro.conf.arg(name="")] = field(default_factory=WorldConfig)
     preset: str = "laptop"
     """Training: settings of `metarl train --preset`: laptop, bandit, mdp, paper or smoke."""
@@ -126,9 +129,11 @@ def run(arguments: Arguments) -> dict[str, Any]:
         say(
             f"Measuring the search: {arguments.rules} rules on {problem}, compiled in several ways, then "
             f"{arguments.repeats} rounds; some minutes. Also: metarl bench train, scaling, maze, adapters, strategies, "
-            "problems."
+            "table, problems."
         )
         return measure_search(problem, arguments.rules, arguments.repeats, say)
+    if arguments.what == "table":
+        return _table(arguments, say)
     if arguments.what == "maze":
         from metarl.environments import measure_mazes
 
@@ -204,6 +209,20 @@ def _strategies(arguments: Arguments) -> dict[str, Any]:
     return document
 
 
+def _table(arguments: Arguments, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measures searches on one table, by random search and evolution if no strategy is named."""
+    from metarl.optimizer_search import measure_table_search
+
+    config, usual = arguments.strategies, StrategiesConfig.strategy
+    require(
+        len(config.table) <= 1,
+        f"metarl bench table measures one table; received {', '.join(config.table)}.",
+    )
+    if config.strategy == usual:  # controllers take longer than all else, so they are asked for
+        config = dataclasses.replace(config, strategy=("evolution",))
+    return measure_table_search(config, arguments.repeats, say)
+
+
 def _one_problem(names: tuple[str, ...]) -> str:
     require(
         len(names) <= 1,
@@ -255,6 +274,10 @@ def show(document: dict[str, Any]) -> None:
         for name, table in document["tables"].items():
             print_table(strategies_table(name, table))
         return None
+    if "searches" in document:
+        from metarl.optimizer_search import table_speed_table
+
+        return print_table(table_speed_table(document))
     if "measured_problems" in document:
         from metarl.optimizer_search import problems_table
 

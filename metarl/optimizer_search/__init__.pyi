@@ -15,6 +15,8 @@ from .measuring.benchmark import measure_search as measure_search
 from .measuring.strategies import measure_strategies as measure_strategies
 from .measuring.strategies_report import strategies_table as strategies_table
 from .measuring.strategies_report import write_strategies as write_strategies
+from .measuring.table_speed import measure_table_search as measure_table_search
+from .measuring.table_speed import table_speed_table as table_speed_table
 from .measuring.telling_apart import measure_problems as measure_problems
 from .measuring.telling_apart_report import problems_table as problems_table
 from .measuring.telling_apart_report import write_problems as write_problems
@@ -105,6 +107,7 @@ __all__ = [
     "measure_problems",
     "measure_search",
     "measure_strategies",
+    "measure_table_search",
     "preset",
     "problem_table",
     "problems_table",
@@ -124,6 +127,7 @@ __all__ = [
     "strategies_table",
     "table_bytes",
     "table_names",
+    "table_speed_table",
     "to_dict",
     "verdicts",
     "write_figures",

@@ -24,6 +24,7 @@ import numpy as np
 
 from metarl.errors import InvalidInput, require
 
+from .canonical import canonical_expression
 from .decomposition import decompose, missing_part, padded
 from .expression import Binary, Expression, Operand, Unary, needs, walk
 from .masks import Constraints, next_mask
@@ -154,10 +155,14 @@ class Grammar:
           InvalidInput: if the tokens are not of this grammar.
         """
         self.validate(tokens)
-        bank = list(self.operand_expressions)
-        for group in np.asarray(tokens).reshape(self.depth, len(SLOTS)).tolist():
-            bank.append(self._group_expression(bank, *group))
-        return Rule(_normalised(bank[-1]) if self.normalised else bank[-1])
+        return Rule(self._expression(tokens))
+
+    def canonical_text(self, tokens: np.ndarray) -> str:
+        """Returns `str(to_rule(tokens).canonical())` of tokens that are known to be of this grammar, [L].
+
+        Nothing is checked, which is most of what it costs: who breeds rules asks thousands of times.
+        """
+        return to_text(canonical_expression(self._expression(tokens)))
 
     def to_tokens(self, rule: Rule) -> np.ndarray:
         """Returns tokens that stand for a rule.
@@ -289,6 +294,12 @@ class Grammar:
             forbidden_last=plus if self.no_final_addition else -1,
             reuse_values=self.reuse_values,
         )
+
+    def _expression(self, tokens: Any) -> Expression:
+        bank = list(self.operand_expressions)
+        for group in np.asarray(tokens).reshape(self.depth, len(SLOTS)).tolist():
+            bank.append(self._group_expression(bank, *group))
+        return _normalised(bank[-1]) if self.normalised else bank[-1]
 
     def _group_expression(
         self, bank: list[Expression], first: int, second: int, unary_1: int, unary_2: int, how: int

@@ -257,6 +257,24 @@ def test_a_bare_bench_says_first_what_it_measures(capsys, monkeypatch):
     assert "Measuring the search: 64 rules on digits-mlp" in capsys.readouterr().err
 
 
+def test_searches_on_a_table_are_timed_and_leave_nothing_behind(capsys, elsewhere):
+    words = ["bench", "table", "--table", "sign-1", "--strategy", "random", "--budget", "20"]
+    assert main([*words, "--repeats", "2", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["judges"] == ["quadratic", "digits-mlp"] and document["repeats"] == 2
+    (row,) = document["searches"].values()
+    assert row["rules_trained"] == 20 <= row["rules_proposed"]
+    assert row["processor_seconds"] > 0 and row["first_processor_seconds"] > 0
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_table_is_timed_alone(capsys):
+    assert main(["bench", "table", "--table", "sign-1", "sign-2"]) == 2
+    assert "metarl bench table measures one table; received sign-1, sign-2." in (
+        capsys.readouterr().err
+    )
+
+
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhere):
     words = ["search", "--problem", "beale", "--space", "sign", "--depth", "1", "--budget", "10"]
     words += ["--dry-run", "--json"]

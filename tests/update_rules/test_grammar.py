@@ -126,6 +126,14 @@ def test_rules_and_tokens_agree_in_every_space(space, depth, seed):
     assert grammar.to_rule(grammar.to_tokens(rule)) == rule
 
 
+@pytest.mark.parametrize("normalised", [False, True])
+@pytest.mark.parametrize("space", ["arxiv", "modern", "sign"])
+def test_a_canonical_text_is_that_of_the_rule(space, normalised):
+    grammar = Grammar(space, 2, normalised=normalised)
+    for tokens in grammar.sample(np.random.default_rng(0), 50):
+        assert grammar.canonical_text(tokens) == str(grammar.to_rule(tokens).canonical())
+
+
 def test_samples_are_uniform_over_what_is_allowed():
     grammar = Grammar(TINY, 1, different_operands=True, no_final_addition=True)
     tokens = grammar.sample(np.random.default_rng(0), 8000)

@@ -241,7 +241,9 @@ def _verdict(document: Mapping[str, Any] | None) -> Verdicts | None:
 
 
 def _plain(values: np.ndarray) -> list[float | str]:
-    return [plain_number(value) for value in np.asarray(values, np.float32).tolist()]
+    numbers = np.asarray(values, np.float32)
+    plain = numbers.tolist()
+    return plain if np.isfinite(numbers).all() else [plain_number(value) for value in plain]
 
 
 def _floats(values: list[float | str]) -> np.ndarray:

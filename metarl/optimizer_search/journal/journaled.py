@@ -57,10 +57,12 @@ class Journaled:
           judges: names of those to ask; all if None.
         """
         unknown: dict[tuple[int, ...], list[str]] = {}  # places -> judges that do not know them
+        keys: dict[str, list[str]] = {}
         for name in judges or self.judgements:
-            missing = []
+            missing, keys[name] = [], []
             for place, row in enumerate(zip(tokens, rates, strict=True)):
-                known = self._known(name, *row)
+                keys[name].append(identity(self._digests[name], *row))
+                known = self._known(name, keys[name][-1])
                 if known is None:
                     missing.append(place)
                 else:
@@ -71,7 +73,7 @@ class Journaled:
             for places, names in unknown.items():
                 rows = np.array(places)
                 for result in self._evaluator.as_completed(tokens[rows], rates[rows], names):
-                    yield from self._landed(result, rows, tokens, rates)
+                    yield from self._landed(result, rows, tokens, rates, keys[result.judge])
         finally:
             self._journal.sync()
 
@@ -89,9 +91,9 @@ class Journaled:
         """Closes the evaluator; the journal stays open."""
         self._evaluator.close()
 
-    def _known(self, name: str, tokens: np.ndarray, rates: np.ndarray) -> Verdicts | None:
+    def _known(self, name: str, key: str) -> Verdicts | None:
         """Returns a verdict as a batch of one, None if the journal has none that fits the judge's trial."""
-        known = self._journal.get(identity(self._digests[name], tokens, rates))
+        known = self._journal.get(key)
         if known is None:
             return None
         trial = self.judgements[name].recipe.trial
@@ -102,25 +104,42 @@ class Journaled:
         return Verdicts(*(np.asarray(x)[None] for x in known))
 
     def _landed(
-        self, result: Result, rows: np.ndarray, tokens: np.ndarray, rates: np.ndarray
+        self,
+        result: Result,
+        rows: np.ndarray,
+        tokens: np.ndarray,
+        rates: np.ndarray,
+        keys: Sequence[str],
     ) -> Iterator[Result]:
-        """Writes new verdicts down and yields them at the places of their candidates among all."""
+        """Writes new verdicts down and yields them at the places of their candidates among all.
+
+        Args:
+          result: of candidates that the journal did not know.
+          rows: the places of those among all.
+          tokens: of all.
+          rates: of all.
+          keys: identities of the judge's results on all.
+        """
         name, count = result.judge, len(result.verdicts.rate)
-        places = rows[result.first : result.first + count]
-        found = [Verdicts(*(x[i] for x in result.verdicts)) for i in range(count)]
+        places: list[int] = rows[result.first : result.first + count].tolist()
         entries = [
             JournalEntry(
-                identity(self._digests[name], tokens[place], rates[place]),
+                keys[place],
                 self._digests[name],
                 tokens[place],
                 rates[place],
-                verdict,
+                Verdicts(*(x[i] for x in result.verdicts)),
             )
-            for place, verdict in zip(places, found, strict=True)
+            for i, place in enumerate(places)
         ]
         self._journal.add(entries, self._specifications[name])
-        for place, verdict in zip(places, found, strict=True):
-            yield Result(name, int(place), Verdicts(*(np.asarray(x)[None] for x in verdict)))
+        if places[-1] - places[0] == count - 1:  # side by side, as nearly always
+            yield Result(name, places[0], Verdicts(*map(np.asarray, result.verdicts)))
+            return
+        for i, place in enumerate(places):
+            yield Result(
+                name, place, Verdicts(*(np.asarray(x)[i : i + 1] for x in result.verdicts))
+            )
 
 
 def journaling(backend: Backend, journal: Journal) -> Backend:

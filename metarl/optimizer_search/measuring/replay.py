@@ -16,10 +16,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from metarl.update_rules import Interpreter
-
 from ..judging.rewards import FLOOR
-from ..screening.probes import Probes, Profile, profiles
+from ..screening.probes import Profile, probes_of, profiles
 from ..searching.archive import near_duplicates
 from ..searching.search_job import is_barren
 from ..strategies import Feedback, Strategy
@@ -130,7 +128,7 @@ class Handover:
 
 def near_rules(table: RuleTable) -> np.ndarray:
     """Returns which rules of a table an archive would take for near-duplicates, [K, K] bool."""
-    updates = Probes(Interpreter(table.grammar)).outputs(table.tokens).update
+    updates = probes_of(table.grammar).outputs(table.tokens).update
     profile = profiles(updates)
     directions = profile.directions.astype(np.float16).astype(
         np.float32

@@ -68,9 +68,9 @@ def search_table(
       KeyboardInterrupt: a signal came; everything is kept, and `resume_table_search` goes on.
     """
     config = _within(config.validate(), _table_of(config))
-    _job(config)
+    made = _job(config)
     run = RunDirectory.create(run_dir, JOB, to_dict(config), command or sys.argv)
-    return _conduct(run, config, progress or progress_on_stderr())
+    return _conduct(run, config, progress or progress_on_stderr(), made)
 
 
 def resume_table_search(run_dir: str | Path, *, progress: Progress | None = None) -> dict[str, Any]:
@@ -134,9 +134,14 @@ def _chosen(programs: TablePrograms, entry: ArchivedRule, place: int, cap: float
     return Choice(text, float(entry.reward), float(np.mean(counted)), rates[0], scores)
 
 
-def _conduct(run: RunDirectory, config: SearchConfig, progress: Progress) -> dict[str, Any]:
+def _conduct(
+    run: RunDirectory,
+    config: SearchConfig,
+    progress: Progress,
+    made: tuple[SearchJob, TablePrograms] | None = None,
+) -> dict[str, Any]:
     with run.lock(), Journal(run.path / FILE, progress.message) as journal:
-        job, programs = _job(config)
+        job, programs = made or _job(config)
         if programs.table.notice:
             progress.message(programs.table.notice)
         backend = journaling(partial(TableEvaluator, programs.table), journal)

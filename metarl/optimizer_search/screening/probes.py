@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import chex
@@ -22,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metarl.update_rules import Interpreter, exact_updates
+from metarl.update_rules import Grammar, Interpreter, exact_updates
 
 BLOCKS = 4
 COORDINATES = 128
@@ -109,6 +110,12 @@ class Probes:
         tokens = np.asarray(tokens, np.int32)
         updates = exact_updates(self._grammar, tokens, SHAPES, **self._exact)
         return updates.reshape(len(tokens), BLOCKS * COORDINATES)
+
+
+@lru_cache(maxsize=8)
+def probes_of(grammar: Grammar) -> Probes:
+    """Returns the probes of a grammar's interpreter; one for all who ask in this process, so it is compiled once."""
+    return Probes(Interpreter(grammar))
 
 
 def profiles(outputs: np.ndarray) -> Profile:

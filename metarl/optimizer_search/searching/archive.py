@@ -10,10 +10,12 @@ Letters: N rules kept; K rules added; L tokens; J judges; n probe numbers in B b
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import chex
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from metarl.errors import require
 from metarl.update_rules import Grammar
@@ -100,7 +102,7 @@ class Archive:
 
     def texts(self, grammar: Grammar, count: int) -> list[str]:
         """Returns `best(count)` as texts of rules, in canonical form."""
-        return [str(grammar.to_rule(entry.tokens).canonical()) for entry in self.best(count)]
+        return [grammar.canonical_text(entry.tokens) for entry in self.best(count)]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Returns all that `from_arrays` needs, for a checkpoint."""
@@ -142,30 +144,36 @@ def _joined_near(known: np.ndarray, rows: ArchivedRule) -> np.ndarray:
     profile, new = Profile(rows.directions.astype(np.float32), rows.log_sizes), len(known)
     near = np.zeros((len(rows.reward), len(rows.reward)), bool)
     near[:new, :new] = known
-    near[new:] = near_duplicates(profile, new)
+    with _linear_algebra().limit(limits=1):  # on a busy machine threads wait 50 times longer
+        near[new:] = near_duplicates(profile, new)
     near[:, new:] = near[new:].T
     return near
 
 
+@lru_cache(maxsize=1)
+def _linear_algebra() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
 def _groups(near: np.ndarray) -> np.ndarray:
     """Returns for each row, best first, the first row that leads a group and is near it, [N]."""
-    leads = np.ones(len(near), bool)
-    groups = np.arange(len(near))
-    for row in range(len(groups)):
-        match = np.flatnonzero(near[row, :row] & leads[:row])[:1]
-        if len(match):
-            groups[row], leads[row] = match[0], False
+    earlier = np.tril(near, -1)
+    leads, groups = np.ones(len(near), bool), np.arange(len(near))
+    for row in np.flatnonzero(earlier.any(axis=1)).tolist():  # all others lead
+        leaders = earlier[row] & leads
+        first = int(leaders.argmax())
+        if leaders[first]:
+            groups[row], leads[row] = first, False
     return groups
 
 
 def _members_before(groups: np.ndarray) -> np.ndarray:
     """Returns how many rows of its group stand before each row, [N]."""
-    counted: dict[int, int] = {}
-    before = []
-    for group in groups.tolist():
-        before.append(counted.get(group, 0))
-        counted[group] = before[-1] + 1
-    return np.array(before, int)
+    together = np.argsort(groups, kind="stable")  # each group in one piece
+    first = np.searchsorted(groups[together], groups[together])
+    before = np.empty(len(groups), int)
+    before[together] = np.arange(len(groups)) - first
+    return before
 
 
 def _rows(entries: ArchivedRule, rows: np.ndarray) -> ArchivedRule:

@@ -13,7 +13,7 @@ import numpy as np
 
 from metarl.errors import InvalidInput, require
 from metarl.problems import Problem
-from metarl.update_rules import Grammar, Interpreter, parse
+from metarl.update_rules import Grammar, parse
 
 from ..judging.candidates import (
     Judgement,
@@ -28,7 +28,7 @@ from ..judging.judges import Judge, judges_of
 from ..judging.panel import trial_at_one_rate
 from ..judging.reference import Reference, adam_losses, finely_tuned_adam, tuned_adam
 from ..judging.rewards import FLOOR, metric_floor
-from ..screening.probes import Probes
+from ..screening.probes import Probes, probes_of
 from ..settings.config import SearchConfig
 from .sorting import Sorting, sort
 
@@ -88,7 +88,7 @@ class SearchPrograms:
     @cached_property
     def probes(self) -> Probes:
         """On which rules are screened."""
-        return Probes(Interpreter(self.grammar)) if self._twin is None else self._twin.probes
+        return probes_of(self.grammar)
 
     @cached_property
     def judgements(self) -> dict[str, Judgement]:

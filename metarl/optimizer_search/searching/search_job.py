@@ -219,14 +219,15 @@ class SearchJob:
     def _fresh_strategy(self) -> Any:
         return self._strategy.init(self._keys(-1)[0])
 
-    def _keys(self, generation: int) -> jax.Array:
+    def _keys(self, generation: int) -> tuple[jax.Array, jax.Array]:
         return _folded(self._key, generation + 1)
 
 
 @jax.jit
-def _folded(key: jax.Array, number: jax.Array) -> jax.Array:
+def _folded(key: jax.Array, number: int) -> tuple[jax.Array, jax.Array]:
     """Returns two keys of a number; compiled, for a search on a table asks more often than it trains."""
-    return jax.random.split(jax.random.fold_in(key, number))
+    first, second = jax.random.split(jax.random.fold_in(key, number))
+    return first, second
 
 
 def is_barren(generations: int, batch_size: int) -> bool:

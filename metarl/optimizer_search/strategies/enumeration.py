@@ -18,11 +18,11 @@ import jax
 import numpy as np
 
 from metarl.errors import InvalidInput, require
-from metarl.update_rules import Grammar, Interpreter
+from metarl.update_rules import Grammar
 
 from ..screening import filters
 from ..screening.enumeration import Enumeration
-from ..screening.probes import Probes
+from ..screening.probes import probes_of
 from ..settings.config import SearchConfig
 from .contract import Feedback, Proposals, Strategy
 
@@ -78,7 +78,7 @@ def trainable_functions(grammar: Grammar, config: SearchConfig) -> Iterator[np.n
     """
     # values are told apart as they are, before a rule is normalised
     plain, free = replace(grammar, normalised=False), Grammar(grammar.space, grammar.depth)
-    probes = Probes(Interpreter(free))
+    probes = probes_of(free)
     enumeration = Enumeration(free, probes)  # here, so that the space is checked at once
 
     def rules() -> Iterator[np.ndarray]:

@@ -28,9 +28,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from metarl.update_rules import Grammar, Interpreter
+from metarl.update_rules import Grammar
 
-from ..screening.probes import Probes
+from ..screening.probes import probes_of
 from ..settings.config import SearchConfig
 from ..writing.behaviour import cells_of
 from ..writing.breeding import Met, Renewal, mutated
@@ -60,7 +60,7 @@ def go_explore(grammar: Grammar, config: SearchConfig) -> Strategy:
       place of the cell with the lowest reward, if its own is higher.
     """
     settings = config.go_explore
-    probes = Probes(Interpreter(grammar))
+    probes = probes_of(grammar)
     renewal, change = Renewal(grammar), functools.partial(mutated, grammar=grammar)
 
     def init(key: jax.Array) -> GoExploreState:

@@ -14,10 +14,10 @@ from functools import cached_property
 
 import numpy as np
 
-from metarl.update_rules import KEEP, Grammar, Interpreter
+from metarl.update_rules import KEEP, Grammar
 
 from ..screening import filters
-from ..screening.probes import Probes, rule_fingerprints
+from ..screening.probes import Probes, probes_of, rule_fingerprints
 from ..settings.config import FilterConfig
 
 OUTSIDE = -1  # the code of what passes the filters and is not in the table, being too large for it
@@ -114,7 +114,7 @@ class Places:
 
     @cached_property
     def _probes(self) -> Probes:
-        return Probes(Interpreter(self._grammar))
+        return probes_of(self._grammar)
 
     @cached_property
     def _place_of(self) -> dict[bytes, int]:

@@ -17,13 +17,13 @@ import numpy as np
 
 from metarl.errors import require
 from metarl.problems import Problem
-from metarl.update_rules import Grammar, Interpreter
+from metarl.update_rules import Grammar
 
 from ..judging.candidates import Judgement, Recipe, Trial
 from ..judging.evaluators import Evaluator
 from ..judging.judges import Judge
 from ..judging.reference import HALF_DECADES, Reference
-from ..screening.probes import ProbeOutputs, Probes
+from ..screening.probes import ProbeOutputs, probes_of
 from ..searching.programs import (
     SHORT_RUN,
     SearchPrograms,
@@ -243,7 +243,7 @@ def require_fit(table: RuleTable, config: SearchConfig, judges: Sequence[Judge])
 def table_outputs(table: RuleTable) -> ProbeOutputs:
     """Returns what the functions of a table give on the probes, [K, n] each; computed once a process."""
     if table not in _OUTPUTS:
-        _OUTPUTS[table] = Probes(Interpreter(table.grammar)).outputs(table.tokens)
+        _OUTPUTS[table] = probes_of(table.grammar).outputs(table.tokens)
     return _OUTPUTS[table]
 
 

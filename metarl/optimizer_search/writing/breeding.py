@@ -77,7 +77,7 @@ class Digests:
         if code not in self._known:
             if len(self._known) >= _AT_HAND:
                 self._known.clear()
-            text = str(self._grammar.to_rule(tokens).canonical())
+            text = self._grammar.canonical_text(tokens)
             digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
             self._known[code] = int.from_bytes(digest, "little")
         return self._known[code]
@@ -126,12 +126,12 @@ def made_new(
 
 def mutated(generator: np.random.Generator, parent: np.ndarray, grammar: Grammar) -> np.ndarray:
     """Returns the parent with one token changed; a rule of the grammar as the parent is."""
-    sizes = np.asarray(grammar.slot_sizes)
-    free = np.flatnonzero(sizes > 1)
+    sizes = grammar.slot_sizes
+    free = [slot for slot, size in enumerate(sizes) if size > 1]
     if len(free) == 0:  # a space of one rule
         return parent.copy()
     for _ in range(1000):  # a change may break a constraint of the grammar; most do not
-        slot = generator.choice(free)
+        slot = free[generator.integers(len(free))]
         child = parent.copy()
         child[slot] = (parent[slot] + generator.integers(1, sizes[slot])) % sizes[slot]
         if grammar.allows(child):

@@ -16,6 +16,7 @@ from metarl.optimizer_search import (
     resume_table_search,
     search_table,
 )
+from metarl.optimizer_search.running import table_search
 from metarl.optimizer_search.screening.probes import Probes
 from metarl.optimizer_search.settings.config import FilterConfig, FinalistConfig
 from metarl.optimizer_search.tables import deal, table_files, truth
@@ -102,6 +103,18 @@ def test_no_rule_is_run_on_the_probes_but_the_functions_of_the_table(tmp_path, m
     monkeypatch.setattr(Probes, "outputs", counting)
     searched(tmp_path / "run", strategy="random")
     assert sum(counted) <= len(table.tokens)
+
+
+def test_a_search_makes_its_job_once(tmp_path, monkeypatch):
+    made, job = [], table_search._job
+
+    def making(config):
+        made.append(config)
+        return job(config)
+
+    monkeypatch.setattr(table_search, "_job", making)
+    searched(tmp_path / "run", strategy="random", budget=5)
+    assert len(made) == 1
 
 
 def test_without_a_budget_the_table_is_the_budget(tmp_path):

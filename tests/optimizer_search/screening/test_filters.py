@@ -13,6 +13,7 @@ from metarl.optimizer_search.screening.probes import (
     COORDINATES,
     ProbeOutputs,
     Probes,
+    probes_of,
     profiles,
     rule_fingerprints,
 )
@@ -111,6 +112,11 @@ def test_a_rule_has_the_same_bits_whatever_stands_beside_it(probes):
         alone = probes.outputs(tokens[row : row + 1])
         for one, many in zip(alone, together, strict=True):
             np.testing.assert_array_equal(one[0], many[row])
+
+
+def test_who_asks_for_the_probes_of_one_grammar_gets_the_same_ones():
+    assert probes_of(Grammar("sign", 1)) is probes_of(Grammar("sign", 1))
+    assert probes_of(Grammar("sign", 1)) is not probes_of(Grammar("sign", 2))
 
 
 def test_no_rules_give_no_outputs(probes):

@@ -7,7 +7,7 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.screening.probes import BLOCKS, COORDINATES
-from metarl.optimizer_search.searching.archive import Archive
+from metarl.optimizer_search.searching.archive import Archive, _groups, _members_before
 from metarl.optimizer_search.searching.cache import Cache
 from metarl.update_rules import Grammar, parse
 
@@ -113,6 +113,23 @@ def test_an_archive_comes_back_from_its_arrays(count):
     add(archive, [9.0], [near(3)])
     add(again, [9.0], [near(3)])
     assert rewards_of(archive.best(99)) == rewards_of(again.best(99))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 0.9])
+def test_groups_and_the_places_in_them_are_those_of_a_plain_loop(share):
+    generator = np.random.default_rng(0)
+    for count in (0, 1, 2, 40):
+        near = generator.random((count, count)) < share
+        near |= near.T | np.eye(count, dtype=bool)
+        leaders, expected = [], []
+        for row in range(count):
+            found = next((leader for leader in leaders if near[row, leader]), row)
+            leaders += [row] * (found == row)
+            expected.append(found)
+        groups = _groups(near)
+        assert groups.tolist() == expected
+        before = [expected[:row].count(group) for row, group in enumerate(expected)]
+        assert _members_before(groups).tolist() == before
 
 
 def fingerprint(index):

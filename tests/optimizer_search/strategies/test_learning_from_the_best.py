@@ -25,7 +25,14 @@ from metarl.optimizer_search.strategies import Feedback, Proposals, make
 from metarl.optimizer_search.strategies.risk_seeking import elite_of
 from metarl.optimizer_search.writing.behaviour import cells_of
 from metarl.optimizer_search.writing.best_rules import BestRules
-from metarl.optimizer_search.writing.breeding import Digests, Met, Renewal, crossed, made_new
+from metarl.optimizer_search.writing.breeding import (
+    Digests,
+    Met,
+    Renewal,
+    crossed,
+    made_new,
+    mutated,
+)
 from metarl.optimizer_search.writing.ranks import log_ranks
 from metarl.optimizer_search.writing.told_rules import ToldRules
 from metarl.optimizer_search.writing.writer import writer
@@ -198,6 +205,17 @@ def test_a_child_that_was_met_is_changed_until_it_is_new():
     assert asked == [1] and found is other and len(known) == 2
     met = Met.nothing().after(known)
     assert met.digests() == known and met.proposed == 2
+
+
+def test_a_mutation_changes_one_token_to_any_other_with_numpys_own_draws():
+    grammar, own, theirs = Grammar("sign", 2), np.random.default_rng(3), np.random.default_rng(3)
+    sizes = np.array(grammar.slot_sizes)
+    parent = grammar.sample(np.random.default_rng(0), 1)[0]
+    for _ in range(50):
+        slot = theirs.choice(np.flatnonzero(sizes > 1))
+        expected = parent.copy()
+        expected[slot] = (parent[slot] + theirs.integers(1, sizes[slot])) % sizes[slot]
+        np.testing.assert_array_equal(mutated(own, parent, grammar), expected)
 
 
 def test_rules_that_were_met_are_renewed_and_others_stay():
