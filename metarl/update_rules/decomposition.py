@@ -5,6 +5,9 @@ values that earlier groups must have. So the search goes backwards: it keeps the
 values, lets the latest group that is not yet decided produce the largest of them, and adds what that
 group wants in turn. An operand is smaller than the value it goes into, so a value that is wanted
 twice is produced once. With at most four groups and a handful of ways for each, this is quick.
+
+A canonical form may need a group more than what it was made of: its minus signs are as far out as they go,
+`-(x * y)` for `-x * y`, and its whole numbers are one number. So these rewritings can also be undone.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from collections.abc import Iterator
 from itertools import count, product
 from typing import NamedTuple
 
-from .expression import Binary, Expression, children, walk
-from .spaces import IDENTITY, KEEP, Vocabulary, as_function
+from .expression import Binary, Expression, Number, Unary, children, walk
+from .spaces import IDENTITY, KEEP, SCALE, Vocabulary, as_function
 
+_MINUS = ("-", None)
 Group = tuple[int, int, int, int, int]  # tokens of operand 1, operand 2, unary 1, unary 2, binary
 
 
@@ -36,7 +40,11 @@ class _Draft(NamedTuple):
 
 
 def decompose(
-    expression: Expression, vocabulary: Vocabulary, depth: int, copies: bool = False
+    expression: Expression,
+    vocabulary: Vocabulary,
+    depth: int,
+    copies: bool = False,
+    rewritten: bool = False,
 ) -> Iterator[tuple[Group, ...]]:
     """Yields ways to write an expression as groups, those with fewer groups first.
 
@@ -46,13 +54,14 @@ def decompose(
       depth: the largest number of groups.
       copies: whether a group may also be spent on a copy of an operand, which a constraint on the
         tokens may ask for: `g * g` from different tokens.
+      rewritten: whether one will do of which `canonical_expression` makes this one; no bit depends on that.
 
     Yields:
       The tokens of each group.
     """
     for groups in range(1, depth + 1):
         labels = count(1)
-        search = _Search(vocabulary, labels, copies)
+        search = _Search(vocabulary, labels, copies, rewritten)
         for drafts in search.drafts((_Wanted(0, expression),), groups):
             yield _in_tokens(drafts[::-1], len(vocabulary.operands))
 
@@ -97,6 +106,7 @@ class _Search(NamedTuple):
     vocabulary: Vocabulary
     labels: Iterator[int]
     copies: bool
+    rewritten: bool
 
     def drafts(self, wanted: tuple[_Wanted, ...], groups: int) -> Iterator[tuple[_Draft, ...]]:
         """Yields drafts of exactly that many groups, the last group first."""
@@ -104,21 +114,24 @@ class _Search(NamedTuple):
             yield ()
         if not 0 < len(wanted) <= groups:
             return
-        target = max(wanted, key=lambda value: _size(value.expression))
-        rest = tuple(value for value in wanted if value is not target)
-        for draft in self.group(target, rest):
-            asked = (operand for operand in draft.operands if isinstance(operand, _Wanted))
-            for earlier in self.drafts(tuple(dict.fromkeys((*rest, *asked))), groups - 1):
-                yield (draft, *earlier)
+        largest_first = sorted(wanted, key=lambda value: -_size(value.expression))
+        # another order may keep a constraint, on what each later group uses say
+        for target in largest_first if self.rewritten else largest_first[:1]:
+            rest = tuple(value for value in wanted if value is not target)
+            for draft in self.group(target, rest):
+                asked = (operand for operand in draft.operands if isinstance(operand, _Wanted))
+                for earlier in self.drafts(tuple(dict.fromkeys((*rest, *asked))), groups - 1):
+                    yield (draft, *earlier)
 
     def group(self, target: _Wanted, rest: tuple[_Wanted, ...]) -> Iterator[_Draft]:
         """Yields the groups that have a value, `keep` last."""
         binary = self.vocabulary.binary
-        match target.expression:
-            case Binary(name, left, right) if name in binary:
-                for (u1, first), (u2, second) in product(self.sides(left), self.sides(right)):
-                    for pair in self.pairs(first, second, rest):
-                        yield _Draft(target.label, pair, (u1, u2), binary.index(name))
+        for form in self.forms(target.expression):
+            match form:
+                case Binary(name, left, right) if name in binary:
+                    for (u1, first), (u2, second) in product(self.sides(left), self.sides(right)):
+                        for pair in self.pairs(first, second, rest):
+                            yield _Draft(target.label, pair, (u1, u2), binary.index(name))
         if KEEP in binary:
             for unary, operand in self.sides(target.expression):
                 for source in self.sources(operand, rest):
@@ -129,9 +142,58 @@ class _Search(NamedTuple):
         functions = self.vocabulary.unary
         if IDENTITY in functions:
             yield functions.index(IDENTITY), side
-        function = as_function(side)
-        if function is not None and function[0] in functions:
-            yield functions.index(function[0]), function[1]
+        for form in self.forms(side):
+            function = as_function(form)
+            if function is not None and function[0] in functions:
+                yield functions.index(function[0]), function[1]
+        if self.rewritten and _MINUS in functions and isinstance(side, Binary):
+            yield functions.index(_MINUS), Unary("-", side)
+
+    def forms(self, expression: Expression) -> Iterator[Expression]:
+        """Yields an expression, and if asked to those of which `canonical_expression` may have made it."""
+        yield expression
+        if not self.rewritten:
+            return
+        match expression:
+            case Unary("-", Number(value)):
+                yield from (Binary("-", x, Number(x.value + value)) for x in self.whole_numbers)
+            case Unary("-", Binary("*" | "/" as name, left, right)):
+                yield Binary(name, Unary("-", left), right)
+                if name == "*":
+                    yield Binary(name, left, Unary("-", right))
+            case Unary("-", Unary("rms" | "rownorm" | "colnorm" as name, argument)):
+                yield Unary(name, Unary("-", argument))
+            case Unary("-", Unary() as argument):
+                yield Binary("*", Unary("-", Number(1.0)), argument)
+            case Unary("sqrt" | "log" as name, Binary() as argument):
+                yield Unary(name, Unary("-", argument))
+            case Binary("-", left, right):
+                yield Binary("+", left, Unary("-", right))
+            case Binary("+", left, right):
+                yield Binary("-", left, Unary("-", right))
+                yield Binary("-", right, Unary("-", left))
+            case Binary("*", left, Number() as factor):
+                yield Binary("*", factor, left)
+            case Number(value) if value.is_integer() and expression not in self.vocabulary.operands:
+                yield from self.makings(value)
+
+    def makings(self, value: float) -> Iterator[Expression]:
+        """Yields sums, products and differences with a whole number that is offered, of that value."""
+        for known in self.whole_numbers:
+            if known.value <= value:
+                yield Binary("+", known, Number(value - known.value))
+            if known.value > 1.0 and (value / known.value).is_integer():
+                yield Binary("*", known, Number(value / known.value))
+            if known.value >= value:
+                yield Binary("-", known, Number(known.value - value))
+            yield Binary("-", Number(value + known.value), known)
+
+    @property
+    def whole_numbers(self) -> tuple[Number, ...]:
+        offered, unary = self.vocabulary.operands, self.vocabulary.unary
+        numbers = [x for x in offered if isinstance(x, Number)]
+        numbers += [Number(c) for name, c in unary if name == SCALE and c is not None]
+        return tuple(x for x in dict.fromkeys(numbers) if x.value.is_integer())
 
     def pairs(
         self, first: Expression, second: Expression, rest: tuple[_Wanted, ...]

@@ -18,6 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -312,11 +313,13 @@ class Grammar:
 
     def _find(self, rule: Rule) -> np.ndarray | None:
         copies = self.different_operands or self.reuse_values
-        for candidate in (rule, rule.canonical()):
+        # as it is written if that can be, else as something of which its canonical form is made
+        candidates = rule, rule.canonical()
+        for rewritten, candidate in product((False, True), candidates):
             inner = _within(candidate.expression) if self.normalised else candidate.expression
             if inner is None:
                 continue
-            ways = decompose(inner, self._vocabulary, self.depth, copies)
+            ways = decompose(inner, self._vocabulary, self.depth, copies, rewritten)
             for groups in ways:
                 tokens = np.asarray(padded(groups, self._vocabulary, self.depth), np.int32).ravel()
                 if tokens.size and self._broken_constraint(tokens) is None:

@@ -214,7 +214,7 @@ def test_a_factor_is_a_function_of_any_value():
         ("ld * g", {}, "no slot offers 'ld'"),
         ("exp(sign(g) * sign(m)) * g", {"depth": 1}, "it needs depth 2"),
         ("(1 + sign(g) * sign(m)) * g", {}, "it needs depth 3"),
-        ("g + m", {"depth": 1, "no_final_addition": True}, "a sampling constraint"),
+        ("g * g", {"depth": 1, "different_operands": True}, "a sampling constraint"),
         ("(g + m) * (v + y) + g * m * (v * y) + g / m", {}, "needs more than 4 groups"),
     ],
 )
@@ -328,3 +328,46 @@ def test_a_space_of_ones_own_needs_no_keep():
     assert grammar.to_rule(grammar.to_tokens(rule)) == rule
     with pytest.raises(InvalidInput, match="cannot be written"):
         grammar.to_tokens(parse("g * m"))
+
+
+@pytest.mark.parametrize(
+    ("space", "depth", "settings", "text"),
+    [
+        ("arxiv", 1, {"normalised": True}, "-rms(rd20 * clip(0.1 * w, 1e-5))"),
+        ("arxiv", 1, {}, "-(0.01 * w / log(v))"),
+        ("sign", 1, {"normalised": True}, "-rms(exp(cd10))"),
+        ("sign", 2, {}, "-(rd10 * (-1)^sign(g))"),
+        ("sign", 2, {"normalised": True}, "rms(0)"),
+        ("icml", 2, {}, "clip(1e-3 * w, 1e-3) / drop(-(sign(m) * drop(g, 0.1)), 0.1)"),
+        ("constants", 1, {}, "clip(g^2, 1e-4) / (0.01 * 0.5)"),
+        ("constants", 2, {}, "drop(1e-4 * w, 0.3)^20"),
+        ("constants", 2, {"normalised": True}, "rms(exp(-(g / m)) + g / m)"),
+        ("modern", 4, {"reuse_values": True}, "(g - exp(c)) * colnorm(sign(g) + rms(cautious(s)))"),
+        ("arxiv", 1, {"no_final_addition": True}, "g + m"),
+    ],
+)
+def test_a_canonical_text_is_read_by_the_grammar_of_the_rule_that_it_was_made_of(
+    space, depth, settings, text
+):
+    grammar, rule = Grammar(space, depth, **settings), parse(text)
+    tokens = grammar.to_tokens(rule)
+    grammar.validate(tokens)
+    assert grammar.to_rule(tokens).canonical() == rule.canonical()
+
+
+CONSTRAINED = {"different_operands": True, "no_final_addition": True, "reuse_values": True}
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"normalised": True}, {"normalised": True, **CONSTRAINED}]
+)
+@pytest.mark.parametrize("space", SPACES)
+def test_what_a_search_prints_of_any_rule_is_read_back_as_the_same_function(space, settings):
+    for depth in (1, 2, 3):
+        grammar = Grammar(space, depth, **settings)
+        for tokens in grammar.sample(np.random.default_rng(depth), 12):
+            rule = grammar.to_rule(tokens)
+            for printed in (str(rule), str(rule.canonical())):
+                again = grammar.to_tokens(parse(printed))
+                grammar.validate(again)
+                assert grammar.to_rule(again).canonical() == rule.canonical(), printed
