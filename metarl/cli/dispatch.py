@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import textwrap
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,11 +49,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
       argv: the words after `metarl`; None takes those the process was started with.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
+    if argv is not None:
+        return _exit_code_of(list(argv))
+    from metarl.runs import leave_when_insisted
+
+    leave_when_insisted()
+    code = _exit_code_of(sys.argv[1:])
+    if code == _INTERRUPTED:
+        _leave_threads(code)
+    return code
+
+
+def _exit_code_of(words: list[str]) -> int:
+    """Does what the words say; tells of what goes wrong."""
+    from metarl.runs import Interruption
+
     _open_closed_streams()
     try:
-        _answer(words)
-        sys.stdout.flush()  # here and not at exit, so that a closed pipe is met below
+        with Interruption(patient=False):
+            _answer(words)
+            sys.stdout.flush()  # here and not at exit, so that a closed pipe is met below
     except (
         SystemExit
     ) as leaving:  # tyro leaves by itself after --help and after its own error message
@@ -163,6 +179,17 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (for the rest of the process)
+
+
+def _leave_threads(code: int) -> None:
+    """Ends the process where threads train or compile what nobody wants any more: Python would wait for them."""
+    others = [one for one in threading.enumerate() if one is not threading.main_thread()]
+    if all(thread.daemon for thread in others):
+        return
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _forget_standard_output() -> None:

@@ -126,21 +126,24 @@ def finish(run_dir: Path, gang: Gang | None = None) -> dict[str, Any]:
       gang: of which this process is the first; None is a process on its own.
 
     Raises:
-      KeyboardInterrupt: a signal came; it has been said how to go on.
+      Interrupted: a signal came; it has been said how to go on.
     """
     from metarl.rl_squared import conclude, resume_training
-    from metarl.runs import Gang, RunDirectory, progress_on_stderr, together
+    from metarl.runs import (
+        Gang,
+        RunDirectory,
+        progress_on_stderr,
+        saying_how_to_resume,
+        together,
+    )
 
     gang = gang or Gang()
     progress = progress_on_stderr()
-    try:
+    flags = f" {gang.flags}" if gang.flags else ""
+    with saying_how_to_resume(RunDirectory.open(run_dir), progress, flags):
         with together(gang):
             resume_training(run_dir, progress=progress, gang=gang)
         return conclude(run_dir, say=progress.message)
-    except KeyboardInterrupt:
-        if (RunDirectory.open(run_dir).outcome or {}).get("outcome") == "finished":
-            progress.message(f"Interrupted. Go on with: metarl resume {run_dir}")
-        raise
 
 
 def show(document: dict[str, Any]) -> None:
@@ -173,7 +176,7 @@ def _closing_lines(document: dict[str, Any]) -> list[str]:
         f"Trained on {document['env_steps']:,} environment steps in "
         f"{document['seconds'] - compiling:.0f} s{compiled}, "
         f"{document['steps_per_second']:,.0f} a second.",
-        f"Evaluate it anew: metarl evaluate {first}{beside} --tasks 10000",
+        f"Evaluate it anew: metarl evaluate {first}{beside} --tasks {document.get('tasks_again', 10_000)}",
         f"Use it: from metarl import rl_squared; agent = rl_squared.load({loaded}).as_agent()",
         f"Go on from it: metarl train --init-from {run_dir} ...",
         f"Report: metarl report {run_dir}",

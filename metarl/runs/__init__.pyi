@@ -27,7 +27,9 @@ from .gang import follow as follow
 from .gang import lead as lead
 from .gang import together as together
 from .interruption import GivenUp as GivenUp
+from .interruption import Interrupted as Interrupted
 from .interruption import Interruption as Interruption
+from .interruption import leave_when_insisted as leave_when_insisted
 from .memory import peak_memory_mb as peak_memory_mb
 from .metric_log import MetricLog as MetricLog
 from .npz_checkpoints import NpzCheckpoints as NpzCheckpoints
@@ -40,6 +42,7 @@ from .provenance import changed_bits as changed_bits
 from .provenance import collect_provenance as collect_provenance
 from .pruning import prune as prune
 from .pruning import prune_plan as prune_plan
+from .resuming import saying_how_to_resume as saying_how_to_resume
 from .status import RunStatus as RunStatus
 from .status import find_runs as find_runs
 from .status import run_status as run_status
@@ -55,6 +58,7 @@ __all__ = [
     "Gang",
     "GangBroken",
     "GivenUp",
+    "Interrupted",
     "Interruption",
     "Job",
     "MetricLog",
@@ -79,6 +83,7 @@ __all__ = [
     "flatten_tree",
     "follow",
     "lead",
+    "leave_when_insisted",
     "load_checkpoint",
     "peak_memory_mb",
     "progress_on_stderr",
@@ -89,6 +94,7 @@ __all__ = [
     "run_status",
     "save_checkpoint",
     "saying_how_to_go_on",
+    "saying_how_to_resume",
     "together",
     "usable_cores",
     "without_compilation_cache",

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
@@ -25,10 +24,10 @@ import numpy as np
 from metarl.errors import InvalidInput, require
 
 from .directory import RunDirectory
-from .experiments import REPRODUCTION
-from .interruption import GivenUp, Interruption
+from .interruption import GivenUp, Interrupted, Interruption
 from .metric_log import GENERATION
 from .progress import Progress
+from .resuming import resume_command
 
 State = TypeVar("State")
 Metrics = Mapping[str, Any]
@@ -135,7 +134,7 @@ def drive(
       InvalidInput: no checkpoint is intact, the log cannot be used, the run is in use, or `minutes`
         is not positive.
       OSError: something could not be written; the run can be resumed from its last checkpoint.
-      KeyboardInterrupt: a second signal came; likewise.
+      Interrupted: a second signal came; likewise.
     """
     require(
         minutes is None or minutes > 0,
@@ -155,6 +154,7 @@ def drive(
             run.write_outcome(None)
         elif snapshot.generation == end.generation:
             return snapshot.state, _wanted(stop)
+        stop.goodbye = _stopped(owner or run)
         heed = getattr(job, "heed", None)
         if heed is not None:
             heed(stop)
@@ -181,6 +181,10 @@ def drive(
 def _wanted(stop: Interruption) -> Outcome:
     """Returns what becomes of a session in which all is done that can be."""
     return "interrupted" if stop.requested else "finished"
+
+
+def _stopped(run: RunDirectory) -> str:
+    return f"Stopped. Go on from the last checkpoint with: {resume_command(run)}"
 
 
 class _End(NamedTuple):
@@ -265,13 +269,6 @@ class _Session(NamedTuple):
             "seconds": round(snapshot.seconds, 3),
         }
         self.run.metrics.append({**added, **metrics})
-
-
-def resume_command(run: RunDirectory) -> str:
-    """Returns what to type to go on with a run; a reproduction is gone on with by its own command."""
-    if run.job == REPRODUCTION:
-        return shlex.join(run.provenance["command"])
-    return f"metarl resume {shlex.quote(str(run.path))}"
 
 
 def _checkpoint_seconds(usual: float) -> float:
@@ -369,9 +366,9 @@ def _displayed(progress: Progress, run: RunDirectory, unit: str, owner: RunDirec
         raise  # nothing has begun
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, OSError)):
-            progress.message(
-                f"Stopped. Go on from the last checkpoint with: {resume_command(owner)}"
-            )
+            progress.message(_stopped(owner))
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted from error
         raise
     finally:
         run.metrics.close()

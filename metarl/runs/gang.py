@@ -36,9 +36,10 @@ import numpy as np
 from metarl.errors import InvalidInput
 
 from .directory import RunDirectory
-from .driver import Job, Outcome, drive, resume_command
+from .driver import Job, Outcome, drive
 from .interruption import Interruption
 from .progress import Progress
+from .resuming import resume_command
 
 State = TypeVar("State")
 

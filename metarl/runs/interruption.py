@@ -1,8 +1,12 @@
 """A clean stop: the first signal asks, the second one insists.
 
 Interrupting in the middle of a generation would lose it. So the first SIGINT or SIGTERM is only
-remembered, for the loop to look at when a generation is complete; the second raises
-KeyboardInterrupt wherever the process is.
+remembered, for the loop to look at when a generation is complete, or for a job that can leave one
+unfinished; the second raises KeyboardInterrupt wherever the process is.
+
+Python runs a handler in the main thread alone, between two of its own steps: while jax compiles or
+computes there, signals wait. A thread hears of them at once, says what is waited for, and ends the
+process on the second signal where a command line has allowed that (`leave_when_insisted`).
 """
 
 from __future__ import annotations
@@ -13,12 +17,30 @@ import threading
 from types import FrameType
 from typing import Any
 
+_INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_NOTICE = b"\nStopping when this generation is complete; once more stops at once.\n"
+_NOTICE = "Stopping when this generation is complete; once more stops at once."
+_BUSY = "Stopping when what is compiled or computed now is done; once more stops at once."
+_MOMENT = 0.5  # seconds in which the main thread, if it can, says by itself what is waited for
+_PATIENCE = 2.0  # and ends by itself when the second signal came
+
+_may_leave = threading.Event()
 
 
 class GivenUp(Exception):
     """A job has left a generation unfinished since a stop is requested; who goes on computes it again."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal has ended the work, and it has been said how to go on."""
+
+
+def leave_when_insisted() -> None:
+    """Lets a second signal end the process while its main thread is in a call that lets none through.
+
+    For a process that is a command of metarl and nothing else: what a caller would do afterwards, is not done.
+    """
+    _may_leave.set()
 
 
 class Interruption:
@@ -26,12 +48,24 @@ class Interruption:
 
     Outside the main thread Python delivers no signals: there it changes nothing, and `request` can
     be called instead.
+
+    Args:
+      patient: whether the first signal only asks; otherwise it raises KeyboardInterrupt already.
+
+    Attributes:
+      requested: whether to stop.
+      goodbye: what is said where the second signal ends the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = True) -> None:
         """Nothing is requested yet."""
         self.requested = False
+        self.goodbye = "metarl: interrupted"
+        self._patient = patient
         self._previous: dict[signal.Signals, Any] = {}
+        self._heard = self._handled = 0  # signals, by the thread and by the main thread
+        self._said = threading.Lock()  # taken by who says it first
+        self._insisted = threading.Event()  # upon, and the main thread knows it
 
     def request(self) -> None:
         """Asks the loop to stop when its generation is complete."""
@@ -41,15 +75,52 @@ class Interruption:
         """Takes over the two signals."""
         if threading.current_thread() is threading.main_thread():
             self._previous = {number: signal.signal(number, self._receive) for number in _SIGNALS}
+            self._ear, mouth = os.pipe()
+            os.set_blocking(mouth, False)
+            self._mouth = mouth, signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+            threading.Thread(target=self._listen, name="signals", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Gives the two signals back."""
+        if not self._previous:
+            return
+        self._insisted.set()
+        mouth, before = self._mouth
+        signal.set_wakeup_fd(before)
+        os.close(mouth)  # so the thread ends
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        self._handled = max(self._handled + 1, self._heard)  # signals that waited come as one
+        if self._handled > 1 or not self._patient:
+            self._insisted.set()
             raise KeyboardInterrupt
         self.request()
-        os.write(2, _NOTICE)  # not print: the signal may have come in the middle of one
+        self._say(_NOTICE)
+
+    def _listen(self) -> None:
+        while heard := os.read(self._ear, 16):
+            for number in heard:
+                if number in _SIGNALS:
+                    self._hear()
+        os.close(self._ear)
+
+    def _hear(self) -> None:
+        self._heard += 1
+        if self._heard > 1:
+            if not self._insisted.wait(_PATIENCE) and _may_leave.is_set():
+                _write(self.goodbye)
+                os._exit(_INTERRUPTED)
+        elif not self._insisted.wait(_MOMENT) and not self._handled:
+            self.request()
+            self._say(_BUSY)
+
+    def _say(self, text: str) -> None:
+        if self._said.acquire(blocking=False):
+            _write(text)
+
+
+def _write(text: str) -> None:
+    os.write(2, f"\n{text}\n".encode())  # not print: the signal may have come in the middle of one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -134,6 +135,35 @@ def test_an_interrupt_ends_as_a_shell_expects(verb, capsys):
     verb(raising(KeyboardInterrupt()))
     assert main(["try"]) == 130
     assert capsys.readouterr().err == "metarl: interrupted\n"
+
+
+def test_a_request_to_end_is_an_interrupt_too_and_the_signal_is_given_back(verb, capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    verb(lambda arguments: signal.raise_signal(signal.SIGTERM))
+    assert main(["try"]) == 130
+    assert capsys.readouterr().err == "metarl: interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+LEFT_BEHIND = """
+import hashlib, sys, threading
+from types import SimpleNamespace
+from metarl.cli import dispatch
+def run(arguments):
+    threading.Thread(target=hashlib.pbkdf2_hmac, args=("sha256", b"", b"", 2**31 - 1)).start()
+    raise KeyboardInterrupt
+from metarl.cli import listing
+listing.run = run
+sys.argv = ["metarl", "list", "rules"]
+sys.exit(dispatch.main())
+"""
+
+
+def test_an_interrupted_process_does_not_wait_for_what_its_threads_compute():
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_BEHIND], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (130, "metarl: interrupted\n")
 
 
 def test_a_reader_that_goes_away_is_no_error():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from metarl.cli import main
+from metarl.cli.train import _closing_lines
 from metarl.rl_squared import TrainConfig, preset, resume_training, train_config
 from metarl.runs import RunDirectory
 
@@ -84,6 +85,13 @@ def test_resuming_a_finished_training_prints_its_table_and_how_to_use_the_agent(
     assert "bandit(rewards=bernoulli, arms=2), trials of 3 episodes: 1,000 test tasks" in shown
     assert "metarl evaluate run --against" in shown
     assert "rl_squared.load('run')" in shown
+
+
+def test_an_evaluation_anew_is_proposed_at_the_size_that_the_result_names(trained):
+    _, document = trained
+    assert document["tasks_again"] == 10_000
+    proposed = [line for line in _closing_lines({**document, "tasks_again": 50}) if "anew" in line]
+    assert len(proposed) == 1 and proposed[0].endswith("--tasks 50")
 
 
 def test_evaluate_prints_one_document_with_the_texts_typed_as_keys(beside_it):

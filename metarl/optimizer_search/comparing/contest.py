@@ -327,10 +327,10 @@ class Crew:
         """Returns self."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Ends the threads; work not yet begun is dropped."""
+    def __exit__(self, error: type | None, *_: object) -> None:
+        """Ends the threads; work not yet begun is dropped, and after an error nobody waits for the rest."""
         for thread in self._threads:
-            thread.shutdown(cancel_futures=True)
+            thread.shutdown(wait=error is None, cancel_futures=True)
 
     def device(self, place: int) -> Device:
         """Returns the device of the item at `place`."""

@@ -8,13 +8,20 @@ Letters: K candidates, L tokens, R learning rates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..judging.candidates import Judgement, Verdicts
-from ..judging.evaluators import Backend, Evaluator, Result, begin_compiling, in_order
+from ..judging.evaluators import (
+    Backend,
+    Evaluator,
+    Result,
+    begin_compiling,
+    in_order,
+    look_up_while_waiting,
+)
 from .journal import Journal, JournalEntry
 from .specification import digest, identity, specification
 
@@ -86,6 +93,10 @@ class Journaled:
     def prepare(self) -> None:
         """Has the evaluator begin to compile what it will be asked for."""
         begin_compiling(self._evaluator)
+
+    def look_up_while_waiting(self, look_up: Callable[[], None]) -> None:
+        """Has a function called while the evaluator is waited for."""
+        look_up_while_waiting(self._evaluator, look_up)
 
     def close(self) -> None:
         """Closes the evaluator; the journal stays open."""

@@ -12,6 +12,7 @@ Letters: K candidates, W candidates a chunk, R learning rates, S replicates.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import queue
 from abc import ABC, abstractmethod
@@ -29,6 +30,7 @@ Device = Any  # a jax.Device, which type checkers take for a variable
 # Small enough that the last chunks of a generation keep all threads busy; a call costs microseconds.
 DEFAULT_WIDTH = 4
 _ACCELERATOR_WIDTH = 64
+_LOOK_UP_SECONDS = 0.1
 
 
 class Result(NamedTuple):
@@ -83,6 +85,7 @@ class ChunkedEvaluator(ABC):
         """Keeps what is to be judged, and how."""
         self.judgements: Mapping[str, Judgement] = dict(judgements)
         self.width = width
+        self._look_up: Callable[[], None] = lambda: None
 
     @property
     def judges(self) -> tuple[str, ...]:
@@ -110,7 +113,7 @@ class ChunkedEvaluator(ABC):
             future.add_done_callback(landed.put)
         try:
             for _ in work:
-                yield landed.get().result()
+                yield self._next(landed).result()
         finally:
             for unfinished in work:
                 unfinished.cancel()
@@ -126,6 +129,16 @@ class ChunkedEvaluator(ABC):
           judges: names of those to ask; all if None.
         """
         return in_order(self.as_completed(tokens, rates, judges), judges or self.judges)
+
+    def look_up_while_waiting(self, look_up: Callable[[], None]) -> None:
+        """Has a function called now and then while somebody waits for results; what it raises, he gets."""
+        self._look_up = look_up
+
+    def _next(self, landed: queue.SimpleQueue[Future[Result]]) -> Future[Result]:
+        while True:
+            self._look_up()
+            with contextlib.suppress(queue.Empty):
+                return landed.get(timeout=_LOOK_UP_SECONDS)
 
     @abstractmethod
     def _submit(self, name: str, first: int, chunk: Candidates) -> Future[Result]:
@@ -176,8 +189,8 @@ class LocalEvaluator(ChunkedEvaluator):
             self._submit(name, 0, nobody)
 
     def close(self) -> None:
-        """Stops the threads and lets go of the data."""
-        self._threads.shutdown(cancel_futures=True)
+        """Lets go of the data and of the threads, once they have done what they are at; nobody waits for that."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._data.clear()
 
     def _submit(self, name: str, first: int, chunk: Candidates) -> Future[Result]:
@@ -234,6 +247,13 @@ def begin_compiling(evaluator: Evaluator) -> None:
     prepare = getattr(evaluator, "prepare", None)
     if prepare is not None:
         prepare()
+
+
+def look_up_while_waiting(evaluator: Evaluator, look_up: Callable[[], None]) -> None:
+    """Has an evaluator that waits for others call a function meanwhile, which may raise; others need not."""
+    ask = getattr(evaluator, "look_up_while_waiting", None)
+    if ask is not None:
+        ask(look_up)
 
 
 def driven_devices() -> list[Device]:

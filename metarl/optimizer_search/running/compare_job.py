@@ -14,10 +14,9 @@ directory that somebody sent must not run code by being resumed.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,13 @@ from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require
 from metarl.reading import read_json_object
 from metarl.reporting import write_csv, write_json
-from metarl.runs import Progress, RunDirectory, progress_on_stderr, write_arrays
+from metarl.runs import (
+    Progress,
+    RunDirectory,
+    progress_on_stderr,
+    saying_how_to_resume,
+    write_arrays,
+)
 from metarl.statistics import infinities_to_json
 from metarl.update_rules import LANGUAGE, parse
 
@@ -142,7 +147,7 @@ def resume_comparison(
 
     Raises:
       InvalidInput: there is no comparison, it is damaged or in use, or it needs code that `own` does not name.
-      KeyboardInterrupt: a signal came; what is measured is kept, and it has been said how to go on.
+      Interrupted: a signal came; what is measured is kept, and it has been said how to go on.
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a comparison.")
@@ -150,7 +155,9 @@ def resume_comparison(
         return read_json_object(run.path / RESULT, beneath=run.path)
     progress = progress or progress_on_stderr()
     entrants, config = _stored(run, own)
-    with run.lock(), _saying_how_to_resume(run, entrants, config, progress):
+    optimizers = [entrant.label for entrant in entrants if entrant.is_own]
+    again = _flags(optimizers, [name for name in config.problem if is_own(name)])
+    with run.lock(), saying_how_to_resume(run, progress, again):
         comparison = _compare(run, entrants, config, progress)
         findings = None
         if run.config["diagnostics"]:
@@ -263,16 +270,3 @@ def _write_curves(path: Path, comparison: Comparison) -> None:
         arrays[f"{name}|steps"] = result.points
         arrays |= {f"{name}|{label}": entry.curves for label, entry in result.entries.items()}
     write_arrays(path, arrays)
-
-
-@contextlib.contextmanager
-def _saying_how_to_resume(
-    run: RunDirectory, entrants: Sequence[Entrant], config: CompareConfig, progress: Progress
-) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        optimizers = [entrant.label for entrant in entrants if entrant.is_own]
-        again = _flags(optimizers, [name for name in config.problem if is_own(name)])
-        progress.message(f"Interrupted. Go on with: metarl resume {run.path}{again}")
-        raise

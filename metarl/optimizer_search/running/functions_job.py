@@ -20,7 +20,7 @@ import numpy as np
 from metarl.errors import require
 from metarl.reading import read_json_object
 from metarl.reporting import Column, Table, write_csv, write_json
-from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr
+from metarl.runs import Interrupted, Progress, RunDirectory, drive, progress_on_stderr
 from metarl.update_rules import LANGUAGE, Grammar, Interpreter
 
 from ..screening.filters import Verdict
@@ -100,7 +100,7 @@ def resume_functions(run_dir: str | Path, *, progress: Progress | None = None) -
 
     Raises:
       InvalidInput: there is no such run, it is damaged or in use.
-      KeyboardInterrupt: a signal came; everything is kept.
+      Interrupted: a signal came; everything is kept, and it has been said how to go on.
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not an enumeration.")
@@ -116,7 +116,7 @@ def resume_functions(run_dir: str | Path, *, progress: Progress | None = None) -
         describe=lambda metrics: f"size {metrics['size']}",
     )
     if outcome == "interrupted":
-        raise KeyboardInterrupt
+        raise Interrupted
     rows = _rows(job, state)
     columns = [Column(name, name) for name in ("number", "size", "verdict", "rule")]
     write_csv(run.path / FUNCTIONS, Table(f"Functions of {job.config.space}", columns, rows))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from metarl.runs import (
     collect_provenance,
     compiled_beside,
     progress_on_stderr,
+    saying_how_to_resume,
 )
 from metarl.update_rules import parse
 
@@ -78,7 +79,7 @@ def search(
     Raises:
       InvalidInput: the settings cannot be used; nothing has been written then.
       OSError: the run could not be written.
-      KeyboardInterrupt: a signal came; everything is kept, and `resume` goes on.
+      Interrupted: a signal came; everything is kept, and it has been said how to go on.
     """
     check(config)
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
@@ -151,7 +152,7 @@ def check(config: SearchConfig) -> list[Problem]:
 def _conduct(
     run: RunDirectory, config: SearchConfig, progress: Progress, backend: Backend
 ) -> SearchResult:
-    with run.lock(), _saying_how_to_resume(run, progress), _Ahead() as ahead:
+    with run.lock(), saying_how_to_resume(run, progress), _Ahead() as ahead:
         job = _job(run, config)
         compared, contests = comparison_config(config), {}
         with Journal(run.path / FILE, progress.message) as journal:
@@ -209,9 +210,9 @@ class _Ahead:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Waits for what it is at; the rest is dropped."""
-        self._thread.shutdown(cancel_futures=True)
+    def __exit__(self, error: type | None, *_: object) -> None:
+        """Waits for what it is at, unless by an error nobody needs it any more; the rest is dropped."""
+        self._thread.shutdown(wait=error is None, cancel_futures=True)
 
     def do(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Does some work when what came before is done."""
@@ -326,14 +327,3 @@ def _write_report(place: Path, progress: Progress) -> None:
     from ..reports.report import write_report
 
     progress.message(f"Report: {write_report(place)}")
-
-
-@contextlib.contextmanager
-def _saying_how_to_resume(run: RunDirectory, progress: Progress) -> Iterator[None]:
-    """Tells how to go on when a signal ends a stage after the search itself."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if (run.outcome or {}).get("outcome") == "finished":
-            progress.message(f"Interrupted. Go on with: metarl resume {run.path}")
-        raise

@@ -26,7 +26,7 @@ import numpy as np
 from metarl.errors import InvalidInput, require
 from metarl.reading import from_dict, read_json_object
 from metarl.reporting import write_json
-from metarl.runs import Progress, RunDirectory, progress_on_stderr
+from metarl.runs import Progress, RunDirectory, progress_on_stderr, saying_how_to_resume
 from metarl.update_rules import LANGUAGE
 
 from ..journal.journal import FILE, Journal
@@ -140,7 +140,11 @@ def _conduct(
     progress: Progress,
     made: tuple[SearchJob, TablePrograms] | None = None,
 ) -> dict[str, Any]:
-    with run.lock(), Journal(run.path / FILE, progress.message) as journal:
+    with (
+        run.lock(),
+        saying_how_to_resume(run, progress),
+        Journal(run.path / FILE, progress.message) as journal,
+    ):
         job, programs = made or _job(config)
         if programs.table.notice:
             progress.message(programs.table.notice)

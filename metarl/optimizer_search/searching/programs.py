@@ -5,7 +5,7 @@ Everything is made when it is first needed, and two searches that judge rules of
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -23,7 +23,14 @@ from ..judging.candidates import (
     make_judgement,
     on_replicates,
 )
-from ..judging.evaluators import Backend, Evaluator, begin_compiling, executor, local_evaluator
+from ..judging.evaluators import (
+    Backend,
+    Evaluator,
+    begin_compiling,
+    executor,
+    local_evaluator,
+    look_up_while_waiting,
+)
 from ..judging.judges import Judge, judges_of
 from ..judging.panel import trial_at_one_rate
 from ..judging.reference import Reference, adam_losses, finely_tuned_adam, tuned_adam
@@ -65,6 +72,7 @@ class SearchPrograms:
         self.floor = metric_floor(problems) if config.reward == "accuracy" else FLOOR
         self._twin: SearchPrograms | None = None
         self._backend: Backend = local_evaluator
+        self._look_up: Callable[[], None] | None = None
 
     def share(self, other: SearchPrograms) -> None:
         """Takes over what another search has compiled, which judges rules of the same grammar in the same way.
@@ -84,6 +92,12 @@ class SearchPrograms:
         """Has candidates trained by a backend; before the first generation."""
         assert "evaluator" not in self.__dict__, "the search has begun"
         self._backend = backend
+
+    def look_up_while_waiting(self, look_up: Callable[[], None]) -> None:
+        """Has a function called now and then while rules are trained, which may raise to give them up."""
+        self._look_up = look_up
+        if "evaluator" in self.__dict__:
+            look_up_while_waiting(self.evaluator, look_up)
 
     @cached_property
     def probes(self) -> Probes:
@@ -169,6 +183,8 @@ class SearchPrograms:
     def evaluator(self) -> Evaluator:
         """Who trains candidates; freed by `close`."""
         found = self._backend(self.judgements)
+        if self._look_up is not None:
+            look_up_while_waiting(found, self._look_up)
         if self._twin is None:
             begin_compiling(found)
         return found

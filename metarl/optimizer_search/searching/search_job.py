@@ -28,7 +28,15 @@ import numpy as np
 
 from metarl import problems as problem_suite
 from metarl.problems import Problem
-from metarl.runs import Progress, RunDirectory, compilation_seconds, drive
+from metarl.runs import (
+    GivenUp,
+    Interrupted,
+    Interruption,
+    Progress,
+    RunDirectory,
+    compilation_seconds,
+    drive,
+)
 from metarl.update_rules import LANGUAGE, Grammar
 
 from .. import strategies
@@ -87,6 +95,7 @@ class SearchJob:
         self.problems = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
         self.programs = programs(self.grammar, self.problems, config)
         self.time = TimeSpent()
+        self._interruption: Interruption | None = None
         self._key = jax.random.key(config.seed)
         self._budget = config.budget or (None if config.minutes else DEFAULT_BUDGET)
         self._threads: GenerationThreads[Earned | None] = GenerationThreads(self._train, config.lag)
@@ -108,6 +117,15 @@ class SearchJob:
         """Asks for the next generation, and tells the strategy of the oldest one in flight."""
         with self.time.generation():
             return self._update(state)
+
+    def heed(self, interruption: Interruption) -> None:
+        """Lets a generation be given up when a stop is requested; what is known of its rules is in the journal."""
+        self._interruption = interruption
+        self.programs.look_up_while_waiting(self._look_up)
+
+    def _look_up(self) -> None:
+        if self._interruption is not None and self._interruption.requested:
+            raise GivenUp
 
     def finished(self, state: SearchState) -> bool:
         """Tells whether the budget is spent, or nothing new has come for long."""
@@ -255,7 +273,7 @@ def drive_search(
       backend: where candidates are trained, with a journal of its own; this process, and the run's journal, if None.
 
     Raises:
-      KeyboardInterrupt: a signal came; everything is kept.
+      Interrupted: a signal came; everything is kept.
     """
     with contextlib.ExitStack() as stack:
         if backend is None:
@@ -278,5 +296,5 @@ def drive_search(
     if job.is_barren(state):
         progress.message(barren_text(state.counts, job.config.batch_size))
     if outcome == "interrupted":
-        raise KeyboardInterrupt
+        raise Interrupted
     return state

@@ -24,7 +24,14 @@ from metarl import problems as problem_suite
 from metarl.errors import require
 from metarl.reading import from_dict, read_arrays, read_json_object
 from metarl.reporting import write_json
-from metarl.runs import Progress, RunDirectory, drive, progress_on_stderr, write_arrays
+from metarl.runs import (
+    Interrupted,
+    Progress,
+    RunDirectory,
+    drive,
+    progress_on_stderr,
+    write_arrays,
+)
 from metarl.update_rules import LANGUAGE, Grammar, Interpreter
 
 from ..judging.evaluators import Backend, Evaluator, local_evaluator
@@ -315,7 +322,7 @@ def resume_table(
 
     Raises:
       InvalidInput: there is no such run, it is damaged or in use.
-      KeyboardInterrupt: a signal came; everything is kept.
+      Interrupted: a signal came; everything is kept, and it has been said how to go on.
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a table.")
@@ -335,7 +342,7 @@ def resume_table(
     finally:
         job.close()
     if outcome == "interrupted":
-        raise KeyboardInterrupt
+        raise Interrupted
     table = load_table(run.path)
     document = {
         "run_dir": str(run.path),

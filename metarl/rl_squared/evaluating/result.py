@@ -19,6 +19,8 @@ from .rival_agents import rivals
 RESULT_FILE = "result.json"  # in a run directory
 _FEWEST_TASKS = 16
 _PLAYERS = 3  # who is nearly always played: the agent by sampling and greedily, and at random
+_MANY_TASKS = 10_000  # for an interval ten times as narrow as a hundred tasks give
+_LATER_SECONDS = 600.0  # that an evaluation may well take whose hour one chooses oneself
 
 
 def conclude(
@@ -40,8 +42,8 @@ def conclude(
       "distilled", how and from whose histories it was, or None;
       "env_steps", "seconds", "compile_seconds" (a part of them) and "steps_per_second" (without
       compiling) of the training; "validation_return"; "random_validation_return" and "beats_random",
-      whether it earned more than acting at random on validation tasks, beyond chance; and
-      "evaluation", as `metarl evaluate --json` has it.
+      whether it earned more than acting at random on validation tasks, beyond chance;
+      "evaluation", as `metarl evaluate --json` has it; and "tasks_again", how many tasks suit an evaluation anew.
 
     Raises:
       InvalidInput: it is no run of a training, or the training has not ended.
@@ -69,6 +71,7 @@ def conclude(
                 f"instead of {DEFAULT_TASKS:,}, with who stands beside it in about half of the training's steps; "
                 "metarl evaluate with --tasks plays it in more."
             )
+    speed = outcome["position"] / _learning_seconds(outcome)
     result = {
         "run_dir": str(run_dir),
         "agent": str(run.path / AGENT_FILE),
@@ -77,13 +80,16 @@ def conclude(
         "env_steps": outcome["position"],
         "seconds": outcome["seconds"],
         "compile_seconds": outcome.get("compile_seconds"),
-        "steps_per_second": outcome["position"] / _learning_seconds(outcome),
+        "steps_per_second": speed,
         "validation_return": agent.scores.get("validation_return"),
         "random_validation_return": agent.scores.get("random_validation_return"),
         "beats_random": agent.scores.get("beats_random"),
         "evaluation": evaluate(
             [str(run_dir), *beside], world=world, tasks=tasks, say=say
         ).to_json(),
+        "tasks_again": suitable_test_tasks(speed, agent.trial.length)
+        if agent.trial.environment.on_host
+        else _MANY_TASKS,
     }
     write_json(path, result)
     return result
@@ -100,6 +106,22 @@ def affordable_test_tasks(steps: int, trial_steps: int) -> int:
     """
     affordable = steps // (2 * _PLAYERS * trial_steps)
     return min(DEFAULT_TASKS, max(_FEWEST_TASKS, affordable))
+
+
+def suitable_test_tasks(steps_per_second: float, trial_steps: int) -> int:
+    """Returns in how many test tasks an agent may be played anew where worlds are stepped on the host: in ten minutes.
+
+    Args:
+      steps_per_second: of the training, which is hardly slower than playing.
+      trial_steps: T.
+
+    Returns:
+      1, 2 or 5 times a power of ten, at most 10,000; but never below the fewest that `conclude` plays.
+    """
+    affordable = _LATER_SECONDS * steps_per_second / (_PLAYERS * trial_steps)
+    round_numbers = [digit * 10**power for power in range(5) for digit in (1, 2, 5)]
+    fitting = [x for x in round_numbers if x <= min(affordable, _MANY_TASKS)]
+    return max(fitting, default=0) if affordable >= _FEWEST_TASKS else _FEWEST_TASKS
 
 
 def _learning_seconds(outcome: Mapping[str, Any]) -> float:

@@ -14,6 +14,7 @@ from metarl.environments import check_environment
 from metarl.errors import require
 from metarl.runs import (
     Gang,
+    Interrupted,
     Outcome,
     Progress,
     RunDirectory,
@@ -226,7 +227,7 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -
     )
     if outcome == "interrupted":  # somebody waits, and the training that goes on will try it
         save(_agent(run, job, state), run.path / AGENT_FILE)
-        raise KeyboardInterrupt
+        raise Interrupted
     if not job.went_on(state):
         progress.message(
             f"The policy is that of {job.config.init_from!r}: in the first {job.config.value_warm_up} updates of "

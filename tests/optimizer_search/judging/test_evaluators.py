@@ -87,7 +87,7 @@ def test_two_threads_work_on_the_one_device_for_which_the_program_is_compiled(ju
     assert judge._cache_size() == 1
 
 
-def test_what_an_evaluator_compiles_counts_for_who_waits_for_it(judgements):
+def test_what_an_evaluator_compiles_counts_for_who_waits_for_it(judgements, asked):
     def compiled(number):
         """Returns the seconds that are counted while a program is compiled that nobody has compiled before."""
         judge: Any = jax.jit(
@@ -95,7 +95,7 @@ def test_what_an_evaluator_compiles_counts_for_who_waits_for_it(judgements):
         )
         before = compilation_seconds()
         evaluator = LocalEvaluator({"new": with_program(judgements["one"], judge)}, WIDTH)
-        evaluator.prepare()
+        evaluator.evaluate(*asked)
         evaluator.close()
         assert judge._cache_size() == 1
         return compilation_seconds() - before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import threading
 
 import jax
 import numpy as np
@@ -13,6 +14,9 @@ from driving import bits, driven
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search import strategies
+from metarl.optimizer_search.journal.journal import Journal
+from metarl.optimizer_search.journal.journaled import journaling
+from metarl.optimizer_search.judging.evaluators import LocalEvaluator
 from metarl.optimizer_search.judging.rewards import FLOOR
 from metarl.optimizer_search.screening.filters import oddness
 from metarl.optimizer_search.searching import search_job
@@ -31,7 +35,7 @@ from metarl.optimizer_search.settings.config import (
     TrainingConfig,
 )
 from metarl.optimizer_search.strategies import Proposals, Strategy
-from metarl.runs import RunDirectory, SilentProgress
+from metarl.runs import Interrupted, RunDirectory, SilentProgress
 from metarl.update_rules import parse
 
 CONFIG = SearchConfig(
@@ -431,6 +435,50 @@ def test_without_a_budget_a_search_never_finishes_by_itself(toy):
     state = job.init()
     assert job.position(state) == (0, None) and not job.finished(state)
     assert SearchJob(dataclasses.replace(CONFIG, budget=None)).position(state) == (0, 2000)
+
+
+def test_a_stop_is_heeded_in_the_midst_of_a_generation_and_no_bit_is_lost(searched, twin, tmp_path):
+    """The second chunk trains for ever; a stop is requested then."""
+    _, whole, rows, saved = searched["random"]
+    release, run = (
+        threading.Event(),
+        RunDirectory.create(tmp_path / "run", "search", {"seed": 0}, []),
+    )
+    interruptions, begun = [], itertools.count()
+
+    class Watched(SearchJob):
+        def heed(self, interruption):
+            super().heed(interruption)
+            interruptions.append(interruption)
+
+    def waiting(judgement):
+        def program(data, chunk):
+            if next(begun):
+                interruptions[0].request()
+                release.wait(60)
+            return judgement.program(data, chunk)
+
+        return dataclasses.replace(judgement, program=program)
+
+    job = Watched(CONFIG)
+    job.programs.share(twin.programs)
+    with Journal(run.path / "journal.jsonl") as journal:
+        stuck = journaling(
+            lambda judgements: LocalEvaluator(
+                {name: waiting(one) for name, one in judgements.items()},
+                devices=jax.local_devices()[:1],
+            ),
+            journal,
+        )
+        with pytest.raises(Interrupted):
+            drive_search(job, run, SilentProgress(), backend=stuck)
+        kept = len(journal)
+    assert not release.is_set() and 0 < kept < (CONFIG.budget or 0)
+    release.set()
+    assert (run.outcome or {"generations": None})["generations"] in range(len(rows))
+    again = sharing(twin, CONFIG)
+    state = drive_search(again, run, SilentProgress())
+    assert bits(again, state) == saved and state.counts == whole.counts
 
 
 def test_a_time_limit_does_not_count_what_the_search_compiles(twin, tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ from metarl.rl_squared import (
 )
 from metarl.rl_squared.agent.inputs import make_encoder
 from metarl.rl_squared.agent.network import make_policy
-from metarl.rl_squared.evaluating.result import affordable_test_tasks
+from metarl.rl_squared.evaluating.result import affordable_test_tasks, suitable_test_tasks
 from metarl.rl_squared.learning.reinforcement import _HostActor
 from metarl.rl_squared.learning.sizes import validation_tasks_of
 from metarl.runs import RunDirectory, SilentProgress
@@ -185,3 +185,19 @@ def test_a_signal_stops_worlds_on_the_host_at_once(signal_at, lake, tmp_path, mo
 )
 def test_the_test_on_the_host_takes_no_more_than_half_of_the_steps(steps, length, tasks):
     assert affordable_test_tasks(steps, length) == tasks
+
+
+@pytest.mark.parametrize(
+    ("speed", "length", "tasks"),
+    # played by three, at such a speed, in 320, 300, 571 and 600 seconds, or in any case
+    [
+        (300.0, 200, 200),
+        (2_000.0, 400, 1_000),
+        (1_400.0, 16, 10_000),
+        (50.0, 500, 20),
+        (1.0, 500, 16),
+    ],
+)
+def test_an_evaluation_anew_on_the_host_is_proposed_at_a_size_of_minutes(speed, length, tasks):
+    assert suitable_test_tasks(speed, length) == tasks
+    assert tasks == 16 or 3 * tasks * length / speed <= 600

@@ -1,0 +1,94 @@
+"""Signals while the main thread is in a call that lets none through, as compiling is; and who says how to go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from metarl.runs import Interrupted, Interruption, SilentProgress, saying_how_to_resume
+
+# Deriving a key takes an hour, without a step of Python's in between.
+BUSY = """
+import hashlib, sys, threading
+from metarl.runs import Interruption, leave_when_insisted
+if int(sys.argv[1]):
+    leave_when_insisted()
+with Interruption(patient=bool(int(sys.argv[2]))) as stop:
+    stop.goodbye = "Go on with: metarl resume it"
+    threading.Timer(0.5, lambda: print("begun", file=sys.stderr, flush=True)).start()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+"""
+
+
+@pytest.fixture
+def busy():
+    """Returns a function that starts a process which is busy, and ends it with the test."""
+    started = []
+
+    def start(may_leave=True, patient=True):
+        words = [sys.executable, "-c", BUSY, str(int(may_leave)), str(int(patient))]
+        process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stderr is not None and process.stderr.readline() == "begun\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def lines(process, count):
+    return [process.stderr.readline() for _ in range(count)]
+
+
+@pytest.mark.parametrize(("number", "patient"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_the_first_signal_says_what_is_waited_for_and_the_second_ends_the_process(
+    number, patient, busy
+):
+    process = busy(patient=patient)
+    process.send_signal(number)
+    assert "Stopping when what is compiled or computed now is done" in lines(process, 2)[1]
+    assert process.poll() is None
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors == "\nGo on with: metarl resume it\n"
+
+
+@pytest.mark.slow  # the quick form: what is allowed
+def test_a_program_of_the_users_is_not_ended_unless_that_is_allowed(busy):
+    process = busy(may_leave=False)
+    for _ in range(3):
+        process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(4)
+
+
+def test_what_listens_to_signals_leaves_nothing_behind():
+    def opened():
+        return len(os.listdir("/proc/self/fd"))
+
+    before = opened(), signal.set_wakeup_fd(-1)
+    with Interruption(), Interruption(patient=False):
+        assert opened() > before[0]
+    for _ in range(100):
+        if opened() == before[0]:
+            break
+        time.sleep(0.01)  # until the threads have ended
+    assert (opened(), signal.set_wakeup_fd(-1)) == before
+
+
+def test_how_to_go_on_is_said_once(new_run, capsys):
+    run = new_run()
+    outer = saying_how_to_resume(run, SilentProgress())
+    inner = saying_how_to_resume(run, SilentProgress(), " --optimizer mine:adam")
+    with pytest.raises(Interrupted), outer, inner:
+        raise KeyboardInterrupt
+    said = capsys.readouterr().err
+    assert said == f"Interrupted. Go on with: metarl resume {run.path} --optimizer mine:adam\n"
