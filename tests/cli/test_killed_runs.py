@@ -1,4 +1,4 @@
-"""A small search and a small training, killed with SIGKILL and resumed, end with the bits of one that was not."""
+"""A small search, training and evaluation, killed with SIGKILL and resumed, end with the bits of one that was not."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ if job == "search":
     if not int(again):
         RunDirectory.create(place, "search", to_dict(config), [])
     drive_search(job, RunDirectory.open(place), SilentProgress())
+elif job == "evaluate":
+    from metarl.rl_squared import (
+        FromScratchPlan, WorldConfig, begin_evaluation, resume_evaluation,
+    )
+    dqn = "dqn:hidden=8,learn_after=8,batch_size=8"
+    plan = FromScratchPlan(episodes=600, tasks=8)
+    world = WorldConfig("gridworld", size=3, episodes=4)
+    if not int(again):
+        begin_evaluation(
+            ["oracle", "q-learning", dqn], place, world=world, tasks=8, from_scratch=plan
+        )
+    resume_evaluation(place, progress=SilentProgress())
 else:
     import metarl.rl_squared.learning.train_job as train_job
     from metarl.rl_squared import (
@@ -64,12 +76,14 @@ def end(process):
 
 # The quick forms stop and resume within a process: in tests of searching, of learning and of checkpoints.
 @pytest.mark.slow
-@pytest.mark.parametrize("job", ["search", "train"])
+@pytest.mark.parametrize("job", ["search", "train", "evaluate"])
 def test_killed_and_resumed_equals_never_stopped(job, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     end(start(job, whole))
     process = start(job, cut)
-    while process.poll() is None and len(checkpoints(cut)) < 2:
+    # of an evaluation in the midst of the last learner's steps, when the others are finished
+    first = 2 if job != "evaluate" else len(RunDirectory.open(whole).metrics.rows()) - 60
+    while process.poll() is None and newest(cut) < first:
         time.sleep(0.002)
     process.kill()
     process.communicate()
@@ -77,6 +91,13 @@ def test_killed_and_resumed_equals_never_stopped(job, tmp_path):
     assert checkpoints(cut)
     assert "damaged" not in end(start(job, cut, again=True))
     assert shown(cut) == shown(whole)
+
+
+def newest(place):
+    """Returns the generation of the newest checkpoint, 0 without one."""
+    found = checkpoints(place)
+    names = [path.parent.name if path.name == "manifest.json" else path.stem for path in found]
+    return max(map(int, names), default=0)
 
 
 def checkpoints(place):
@@ -96,4 +117,6 @@ def shown(place):
     outcome = {k: v for k, v in (run.outcome or {}).items() if not k.endswith("seconds")}
     bits = {n: (a.dtype.name, a.shape, a.tobytes()) for n, a in arrays.items()}
     assert len(rows) > 3 and outcome["outcome"] == "finished"
-    return bits, meta["job"], json.dumps(rows), outcome
+    result = place / "result.json"
+    texts = json.dumps(rows), result.read_text() if result.exists() else ""
+    return bits, meta["job"], texts, outcome
