@@ -73,8 +73,8 @@ class TableViews:
 
     Args:
       table: of rules.
-      judges: names of those that a search sees, whatever their role; all that rules may be searched on if None. The
-        other held-out problems are those that no search sees.
+      judges: names of those that a search sees, whatever their role; all that rules may be searched on, in whole runs,
+        if None. The other held-out problems are those that no search sees.
 
     Raises:
       InvalidInput: the table lacks the learning rates of a search, a judge of a name, or a problem that rules may be
@@ -85,9 +85,9 @@ class TableViews:
         """Counts the steps of all runs."""
         self.table = table
         self._decades = _places(table.rates, TrainingConfig().learning_rates)
-        searched = [judge for judge in table.judges if judge.role == "search"]
+        searched = [judge for judge in table.whole_judges if judge.role == "search"]
         self.judges = searched if judges is None else [table.judge(name) for name in judges]
-        held_out = [judge for judge in table.judges if judge.role == "held-out"]
+        held_out = [judge for judge in table.whole_judges if judge.role == "held-out"]
         self.held_out = [judge for judge in held_out if judge not in self.judges]
         require(
             len(self.judges) > 0,

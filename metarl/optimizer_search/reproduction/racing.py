@@ -102,7 +102,7 @@ def replay_schedules(work: Work) -> Findings:
         name, marks = table.name, _marks(table, settings.budget)
         if table.notice:
             work.say(table.notice)
-        for judge in table.judges:
+        for judge in table.whole_judges:
             title = f"{name}/{judge.name}"
             work.say(title)
             found[title] = one = _searched(work, title, table, judge, marks)

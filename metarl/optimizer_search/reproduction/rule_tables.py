@@ -98,10 +98,10 @@ _OPTIMISM = (
 
 def _beating(table: RuleTable) -> list[dict[str, Any]]:
     """Returns a row for each judge, and one for all: how many rules are better than tuned Adam."""
-    runs = {judge.name: _runs(table, judge) for judge in table.judges}  # [K, S] each
-    rows = [_beating_row(judge.name, judge.role, runs[judge.name]) for judge in table.judges]
+    runs = {judge.name: _runs(table, judge) for judge in table.whole_judges}  # [K, S] each
+    rows = [_beating_row(judge.name, judge.role, runs[judge.name]) for judge in table.whole_judges]
     for role in (SEARCH, HELD_OUT):
-        members = [runs[judge.name] for judge in table.judges if judge.role == role]
+        members = [runs[judge.name] for judge in table.whole_judges if judge.role == role]
         if len(members) > 1:
             everywhere = np.min([one.mean(axis=1) for one in members], axis=0)
             row = _beating_row(f"mean of {role} problems", role, np.mean(members, axis=0))
@@ -148,7 +148,9 @@ def _best(
       generator: of the splits in halves.
       beside: the named rules that the table lacks, in their order; None if they were not trained.
     """
-    judges = {role: [j for j in table.judges if j.role == role] for role in (SEARCH, HELD_OUT)}
+    judges = {
+        role: [j for j in table.whole_judges if j.role == role] for role in (SEARCH, HELD_OUT)
+    }
     means = {role: truth(table, found) for role, found in judges.items() if found}
     order = np.argsort(-means[SEARCH], kind="stable")
     places = {int(place): None for place in order[:5]}
@@ -208,7 +210,7 @@ def _beside(work: Work, table: RuleTable, texts: Sequence[str]) -> RuleTable:
     grammar = _grammar_of(table, texts)
     tokens = np.stack([grammar.to_tokens(resolve(text)) for text in texts])
     losses = {}
-    for judge in table.judges:
+    for judge in table.whole_judges:
 
         def measure(judge: TableJudge = judge) -> Mapping[str, Any]:
             work.say(f"{table.name}, {judge.name}: {', '.join(texts)} beside it")
@@ -247,17 +249,18 @@ def _correlations(
     """Returns rank correlations of what a search sees with true scores on other replicates.
 
     A row for each judge: its search losses at each checkpoint on half of the replicates, and at the end on one alone,
-    with its own true score on the other half; and at the end with the true scores of each other judge.
+    with its own true score on the other half; and at the end with the true scores of each judge of whole runs.
     """
     count = len(table.tokens)
     rules = np.sort(generator.permutation(count)[: settings.most_rules])
     seen = generator.permutation(table.replicates)[: table.replicates // 2]
     true = {judge.name: truth(table, judge, seen.tolist())[rules] for judge in table.judges}
-    held_out = [true[judge.name] for judge in table.judges if judge.role == HELD_OUT]
+    held_out = [true[judge.name] for judge in table.whole_judges if judge.role == HELD_OUT]
     rows = []
     for judge in table.judges:
         along = [_seen(table, judge, seen, place)[rules] for place in range(len(_MOMENTS))]
-        own, others = true[judge.name], [true[j.name] for j in table.judges if j.name != judge.name]
+        own = true[judge.name]
+        others = [true[j.name] for j in table.whole_judges if j.problem != judge.problem]
         elsewhere = held_out if judge.role == SEARCH else others
         row: dict[str, Any] = {"judge": judge.name, "role": judge.role}
         for name, scores in zip(_MOMENTS, along, strict=True):
@@ -266,7 +269,7 @@ def _correlations(
         row["held_out"] = (
             rank_correlation(along[-1], np.mean(elsewhere, axis=0)) if elsewhere else None
         )
-        for other in table.judges:
+        for other in table.whole_judges:
             row[f"to {other.name}"] = rank_correlation(along[-1], true[other.name])
         rows.append(row)
     return rows
@@ -285,7 +288,7 @@ def _optimism(
     table: RuleTable, settings: Settings, generator: np.random.Generator
 ) -> list[dict[str, Any]]:
     """Returns how much too good the best of n rules looks, chosen by its search score on a few replicates."""
-    judges = [judge for judge in table.judges if judge.role == SEARCH]
+    judges = [judge for judge in table.whole_judges if judge.role == SEARCH]
     count, total = len(table.tokens), table.replicates
     sizes = sorted({*(2 ** np.arange(2, int(np.log2(count)) + 1)).tolist(), count})
     shown = [number for number in settings.shown if number <= total // 2]
@@ -371,7 +374,8 @@ def _correlations_table(table: RuleTable, rows: Sequence[Mapping[str, Any]]) -> 
     }
     columns = [Column("judge"), Column("role"), *(Column(n, t) for n, t in titles.items())]
     columns += [
-        Column(f"to {judge.name}", f"with {judge.name}", essential=False) for judge in table.judges
+        Column(f"to {judge.name}", f"with {judge.name}", essential=False)
+        for judge in table.whole_judges
     ]
     notes = [
         f"Spearman's rank correlation over rules of the search score on {table.replicates // 2} replicates with true "

@@ -22,7 +22,8 @@ class TableConfig:
     max_size: Count | None = None
     """Nodes of the largest rules; the whole space if not given, which few spaces beyond depth 1 can be trained in."""
     judges: tuple[str, ...] = ("digits-mlp",)
-    """Problems, each one file of the table; "digits-mlp x4" is one at four times its usual steps."""
+    """Problems, each one file of the table; "digits-mlp x4" is one at four times its usual steps, "digits-mlp x0.25" at
+    a quarter."""
     replicates: Annotated[int, Bounds(least=2)] = 8
     """Runs of a rule at each learning rate, each with its own start and its own split of the data."""
     filters: FilterConfig = field(default_factory=FilterConfig)

@@ -61,7 +61,7 @@ def beside_table(
       table: the other.
       grammar: of the rules.
       tokens: [K, L] int32.
-      losses: by the name of each judge, of `train_beside`.
+      losses: by the name of each judge that it shall have, of `train_beside`.
     """
     nameless = np.zeros((len(tokens), 16), np.uint8)
     return dataclasses.replace(
@@ -71,7 +71,9 @@ def beside_table(
         tokens=tokens,
         sizes=np.array([grammar.to_rule(row).size for row in tokens]),
         judges=tuple(
-            dataclasses.replace(judge, _losses=losses[judge.name]) for judge in table.judges
+            dataclasses.replace(judge, _losses=losses[judge.name])
+            for judge in table.judges
+            if judge.name in losses
         ),
         places=Places(grammar, table.filters, tokens, nameless),
     )

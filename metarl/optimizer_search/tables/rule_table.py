@@ -32,7 +32,7 @@ class TableJudge:
     """By whom the rules of a table were judged: a problem at a horizon.
 
     Attributes:
-      name: of the judge: its problem's, with the horizon where that is not 1 (`digits-mlp x4`).
+      name: of the judge: its problem's, with the horizon where that is not 1 (`digits-mlp x0.25`).
       problem: name of the problem.
       family: of the problem.
       role: "search" or "held-out": whether rules may be searched on it.
@@ -63,6 +63,11 @@ class TableJudge:
     document: Mapping[str, Any] = field(repr=False, default_factory=dict)
     _losses: Mapping[str, np.ndarray] = field(repr=False, default_factory=dict)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether a run has the problem's usual steps, or more of them."""
+        return self.document.get("horizon", 1.0) >= 1
+
 
 @dataclass(frozen=True, eq=False)
 class RuleTable:
@@ -77,7 +82,7 @@ class RuleTable:
       tokens: one sequence a function, the simplest first, int32 [K, L].
       sizes: nodes of these rules, int [K].
       rates: learning rates, ascending, float32 [R].
-      judges: by whom they were judged, in the order in which they were trained.
+      judges: by whom they were judged, in the order in which they were trained; those of short runs last.
       places: finds the function of a sequence of tokens.
       document: all that the file of the functions says of itself.
     """
@@ -103,6 +108,11 @@ class RuleTable:
     def replicates(self) -> int:
         """S."""
         return len(self.judges[0].seeds)
+
+    @property
+    def whole_judges(self) -> tuple[TableJudge, ...]:
+        """The judges but for those of short runs, which predict what a rule is worth and do not say it."""
+        return tuple(judge for judge in self.judges if judge.is_whole)
 
     @property
     def extent(self) -> str | None:

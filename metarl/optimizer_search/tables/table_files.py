@@ -99,7 +99,7 @@ def _loaded(stamps: tuple[tuple[Path, int], ...]) -> RuleTable:
     functions, *judges = [path for path, _ in stamps]
     document, arrays = read_file(functions, "functions")
     read = [_judge(path, document, len(arrays["tokens"])) for path in judges]
-    read.sort(key=lambda judge: (judge.document["number"], judge.name))
+    read.sort(key=lambda judge: (not judge.is_whole, judge.document["number"], judge.name))
     hurdles = from_dict(FilterConfig, document["filters"], str(functions))
     grammar = Grammar(document["space"], document["depth"])
     known = arrays.get("places")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -148,3 +149,15 @@ def test_a_search_may_see_any_judges_and_those_that_it_sees_are_not_held_out():
     assert [judge.name for judge in TableViews(made_up_table(), ["two"]).held_out] == ["three"]
     with pytest.raises(InvalidInput, match="judge of table"):
         TableViews(made_up_table(), ["four"])
+
+
+def test_judges_of_short_runs_show_a_search_nothing_unless_they_are_named():
+    whole = made_up_table()
+    two, three = (
+        dataclasses.replace(whole.judge(name), document={"horizon": 0.25})
+        for name in ("two", "three")
+    )
+    table = dataclasses.replace(whole, judges=(whole.judge("one"), two, three))
+    views = TableViews(table)
+    assert [judge.name for judge in views.judges] == ["one"] and views.held_out == []
+    assert [judge.name for judge in TableViews(table, ["two"]).judges] == ["two"]

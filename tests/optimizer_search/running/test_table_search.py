@@ -105,6 +105,15 @@ def test_no_rule_is_run_on_the_probes_but_the_functions_of_the_table(tmp_path, m
     assert sum(counted) <= len(table.tokens)
 
 
+def test_a_table_is_searched_at_two_horizons_of_the_digits(tmp_path):
+    training = TrainingConfig(horizons=(0.25, 1.0))
+    values = {"problem": ("digits-mlp",), "training": training, "strategy": "random", "budget": 8}
+    document = searched(tmp_path / "run", **values)
+    assert document["judges"] == ["digits-mlp x0.25", "digits-mlp"]
+    assert document["rules_trained"] == 8
+    assert set(document["best"][0]["scores"]) == {"digits-mlp x0.25", "digits-mlp"}
+
+
 def test_a_search_makes_its_job_once(tmp_path, monkeypatch):
     made, job = [], table_search._job
 

@@ -45,6 +45,17 @@ def test_the_tables_that_come_along_are_small_and_whole():
             assert len(judge.seeds) == table.replicates == len(set(judge.seeds))
 
 
+def test_the_digits_are_in_every_table_at_two_horizons_and_short_runs_stand_last():
+    for name in table_names():
+        table = load_table(name)
+        short, whole = table.judge("digits-mlp x0.25"), table.judge("digits-mlp")
+        assert 4 * short.steps == whole.steps
+        assert not set(short.seeds) & set(whole.seeds)
+        assert whole.is_whole and not short.is_whole
+        assert short in table.judges[len(table.whole_judges) :]
+        assert all(judge.is_whole for judge in table.whole_judges)
+
+
 def test_a_table_holds_the_rules_that_a_search_of_its_space_would_train(toy_table):
     assert (toy_table.sizes <= 3).all()
     assert toy_table.rule(0) == "g"

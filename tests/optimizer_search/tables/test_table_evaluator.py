@@ -71,25 +71,24 @@ def test_from_rounded_losses_they_are_the_same_within_the_rounding(toy_table, ex
     assert np.abs(np.log(rounded[good] / exact[good])).max() <= judge.rounding + 1e-6
 
 
-def test_the_losses_of_a_committed_table_are_those_of_this_machine_within_their_rounding():
+@pytest.mark.parametrize("name", ["quadratic", "digits-mlp x0.25"])
+def test_the_losses_of_a_committed_table_are_those_of_this_machine_within_their_rounding(name):
     from metarl import problems
     from metarl.optimizer_search import load_table
 
     table = load_table("sign-1")
-    judge = table.judge("quadratic")
+    judge = table.judge(name)
     steps = judge.steps
     one = Trial(steps, steps, 1, 1, 1, give_up=np.inf)
-    grammar, problem = table.grammar, problems.load("quadratic")
+    grammar, problem = table.grammar, problems.load(judge.problem)
     seeds = [judge.seeds[5], judge.seeds[9]]
-    evaluator = LocalEvaluator(
-        {"quadratic": make_judgement(problem, grammar, one, "search", seeds)}
-    )
-    names = ["g", "m", "adam"]
+    evaluator = LocalEvaluator({name: make_judgement(problem, grammar, one, "search", seeds)})
+    names = ["g", "m", "adam", "adam * cd"]
     tokens = np.stack([table.tokens[_place(table, name)] for name in names])
     at = 8  # 10^-1.5, which all of them stand
-    rates = np.full((3, 1), table.rates[at], np.float32)
-    losses = evaluator.evaluate(tokens, rates)["quadratic"].losses[:, 0]
-    kept = np.array([table.losses(judge)[_place(table, name), at, 9, -1] for name in names])
+    rates = np.full((len(names), 1), table.rates[at], np.float32)
+    losses = evaluator.evaluate(tokens, rates)[name].losses[:, 0]
+    kept = np.array([table.losses(judge)[_place(table, rule), at, 9, -1] for rule in names])
     assert np.abs(np.log(losses / kept)).max() < judge.rounding + 1e-3
 
 
