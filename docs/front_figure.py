@@ -41,7 +41,12 @@ def main() -> None:
 
 def figure() -> str:
     """Returns the figure as a file of SVG."""
-    svg = draw().svg.replace("<svg ", f'<svg xmlns="{NAMESPACE}" ', 1)
+    return page(draw())
+
+
+def page(drawing: Drawing) -> str:
+    """Returns a drawing as a file of SVG with a background of its own, for light and dark pages."""
+    svg = drawing.svg.replace("<svg ", f'<svg xmlns="{NAMESPACE}" ', 1)
     head, end, rest = svg.partition(">")
     return f"{head}{end}\n{COLOURS}{rest}\n"
 

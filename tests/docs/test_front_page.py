@@ -132,13 +132,14 @@ def test_every_experiment_has_its_command_its_cost_and_when_it_was_run_again(doc
 # Figure and site -------------------------------------------------------------------------------
 
 
-def test_the_figure_is_what_its_script_draws_from_the_committed_results(docs, tmp_path):
+@pytest.mark.parametrize("name", ["front_figure", "learning_figure"])
+def test_a_figure_is_what_its_script_draws_from_the_committed_results(docs, name):
     pinned = (docs.parent / "constraints.txt").read_text(encoding="utf-8")
     if f"matplotlib=={version('matplotlib')}\n" not in pinned:
         pytest.skip("another matplotlib draws other bytes")
-    script = importlib.import_module("front_figure")
+    script = importlib.import_module(name)
     drawn = script.figure()
-    assert drawn == (docs / "front_figure.svg").read_text(encoding="utf-8")
+    assert drawn == (docs / f"{name}.svg").read_text(encoding="utf-8")
     assert len(drawn.encode()) < LARGEST_FIGURE
 
 
@@ -148,7 +149,7 @@ def test_the_site_shows_the_readme_with_links_to_its_own_pages(docs):
     assert "](docs/" not in shown
     assert "README.md)" not in shown
     targets = re.findall(r"\]\(((?!https?:|#)[^)]+)\)", shown)
-    assert "front_figure.svg" in targets
+    assert {"front_figure.svg", "learning_figure.svg"} <= set(targets)
     for target in targets:
         name = target.partition("#")[0]
         made = name.startswith(("experiments/", "api/")) or name == "commands.md"

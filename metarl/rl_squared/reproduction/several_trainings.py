@@ -53,7 +53,7 @@ def several(document: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def read_several(folder: Path, column: str, cell: str) -> dict[str, Any] | None:
-    """Returns the same of the trainings that come with an experiment; None where there are none.
+    """Returns the same of the trainings that come with an experiment; None of one alone, or where there are none.
 
     Args:
       folder: of the experiment.
@@ -67,4 +67,4 @@ def read_several(folder: Path, column: str, cell: str) -> dict[str, Any] | None:
         rows = [
             row for row in csv.DictReader(file) if (row["column"], row["cell"]) == (column, cell)
         ]
-    return summed_up([float(row["return"]) for row in rows]) if rows else None
+    return summed_up([float(row["return"]) for row in rows]) if len(rows) > 1 else None

@@ -195,7 +195,12 @@ def test_what_several_trainings_earn_stands_beside_the_committed_agent(folder, t
     (folder / "training.json").write_text(json.dumps(training))
     (folder / "settings.json").write_text(json.dumps({**SETTINGS, "cells": worlds}))
     rows = [("RL²", "10x5", 6 + 0.25 * (seed % 2)) for seed in range(8)]
-    rows += [("RL²", "few", 6.0), ("RL²", "few", 6.5), ("another", "none", 1.0)]
+    rows += [
+        ("RL²", "few", 6.0),
+        ("RL²", "few", 6.5),
+        ("RL²", "none", 6.0),
+        ("another", "none", 1.0),
+    ]
     lines = [f"{column},{cell},{number}" for column, cell, number in rows]
     (folder / "trainings.csv").write_text("\n".join(["column,cell,return", *lines]))
     cells = again(Plan("rl2-table-1", "smoke", committed=True))["cells"]
