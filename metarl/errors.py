@@ -29,6 +29,13 @@ def require(condition: bool, message: str) -> None:
         raise InvalidInput(message)
 
 
+def reason(error: Exception) -> str:
+    """Returns what an error says, to stand within the sentence of another: what a user caused in its own words."""
+    if isinstance(error, InvalidInput):
+        return str(error).removesuffix(".")
+    return f"{type(error).__name__}: {error}"
+
+
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
     """Returns the member of `known` that `name` most likely meant, or None if nothing is close."""
     by_folded = {candidate.casefold(): candidate for candidate in known}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metarl.errors import InvalidInput, require
+from metarl.errors import InvalidInput, reason, require
 from metarl.reading import MOST_SETTINGS, from_dict, parse_json, read_json_object
 from metarl.runs import RunDirectory
 from metarl.update_rules import NAMED_RULES, Provenance, Rule, parse, resolve
@@ -145,9 +145,7 @@ def _rule_of_result(
         entry = best[rank - 1]
         return FoundRule(parse(entry["rule"]), _provenance(run, result, entry, rank))
     except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
-        raise InvalidInput(
-            f"The result of run {where!r} is damaged ({type(error).__name__}: {error})."
-        ) from error
+        raise InvalidInput(f"The result of run {where!r} is damaged ({reason(error)}).") from error
 
 
 def _result(run: RunDirectory) -> dict[str, Any]:
@@ -161,7 +159,7 @@ def _result(run: RunDirectory) -> dict[str, Any]:
         result = read_json_object(path, beneath=run.path)
         require(isinstance(result.get("best"), list), "no list of best rules")
     except (ValueError, AttributeError) as error:
-        raise InvalidInput(f"{str(path)!r} is damaged: {error}.") from error
+        raise InvalidInput(f"{str(path)!r} is damaged ({reason(error)}).") from error
     return result
 
 

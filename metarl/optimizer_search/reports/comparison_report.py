@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl.errors import InvalidInput, require
+from metarl.errors import InvalidInput, reason, require
 from metarl.reading import read_json_object
 from metarl.reporting import (
     Code,
@@ -86,7 +86,7 @@ def rewrite_comparison_report(run_dir: Path) -> Path:
         return write_comparison_report(run.path, document)
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
-            f"The result of run {str(run.path)!r} is damaged ({type(error).__name__}: {error})."
+            f"The result of run {str(run.path)!r} is damaged ({reason(error)})."
         ) from error
 
 

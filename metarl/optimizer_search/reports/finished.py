@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metarl.errors import InvalidInput, require
+from metarl.errors import InvalidInput, reason, require
 from metarl.runs import RunDirectory
 
 from ..settings.config import SearchConfig, from_dict
@@ -59,7 +59,7 @@ def read_finished(run_dir: Path) -> Finished:
         result = SearchResult.read(run.path)
     except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
         raise InvalidInput(
-            f"The result of run {str(run.path)!r} is damaged ({type(error).__name__}: {error}). Remove its "
+            f"The result of run {str(run.path)!r} is damaged ({reason(error)}). Remove its "
             f"result.json and write it again by `metarl resume {run.path}`."
         ) from error
     if result is None:

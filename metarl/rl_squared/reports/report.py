@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl.errors import InvalidInput, require
+from metarl.errors import InvalidInput, reason, require
 from metarl.reading import read_json_object
 from metarl.reporting import (
     Code,
@@ -53,7 +53,7 @@ def write_training_report(run_dir: str | Path) -> Path:
         page = _page(run, read_json_object(result, beneath=run.path))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
-            f"The result of run {str(run.path)!r} is damaged ({type(error).__name__}: {error}). Remove its "
+            f"The result of run {str(run.path)!r} is damaged ({reason(error)}). Remove its "
             f"{RESULT_FILE} and write it again by `metarl resume {run.path}`."
         ) from error
     return write_file(run.path / REPORT, page)
