@@ -23,6 +23,7 @@ _STRATEGIES = {
     "decision-transformer": "a causal transformer that is asked for rules better than the best",
     "alphazero": "a tree search guided by the controller, which learns to choose what the search chose",
     "go-explore": "mutations of the best rules of little visited kinds of behaviour",
+    "bayesian": "Bayesian optimisation: a Gaussian process over what rules do, children of the best as candidates",
     "mcts": "Monte Carlo tree search over prefixes of rules, the maximum backed up",
     "evolution": "regularised evolution",
     "random": "random rules, the yardstick",

@@ -67,6 +67,11 @@ GRIDS: Mapping[str, tuple[Changes, ...]] = {
         {"go_explore": {"sample": 16, "mutations": 1.0}},
         {"go_explore": {"sample": 32}},
     ),
+    "bayesian": (
+        AS_IT_COMES,
+        {"bayesian": {"first": "simplest"}},
+        {"bayesian": {"spread": 1.0}},
+    ),
     "mcts": (
         AS_IT_COMES,
         {"mcts": {"jumps": 0.5}},
@@ -125,11 +130,13 @@ _FIGURES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "others": {
         "imitation and planning": ("priority-queue", "decision-transformer", "dpo", "alphazero"),
-        "models of the judge, and the simplest first": ("rlhf", "imagination", "enumeration"),
+        "models of the judge, and the simplest first": (
+            *("rlhf", "imagination", "bayesian", "enumeration"),
+        ),
     },
 }
 _ELSEWHERE: Mapping[str, tuple[str, ...]] = {
-    "breeding and trees": ("evolution", "go-explore", "mcts"),
+    "breeding, trees and a model": ("evolution", "go-explore", "mcts", "bayesian"),
     "controllers, and the simplest first": ("ppo", "imagination", "priority-queue", "enumeration"),
 }
 _TUNED, _REPORTED = "tuned", "reported"  # the sides of the first table
@@ -156,14 +163,16 @@ class Settings:
     """n of a strategy without a network."""
     searches_of_controllers: Annotated[int, Bounds(least=2)] = 20
     """n of one that has a network."""
-    tuned: tuple[str, ...] = ("evolution", "go-explore", "mcts", "priority-queue", "ppo")
+    tuned: tuple[str, ...] = (
+        *("evolution", "go-explore", "bayesian", "mcts", "priority-queue", "ppo"),
+    )
     """Names of strategies of which settings are tried."""
     tuning_searches: Annotated[int, Bounds(least=2)] = 20
     """n of each setting that is tried."""
     elsewhere: tuple[str, ...] = ()
     """Names of other tables, searched by the judges that report; nothing is tuned on them."""
     elsewhere_strategies: tuple[str, ...] = (
-        *("random", "enumeration", "evolution", "go-explore", "mcts"),
+        *("random", "enumeration", "evolution", "go-explore", "bayesian", "mcts"),
         *("ppo", "imagination", "priority-queue"),
     )
     """Names of the strategies that search them, random search among them."""

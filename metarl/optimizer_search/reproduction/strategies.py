@@ -26,7 +26,7 @@ from metarl.reporting import Column, Drawing, Table, curve_panels
 from metarl.statistics import Mean, mean_interval
 from metarl.update_rules import parse
 
-from ..judging.candidates import Trial
+from ..judging.candidates import Trial, in_the_ways_of
 from ..judging.halving import HalvingPanel
 from ..judging.judges import judges_of
 from ..judging.panel import Panel
@@ -36,6 +36,7 @@ from ..reports.figures import column
 from ..searching.search_job import SearchJob
 from ..selecting.choice import Ranked, choice_panel, rank
 from ..settings.config import (
+    BayesianConfig,
     ControllerConfig,
     EvolutionConfig,
     GuidedEvolutionConfig,
@@ -76,6 +77,8 @@ class Rival:
     """Of evolution."""
     guided_evolution: GuidedEvolutionConfig = field(default_factory=GuidedEvolutionConfig)
     """Of neural-guided evolution."""
+    bayesian: BayesianConfig = field(default_factory=BayesianConfig)
+    """Of Bayesian optimisation."""
 
     def config(self, settings: Settings, seed: int) -> SearchConfig:
         """Returns the settings of its search from a seed."""
@@ -204,7 +207,8 @@ def _fresh_panel(job: SearchJob, settings: Settings) -> Panel:
     """Returns the judges of a search on seeds that neither the search nor its choice has seen."""
 
     def trial(steps: int) -> Trial:
-        return Trial(steps, steps, settings.tuning_seeds, settings.report_seeds, len(_EIGHTHS))
+        seeds = (settings.tuning_seeds, settings.report_seeds)
+        return Trial(steps, steps, *seeds, len(_EIGHTHS), **in_the_ways_of(job.config.training))
 
     judges = judges_of(job.problems, job.config.training.steps, job.config.training.horizons)
     config = dataclasses.replace(job.config, seed=job.config.seed + _FRESH)

@@ -119,6 +119,32 @@ class GoExploreConfig:
 
 
 @dataclass(frozen=True)
+class BayesianConfig:
+    """Bayesian optimisation: a Gaussian process over what rules do on the probes foresees what they are worth."""
+
+    first: First = "random"
+    """What is proposed before the process knows anything: random rules, or the simplest functions, each once."""
+    start: Annotated[int, Bounds(least=2)] = 32
+    """Rules that it is told first."""
+    candidates: Count = 16
+    """Candidates for each rule that is proposed, before the filters."""
+    random: Fraction = 0.25
+    """Share of candidates that are random rules; the others are children of good ones."""
+    sample: Count = 16
+    """Rules drawn for each tournament of parents."""
+    crossover: Fraction = 0.25
+    """Share of children with two parents."""
+    mutations: Annotated[float, Bounds(least=1)] = 1.5
+    """Mean number of mutations of a child."""
+    spread: NotNegative = 0.5
+    """Times the deviations from the mean in the worlds drawn: 1 is Thompson sampling, 0 proposes the best means."""
+    fitted: Annotated[int, Bounds(least=2)] = 256
+    """Rules to which lengths and noise of the process are fitted, drawn from those remembered."""
+    memory: Annotated[int, Bounds(least=2)] = 1024
+    """Rules remembered, the last ones."""
+
+
+@dataclass(frozen=True)
 class TreeSearchConfig:
     """Monte Carlo tree search over prefixes of rules, the maximum backed up (strategy mcts)."""
 
@@ -363,6 +389,8 @@ class SearchConfig:
     """Neural-guided evolution."""
     go_explore: GoExploreConfig = field(default_factory=GoExploreConfig)
     """Go-Explore."""
+    bayesian: BayesianConfig = field(default_factory=BayesianConfig)
+    """Bayesian optimisation."""
     mcts: TreeSearchConfig = field(default_factory=TreeSearchConfig)
     """Monte Carlo tree search."""
     dpo: PreferenceConfig = field(default_factory=PreferenceConfig)

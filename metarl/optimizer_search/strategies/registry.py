@@ -38,6 +38,7 @@ _ROWS = {
     ),
     "alphazero": _Row("alphazero", "alphazero", ("alphazero",)),
     "go-explore": _Row("go_explore", "go_explore", ("go_explore",)),
+    "bayesian": _Row("bayesian", "bayesian_optimisation", ("bayesian",)),
     "mcts": _Row("tree_search", "tree_search", ("mcts",)),
     "evolution": _Row("evolution", "evolution", ("evolution",)),
     "random": _Row("random_search", "random_search"),

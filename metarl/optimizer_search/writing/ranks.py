@@ -11,6 +11,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import special, stats
 
 
 def ranks(rewards: jax.Array, present: jax.Array | None = None) -> jax.Array:
@@ -48,3 +49,18 @@ def log_ranks(rewards: Any, present: Any, xp: Any = np) -> Any:
     at_least = xp.maximum(count - below, 1)
     value = xp.log(xp.maximum(count, 1) / at_least) / xp.log(xp.maximum(count, 2))
     return xp.where(present, value, 0.0)
+
+
+def normal_scores(rewards: np.ndarray) -> np.ndarray:
+    """Returns the quantiles of the standard normal distribution at the ranks of N rewards, float64 [N].
+
+    The rank r, from 1, of the lowest, to N, is taken at (r - 3/8) / (N + 1/4); equal rewards share the mean of their
+    ranks. The scores of equal rewards alone are 0.
+
+    Reference: Blom, "Statistical Estimates and Transformed Beta-Variables", 1958.
+
+    Args:
+      rewards: any numbers but NaN, [N].
+    """
+    chex.assert_rank(rewards, 1)
+    return special.ndtri((stats.rankdata(rewards) - 0.375) / (len(rewards) + 0.25))

@@ -11,6 +11,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.judging.rewards import FLOOR
 from metarl.optimizer_search.reproduction import strategies
 from metarl.optimizer_search.reproduction.strategies import Rival, Settings
+from metarl.optimizer_search.searching.search_job import SearchJob
 from metarl.optimizer_search.settings.config import (
     EvolutionConfig,
     SearchConfig,
@@ -92,3 +93,15 @@ def test_a_search_of_a_rival_has_its_own_settings_and_shares_the_rest():
 def test_settings_that_cannot_be_compared_are_refused(change, message):
     with pytest.raises(InvalidInput, match=message):
         Settings(**{"rivals": (RANDOM,), **change})
+
+
+def test_fresh_seeds_are_run_as_the_search_runs_its_own():
+    """Rates that decay in the search decay where its rule is measured once more."""
+    training = TrainingConfig(steps=4, seeds=1, schedule="cosine", random_scale=2.0)
+    config = SearchConfig(problem=("quadratic",), depth=1, budget=2, training=training)
+    job = SearchJob(config.validate())
+    settings = Settings(search=config, tuning_seeds=2, report_seeds=3)
+    trial = strategies._fresh_panel(job, settings)._trial_of(4)
+    assert (trial.schedule, trial.random_scale) == ("cosine", 2.0)
+    assert (trial.sweep_replicates, trial.full_replicates) == (2, 3)
+    job.close()

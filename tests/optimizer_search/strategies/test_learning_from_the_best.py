@@ -12,6 +12,7 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.screening.probes import Probes
 from metarl.optimizer_search.settings.config import (
+    BayesianConfig,
     ControllerConfig,
     GoExploreConfig,
     GuidedEvolutionConfig,
@@ -233,7 +234,7 @@ def test_rules_that_were_met_are_renewed_and_others_stay():
         STRICT.validate(row)
 
 
-@pytest.mark.parametrize("name", ["evolution", "guided-evolution", "mcts"])
+@pytest.mark.parametrize("name", ["evolution", "guided-evolution", "bayesian", "mcts"])
 def test_a_space_of_one_rule_is_searched_by_repeating_it(name):
     one = Grammar(Space("one", ("g",), ("x",), ("keep",), ""), depth=1)
     strategy = make(name, one, CONFIG)
@@ -361,6 +362,12 @@ def test_the_controller_writes_every_third_generation_and_learns_after_two_of_ev
             "priority_queue.size is 0; it must be at least 1",
         ),
         ("go_explore", GoExploreConfig(cells=0), "go_explore.cells is 0; it must be at least 1"),
+        ("bayesian", BayesianConfig(start=1), "bayesian.start is 1; it must be at least 2"),
+        (
+            "bayesian",
+            BayesianConfig(crossover=1.5),
+            "bayesian.crossover is 1.5; it must lie between 0 and 1",
+        ),
         ("mcts", TreeSearchConfig(memory=1), "mcts.memory is 1; it must be at least 2"),
         ("risk_seeking", RiskSeekingConfig(fraction=0.0), "risk_seeking.fraction is 0"),
     ],
