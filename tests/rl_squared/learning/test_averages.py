@@ -60,7 +60,11 @@ def test_the_latest_weigh_most_and_updates_in_which_the_policy_rests_nothing():
 
 
 @pytest.mark.parametrize("seeds", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_the_average_is_tried_and_kept_and_learning_goes_on_as_without_it(monkeypatch, seeds):
+def test_the_average_is_tried_and_kept_and_learning_goes_on_as_without_it(
+    request, monkeypatch, seeds
+):
+    if seeds > 1:
+        request.getfixturevalue("keys_unchecked")
     monkeypatch.setattr("metarl.rl_squared.learning.train_job.CHUNK_STEPS", 400)
     tried = []
     validate = TrainJob.validate
