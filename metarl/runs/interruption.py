@@ -6,7 +6,9 @@ unfinished; the second raises KeyboardInterrupt wherever the process is.
 
 Python runs a handler in the main thread alone, between two of its own steps: while jax compiles or
 computes there, signals wait. A thread hears of them at once, says what is waited for, and ends the
-process on the second signal where a command line has allowed that (`leave_when_insisted`).
+process on the second signal where a command line has allowed that (`leave_when_insisted`). So does
+the handler itself while a module is imported: an extension that is interrupted as it is made fails
+in ways of its own, jax's by an ImportError or an abort.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 
 _INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_IMPORTER = "<frozen importlib._bootstrap>"  # the file that Python names in frames of an import
 _NOTICE = "Stopping when this generation is complete; once more stops at once."
 _BUSY = "Stopping when what is compiled or computed now is done; once more stops at once."
 _MOMENT = 0.5  # seconds in which the main thread, if it can, says by itself what is waited for
@@ -96,6 +99,8 @@ class Interruption:
         self._handled = max(self._handled + 1, self._heard)  # signals that waited come as one
         if self._handled > 1 or not self._patient:
             self._insisted.set()
+            if _may_leave.is_set() and _imports(frame):
+                self._leave()
             raise KeyboardInterrupt
         self.request()
         self._say(_NOTICE)
@@ -111,15 +116,27 @@ class Interruption:
         self._heard += 1
         if self._heard > 1:
             if not self._insisted.wait(_PATIENCE) and _may_leave.is_set():
-                _write(self.goodbye)
-                os._exit(_INTERRUPTED)
+                self._leave()
         elif not self._insisted.wait(_MOMENT) and not self._handled:
             self.request()
             self._say(_BUSY)
 
+    def _leave(self) -> None:
+        _write(self.goodbye)
+        os._exit(_INTERRUPTED)
+
     def _say(self, text: str) -> None:
         if self._said.acquire(blocking=False):
             _write(text)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Returns whether a module is being imported, in this frame or in one that waits for it."""
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTER:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _write(text: str) -> None:

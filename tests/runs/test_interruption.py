@@ -25,6 +25,23 @@ with Interruption(patient=bool(int(sys.argv[2]))) as stop:
 """
 
 
+# As an extension does that is interrupted while it is made: it fails in a way of its own.
+FRAGILE = """
+import sys, time
+print("begun", file=sys.stderr, flush=True)
+try:
+    time.sleep(3600)
+except BaseException as error:
+    raise ImportError("half made") from error
+"""
+IMPORTING = """
+from metarl.runs import Interruption, leave_when_insisted
+leave_when_insisted()
+with Interruption(patient=False):
+    import fragile
+"""
+
+
 @pytest.fixture
 def busy():
     """Returns a function that starts a process which is busy, and ends it with the test."""
@@ -59,6 +76,25 @@ def test_the_first_signal_says_what_is_waited_for_and_the_second_ends_the_proces
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert errors == "\nGo on with: metarl resume it\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_midst_of_an_import_ends_the_process_as_elsewhere(number, tmp_path):
+    (tmp_path / "fragile.py").write_text(FRAGILE, encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPORTING],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    try:
+        assert process.stderr is not None and process.stderr.readline() == "begun\n"
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, errors) == (130, "\nmetarl: interrupted\n")
 
 
 @pytest.mark.slow  # the quick form: what is allowed
