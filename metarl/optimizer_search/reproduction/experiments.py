@@ -108,6 +108,13 @@ _ROWS = (
         costs={"smoke": "under a minute", "laptop": "an hour", "paper": "days, CIFAR-10"},
     ),
     Experiment(
+        name="modern-strategies",
+        folder="modern_strategies",
+        analysis="strategies:compare_strategies",
+        caption="the same in the space of the demo, with rates that decay",
+        costs={"smoke": "under a minute", "laptop": "an hour", "paper": "a day"},
+    ),
+    Experiment(
         name="rule-tables",
         folder="rule_tables",
         analysis="rule_tables:ask_tables",
