@@ -12,7 +12,6 @@ import os
 import shutil
 import sys
 import textwrap
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -182,10 +181,10 @@ def _open_closed_streams() -> None:
 
 
 def _leave_threads(code: int) -> None:
-    """Ends the process where threads train or compile what nobody wants any more: Python would wait for them."""
-    others = [one for one in threading.enumerate() if one is not threading.main_thread()]
-    if all(thread.daemon for thread in others):
-        return
+    """Ends the process at once: threads train or compile what nobody wants any more, some of them not Python's.
+
+    Python would wait for its own, and where others go on compiling while it takes itself apart, they crash.
+    """
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
