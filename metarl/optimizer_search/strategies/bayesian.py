@@ -27,10 +27,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metarl.update_rules import Grammar, Interpreter
+from metarl.update_rules import Grammar
 
 from ..screening import filters
-from ..screening.probes import BLOCKS, COORDINATES, Probes, profiles
+from ..screening.probes import BLOCKS, COORDINATES, probes_of, profiles
 from ..settings.config import SearchConfig
 from ..writing.breeding import Met, Renewal, crossed, mutated, winner
 from ..writing.gaussian_process import Described, GaussianProcess, distances, likeliest
@@ -177,7 +177,7 @@ class _Behaviours:
     """What rules do on the probes; those of late are at hand."""
 
     def __init__(self, grammar: Grammar, config: SearchConfig):
-        self._probes, self._filters = Probes(Interpreter(grammar)), config.filters
+        self._probes, self._filters = probes_of(grammar), config.filters
         self._known: dict[bytes, tuple[bool, np.ndarray, np.ndarray]] = {}
 
     def of(self, tokens: np.ndarray) -> Described:

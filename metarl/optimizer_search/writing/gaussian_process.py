@@ -62,6 +62,28 @@ GRID: Mapping[str, tuple[float, ...]] = {
 """The values that are tried of each setting of the kernel."""
 
 
+class Apart(NamedTuple):
+    """How far N rules are from M others, before any kernel."""
+
+    directions: np.ndarray  # [N, M] squared
+    log_sizes: np.ndarray  # [N, M] squared
+    tokens: np.ndarray  # [N, M] share that differs
+
+    @classmethod
+    def of(cls, rules: Described, others: Described) -> Apart:
+        """Returns how far rules are from others."""
+        return cls(
+            _squared(rules.directions, others.directions),
+            _squared(rules.log_sizes, others.log_sizes),
+            np.mean(rules.tokens[:, None] != others.tokens[None], axis=2),
+        )
+
+    def covariance(self, kernel: Kernel) -> np.ndarray:
+        """Returns k of every rule and every other, [N, M]."""
+        squared = self.directions / kernel.directions**2 + self.log_sizes / kernel.sizes**2
+        return np.exp(-np.sqrt(squared) - self.tokens / kernel.tokens)
+
+
 class Foreseen(NamedTuple):
     """What M rules are worth: jointly normal."""
 
@@ -84,18 +106,21 @@ class Foreseen(NamedTuple):
 class GaussianProcess:
     """A process that was told what N rules are worth."""
 
-    def __init__(self, rules: Described, worth: np.ndarray, kernel: Kernel):
+    def __init__(
+        self, rules: Described, worth: np.ndarray, kernel: Kernel, apart: Apart | None = None
+    ):
         """Conditions on what is known.
 
         Args:
           rules: those known.
           worth: theirs, [N]; 0 is what is expected of rules far from all others.
           kernel: of the process.
+          apart: how far they are from each other, if that is known.
         """
         chex.assert_shape(worth, (len(rules.directions),))
         self._rules, self._kernel = rules, kernel
-        noise = kernel.noise * np.eye(len(worth))
-        self._root = np.linalg.cholesky(covariance(rules, rules, kernel) + noise)
+        apart, noise = apart or Apart.of(rules, rules), kernel.noise * np.eye(len(worth))
+        self._root = np.linalg.cholesky(apart.covariance(kernel) + noise)
         self._weights = linalg.cho_solve((self._root, True), worth)
         self.scale = max(float(worth @ self._weights) / max(len(worth), 1), _LEAST_SCALE)
         """Variance of the process, the likeliest one."""
@@ -114,18 +139,18 @@ class GaussianProcess:
 
 def likeliest(rules: Described, worth: np.ndarray) -> Kernel:
     """Returns the kernel of the grid under which what N rules are worth, [N], is likeliest, setting by setting."""
-    kernel = Kernel()
+    kernel, apart = Kernel(), Apart.of(rules, rules)
     for setting in Kernel._fields * _PASSES:
         tried = [kernel._replace(**{setting: value}) for value in GRID[setting]]
-        kernel = max(tried, key=lambda one: GaussianProcess(rules, worth, one).log_likelihood)
+        kernel = max(
+            tried, key=lambda one: GaussianProcess(rules, worth, one, apart).log_likelihood
+        )
     return kernel
 
 
 def covariance(rules: Described, others: Described, kernel: Kernel) -> np.ndarray:
     """Returns k of every rule and every other, [N, M]."""
-    squared = _squared(rules.directions, others.directions) / kernel.directions**2
-    squared += _squared(rules.log_sizes, others.log_sizes) / kernel.sizes**2
-    return np.exp(-np.sqrt(squared) - _share_that_differs(rules, others) / kernel.tokens)
+    return Apart.of(rules, others).covariance(kernel)
 
 
 def distances(rules: Described, others: Described) -> np.ndarray:
@@ -133,10 +158,6 @@ def distances(rules: Described, others: Described) -> np.ndarray:
     return np.sqrt(_squared(rules.directions, others.directions)) + np.sqrt(
         _squared(rules.log_sizes, others.log_sizes)
     )
-
-
-def _share_that_differs(rules: Described, others: Described) -> np.ndarray:
-    return np.mean(rules.tokens[:, None] != others.tokens[None], axis=2)
 
 
 def _squared(x: np.ndarray, y: np.ndarray) -> np.ndarray:
