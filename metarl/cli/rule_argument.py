@@ -8,13 +8,14 @@ document of `metarl export --json`, or the result of a run, which may have been 
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metarl.errors import InvalidInput, reason, require
 from metarl.reading import MOST_SETTINGS, from_dict, parse_json, read_json_object
-from metarl.runs import RunDirectory
+from metarl.runs import RunDirectory, no_result_yet, stored_result, telling_of_damage
 from metarl.update_rules import NAMED_RULES, Provenance, Rule, parse, resolve
 
 
@@ -76,8 +77,8 @@ def _no_such_run(text: str) -> InvalidInput | None:
     if not folder or not _is_directory(folder):
         return None
     return InvalidInput(
-        f"{text[:100]!r} is no rule, and there is no such directory. Give a name (`metarl list rules`), "
-        f"a rule's text, or the directory of a search; `metarl runs list {folder[:100]}` shows those there are."
+        f"{text[:100]!r} is no rule, and there is no such directory. Give a name (`metarl list rules`), a rule's text, "
+        f"or the directory of a search; `metarl runs list {shlex.quote(folder[:100])}` shows what there is."
     )
 
 
@@ -150,16 +151,11 @@ def _rule_of_result(
 
 def _result(run: RunDirectory) -> dict[str, Any]:
     """Returns the document of a finished search."""
-    path = run.path / "result.json"
-    require(
-        path.exists(),
-        f"Run {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`.",
-    )
-    try:
-        result = read_json_object(path, beneath=run.path)
+    result = stored_result(run)
+    if result is None:
+        raise no_result_yet(run)
+    with telling_of_damage(run):
         require(isinstance(result.get("best"), list), "no list of best rules")
-    except (ValueError, AttributeError) as error:
-        raise InvalidInput(f"{str(path)!r} is damaged ({reason(error)}).") from error
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -190,7 +191,7 @@ def _closing_lines(result: Any) -> list[str]:
         *(f"  {line}" for line in [*verdicts(result), *against_others(result)]),
         *_beside(result),
         "",
-        f"Take it home: metarl export {result.run_dir} --to optax -o found_rule.py",
+        f"Take it home: metarl export {shlex.quote(str(result.run_dir))} --to optax -o found_rule.py",
         f"  or: from metarl.update_rules import to_optax; to_optax({result.winner.rule!r}, learning_rate)",
         f"Report: {Path(result.run_dir) / 'report.html'}",
     ]

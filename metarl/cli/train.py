@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -164,10 +165,10 @@ def _closing_lines(document: dict[str, Any]) -> list[str]:
     """Returns what the training took, and how its agent is used."""
     run_dir = document["run_dir"]
     first, *others = document["evaluation"]["agents"]
-    beside = f" --against {' '.join(others[:3])}" if others else ""
+    beside = f" --against {shlex.join(others[:3])}" if others else ""
     name = document["evaluation"]["environment"]["name"]
     own = ":" in name  # code that is imported only by who names it
-    beside += f" --environment {name}" if own else ""
+    beside += f" --environment {shlex.quote(name)}" if own else ""
     loaded = f"{str(run_dir)!r}" + (f", own=[{name!r}]" if own else "")
     compiling = document.get("compile_seconds") or 0.0
     compiled = f" and {compiling:.0f} s of compiling" if compiling else ""
@@ -176,10 +177,10 @@ def _closing_lines(document: dict[str, Any]) -> list[str]:
         f"Trained on {document['env_steps']:,} environment steps in "
         f"{document['seconds'] - compiling:.0f} s{compiled}, "
         f"{document['steps_per_second']:,.0f} a second.",
-        f"Evaluate it anew: metarl evaluate {first}{beside} --tasks {document.get('tasks_again', 10_000)}",
+        f"Evaluate it anew: metarl evaluate {shlex.quote(first)}{beside} --tasks {document.get('tasks_again', 10_000)}",
         f"Use it: from metarl import rl_squared; agent = rl_squared.load({loaded}).as_agent()",
-        f"Go on from it: metarl train --init-from {run_dir} ...",
-        f"Report: metarl report {run_dir}",
+        f"Go on from it: metarl train --init-from {shlex.quote(str(run_dir))} ...",
+        f"Report: metarl report {shlex.quote(str(run_dir))}",
     ]
 
 

@@ -42,6 +42,11 @@ from .provenance import changed_bits as changed_bits
 from .provenance import collect_provenance as collect_provenance
 from .pruning import prune as prune
 from .pruning import prune_plan as prune_plan
+from .results import RESULT as RESULT
+from .results import no_result_yet as no_result_yet
+from .results import stored_result as stored_result
+from .results import telling_of_damage as telling_of_damage
+from .resuming import resume_command as resume_command
 from .resuming import saying_how_to_resume as saying_how_to_resume
 from .status import RunStatus as RunStatus
 from .status import find_runs as find_runs
@@ -51,6 +56,7 @@ from .trees import restore_tree as restore_tree
 
 __all__ = [
     "REPRODUCTION",
+    "RESULT",
     "SCALES",
     "Checkpoints",
     "DamagedCheckpoint",
@@ -85,16 +91,20 @@ __all__ = [
     "lead",
     "leave_when_insisted",
     "load_checkpoint",
+    "no_result_yet",
     "peak_memory_mb",
     "progress_on_stderr",
     "prune",
     "prune_plan",
     "restore_tree",
+    "resume_command",
     "run_differences",
     "run_status",
     "save_checkpoint",
     "saying_how_to_go_on",
     "saying_how_to_resume",
+    "stored_result",
+    "telling_of_damage",
     "together",
     "usable_cores",
     "without_compilation_cache",

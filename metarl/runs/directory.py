@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import time
 import uuid
@@ -227,7 +228,7 @@ def _require_free(place: Path) -> None:
     require(
         not (place / _IDENTITY).exists(),
         f"Run directory {str(place)!r} exists already. "
-        f"Go on with it by `metarl resume {place}`, or choose another --run-dir.",
+        f"Go on with it by `metarl resume {shlex.quote(str(place))}`, or choose another --run-dir.",
     )
     require(
         not any(place.iterdir()),

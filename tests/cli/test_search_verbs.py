@@ -156,6 +156,31 @@ def test_an_unfinished_run_has_no_report(capsys):
     assert "metarl resume begun" in refusal(["report", "begun"], capsys)
 
 
+@pytest.mark.parametrize(
+    "job", ["search", "compare", "enumerate", "table", "table-search", "evaluate", "train"]
+)
+@pytest.mark.parametrize("text", ['{"best": [{"ru', "{}"])
+def test_the_resume_of_a_damaged_result_says_how_it_is_written_again(
+    job, text, capsys, elsewhere, monkeypatch
+):
+    monkeypatch.setattr("metarl.rl_squared.resume_training", lambda *args, **settings: None)
+    run = RunDirectory.create("of today/a", job, {"seed": 0}, ["metarl"])
+    run.write_outcome({"outcome": "finished"})
+    (elsewhere / "of today" / "a" / "result.json").write_text(text)
+    message = refusal(["resume", "of today/a"], capsys)
+    assert message.startswith("metarl: error: The result of run 'of today/a' is damaged (")
+    assert message.endswith(
+        "Remove its result.json and write it again by `metarl resume 'of today/a'`.\n"
+    )
+
+
+def test_a_hint_can_be_pasted_where_a_path_has_a_space(capsys):
+    RunDirectory.create("of today/a", "search", {"seed": 0}, ["metarl"])
+    words = ["search", "--problem", "beale", "--run-dir", "of today/a"]
+    assert "`metarl resume 'of today/a'`" in refusal(words, capsys)
+    assert "`metarl resume 'of today/a'`" in refusal(["report", "of today/a"], capsys)
+
+
 def test_damaged_settings_are_refused_by_name(capsys, elsewhere):
     (elsewhere / "config.json").write_text('{"depht": 3}')
     assert "Unknown setting 'depht'. Did you mean 'depth'?" in refusal(

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from metarl.errors import InvalidInput, reason, require
-from metarl.reading import read_json_object
 from metarl.reporting import (
     Code,
     Curve,
@@ -29,7 +27,7 @@ from metarl.reporting import (
     to_json,
     write_file,
 )
-from metarl.runs import RunDirectory
+from metarl.runs import RunDirectory, no_result_yet, stored_result, telling_of_damage
 from metarl.statistics import Interval, interval_from_json
 
 from ..comparing.diagnostics import diagnostics_table
@@ -77,17 +75,11 @@ def rewrite_comparison_report(run_dir: Path) -> Path:
       OSError: the page could not be written.
     """
     run = RunDirectory.open(run_dir)
-    require(
-        (run.path / RESULT).is_file(),
-        f"Run {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`.",
-    )
-    try:
-        document = rederived(read_json_object(run.path / RESULT, beneath=run.path))
-        return write_comparison_report(run.path, document)
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(
-            f"The result of run {str(run.path)!r} is damaged ({reason(error)})."
-        ) from error
+    result = stored_result(run)
+    if result is None:
+        raise no_result_yet(run)
+    with telling_of_damage(run):
+        return write_comparison_report(run.path, rederived(result))
 
 
 def score_charts(document: Mapping[str, Any]) -> list[Chart]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metarl.errors import InvalidInput, reason, require
-from metarl.runs import RunDirectory
+from metarl.errors import require
+from metarl.runs import RunDirectory, no_result_yet, telling_of_damage
 
 from ..settings.config import SearchConfig, from_dict
 from .chart import Chart
@@ -55,17 +55,10 @@ def read_finished(run_dir: Path) -> Finished:
         run.job == "search",
         f"Run {str(run.path)!r} is a {run.job}, not a search; there is no report for it.",
     )
-    try:
+    with telling_of_damage(run):
         result = SearchResult.read(run.path)
-    except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
-        raise InvalidInput(
-            f"The result of run {str(run.path)!r} is damaged ({reason(error)}). Remove its "
-            f"result.json and write it again by `metarl resume {run.path}`."
-        ) from error
     if result is None:
-        raise InvalidInput(
-            f"Run {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`."
-        )
+        raise no_result_yet(run)
     config = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
     beside = run.path / RANDOM_RUN
     random_rows = RunDirectory.open(beside).metrics.rows() if beside.exists() else []

@@ -15,6 +15,7 @@ directory that somebody sent must not run code by being resumed.
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,13 +23,16 @@ from typing import Any
 
 from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require
-from metarl.reading import read_json_object
 from metarl.reporting import write_csv, write_json
 from metarl.runs import (
     Progress,
     RunDirectory,
+    no_result_yet,
     progress_on_stderr,
+    resume_command,
     saying_how_to_resume,
+    stored_result,
+    telling_of_damage,
     write_arrays,
 )
 from metarl.statistics import infinities_to_json
@@ -117,11 +121,10 @@ def control_number(text: str | None) -> str | None:
         run.job == _SEARCH,
         f"Run {str(run.path)!r} is a {run.job}, not a search; the control tries as many settings as a search rules.",
     )
-    found = SearchResult.read(run.path)
+    with telling_of_damage(run):
+        found = SearchResult.read(run.path)
     if found is None:
-        raise InvalidInput(
-            f"Search {str(run.path)!r} has no result yet; finish it by `metarl resume {run.path}`, or give a number."
-        )
+        raise no_result_yet(run)
     return str(max(1, min(found.rules_trained, _MOST_SETTINGS)))
 
 
@@ -151,8 +154,9 @@ def resume_comparison(
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a comparison.")
-    if (run.path / RESULT).exists():
-        return read_json_object(run.path / RESULT, beneath=run.path)
+    finished = stored_result(run, "scores")
+    if finished is not None:
+        return finished
     progress = progress or progress_on_stderr()
     entrants, config = _stored(run, own)
     optimizers = [entrant.label for entrant in entrants if entrant.is_own]
@@ -201,13 +205,13 @@ def _require_named(
     require(
         not missing,
         f"Run {str(run.path)!r} compares {', '.join(missing)}, which is code outside metarl. To have it imported: "
-        f"metarl resume {run.path}{_flags(optimizers, problems)}",
+        f"{resume_command(run)}{_flags(optimizers, problems)}",
     )
 
 
 def _flags(optimizers: Sequence[str], problems: Sequence[str]) -> str:
     flags = (("--optimizer", optimizers), ("--problem", problems))
-    return "".join(f" {flag} {' '.join(names)}" for flag, names in flags if names)
+    return "".join(f" {flag} {shlex.join(names)}" for flag, names in flags if names)
 
 
 def _compare(

@@ -18,9 +18,15 @@ from typing import Any
 import numpy as np
 
 from metarl.errors import require
-from metarl.reading import read_json_object
 from metarl.reporting import Column, Table, write_csv, write_json
-from metarl.runs import Interrupted, Progress, RunDirectory, drive, progress_on_stderr
+from metarl.runs import (
+    Interrupted,
+    Progress,
+    RunDirectory,
+    drive,
+    progress_on_stderr,
+    stored_result,
+)
 from metarl.update_rules import LANGUAGE, Grammar, Interpreter
 
 from ..screening.filters import Verdict
@@ -104,8 +110,9 @@ def resume_functions(run_dir: str | Path, *, progress: Progress | None = None) -
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not an enumeration.")
-    if (run.path / RESULT).exists():
-        return read_json_object(run.path / RESULT, beneath=run.path)
+    finished = stored_result(run, "by_verdict")
+    if finished is not None:
+        return finished
     job = FunctionsJob(from_dict(FunctionsConfig, run.config, str(run.path / "config.json")))
     state, outcome = drive(
         job,

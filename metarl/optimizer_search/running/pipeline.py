@@ -27,6 +27,7 @@ from metarl.runs import (
     compiled_beside,
     progress_on_stderr,
     saying_how_to_resume,
+    telling_of_damage,
 )
 from metarl.update_rules import parse
 
@@ -109,7 +110,8 @@ def resume(
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a search.")
-    finished = SearchResult.read(run.path)
+    with telling_of_damage(run):
+        finished = SearchResult.read(run.path)
     progress = progress or progress_on_stderr()
     if finished is not None:
         if not (run.path / "report.html").exists():  # killed between the two

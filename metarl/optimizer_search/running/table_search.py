@@ -24,9 +24,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl.errors import InvalidInput, require
-from metarl.reading import from_dict, read_json_object
+from metarl.reading import from_dict
 from metarl.reporting import write_json
-from metarl.runs import Progress, RunDirectory, progress_on_stderr, saying_how_to_resume
+from metarl.runs import (
+    Progress,
+    RunDirectory,
+    progress_on_stderr,
+    saying_how_to_resume,
+    stored_result,
+)
 from metarl.update_rules import LANGUAGE
 
 from ..journal.journal import FILE, Journal
@@ -81,8 +87,9 @@ def resume_table_search(run_dir: str | Path, *, progress: Progress | None = None
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a search on a table.")
-    if (run.path / RESULT).exists():
-        return read_json_object(run.path / RESULT, beneath=run.path)
+    finished = stored_result(run, "best_of_table")
+    if finished is not None:
+        return finished
     config = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
     return _conduct(run, config, progress or progress_on_stderr())
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from metarl import problems as problem_suite
 from metarl.errors import require
-from metarl.reading import from_dict, read_arrays, read_json_object
+from metarl.reading import from_dict, read_arrays
 from metarl.reporting import write_json
 from metarl.runs import (
     Interrupted,
@@ -30,6 +30,7 @@ from metarl.runs import (
     RunDirectory,
     drive,
     progress_on_stderr,
+    stored_result,
     write_arrays,
 )
 from metarl.update_rules import LANGUAGE, Grammar, Interpreter
@@ -326,8 +327,9 @@ def resume_table(
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a table.")
-    if (run.path / RESULT).exists():
-        return read_json_object(run.path / RESULT, beneath=run.path)
+    finished = stored_result(run, "judges")
+    if finished is not None:
+        return finished
     config = from_dict(TableConfig, run.config, str(run.path / "config.json"))
     job = TableJob(config, run.path, run.provenance, backend)
     try:

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from metarl.errors import require
-from metarl.reading import read_json_object
 from metarl.reporting import write_json
-from metarl.runs import RunDirectory
+from metarl.runs import RESULT, RunDirectory, resume_command, stored_result
 
 from ..agent.agent_files import AGENT_FILE, load
 from ..settings.config import train_config
 from .evaluation import DEFAULT_TASKS, evaluate
 from .rival_agents import rivals
 
-RESULT_FILE = "result.json"  # in a run directory
 _FEWEST_TASKS = 16
 _PLAYERS = 3  # who is nearly always played: the agent by sampling and greedily, and at random
 _MANY_TASKS = 10_000  # for an interval ten times as narrow as a hundred tasks give
@@ -53,11 +51,11 @@ def conclude(
     outcome = run.outcome or {}
     require(
         outcome.get("outcome") == "finished",
-        f"The training {str(run_dir)!r} has not ended; go on with it by `metarl resume {run_dir}`.",
+        f"The training {str(run.path)!r} has not ended; go on with it by `{resume_command(run)}`.",
     )
-    path = run.path / RESULT_FILE
-    if path.is_file():
-        return {**read_json_object(path, beneath=run.path), "run_dir": str(run_dir)}
+    finished = stored_result(run, "evaluation")
+    if finished is not None:
+        return {**finished, "run_dir": str(run_dir)}
     config = train_config(run.config, str(run.path / "config.json"))
     world = {"environment": config.world.environment}
     agent = load(run.path, own=world.values())
@@ -91,7 +89,7 @@ def conclude(
         if agent.trial.environment.on_host
         else _MANY_TASKS,
     }
-    write_json(path, result)
+    write_json(run.path / RESULT, result)
     return result
 
 

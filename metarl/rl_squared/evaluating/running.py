@@ -20,9 +20,9 @@ from typing import Any
 import jax
 
 from metarl.errors import InvalidInput, require
-from metarl.reading import read_json_object
 from metarl.reporting import write_json
 from metarl.runs import (
+    RESULT,
     Interruption,
     Progress,
     RunDirectory,
@@ -31,6 +31,7 @@ from metarl.runs import (
     drive,
     flatten_tree,
     progress_on_stderr,
+    stored_result,
 )
 
 from ..agent.agent import TrainedAgent
@@ -41,7 +42,6 @@ from .evaluation_job import EvaluationJob, Order
 from .within_task import FromScratchPlan
 
 JOB = "evaluate"
-RESULT_FILE = "result.json"
 
 
 def begin_evaluation(
@@ -121,8 +121,9 @@ def resume_evaluation(
     """
     run = RunDirectory.open(run_dir)
     require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not an evaluation.")
-    if (run.path / RESULT_FILE).exists():
-        return _with_place(read_json_object(run.path / RESULT_FILE, beneath=run.path), run)
+    finished = stored_result(run, "yardsticks")
+    if finished is not None:
+        return _with_place(finished, run)
     progress = progress or progress_on_stderr()
     changed = changed_bits(run.provenance, collect_provenance(sys.argv))
     if changed:
@@ -142,7 +143,7 @@ def resume_evaluation(
             document = concluded(job, state).to_json()
             if write is not None and run.config["output"] is not None:
                 write(document, Path(run.config["output"]), bool(run.config.get("force")))
-            write_json(run.path / RESULT_FILE, document)
+            write_json(run.path / RESULT, document)
     return _with_place(document, run)
 
 

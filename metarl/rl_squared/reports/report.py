@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl.errors import InvalidInput, reason, require
-from metarl.reading import read_json_object
+from metarl.errors import require
 from metarl.reporting import (
     Code,
     Curve,
@@ -23,9 +22,8 @@ from metarl.reporting import (
     to_json,
     write_file,
 )
-from metarl.runs import RunDirectory
+from metarl.runs import RunDirectory, no_result_yet, stored_result, telling_of_damage
 
-from ..evaluating.result import RESULT_FILE
 from .tables import evaluation_table, world_text
 
 REPORT = "report.html"
@@ -44,18 +42,11 @@ def write_training_report(run_dir: str | Path) -> Path:
     """
     run = RunDirectory.open(run_dir)
     require(run.job == "train", f"Run {str(run.path)!r} is a {run.job}, not a training.")
-    result = run.path / RESULT_FILE
-    require(
-        result.is_file(),
-        f"The training {str(run.path)!r} has not ended; go on by `metarl resume {run.path}`.",
-    )
-    try:
-        page = _page(run, read_json_object(result, beneath=run.path))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(
-            f"The result of run {str(run.path)!r} is damaged ({reason(error)}). Remove its "
-            f"{RESULT_FILE} and write it again by `metarl resume {run.path}`."
-        ) from error
+    result = stored_result(run)
+    if result is None:
+        raise no_result_yet(run)
+    with telling_of_damage(run):
+        page = _page(run, result)
     return write_file(run.path / REPORT, page)
 
 
