@@ -22,8 +22,7 @@ from typing import Any
 _INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _IMPORTER = "<frozen importlib._bootstrap>"  # the file that Python names in frames of an import
-_NOTICE = "Stopping when this generation is complete; once more stops at once."
-_BUSY = "Stopping when what is compiled or computed now is done; once more stops at once."
+_NOTICE = "Stopping when what is compiled or computed now is done; once more stops at once."
 _MOMENT = 0.5  # seconds in which the main thread, if it can, says by itself what is waited for
 _PATIENCE = 2.0  # and ends by itself when the second signal came
 
@@ -103,7 +102,7 @@ class Interruption:
                 self._leave()
             raise KeyboardInterrupt
         self.request()
-        self._say(_NOTICE)
+        self._say()
 
     def _listen(self) -> None:
         while heard := os.read(self._ear, 16):
@@ -119,15 +118,15 @@ class Interruption:
                 self._leave()
         elif not self._insisted.wait(_MOMENT) and not self._handled:
             self.request()
-            self._say(_BUSY)
+            self._say()
 
     def _leave(self) -> None:
         _write(self.goodbye)
         os._exit(_INTERRUPTED)
 
-    def _say(self, text: str) -> None:
+    def _say(self) -> None:
         if self._said.acquire(blocking=False):
-            _write(text)
+            _write(_NOTICE)
 
 
 def _imports(frame: FrameType | None) -> bool:

@@ -173,7 +173,7 @@ def test_the_first_signal_stops_the_process_after_its_generation(
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert "Stopping when this generation is complete" in errors
+    assert "Stopping when what is compiled or computed now is done; once more" in errors
     assert f"metarl resume {run.path}" in errors
     assert run.outcome["generations"] == len(run.metrics.rows())
     assert run.checkpoints.newest().stem == f"{run.outcome['generations']:010d}"
