@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -75,6 +76,57 @@ def test_the_guide_takes_about_what_turning_and_walking_take(size, frame_skip):
         turns = sum(min((a - b) % 4, (b - a) % 4) for a, b in pairwise(looks))
         expected = turns * quarter_turn + (len(way) - 1) * cell
         assert 0.5 * expected < steps <= expected + (turns + 1) * quarter_turn / 2
+
+
+@pytest.mark.parametrize("frame_skip", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_what_an_oracle_has_in_sight_is_about_what_the_guide_gets(frame_skip):
+    """On every state of its way, which cuts corners: within a few quarter-turns."""
+    environment = load("maze", size=5, frame_skip=frame_skip, horizon=1200 // frame_skip, **SMALL)
+    trial = Trial(environment, episodes=1)
+    agent, keys = make("oracle", trial), jax.random.split(jax.random.key(4), 20)
+    quarter_turn = 90 / 3.75 / frame_skip  # in steps
+
+    @jax.jit
+    @jax.vmap
+    def follow(key):
+        task = environment.sample_task(key, "test")
+        solution = environment.oracle.solve(task)
+        state, memory = environment.reset(key, task)[1], agent.init(key, trial, task)
+
+        def advance(carry, key):
+            state, memory = carry
+            value = environment.oracle.value(solution, state)
+            action, memory = agent.act(key, memory, jnp.zeros(()))
+            step = environment.step(key, state, action, task)
+            ends = (step.terminated, step.truncated)
+            memory = agent.observe(memory, (), action, step.reward, *ends, ())
+            return (step.state, memory), (value, step.reward, step.terminated)
+
+        keys = jax.random.split(jax.random.fold_in(key, 1), trial.length)
+        return jax.lax.scan(advance, (state, memory), keys)[1]
+
+    for values, rewards, terminated in zip(*jax.device_get(follow(keys)), strict=True):
+        end = int(np.argmax(terminated)) + 1
+        assert terminated[end - 1]
+        rest = np.cumsum(rewards[:end][::-1])[::-1]
+        saves = (rest - values[:end]) / 0.04  # actions
+        assert -1.5 * quarter_turn < saves.min() and saves.max() < 3 * quarter_turn
+
+
+def test_a_goal_out_of_reach_leaves_the_cost_of_the_steps_that_are_left():
+    environment = load("maze", size=5, horizon=4, **SMALL)
+
+    @jax.jit
+    def begun(key):
+        tasks = environment.sample_tasks(key, 30)
+        solutions = jax.vmap(environment.oracle.solve)(tasks)
+        states = jax.vmap(lambda task: environment.reset(key, task)[1])(tasks)
+        near = jax.vmap(lambda way, goal, start: way.steps[start])(*solutions, tasks.start) == 1
+        return near, jax.vmap(environment.oracle.value)(solutions, states)
+
+    near, values = jax.device_get(begun(jax.random.key(5)))
+    np.testing.assert_allclose(values[~near], -0.16, atol=1e-6)
+    assert (values[near] <= 1 - 0.04).all() and (~near).sum() > 20
 
 
 def test_a_world_of_another_kind_with_the_name_is_refused():

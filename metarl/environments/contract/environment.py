@@ -100,7 +100,7 @@ class Environment:
     noise (`--variance-reduction`), as is the next"""
 
     oracle: Oracle | None = None
-    """The best expected return from any state on."""
+    """The best expected return from any state on; about that, where there is no `optimal_return`."""
 
     task_features: Callable[[Task], jax.Array] | None = None
     """task -> [F] numbers of size one, for a value network that may see the task in training"""

@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from gymnasium import spaces
 
 from metarl.errors import require
@@ -30,8 +29,8 @@ from ..contract.environment import Environment, Oracle, Split, Step
 from ..contract.setting_checks import real_number, whole_number
 from .layouts import draw_layout, inner_walls
 from .map import draw_dark_map
+from .ways import ACTIONS, neighbours, one_step, steps_from
 
-ACTIONS = 4  # up, right, down, left
 SMALLEST, LARGEST = 3, 31  # as of `maze`
 
 
@@ -88,11 +87,15 @@ def dark_maze(
         slip_key, any_key = jax.random.split(key)
         slips = jax.random.uniform(slip_key) < slip
         taken = jnp.where(slips, jax.random.randint(any_key, (), 0, ACTIONS), action)
-        place, time = _one_step(task.walls, state.place, taken), state.time + 1
+        place, time = one_step(task.walls, state.place, taken), state.time + 1
         reached = place == task.goal
         truncated = (time >= horizon) & ~reached
         reward = reached.astype(jnp.float32)
         return Step(place, DarkMazeState(place, time), reward, reached, truncated, {})
+
+    def mean_reward(state: DarkMazeState, action: jax.Array, task: DarkMaze) -> jax.Array:
+        reached = neighbours(task.walls)[state.place] == task.goal  # [4]
+        return (1 - slip) * reached[action] + slip * jnp.mean(reached)
 
     def solve(task: DarkMaze) -> jax.Array:
         return probabilities_to_reach(task, horizon, slip)
@@ -114,42 +117,12 @@ def dark_maze(
         reset=reset,
         step=step,
         optimal_return=lambda task: solve(task)[horizon, task.start],
+        mean_reward=mean_reward,
         oracle=Oracle(solve, value),
         task_features=task_features,
         views={"top": draw_dark_map},
         description=f"dark mazes of {size} x {size} cells; the goal is as far away as can be, and nothing tells where",
     )
-
-
-def neighbours(walls: jax.Array) -> jax.Array:
-    """Returns where each action leads from each cell [C, 4] int32.
-
-    Args:
-      walls: [2, n + 1, n].
-    """
-    cells = jnp.arange(walls.shape[-1] ** 2)
-    by_action = jax.vmap(_one_step, in_axes=(None, None, 0))
-    return jax.vmap(by_action, in_axes=(None, 0, None))(walls, cells, jnp.arange(ACTIONS))
-
-
-def steps_from(start: jax.Array, leads_to: jax.Array) -> jax.Array:
-    """Returns how many steps each cell is away from one [C] int32.
-
-    Args:
-      start: [] int32.
-      leads_to: [C, 4] int32, see `neighbours`.
-    """
-    cells = len(leads_to)
-    far = jnp.full(cells, cells, jnp.int32)
-
-    def changes(carry: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return jnp.any(carry[0] != carry[1])
-
-    def relax(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        _, steps = carry
-        return steps, jnp.minimum(steps, 1 + jnp.min(steps[leads_to], axis=1))
-
-    return jax.lax.while_loop(changes, relax, (far, far.at[start].set(0)))[1]
 
 
 def probabilities_to_reach(task: DarkMaze, horizon: int, slip: float) -> jax.Array:
@@ -163,15 +136,6 @@ def probabilities_to_reach(task: DarkMaze, horizon: int, slip: float) -> jax.Arr
 
     nothing = jnp.zeros(len(leads_to))
     return jnp.concatenate([nothing[None], jax.lax.scan(one_more, nothing, length=horizon)[1]])
-
-
-def _one_step(walls: jax.Array, place: jax.Array, action: jax.Array) -> jax.Array:
-    """Returns the cell [] int32 that an action leads to."""
-    size = walls.shape[-1]
-    x, y = place % size, place // size
-    closed = jnp.stack([walls[1, y + 1, x], walls[0, x + 1, y], walls[1, y, x], walls[0, x, y]])
-    led = place + jnp.asarray(np.array([size, 1, -size, -1], np.int32))[action]
-    return jnp.where(closed[action], place, led).astype(jnp.int32)
 
 
 def _share(name: str, value: float) -> float:

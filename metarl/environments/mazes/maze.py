@@ -26,12 +26,13 @@ from gymnasium import spaces
 
 from metarl.errors import require
 
-from ..contract.environment import Environment, Split, Step
+from ..contract.environment import Environment, Oracle, Split, Step
 from ..contract.setting_checks import one_of, real_number, whole_number, yes_or_no
 from .body import walk
 from .layouts import SPLIT_BY, draw_layout, inner_walls
 from .map import draw_map
 from .view import look
+from .ways import Ways, ways_to
 
 LEFT, RIGHT, FORWARD = range(3)
 TURN = math.radians(3.75)  # of a frame
@@ -49,6 +50,13 @@ class Maze(NamedTuple):
     walls: jax.Array  # [2, n + 1, n] bool, see `maze_layouts`
     start: jax.Array  # [] int32, a cell
     heading: jax.Array  # [] float32, at the start, in radians; 0 along x, growing to the left
+    goal: jax.Array  # [] int32, a cell
+
+
+class Solution(NamedTuple):
+    """What an oracle reads."""
+
+    ways: Ways
     goal: jax.Array  # [] int32, a cell
 
 
@@ -125,6 +133,18 @@ def maze(
         truncated = (state.time >= horizon) & ~reached
         return Step(observe(state, task), state, reward, reached, truncated, {})
 
+    def mean_reward(state: MazeState, action: jax.Array, task: Maze) -> jax.Array:
+        *_, hit, reached = act_in_maze(state, action, task, frame_skip)
+        return rewards["step"] + rewards["goal"] * reached + rewards["wall"] * hit
+
+    def solve(task: Maze) -> Solution:
+        return Solution(ways_to(task.goal, task.walls), task.goal)
+
+    def value(solution: Solution, state: MazeState) -> jax.Array:
+        actions, left = actions_to_goal(solution, state, size, frame_skip), horizon - state.time
+        there = rewards["goal"] + rewards["step"] * actions
+        return jnp.where(actions <= left, there, rewards["step"] * left)
+
     def observe(state: MazeState, task: Maze) -> jax.Array:
         goal = middle(task.goal, size)
         pixels = look(task.walls, state.position, state.heading, goal, width, height)
@@ -151,6 +171,8 @@ def maze(
         draw_task=draw_task,
         reset=reset,
         step=step,
+        mean_reward=mean_reward,
+        oracle=Oracle(solve, value),
         observe=observe,
         views={"first-person": see, "top": draw_map},
         task_features=task_features,
@@ -196,6 +218,35 @@ def act_in_maze(
 def reach_in_maze(frames: int | jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns how far an action of so many frames walks, in cells, and how far it turns, in radians."""
     return jnp.asarray(WALK * frames), jnp.asarray(TURN * frames)
+
+
+def actions_to_goal(
+    solution: Solution, state: MazeState, size: int, frames: int | jax.Array
+) -> jax.Array:
+    """Returns how many actions it is to the goal [] float32, from the middle of a cell to that of the next.
+
+    One turns on the spot and walks straight; who cuts corners is a little faster.
+
+    Args:
+      solution: of the task.
+      state: where one stands.
+      size: n.
+      frames: of an action.
+    """
+    ways, goal = solution
+    x, y = jnp.clip(jnp.floor(state.position).astype(jnp.int32), 0, size - 1)
+    cell = x + size * y
+    arrived = cell == goal
+    ahead = jnp.asarray(np.array([size, 1, -size, -1], np.int32))[ways.first[cell]]
+    aim_cell = jnp.where(arrived, goal, cell + ahead)
+    aim = middle(aim_cell, size) - state.position
+    away = jnp.arctan2(aim[1], aim[0]) - state.heading
+    away = jnp.abs((away + jnp.pi) % (2 * jnp.pi) - jnp.pi)
+    beyond = jnp.where(arrived, 0, ways.steps[aim_cell])  # cells
+    quarters = jnp.where(arrived, 0, ways.turns[cell])
+    walk_far, turn_far = reach_in_maze(frames)
+    far = jnp.sqrt(jnp.sum(aim**2) + 1e-12) + beyond - REACH
+    return jnp.maximum(1.0, far / walk_far + (away + quarters * jnp.pi / 2) / turn_far)
 
 
 def middle(cell: jax.Array, size: int) -> jax.Array:

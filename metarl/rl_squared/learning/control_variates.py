@@ -11,8 +11,12 @@ V* is the oracle's expected return in the rest of the episode, 0 after its end; 
 minus the regret of a pull, the arm's mean less that of the best. The expected gradient of the return
 stays what it is: a reward may be replaced by its mean given all that was before it and the action, and
 what V* adds over an episode is -V* of where it begins, which no action moves: the terms between cancel.
-(The reward less the best reward in the same state would not do: where one is was chosen.) The agent is
-shown the rewards as they are, and what is logged as return is their sum.
+Where an episode may end sooner, actions move when the next one begins, and with γ < 1 what its beginning
+counts; there V* is that of the rest of the trial, with as much for each episode to come as for the first
+(nothing, if the budget is one of steps), it goes on through the ends of episodes, and what it adds over a
+trial is -V* of where that begins. (The reward less the best reward in the same state would not do: where
+one is was chosen.) Any function of the state may stand for V*; that of mazes is a guide's. The agent is shown
+the rewards as they are, and what is logged as return is their sum.
 
 Letters: B trials; T steps; r rewards, γ discounts.
 
@@ -29,7 +33,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from metarl.environments import Environment, Task, Transition
+from metarl.environments import Environment, Task, Transition, Trial
 from metarl.errors import require
 
 from ..settings.config import VarianceReduction
@@ -45,7 +49,7 @@ def require_known(environment: Environment, reduction: VarianceReduction) -> Non
             getattr(environment, name) is not None,
             f"--variance-reduction {reduction} needs an environment with {name!r}, which "
             f"{environment.name!r} with these settings has not; train with --variance-reduction none. "
-            "Bandits, MDPs and gridworlds have it.",
+            "Bandits, MDPs, gridworlds and mazes have it.",
         )
 
 
@@ -57,10 +61,15 @@ class Known(NamedTuple):
 
 
 class ControlVariate(NamedTuple):
-    """What is taken out of the rewards of one environment."""
+    """What is taken out of the rewards of trials."""
 
-    environment: Environment
+    trial: Trial
     reduction: VarianceReduction
+
+    @property
+    def environment(self) -> Environment:
+        """In whose tasks the trials run."""
+        return self.trial.environment
 
     def solve(self, tasks: Task) -> Any:
         """Returns what is computed once for each of B tasks."""
@@ -94,6 +103,7 @@ class ControlVariate(NamedTuple):
         rewards: jax.Array,
         known: Any,
         ended: jax.Array,
+        over: jax.Array,
         valid: jax.Array,
         discount: float,
     ) -> jax.Array:
@@ -103,13 +113,19 @@ class ControlVariate(NamedTuple):
           rewards: [B, T], 0 where padded.
           known: what was recorded, [B, T].
           ended: [B, T] bool, the inner episode ended with this step, or the trial did.
+          over: [B, T] bool, the trial ended with this step, or before it.
           valid: [B, T] bool, False where padded.
           discount: γ.
         """
         if self.reduction == "none":
             return rewards
-        after = jnp.concatenate([known.best[:, 1:], jnp.zeros_like(known.best[:, :1])], axis=1)
-        shaped = known.mean + discount * jnp.where(ended, 0.0, after) - known.best
+        best, last = known.best, ended
+        if not self.environment.fixed_length:
+            begun = jnp.cumsum(ended, axis=1) - ended  # episodes before the present one
+            to_come = 0 if self.trial.episodes is None else self.trial.episodes - 1 - begun
+            best, last = best + to_come * best[:, :1], over
+        after = jnp.concatenate([best[:, 1:], jnp.zeros_like(best[:, :1])], axis=1)
+        shaped = known.mean + discount * jnp.where(last, 0.0, after) - best
         return jnp.where(valid, shaped, 0.0)
 
 

@@ -65,7 +65,7 @@ def collect(
     task_keys, world_keys, action_keys = jax.vmap(lambda key: tuple(jax.random.split(key, 3)))(keys)
     tasks = jax.vmap(trial.environment.sample_task)(task_keys)
     task_features = _features_of(trial, tasks, count, privileged)
-    variate = ControlVariate(trial.environment, variance_reduction)
+    variate = ControlVariate(trial, variance_reduction)
     solutions = variate.solve(tasks)
 
     def advance(carry: _Carry, time: jax.Array):
@@ -97,7 +97,7 @@ def collect(
         inputs=Inputs(seen, spread),
         actions=actions,
         log_probs=log_probs,
-        rewards=variate.apply(rewards, known, ended, valid, discount),
+        rewards=variate.apply(rewards, known, ended, over > 0, valid, discount),
         values=values,
         discounts=discount * (1.0 - over),
         mask=valid,

@@ -58,8 +58,8 @@ def moments(estimates, probabilities):
 
 def reduced_returns(environment, task, states, actions, rewards, ended, reduction):
     """Returns the discounted returns [N, T] of the rewards that training would learn from."""
-    variate = ControlVariate(environment, reduction)
     count, steps = actions.shape
+    variate = ControlVariate(Trial(environment, steps=steps), reduction)
     tasks = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), task)
     solutions = variate.solve(tasks)
     known = [
@@ -68,7 +68,10 @@ def reduced_returns(environment, task, states, actions, rewards, ended, reductio
     ]
     known = jax.tree.map(lambda *parts: jnp.stack(parts, axis=1), *known)
     valid = jnp.ones((count, steps), bool)
-    learnt_from = variate.apply(jnp.asarray(rewards), known, jnp.asarray(ended), valid, DISCOUNT)
+    over = jnp.zeros((count, steps), bool).at[:, -1].set(True)
+    learnt_from = variate.apply(
+        jnp.asarray(rewards), known, jnp.asarray(ended), over, valid, DISCOUNT
+    )
     discounts = np.full((count, steps), DISCOUNT, np.float32)
     discounts[:, -1] = 0
     return np.asarray(discounted_returns(learnt_from, jnp.asarray(discounts)), np.float64)
@@ -152,14 +155,14 @@ def test_in_an_mdp_the_expected_gradient_stays_and_its_variance_falls(steps, cap
     assert factors["mean"] > 1.1 and factors["regret"] > (7 if steps == 4 else 1.15)
 
 
-def roll(environment, reduction, episodes=3):
+def roll(environment, reduction, count=4, **budget):
     policy = make_policy(environment, NetworkConfig(hidden=4))
     params, encoder = (
         jax.jit(policy.init)(jax.random.key(0)),
         make_encoder(environment, NetworkConfig()),
     )
-    trial = Trial(environment, episodes=episodes)
-    keys = jax.random.split(jax.random.key(7), 4)
+    trial = Trial(environment, **(budget or {"episodes": 3}))
+    keys = jax.random.split(jax.random.key(7), count)
     first = jax.vmap(lambda key: jax.random.split(key, 3)[0])
     tasks = jax.vmap(environment.sample_task)(first(jax.random.clone(keys)))
     run = jax.jit(
@@ -193,10 +196,35 @@ def test_a_rollout_takes_out_what_a_naive_loop_does_and_leaves_all_else():
             np.testing.assert_allclose(regret.batch.rewards[b, step], expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("budget", [{"episodes": 3}, {"steps": 37}])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        load("dark-maze", size=3, horizon=20, slip=0.2),
+        load("maze", size=3, horizon=20, width=2, height=2, frame_skip=12),
+    ],
+    ids=["dark-maze", "maze"],
+)
+def test_where_episodes_end_sooner_what_is_added_over_a_trial_does_not_depend_on_actions(
+    environment, budget
+):
+    """With γ < 1 that is so only if it runs through the ends of episodes, which actions move."""
+    tasks, mean = roll(environment, "mean", count=40, **budget)
+    _, regret = roll(environment, "regret", count=40, **budget)
+    lengths = np.asarray(mean.batch.mask).sum(axis=1)
+    assert len(set(lengths)) > 3 or "steps" in budget
+    solutions = jax.vmap(environment.oracle.solve)(tasks)
+    states = jax.vmap(lambda task: environment.reset(jax.random.key(0), task)[1])(tasks)
+    best = np.asarray(jax.vmap(environment.oracle.value)(solutions, states))
+    added = np.asarray(regret.batch.rewards - mean.batch.rewards, np.float64)
+    discounted = np.sum(added * DISCOUNT ** np.arange(added.shape[1]), axis=1)
+    np.testing.assert_allclose(discounted, -best * budget.get("episodes", 1), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("world", "reduction", "message"),
     [
-        (WorldConfig("maze", size=3), "mean", "'mean_reward', which 'maze'"),
+        (WorldConfig("cartpole"), "mean", "'mean_reward', which 'cartpole'"),
         (
             WorldConfig("bandit", setting=("rewards=restless",)),
             "regret",
