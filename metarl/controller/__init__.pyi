@@ -26,6 +26,7 @@ from .heads import masked_categorical_head as masked_categorical_head
 from .images import LEAST_PIXELS as LEAST_PIXELS
 from .images import Sight as Sight
 from .images import as_numbers as as_numbers
+from .images import dense_front as dense_front
 from .images import image_front as image_front
 from .linear_recurrence import LinearRecurrentUnit as LinearRecurrentUnit
 from .linear_recurrence import lru as lru
@@ -68,6 +69,7 @@ __all__ = [
     "as_numbers",
     "categorical_head",
     "delta_rule",
+    "dense_front",
     "gaussian_head",
     "gru",
     "image_front",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metarl.controller import LEAST_PIXELS, Sight, image_front
+from metarl.controller import LEAST_PIXELS, Sight, dense_front, image_front
 from metarl.controller.images import (
     AT_A_TIME,
     as_numbers,
@@ -81,6 +81,20 @@ def test_the_front_gives_filters_of_every_place_and_the_units_beside():
     features = jax.jit(front.apply)(params, sight)
     assert features.shape == (4, 6 * 5 * 7 + 9)  # 30 x 40 -> 13 x 18 -> 5 x 7
     assert (features >= 0).all()
+
+
+def test_units_that_see_all_pixels_are_products_with_each_image_in_a_row():
+    front = hk.without_apply_rng(hk.transform(dense_front(units=6, beside=9)))
+    levels = np.random.default_rng(0).integers(0, 256, (4, 13, 15, 3)).astype(np.uint8)
+    told = draw(4, 5)
+    params = jax.jit(front.init)(jax.random.key(0), Sight(jnp.asarray(levels), told))
+    features = jax.jit(front.apply)(params, Sight(jnp.asarray(levels), told))
+    expected = []
+    for pixels, numbers in zip(levels, told, strict=True):
+        seen = (pixels.ravel() / 127.5 - 1) @ params["pixels"]["w"] + params["pixels"]["b"]
+        beside = numbers @ params["beside"]["w"] + params["beside"]["b"]
+        expected.append(np.maximum(np.concatenate([seen, beside]), 0))
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_least_image_leaves_one_place():

@@ -16,6 +16,7 @@ from metarl.controller import (
     Policy,
     categorical_head,
     delta_rule,
+    dense_front,
     gaussian_head,
     gru,
     image_front,
@@ -159,8 +160,11 @@ def _outer_product_memory(encoder: Encoder, config: NetworkConfig, scored: bool)
 
 
 def _front(encoder: Encoder, config: NetworkConfig) -> Callable[[Inputs], jax.Array]:
-    """Returns what comes before the core: nothing, or convolutions where images are seen."""
+    """Returns what comes before the core: nothing, or what sees images."""
     if not encoder.sees_images:
         return lambda inputs: inputs.seen
-    front = image_front(config.filters, config.beside)
+    if config.pixel_units is None:
+        front = image_front(config.filters, config.beside)
+    else:
+        front = dense_front(config.pixel_units, config.beside)
     return lambda inputs: front(inputs.seen)
