@@ -8,7 +8,8 @@ x are the inputs of a step; u is the part of them that says what was done (the p
 the pair of previous observation and action), and u[a] what it would be if action a were taken now.
 So keys are learnt embeddings of actions, or of states with actions, and r[a] is what was remembered
 of a: how often it was taken and what followed, once the values have learnt to say so. The network f
-is the same for all actions; where inputs tell of single actions, those of a come beside r[a]. g reads
+is the same for all actions; where inputs tell of single actions, those of a, d[a], come beside r[a], and
+c(x) · d[a] is added to s[a], so that going by what one is told is a step of learning away. g reads
 the memory as a whole. Nothing is forgotten within a sequence.
 
 Letters: T steps; B batch; F features; U of them in u; A actions; K keys; V values; H hidden units.
@@ -150,13 +151,16 @@ class OuterProductMemory(hk.RNNCore):
         shared = hk.Linear(self.hidden_size, name="context")(
             jnp.concatenate([inputs, everything], axis=-1)
         )
+        direct = jnp.zeros(())
         if self.layout.told is not None:
             told = inputs[:, self.layout.told].reshape(*recalled.shape[:2], -1)  # [B, A, D]
             recalled = jnp.concatenate([recalled, told], axis=-1)
+            trust = hk.Linear(told.shape[-1], w_init=_SMALL, name="trust")(jax.nn.relu(shared))
+            direct = jnp.sum(trust[:, None, :] * told, axis=-1)  # [B, A]
         own = hk.Linear(self.hidden_size, with_bias=False, name="recall")(recalled)
         hidden = jax.nn.relu(own + shared[:, None, :])  # [B, A, H]
         hidden = jax.nn.relu(hk.Linear(self.hidden_size, name="judge")(hidden))
-        return hk.Linear(1, w_init=_SMALL, name="score")(hidden)[..., 0]
+        return hk.Linear(1, w_init=_SMALL, name="score")(hidden)[..., 0] + direct
 
     def _recall(self, embedding: jax.Array, inputs: jax.Array, memory: jax.Array) -> jax.Array:
         """Returns r [B, A, V], what is remembered of each action."""

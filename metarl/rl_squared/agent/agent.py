@@ -141,8 +141,8 @@ def _functions(environment: Environment, network: NetworkConfig, greedy: bool) -
     encoder = make_encoder(environment, network)
 
     def init(params: Any, key: jax.Array, trial: Trial, task: Any) -> Memory:
-        del params, key, trial, task
-        return Memory(policy.initial_state(1), encoder.first())
+        del params, key, task
+        return Memory(policy.initial_state(1), encoder.first(trial.length))
 
     def act(params: Any, key: jax.Array, memory: Memory, observation: Any):
         inputs = repeat(Inputs(encoder(observation, memory.previous), jnp.zeros(0)), 1)

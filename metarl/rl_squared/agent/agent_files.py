@@ -1,7 +1,8 @@
 """Agents as files: a small `.npz` of weights, and JSON beside it that says whose they are.
 
     NAME.npz    arrays of the acting policy, float32 or float16
-    NAME.json   format, configuration, scores, provenance, and the SHA-256 of the .npz
+    NAME.json   format, configuration, scores, provenance, and the SHA-256 of the .npz; if the agent is shown the
+                values of an inner learner, of which revision
 
 Nothing is unpickled and no checkpoint library is needed. A file that was cut short, changed or
 written by something else is refused before anything in it is believed; the arrays must be those of
@@ -27,8 +28,9 @@ from metarl.errors import InvalidInput, require, unknown_name
 from metarl.reading import MOST_SETTINGS, read_arrays, read_bytes, read_json_object
 from metarl.runs import flatten_tree, restore_tree, write_durably
 
-from ..settings.config import train_config
+from ..settings.config import TrainConfig, train_config
 from .agent import TrainedAgent, make_trial
+from .inner_learner import REVISION
 from .network import POLICY, fit_to, make_policy
 
 FORMAT, VERSION = "metarl-agent", 1
@@ -71,6 +73,8 @@ def save(
         "config": agent.config.to_json(),
         "provenance": agent.provenance,
     }
+    if agent.config.network.inner_values:
+        card["inner_learner"] = REVISION
     write_durably(path, payload)
     write_durably(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
     return path
@@ -98,6 +102,7 @@ def load(path_or_name: str | Path, own: Collection[str | None] = ()) -> TrainedA
     )
     config = train_config(card.get("config", {}), str(path.with_suffix(".json")))
     _require_named(path, config.world.environment, own)
+    _require_same_inner_learner(path, config, card)
     trial = make_trial(config.world)
     policy = make_policy(trial.environment, fit_to(trial, config.network), acting=True)
     template = jax.eval_shape(policy.init, jax.random.key(0))[POLICY]
@@ -163,6 +168,16 @@ def _require_named(path: Path, environment: str, own: Collection[str | None]) ->
         f"Agent {str(path)!r} acts in {environment[:100]!r}, which is code outside metarl. To have it "
         f"imported, name it: metarl evaluate --environment {environment[:100]}, or "
         f"load(..., own=[{environment[:100]!r}]).",
+    )
+
+
+def _require_same_inner_learner(path: Path, config: TrainConfig, card: Mapping[str, Any]) -> None:
+    """Refuses an agent that has learnt from other inner values than it would be shown."""
+    trained = str(card.get("inner_learner", 1))[:20]  # the first was not written down
+    require(
+        not config.network.inner_values or trained == str(REVISION),
+        f"Agent {str(path)!r} was trained with revision {trained} of --network.inner-values; this metarl has revision "
+        f"{REVISION}, which shows other numbers. Train it anew, or use it with the metarl that trained it.",
     )
 
 

@@ -1,26 +1,34 @@
-"""What an inner learner believes of the task: a model counted from the trial, and values by value iteration.
+"""What an inner learner believes of the task: a model counted from the trial, and plans in it.
 
-  r̂(s, a) = sum of rewards / n(s, a)         p̂(s' | s, a) = n(s, a, s') / (Σ n(s, a, ·) + terminations)
-  Q(s, a) <- r̂(s, a) + γ Σ p̂(s' | s, a) max Q(s', ·)        all pairs, twice after each step
+  r̂(s, a) = (m + sum of rewards) / (1 + n(s, a)),   m = Σ (sum of rewards) / (1 + n) / Σ n / (1 + n)
+  p̂(s' | s, a) = (1 / S + n(s, a, s')) / (1 + Σ n(s, a, ·) + terminations)
+  Q_b(s, a) = r̂(s, a) + b (1 - t / T) / (1 + n(s, a)) + Σ p̂(s' | s, a) max Q_b(s', ·)
 
-A pair that was never tried has Q = 0. Where an episode ends before its time, nothing follows; where it ends at the
-horizon H, which no state tells, or at the end of the budget, what would have followed is not known, and the step is
-not counted as one that led somewhere. γ is 1 - 1/H, so that one looks as far ahead as an episode is long; in a bandit
-it is 0. A network is shown, of each action in the present state,
+Q_b is exact for the steps that are left of the episode, planned anew at every step; in a bandit one is left, and Q_b
+is the first two terms. m is what pairs earn in the mean over those that were tried, each counted n / (1 + n) times; the
+mean of all rewards would rise with what is chosen. b is a bonus for what is unknown, which fades over the trial, as
+knowledge that comes late is worth little: who goes by Q_b with b = 0 exploits, with b > 0 goes where it knows least,
+many steps ahead. A network is shown, of each action in the present state,
 
-  1 / sqrt(1 + n(s, a))     and     (1 - γ) Q(s, a)
+  1 / sqrt(1 + n(s, a))     and, for each b in 0, 1 and 2,     Q_b(s, a) - mean over actions of Q_b(s, ·)
 
-the second being of the size of a reward. All of it can be computed from what the agent saw.
+and which shares of the trial and of the episode are left. Where an episode ends before its time, nothing follows;
+where it ends at the horizon H, which no state tells, or at the end of the budget, what would have followed is not
+known, and the step is not counted as one that led somewhere. All of it can be computed from what the agent saw and
+what is public: S, A, H and T. Of the distribution of tasks nothing is used.
 
-Letters: S states; A actions; H horizon of an episode.
+Letters: S states; A actions; H horizon of an episode; T steps of a trial; D numbers told of each action; V = D - 1
+bonuses.
 
-Reference: Bhatia, Nashed and Zilberstein (2023), RL³: Boosting Meta Reinforcement Learning via RL inside RL²,
-arXiv:2306.15909, whose networks are shown Q estimates and counts of the state too; theirs come from value
-iteration until it converges, these from two sweeps a step that go on from the last.
+References: Bhatia, Nashed and Zilberstein (2023), RL³: Boosting Meta Reinforcement Learning via RL inside RL²,
+arXiv:2306.15909, whose networks are shown Q estimates and counts of the state too. Theirs come from value iteration
+with a discount until it converges, and have no bonus; neither are they told what is left. The bonus is that of
+`classical_agents.mdp_agents.plan_in_the_mean`.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -29,27 +37,31 @@ import jax.numpy as jnp
 from metarl.environments import Environment
 from metarl.errors import require
 
-SWEEPS = 2  # of value iteration, after each step
-MOST = 2**20  # numbers in the model of one world
-TOLD = 2  # numbers about each action
+REVISION = 2  # of what is told: agents that were trained with another have learnt other numbers
+BONUSES = (0.0, 1.0, 2.0)  # b, of the size of a reward
+TOLD = 1 + len(BONUSES)  # D
+SHARED = 2  # numbers that concern no single action
+MOST = 2**20  # products of one plan for one bonus
 
 
 class InnerLearner(NamedTuple):
-    """What was counted in one trial, and the values that follow from it."""
+    """What was counted in one trial."""
 
     transitions: jax.Array  # [S, A, S] float32, how often a step led where
     terminations: jax.Array  # [S, A], how often it was the last
     visits: jax.Array  # [S, A]
     reward_sums: jax.Array  # [S, A]
-    action_values: jax.Array  # [S, A] Q
     time: jax.Array  # [] int32, steps since the episode began
+    steps: jax.Array  # [] int32, steps since the trial began
+    length: jax.Array  # [] int32, T
 
     @classmethod
-    def knowing_nothing(cls, environment: Environment) -> InnerLearner:
-        """Returns the learner of an environment before the first step."""
+    def knowing_nothing(cls, environment: Environment, length: int) -> InnerLearner:
+        """Returns the learner of an environment before the first of T steps."""
         states, actions = sizes(environment)
         pairs, zero = jnp.zeros((states, actions)), jnp.zeros((), jnp.int32)
-        return cls(jnp.zeros((states, actions, states)), pairs, pairs, pairs, pairs, zero)
+        transitions, whole = jnp.zeros((states, actions, states)), jnp.full((), length, jnp.int32)
+        return cls(transitions, pairs, pairs, pairs, zero, zero, whole)
 
     def after(
         self,
@@ -75,19 +87,51 @@ class InnerLearner(NamedTuple):
         pair, ended = (state, action), terminated | truncated
         lasts = terminated & (self.time + 1 < horizon)  # nothing follows
         goes_on = jnp.where(ended, 0.0, 1.0)
-        counted = self._replace(
+        return self._replace(
             transitions=self.transitions.at[(*pair, next_state)].add(goes_on),
             terminations=self.terminations.at[pair].add(jnp.where(lasts, 1.0, 0.0)),
             visits=self.visits.at[pair].add(1.0),
             reward_sums=self.reward_sums.at[pair].add(reward),
             time=jnp.where(ended, 0, self.time + 1),
+            steps=self.steps + 1,
         )
-        return counted._replace(action_values=_values(counted, horizon))
 
     def told(self, state: jax.Array, horizon: int) -> jax.Array:
-        """Returns what a network is shown in a state: [A, 2]."""
+        """Returns what a network is shown of each action in a state: [A, D]."""
+        values = self.action_values(state, horizon)
         rarity = jax.lax.rsqrt(1.0 + self.visits[state])
-        return jnp.stack([rarity, self.action_values[state] / horizon], axis=-1)
+        centred = values - jnp.mean(values, axis=0, keepdims=True)
+        return jnp.concatenate([rarity[:, None], centred], axis=-1)
+
+    def shared(self, horizon: int) -> jax.Array:
+        """Returns which shares of the trial and of the episode are left: [2]."""
+        return jnp.stack([self._left, 1.0 - self.time / horizon])
+
+    def action_values(self, state: jax.Array, horizon: int) -> jax.Array:
+        """Returns Q_b of a state for the steps that are left of the episode: [A, V]."""
+        states, actions = self.visits.shape
+        known, followed = 1.0 + self.visits, jnp.sum(self.transitions, axis=-1) + self.terminations
+        usual = jnp.sum(self.reward_sums / known) / jnp.maximum(jnp.sum(self.visits / known), 0.5)
+        bonuses = self._left * jnp.asarray(BONUSES)[:, None, None]  # [V, 1, 1]
+        earned = (usual + self.reward_sums)[None] + bonuses  # [V, S, A]
+        rewards = (earned / known[None]).swapaxes(1, 2)  # [V, A, S]
+        if horizon == 1:
+            return rewards[:, :, state].T
+        weights = (1.0 / states + self.transitions) / (1.0 + followed)[..., None]  # [S, A, S]
+        flat = weights.transpose(2, 1, 0).reshape(states, -1)  # [S, A S], action by action
+
+        def sweep(_: jax.Array, later: jax.Array) -> jax.Array:
+            values = rewards.reshape(len(BONUSES), -1) + later @ flat  # [V, A S]
+            return functools.reduce(jnp.maximum, jnp.split(values, actions, axis=1))  # [V, S]
+
+        left = jnp.maximum(horizon - 1 - self.time, 0)  # after the present step
+        later = jax.lax.fori_loop(0, left, sweep, jnp.zeros((len(BONUSES), states)))
+        return rewards[:, :, state].T + weights[state] @ later.T
+
+    @property
+    def _left(self) -> jax.Array:
+        """The share of the trial that is left, [], in (0, 1]."""
+        return 1.0 - self.steps / self.length
 
 
 def sizes(environment: Environment) -> tuple[int, int]:
@@ -103,9 +147,10 @@ def sizes(environment: Environment) -> tuple[int, int]:
         "has not.",
     )
     states, actions = (int(space.n) for space in spaces)  # pyright: ignore[reportAttributeAccessIssue]
+    horizon = environment.horizon
     require(
-        states * actions * states <= MOST,
-        f"--network.inner-values counts {states:,} x {actions} x {states:,} transitions in "
+        states * actions * states * horizon <= MOST,
+        f"--network.inner-values plans with {states:,} x {actions} x {states:,} transitions over {horizon:,} steps in "
         f"{environment.name!r}; it takes at most {MOST:,}. Choose a smaller world, or leave it out.",
     )
     return states, actions
@@ -114,16 +159,3 @@ def sizes(environment: Environment) -> tuple[int, int]:
 def member_number(space: Any, member: jax.Array) -> jax.Array:
     """Returns the number, from 0, of a member of a discrete space."""
     return jnp.asarray(member) - getattr(space, "start", 0)
-
-
-def _values(learner: InnerLearner, horizon: int) -> jax.Array:
-    """Returns Q [S, A] after a few sweeps more."""
-    discount = 1.0 - 1.0 / horizon
-    means = learner.reward_sums / jnp.maximum(learner.visits, 1.0)
-    followed = jnp.sum(learner.transitions, axis=-1) + learner.terminations
-    weights = discount / jnp.maximum(followed, 1.0)
-    values = learner.action_values
-    for _ in range(SWEEPS if discount else 1):
-        best = jnp.max(values, axis=-1)  # [S]
-        values = means + weights * jnp.einsum("ijk,k->ij", learner.transitions, best)
-    return values

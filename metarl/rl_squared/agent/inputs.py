@@ -11,8 +11,8 @@ reward, which an agent could compute from what it saw:
 
   [φ(o[t-1], a[t-1]), r[t-1] φ(o[t-1], a[t-1])]
 
-With `inner_values` come last, of each action, how rarely it was taken in the present state and its value in a model
-counted from the trial: see `inner_learner`.
+With `inner_values` come last what is left of trial and episode, and, of each action, how rarely it was taken in the
+present state and its values in a model counted from the trial: see `inner_learner`.
 
 Images stay images: a `Box` of three axes, the last of at most four channels, with sides of at least 13,
 is shown as a `Sight`, whose pixels are 256 levels where they have bounds, a quarter of the memory; the
@@ -43,7 +43,7 @@ from metarl.environments import (
 from metarl.errors import require
 
 from ..settings.network_config import NetworkConfig
-from .inner_learner import TOLD, InnerLearner, member_number, sizes
+from .inner_learner import SHARED, TOLD, InnerLearner, member_number, sizes
 
 
 class Inputs(NamedTuple):
@@ -83,7 +83,8 @@ class Encoder(NamedTuple):
         observation = feature_size(self.environment.observation_space)
         action = feature_size(self.environment.action_space)
         pairs = 2 * observation * action if self.pairs else 0
-        return observation + action + 2 + pairs + (TOLD * action if self.inner_values else 0)
+        believed = SHARED + TOLD * action if self.inner_values else 0
+        return observation + action + 2 + pairs + believed
 
     @property
     def sees_images(self) -> bool:
@@ -111,16 +112,23 @@ class Encoder(NamedTuple):
         pair = slice(first, first + observation * actions)
         return ActionLayout(pair, slice(0, observation), actions, told)
 
-    def first(self) -> Previous:
-        """Returns what there is before the first step of a trial."""
+    def first(self, length: int = 1) -> Previous:
+        """Returns what there is before the first step of a trial.
+
+        Args:
+          length: T of the trial, which an inner learner knows; nothing else depends on it.
+        """
         space = self.environment.action_space
+        learner = (
+            InnerLearner.knowing_nothing(self.environment, length) if self.inner_values else ()
+        )
         return Previous(
             observation=_zeros(self.environment.observation_space),
             action=_zeros(space),
             reward=jnp.zeros(()),
             ended=jnp.ones((), bool),
             begun=jnp.zeros((), bool),
-            learner=InnerLearner.knowing_nothing(self.environment) if self.inner_values else (),
+            learner=learner,
         )
 
     def remember(
@@ -186,8 +194,9 @@ class Encoder(NamedTuple):
             pair = jnp.outer(before, told[: feature_size(acting)]).ravel()
             parts += [pair, previous.reward * pair]
         if self.inner_values:
-            state = member_number(space, observation)
-            parts.append(previous.learner.told(state, self.environment.horizon).ravel())
+            state, horizon = member_number(space, observation), self.environment.horizon
+            parts.append(previous.learner.shared(horizon))
+            parts.append(previous.learner.told(state, horizon).ravel())
         return jnp.concatenate(parts)
 
 

@@ -182,7 +182,7 @@ class _HostActor:
         """Acts through one trial in each of B new training tasks."""
         seed_key, actions_key = jax.random.split(key)
         memory = self._policy.initial_state(count)
-        previous = repeat(self._encoder.first(), count)
+        previous = repeat(self._encoder.first(self._trial.length), count)
         returns, rows = np.zeros((count, self._trial.max_episodes), np.float32), np.arange(count)
         steps = []
         with HostTrials(self._trial, count) as worlds:

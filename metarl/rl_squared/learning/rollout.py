@@ -110,7 +110,7 @@ def begin(policy: Policy, encoder: Encoder, trial: Trial, keys: jax.Array, tasks
     count = keys.shape[0]
     return _Carry(
         trial=jax.vmap(trial.reset)(keys, tasks),
-        previous=repeat(encoder.first(), count),
+        previous=repeat(encoder.first(trial.length), count),
         memory=policy.initial_state(count),
         returns=jnp.zeros((count, trial.max_episodes)),
     )

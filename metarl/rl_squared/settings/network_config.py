@@ -62,8 +62,9 @@ class NetworkConfig:
     where both are discrete."""
 
     inner_values: bool = False
-    """Show of each action how rarely it was taken in the present state, and its value in a model counted
-    from the trial (RL³, Bhatia et al. 2023); only where both are discrete; tables mark it."""
+    """Show of each action how rarely it was taken in the present state, and its values in a model counted
+    from the trial, as it is and with a bonus for what is unknown (after RL³, Bhatia et al. 2023), and what is
+    left of trial and episode; only where both are discrete; tables mark it."""
 
     filters: Units = 16
     """Where observations are images: of each of the two convolutions."""

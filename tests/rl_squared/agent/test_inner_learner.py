@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import haiku as hk
 import jax
 import jax.numpy as jnp
@@ -10,11 +12,12 @@ import pytest
 
 from metarl import environments
 from metarl.controller import ActionLayout, outer_product_memory
-from metarl.environments import Trial
+from metarl.environments import Trial, plan
 from metarl.errors import InvalidInput
-from metarl.rl_squared import NetworkConfig
-from metarl.rl_squared.agent.agent import acting_agent
-from metarl.rl_squared.agent.inner_learner import SWEEPS, InnerLearner
+from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig
+from metarl.rl_squared.agent import agent_files
+from metarl.rl_squared.agent.agent import TrainedAgent, acting_agent
+from metarl.rl_squared.agent.inner_learner import BONUSES, REVISION, InnerLearner
 from metarl.rl_squared.agent.inputs import make_encoder
 from metarl.rl_squared.agent.network import POLICY, make_policy
 from metarl.rl_squared.learning.rollout import collect
@@ -22,11 +25,10 @@ from metarl.rl_squared.learning.rollout import collect
 SHOWN = NetworkConfig(inner_values=True)
 
 
-def by_loops(steps, states, actions, horizon):
-    """Returns visits and values after some (s, a, r, s', terminated, truncated), by loops."""
-    discount, time = 1 - 1 / horizon, 0
-    led, visits, terminated = {}, np.zeros((states, actions)), np.zeros((states, actions))
-    sums, values = np.zeros((states, actions)), np.zeros((states, actions))
+def by_loops(steps, states, actions, horizon, length):
+    """Returns visits and the values Q_b [S, A, V] after some (s, a, r, s', terminated, truncated), by loops."""
+    time, led, visits = 0, {}, np.zeros((states, actions))
+    terminated, sums = np.zeros((states, actions)), np.zeros((states, actions))
     for state, action, reward, following, over, cut in steps:
         visits[state, action] += 1
         sums[state, action] += reward
@@ -35,17 +37,19 @@ def by_loops(steps, states, actions, horizon):
         elif over and time + 1 < horizon:
             terminated[state, action] += 1
         time = 0 if over or cut else time + 1
-        for _ in range(SWEEPS):
-            new = np.zeros_like(values)
-            for s in range(states):
-                for a in range(actions):
-                    if visits[s, a]:
-                        new[s, a] = sums[s, a] / visits[s, a]
-                    seen = led.get((s, a), [])
-                    if seen or terminated[s, a]:
-                        after = sum(values[where].max() for where in seen)
-                        new[s, a] += discount * after / (len(seen) + terminated[s, a])
-            values = new
+    pairs = [(s, a) for s in range(states) for a in range(actions)]
+    shares = sum(visits[pair] / (1 + visits[pair]) for pair in pairs)
+    usual = sum(sums[pair] / (1 + visits[pair]) for pair in pairs) / shares if shares else 0.0
+    values = np.zeros((states, actions, len(BONUSES)))
+    for v, bonus in enumerate(BONUSES):
+        later = np.zeros(states)
+        for _ in range(horizon - time):
+            for s, a in pairs:
+                known, seen = 1 + visits[s, a], led.get((s, a), [])
+                value = (usual + sums[s, a]) / known + bonus * (1 - len(steps) / length) / known
+                after = sum(later[where] for where in seen) + later.mean()
+                values[s, a, v] = value + after / (1 + len(seen) + terminated[s, a])
+            later = values[..., v].max(-1)
     return visits, values
 
 
@@ -65,45 +69,60 @@ def random_steps(count, states, actions, seed=0):
     ]
 
 
-def test_values_are_those_of_loops_over_the_trial():
+@pytest.mark.parametrize("count", [0, 1, 7, 30])
+def test_values_are_those_of_loops_over_the_trial(count):
     environment = environments.load("mdp", states=3, actions=2, horizon=5)
-    steps = random_steps(30, 3, 2)
+    steps = random_steps(count, 3, 2)
     after = jax.jit(lambda learner, step: learner.after(*step, 5))
-    learner = InnerLearner.knowing_nothing(environment)
+    learner = InnerLearner.knowing_nothing(environment, length=40)
     for step in steps:
-        state, action, reward, following, over, cut = map(jnp.asarray, step)
-        learner = after(learner, (state, action, reward, following, over, cut))
-    visits, values = by_loops(steps, 3, 2, horizon=5)
+        learner = after(learner, tuple(map(jnp.asarray, step)))
+    visits, values = by_loops(steps, 3, 2, horizon=5, length=40)
     np.testing.assert_array_equal(learner.visits, visits)
-    np.testing.assert_allclose(learner.action_values, values, rtol=1e-5)
     told = learner.told(jnp.array(1), 5)
     np.testing.assert_allclose(told[:, 0], 1 / np.sqrt(1 + visits[1]), rtol=1e-6)
-    np.testing.assert_allclose(told[:, 1], 0.2 * values[1], rtol=1e-5)
+    np.testing.assert_allclose(told[:, 1:], values[1] - values[1].mean(0), rtol=1e-4, atol=1e-5)
+    shares = [1 - count / 40, 1 - int(learner.time) / 5]
+    np.testing.assert_allclose(learner.shared(5), shares, rtol=1e-6)
 
 
-def test_values_come_to_those_of_the_model_that_was_counted():
-    """Many sweeps later they are the fixed point of the Bellman equation of the counts."""
-    environment = environments.load("mdp", states=3, actions=2, horizon=5)
-    learner = InnerLearner.knowing_nothing(environment)
-    after = jax.jit(lambda learner, step: learner.after(*step, 5))
-    for state, action, reward, *rest in random_steps(200, 3, 2, seed=1):
-        step = (state, action, 2 * state + reward, *rest)
-        learner = after(learner, tuple(map(jnp.asarray, step)))
-    led = (
-        np.asarray(learner.transitions)
-        / (np.asarray(learner.transitions).sum(-1) + np.asarray(learner.terminations))[..., None]
+def test_values_come_to_those_of_the_task():
+    """After thousands of steps everywhere they are the plan in the true MDP, whatever the bonus."""
+    environment = environments.load("mdp", states=3, actions=2, horizon=4)
+    task = environment.sample_task(jax.random.key(0))
+    learner = InnerLearner.knowing_nothing(environment, length=10**6)
+    many = 10_000.0
+    learner = learner._replace(
+        transitions=many * task.transitions,
+        visits=jnp.full((3, 2), many),
+        reward_sums=many * task.mean_rewards,
     )
-    values = np.zeros((3, 2))
-    for _ in range(500):
-        values = np.asarray(learner.reward_sums / learner.visits) + 0.8 * led @ values.max(-1)
-    np.testing.assert_allclose(learner.action_values, values, atol=0.1)
-    assert np.ptp(values) > 1  # so that 0.1 says something
+    known = plan(task.transitions, task.mean_rewards, 4).action_values
+    for time in range(4):
+        values = learner._replace(time=jnp.array(time)).action_values(jnp.array(2), 4)
+        for v in range(len(BONUSES)):
+            np.testing.assert_allclose(values[:, v], known[time, 2], atol=5e-3)
+
+
+def test_a_bonus_is_worth_a_way_to_what_is_unknown():
+    """Two actions earn the same; one leads to where nothing was tried, which who has no bonus does not see."""
+    environment = environments.load("mdp", states=3, actions=2, horizon=3)
+    learner = InnerLearner.knowing_nothing(environment, length=10**6)
+    visits = jnp.array([[50.0, 50.0], [50.0, 50.0], [0.0, 0.0]])
+    transitions = jnp.zeros((3, 2, 3)).at[0, 0, 1].set(50.0).at[0, 1, 2].set(50.0)
+    learner = learner._replace(
+        transitions=transitions.at[1, :, 1].set(50.0), visits=visits, reward_sums=visits
+    )
+    told = learner.told(jnp.array(0), 3)
+    assert told[0, 0] == told[1, 0]
+    np.testing.assert_allclose(told[:, 1], 0, atol=1e-5)
+    assert told[1, 2] > told[0, 2] + 0.5 and told[1, 3] > told[0, 3] + 1
 
 
 def test_in_a_bandit_the_values_are_the_mean_rewards():
     environment = environments.load("bandit", arms=3)
     encoder = make_encoder(environment, SHOWN)
-    previous, pulls = encoder.first(), [(0, 1.0), (2, 0.0), (0, 0.0), (0, 1.0)]
+    previous, pulls = encoder.first(8), [(0, 1.0), (2, 0.0), (0, 0.0), (0, 1.0)]
     remember = jax.jit(encoder.remember)
     for arm, reward in pulls:
         ended, zero = jnp.array(True), jnp.array(0)
@@ -112,7 +131,13 @@ def test_in_a_bandit_the_values_are_the_mean_rewards():
         )
     seen = encoder(jnp.array(0), previous)
     assert seen.shape == (encoder.size,)
-    np.testing.assert_allclose(seen[encoder.layout.told], [0.5, 2 / 3, 1, 0, 0.5**0.5, 0])
+    usual = (2 / 4) / (3 / 4 + 1 / 2)
+    means = np.array([(usual + 2) / 4, usual, usual / 2])
+    rarity = np.array([1 / 4, 1, 1 / 2])  # 1 / (1 + n); half of the trial is left
+    values = means[:, None] + 0.5 * rarity[:, None] * np.array(BONUSES)
+    told = np.concatenate([rarity[:, None] ** 0.5, values - values.mean(0)], axis=1)
+    np.testing.assert_allclose(seen[encoder.layout.told], told.ravel(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(seen[encoder.layout.told.start - 2 :][:2], [0.5, 1])
 
 
 @pytest.mark.parametrize("core", ["outer-product", pytest.param("gru", marks=pytest.mark.slow)])
@@ -135,7 +160,9 @@ def test_an_agent_acts_on_what_it_was_trained_on(core):
     observe = jax.jit(agent.observe)
     states = jnp.argmax(seen[:, :3], axis=-1)
     for t in range(trial.length):
-        np.testing.assert_allclose(encoder(states[t], memory.previous), seen[t], rtol=1e-5)
+        np.testing.assert_allclose(
+            encoder(states[t], memory.previous), seen[t], rtol=1e-5, atol=1e-5
+        )
         cut = jnp.array(t % 4 == 3)
         memory = observe(
             memory,
@@ -168,10 +195,42 @@ def test_what_is_told_of_an_action_moves_its_score_as_it_would_any_others():
     np.testing.assert_allclose(exchanged, scores[jnp.array([1, 0, 2])], rtol=1e-4)
 
 
+def test_a_score_can_be_what_is_told_of_the_action_and_nothing_else():
+    layout = ActionLayout(done=slice(0, 3), seen=None, actions=3, told=slice(3, 9))
+    core = outer_product_memory(hidden_size=8, layout=layout, keys=4, values=2)
+    run = hk.without_apply_rng(hk.transform(lambda x: core()(x, core().initial_state(1))[0]))
+    told = jnp.array([[0.1, -1.0], [0.9, 2.0], [0.4, 0.3]])
+    inputs = jnp.concatenate([jnp.zeros(3), told.ravel()])[None]
+    params = hk.data_structures.map(
+        lambda module, name, w: (
+            jnp.array([0.0, 5.0]) if module.endswith("trust") and name == "b" else 0 * w
+        ),
+        jax.jit(run.init)(jax.random.key(0), inputs),
+    )
+    np.testing.assert_allclose(run.apply(params, inputs)[0, :3], 5 * told[:, 1], rtol=1e-6)
+
+
 def test_what_is_not_discrete_or_too_large_is_refused():
     with pytest.raises(InvalidInput, match=r"--network\.inner-values needs discrete observations"):
         make_encoder(environments.load("cartpole"), SHOWN)
     with pytest.raises(
-        InvalidInput, match=r"counts 1,000 x 5 x 1,000 transitions in 'mdp'.*1,048,576"
+        InvalidInput, match=r"1,000 x 5 x 1,000 transitions over 10 steps in 'mdp'.*1,048,576"
     ):
         make_encoder(environments.load("mdp", states=1000), SHOWN)
+
+
+def test_an_agent_that_learnt_from_other_inner_values_is_refused(tmp_path):
+    world = WorldConfig(states=2, actions=2, horizon=2, environment="mdp", episodes=1)
+    config = TrainConfig(world=world, network=NetworkConfig(hidden=2, inner_values=True))
+    environment = environments.load("mdp", states=2, actions=2, horizon=2)
+    policy = make_policy(environment, config.network, acting=True)
+    agent = TrainedAgent(jax.jit(policy.init)(jax.random.key(0))[POLICY], config)
+    path = agent_files.save(agent, tmp_path / "agent.npz")
+    assert agent_files.load(path).config == config
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card.pop("inner_learner") == REVISION
+    path.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(
+        InvalidInput, match=r"revision 1 of --network\.inner-values.*has revision 2"
+    ):
+        agent_files.load(path)
