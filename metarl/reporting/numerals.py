@@ -29,7 +29,7 @@ class IntervalText(NamedTuple):
     """The two parts of a printed interval."""
 
     estimate: str
-    bounds: str  # "[low, high]"
+    bounds: str  # "[low, high]", "[–]" where there is no interval
 
 
 def number_text(value: Any, digits: int = 3) -> str:
@@ -56,7 +56,14 @@ def interval_text(interval: IntervalLike) -> IntervalText:
     >>> from types import SimpleNamespace as Interval
     >>> " ".join(interval_text(Interval(estimate=0.13123, low=0.12834, high=0.13411)))
     '0.131 [0.128, 0.134]'
+
+    Of too few numbers there is no interval: it is all of the line, or of the ratios, and a dash stands in its place.
+
+    >>> " ".join(interval_text(Interval(estimate=0.9123, low=0.0, high=math.inf)))
+    '0.912 [–]'
     """
+    if interval.high == math.inf and interval.low in (-math.inf, 0.0):
+        return IntervalText(number_text(interval.estimate), "[–]")
     numbers = [float(interval.estimate), float(interval.low), float(interval.high)]
     finite = [number for number in numbers if math.isfinite(number)]
     spread = max(finite, default=0.0) - min(finite, default=0.0)
