@@ -120,10 +120,12 @@ def _row(text: str, found: Mapping[str, Any], episodes: int) -> dict[str, Any]:
 
 
 def _episodes_text(interval: Mapping[str, float | None], episodes: int) -> str:
-    """Returns a number of episodes with its interval; null is infinite."""
+    """Returns a number of episodes with its interval; null is infinite, or beside a finite number no interval."""
     bounds = [interval[name] for name in ("estimate", "low", "high")]
     estimate, low, high = (math.inf if bound is None else bound for bound in bounds)
     beyond = f">{episodes:,}"
+    if math.isfinite(estimate) and not math.isfinite(low):
+        return f"{number_text(estimate)} [–]"
     if not math.isfinite(low):
         return f"not within {episodes:,}"
     shown = [number_text(x) if math.isfinite(x) else beyond for x in (estimate, low, high)]

@@ -23,7 +23,11 @@ from metarl.rl_squared.evaluating.within_task import (
     reached_after,
     when_reached,
 )
-from metarl.rl_squared.reports.within_task_report import curve_table, within_task_chart
+from metarl.rl_squared.reports.within_task_report import (
+    _episodes_text,
+    curve_table,
+    within_task_chart,
+)
 
 BANDIT = WorldConfig("bandit", arms=2, episodes=3)
 SHORT = FromScratchPlan(episodes=12, tasks=4)
@@ -156,6 +160,14 @@ def test_the_table_says_honestly_what_was_not_reached():
     assert row["share"] == "25%"
     assert table.rows[0]["median"] is None
     assert "not within 100" in table_text(table)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "low", "text"),
+    [(8.5, None, "8.5 [–]"), (8.5, -inf, "8.5 [–]"), (None, None, "not within 200"), (inf, -inf, "not within 200")],
+)  # fmt: skip
+def test_what_is_reached_in_too_few_tasks_for_an_interval_is_told_as_reached(estimate, low, text):
+    assert _episodes_text({"estimate": estimate, "low": low, "high": None}, 200) == text
 
 
 @pytest.mark.parametrize(
