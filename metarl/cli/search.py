@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -159,9 +159,7 @@ def show_table_search(document: dict[str, Any]) -> None:
     rows = [{column.name: row[column.name] for column in columns} for row in document["best"]]
     print_table(Table(title, columns, rows))
     print(
-        f"{document['rules_sampled']:,} rules sampled: {document['rules_trained']:,} looked up, "
-        f"{document['filtered']:,} filtered out, {document['duplicates']:,} met before; {document['seconds']:.1f} s, "
-        f"for {document['steps']:,} optimizer steps."
+        f"{_sampled(document, 'looked up')}; {document['seconds']:.1f} s, for {document['steps']:,} optimizer steps."
     )
     best = document["best_of_table"]
     print(f"Best of the table: {best['rule']}; true score {best['true_score']:+.3f}.")
@@ -177,8 +175,7 @@ def _closing_lines(result: Any) -> list[str]:
     from metarl.optimizer_search import against_others, selection_lines, verdicts
 
     counts = (
-        f"{result.rules_sampled:,} rules sampled: {result.rules_trained:,} trained, {result.filtered:,} filtered out, "
-        f"{result.duplicates:,} met before; {result.failed:,} of the trained failed. "
+        f"{_sampled(result.to_json(), 'trained')}; {result.failed:,} of the trained failed. "
         f"{result.rules_per_second:.3g} rules trained a second."
     )
     if result.winner is None:
@@ -195,6 +192,15 @@ def _closing_lines(result: Any) -> list[str]:
         f"  or: from metarl.update_rules import to_optax; to_optax({result.winner.rule!r}, learning_rate)",
         f"Report: {Path(result.run_dir) / 'report.html'}",
     ]
+
+
+def _sampled(document: Mapping[str, Any], done: str) -> str:
+    """Returns what became of every rule that was sampled."""
+    sampled, trained = document["rules_sampled"], document["rules_trained"]
+    filtered, repeated = document["filtered"], document["duplicates"]
+    beyond = sampled - trained - filtered - repeated  # of the last generation, new ones
+    over = f", {beyond:,} beyond the budget" if beyond else ""
+    return f"{sampled:,} rules sampled: {trained:,} {done}, {filtered:,} filtered out, {repeated:,} met before{over}"
 
 
 def _ranked_on(winner: Any) -> str:

@@ -8,6 +8,7 @@ import textwrap
 import pytest
 
 from metarl.cli import compare, main, parse_arguments
+from metarl.cli.search import _sampled
 from metarl.optimizer_search import SearchConfig, from_dict
 from metarl.runs import RunDirectory
 
@@ -179,6 +180,13 @@ def test_a_hint_can_be_pasted_where_a_path_has_a_space(capsys):
     words = ["search", "--problem", "beale", "--run-dir", "of today/a"]
     assert "`metarl resume 'of today/a'`" in refusal(words, capsys)
     assert "`metarl resume 'of today/a'`" in refusal(["report", "of today/a"], capsys)
+
+
+@pytest.mark.parametrize(("filtered", "over"), [(30, ""), (25, ", 5 beyond the budget")])
+def test_what_became_of_every_sampled_rule_is_told(filtered, over):
+    counts = {"rules_sampled": 96, "rules_trained": 60, "filtered": filtered, "duplicates": 6}
+    told = f"96 rules sampled: 60 trained, {filtered} filtered out, 6 met before{over}"
+    assert _sampled(counts, "trained") == told
 
 
 def test_damaged_settings_are_refused_by_name(capsys, elsewhere):

@@ -445,6 +445,11 @@ class SearchConfig:
             "--normalised: a table holds rules as they are, not normalised; leave --evaluator table:NAME out, so that "
             "rules are trained.",
         )
+        require(
+            self.bayesian.start <= self.bayesian.memory,
+            f"bayesian.start is {self.bayesian.start} and bayesian.memory {self.bayesian.memory}: that many are never "
+            "remembered, and nothing would be learnt; choose a start of at most the memory.",
+        )
         self._validate_one_rate()
         alike = self.training.random_horizon == self.training.random_scale == 1.0
         require(

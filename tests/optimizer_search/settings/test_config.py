@@ -14,6 +14,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search.settings import config as configuration
 from metarl.optimizer_search.settings.compare_config import CompareConfig
 from metarl.optimizer_search.settings.config import (
+    BayesianConfig,
     ControllerConfig,
     EvolutionConfig,
     FilterConfig,
@@ -66,6 +67,10 @@ REFUSED = [
         "evolution.population is 1; it must be at least 2.",
     ),
     ({"evolution": EvolutionConfig(sample=0)}, "evolution.sample is 0; it must be at least 1."),
+    (
+        {"bayesian": BayesianConfig(start=11, memory=10)},
+        "choose a start of at most the memory",
+    ),
     (training(give_up=0.0), "training.give_up is 0.0; it must be positive."),
     ({"controller": ControllerConfig(hidden=0)}, "controller.hidden is 0; it must be at least 1."),
     (
