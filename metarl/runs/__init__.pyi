@@ -10,6 +10,7 @@ from .compilation import without_compilation_cache as without_compilation_cache
 from .cores import usable_cores as usable_cores
 from .differences import run_differences as run_differences
 from .directory import RunDirectory as RunDirectory
+from .driver import ADDED_METRICS as ADDED_METRICS
 from .driver import Job as Job
 from .driver import Outcome as Outcome
 from .driver import drive as drive
@@ -55,6 +56,7 @@ from .trees import flatten_tree as flatten_tree
 from .trees import restore_tree as restore_tree
 
 __all__ = [
+    "ADDED_METRICS",
     "REPRODUCTION",
     "RESULT",
     "SCALES",

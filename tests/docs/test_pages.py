@@ -22,6 +22,7 @@ from metarl.optimizer_search.searching.counts import Counts, generation_row
 from metarl.optimizer_search.searching.sorting import Sorting
 from metarl.optimizer_search.settings.compare_config import PROTOCOL_VERSION
 from metarl.optimizer_search.strategies import names
+from metarl.optimizer_search.strategies.contract import LOGGED_BY_THE_SEARCH
 from metarl.policy_gradient import Batch, ppo, reinforce, trpo
 from metarl.rl_squared import WorldConfig, preset
 from metarl.rl_squared.learning.train_job import TrainJob
@@ -199,6 +200,10 @@ def generation_fields() -> set[str]:
     nothing = np.zeros(1, bool)
     sorting = Sorting(None, [b""], [], nothing, nothing, np.zeros(0, int))  # type: ignore[arg-type]
     return set(generation_row(Counts(), sorting, np.zeros(1, np.float32), None, None))
+
+
+def test_no_metric_of_a_strategy_may_have_the_name_of_a_field_of_the_search():
+    assert generation_fields() | set(ADDED_METRICS) == set(LOGGED_BY_THE_SEARCH)
 
 
 def test_every_field_that_a_search_logs_is_explained(docs):

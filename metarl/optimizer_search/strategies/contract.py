@@ -17,8 +17,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from metarl.errors import InvalidInput, require
+from metarl.runs import ADDED_METRICS
 from metarl.update_rules import Grammar
 from metarl.user_code import told
+
+# What a search itself logs of a generation, beside which a strategy's metrics stand.
+LOGGED_BY_THE_SEARCH = frozenset(ADDED_METRICS) | {
+    *("sampled", "trained", "failed", "repeated", "filtered", "distinct_share", "steps"),
+    *("mean_reward", "better_than_adam", "best_reward", "best_rule"),
+}
 
 State = Any  # a PyTree of arrays
 ArrayLike = Any  # numpy or jax
@@ -49,7 +56,8 @@ class Strategy(NamedTuple):
     Attributes:
       init: key -> state.
       ask: (key, state, K) -> state, proposals.
-      tell: (key, state, proposals, feedback) -> state, metrics; the metrics are finite numbers.
+      tell: (key, state, proposals, feedback) -> state, metrics; the metrics are finite numbers, under
+        names that the search has not (`LOGGED_BY_THE_SEARCH`).
     """
 
     init: Callable[[jax.Array], State]
@@ -193,5 +201,9 @@ def _checked_metrics(metrics: Any, who: str) -> dict[str, float]:
             isinstance(metric, str) and np.ndim(value) == 0 and np.isreal(value),
             f"{who}: metric {metric!r} is {str(value)[:50]!r}; every metric has a text for a name "
             "and one number for a value.",
+        )
+        require(
+            metric not in LOGGED_BY_THE_SEARCH,
+            f"{who}: a metric is called {metric!r}, as one of the search's own; give it another name.",
         )
     return {metric: float(value) for metric, value in metrics.items()}

@@ -419,6 +419,8 @@ large = build(lambda grammar, count: np.full((count, grammar.length), 99))
 asks_in_vain = build(lambda grammar, count: [][count])
 wordy = build(lambda grammar, count: np.zeros((count, grammar.length), int), state={"a": "text"})
 talks = build(lambda grammar, count: np.zeros((count, grammar.length), int), metrics={"a": "b"})
+clashes = build(lambda grammar, count: np.zeros((count, grammar.length), int), metrics={"position": 1.0})
+overwrites = build(lambda grammar, count: np.zeros((count, grammar.length), int), metrics={"best_reward": 9.0})
 
 def growing(grammar, config):
     told = lambda key, state, proposals, feedback: ({"seen": np.zeros(4, np.int32)}, {})
@@ -472,6 +474,11 @@ def test_a_users_own_strategy_is_found_and_runs(own):
         ),
         ("changing", r"ask: the state holds float64 \[\] at its root, and float32 \[\] after init"),
         ("talks", "tell: metric 'a' is 'b'; every metric has a text for a name and one number"),
+        (
+            "clashes",
+            "tell: a metric is called 'position', as one of the search's own; give it another",
+        ),
+        ("overwrites", "tell: a metric is called 'best_reward', as one of the search's own"),
         ("asks_in_vain", r"ask raised IndexError: list index out of range \(.*own_strategies.py:"),
         ("broken", r"broken\(grammar, config\) raised KeyError: 'oh'"),
         ("nothing", "gave NoneType; it must give a metarl.optimizer_search.strategies.Strategy"),
