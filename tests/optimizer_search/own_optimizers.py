@@ -92,6 +92,27 @@ def counting_in_floats(learning_rate):
     )
 
 
+def with_a_text(learning_rate):
+    def update(updates, state, params=None):
+        return jax.tree.map(lambda g: -learning_rate * g, updates), state
+
+    return optax.GradientTransformation(lambda params: {"name": "sgd"}, update)
+
+
+def in_a_list(learning_rate):
+    def update(updates, state, params=None):
+        return jax.tree.leaves(jax.tree.map(lambda g: -learning_rate * g, updates)), state
+
+    return optax.GradientTransformation(lambda params: (), update)
+
+
+def summed(learning_rate):
+    def update(updates, state, params=None):
+        return jax.tree.map(lambda g: -learning_rate * g.sum(), updates), state
+
+    return optax.GradientTransformation(lambda params: (), update)
+
+
 def by_names(learning_rate):
     """Knows the names of a network's parts, and decays none of them."""
 

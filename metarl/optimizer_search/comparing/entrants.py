@@ -175,6 +175,7 @@ def check_own(one: Entrant, params: Any, schedules: Sequence[str], extra_points:
         beside those of the comparison.
     """
     follows = any(name != CONSTANT for name in schedules)
+    held: list[Any] = []  # by states and updates, of one step each
 
     def one_step(rate: jax.Array, place: Any = 0, changes: int = 0) -> tuple[Any, Any, Any]:
         schedule = scheduled(rate, 0, (WARM_UP,) if follows else (CONSTANT,), total_steps=1)
@@ -184,6 +185,7 @@ def check_own(one: Entrant, params: Any, schedules: Sequence[str], extra_points:
             gradients = jax.tree.map(jnp.ones_like, params)
             state = settled(transform, params)
             updates, after = transform.update(gradients, state, params)
+        held.extend((state, after, updates))
         return updates, state, after
 
     def first_updates(rate: jax.Array) -> Any:
@@ -194,10 +196,20 @@ def check_own(one: Entrant, params: Any, schedules: Sequence[str], extra_points:
         "or a function of the steps taken, without a schedule of its own, or compare with --schedules constant."
     )
     try:
-        _, before, after = jax.eval_shape(one_step, 1e-3)
+        updates, before, after = jax.eval_shape(one_step, 1e-3)
     except InvalidInput as error:
         raise InvalidInput(f"{error} {advice}" if follows else str(error)) from error
+    except TypeError as error:  # jax, of what no compiled program can hold
+        for what, tree in zip(("state", "state after a step", "update"), held, strict=False):
+            _require_numbers(tree, f"Optimizer {one.label!r}: its {what}", error)
+        raise
     require_steady(before, after, about=f"Optimizer {one.label!r}: ")
+    given, wanted = ((jax.tree.structure(t), _shapes(t)) for t in (updates, params))
+    require(
+        given == wanted,
+        f"Optimizer {one.label!r}: its update gave {given[0]} of shapes {given[1]} for parameters {wanted[0]} of "
+        f"shapes {wanted[1]}; it must give one change for each of them.",
+    )
     if one.extras.tried[:extra_points]:
         try:
             jax.eval_shape(functools.partial(one_step, changes=extra_points), 1e-3, 0)
@@ -215,6 +227,24 @@ def check_own(one: Entrant, params: Any, schedules: Sequence[str], extra_points:
         f"Optimizer {one.label!r} moves parameters alike at learning rates of 0 and 0.001: it has a rate or a schedule "
         f"of its own. {advice}",
     )
+
+
+def _require_numbers(tree: Any, about: str, cause: Exception) -> None:
+    """Raises, for a cause, unless a compiled program can hold all leaves."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if isinstance(leaf, jax.Array):
+            continue
+        try:
+            jax.eval_shape(lambda leaf=leaf: leaf)
+        except TypeError:
+            place = jax.tree_util.keystr(path) or "its root"
+            raise InvalidInput(
+                f"{about} has {type(leaf).__name__} at {place}; it must be of arrays and numbers."
+            ) from cause
+
+
+def _shapes(tree: Any) -> list[tuple[int, ...]]:
+    return [jnp.shape(leaf) for leaf in jax.tree.leaves(tree)]
 
 
 def decayed_once(one: Entrant, params: Any = None) -> Entrant:

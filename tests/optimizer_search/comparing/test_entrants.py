@@ -178,6 +178,9 @@ def test_a_schedule_of_ones_own_is_refused_beside_those_of_a_comparison(factory,
             "the optimizer's state[0] is int32 [] before a step and float32 [] after it",
         ),
         ("of_rounds", "of_rounds(learning_rate) raised TypeError: "),
+        ("with_a_text", "its state has str at ['name']; it must be of arrays and numbers."),
+        ("in_a_list", "it must give one change for each of them."),
+        ("summed", "its update gave PyTreeDef({'w': *}) of shapes [()] for parameters "),
     ],
 )
 def test_what_no_compiled_loop_can_run_is_refused(factory, message):
