@@ -24,8 +24,9 @@ from .heartbeat import Beat, read_heartbeat
 RunState = Literal["running", "stalled", "finished", "interrupted", "dead", "unreadable"]
 
 # What a job logs that says how good the best is so far; higher is better.
-_BEST = {"search": "best_reward", "train": "validation_return"}
-_WITH_RESULT = ("search", "compare", "evaluate")  # jobs that are complete only with this file
+_BEST = {"search": "best_reward", "table-search": "best_reward", "train": "validation_return"}
+# Jobs that are complete only with this file.
+_WITH_RESULT = ("search", "table-search", "table", "enumerate", "compare", "evaluate")
 _RESULT = "result.json"
 
 

@@ -89,18 +89,22 @@ def test_an_error_leaves_a_run_interrupted(ToyJob, new_run):
     assert run_status(run.path).state == "interrupted"
 
 
-@pytest.mark.parametrize("job", ["search", "compare"])
+@pytest.mark.parametrize(
+    "job", ["search", "table-search", "table", "enumerate", "compare", "evaluate"]
+)
 def test_what_ends_with_a_result_is_finished_with_it_alone(job, tmp_path):
     run = RunDirectory.create(tmp_path / "run", job, {}, [])
     with run.lock():
         assert run_status(run.path).state == "running"
+    run.write_outcome({"outcome": "finished", "position": 3, "total": 3, "seconds": 1.0})
     assert run_status(run.path).state == "interrupted"
     (run.path / "result.json").write_text("{}")
     assert run_status(run.path).state == "finished"
 
 
-def test_the_best_is_that_of_the_job(tmp_path):
-    run = RunDirectory.create(tmp_path / "run", "search", {}, [])
+@pytest.mark.parametrize("job", ["search", "table-search"])
+def test_the_best_is_that_of_the_job(job, tmp_path):
+    run = RunDirectory.create(tmp_path / "run", job, {}, [])
     for generation, reward in enumerate([None, 0.25, 0.5], start=1):
         run.metrics.append({"generation": generation, "best_reward": reward})
     run.metrics.close()
