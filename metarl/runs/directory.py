@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metarl.errors import InvalidInput, nearest_name, require
+from metarl.errors import InvalidInput, nearest_name, reason, require
 
 from .checkpoint_kinds import checkpoint_kind, make_checkpoints
 from .durable import json_bytes, read_json_object, sync_directory, write_durably
@@ -38,6 +38,7 @@ from .tensorboard import require_tensorboard
 FORMAT, FORMAT_VERSION = "metarl-run", 2
 _READABLE = (1, 2)  # in format 1 every run has checkpoints of the kind "npz"
 _IDENTITY, _CONFIG, _PROVENANCE = "run.json", "config.json", "provenance.json"
+_OUTCOME = "outcome.json"
 _LOCK = "lock"
 # Who lists runs looks at a lock for an instant, and must not keep the owner of a run out.
 _LOCK_TRIES, _LOCK_PAUSE = 5, 0.03  # seconds
@@ -155,18 +156,33 @@ class RunDirectory:
             read_json_object(place / _CONFIG),
             read_json_object(place / _PROVENANCE),
         )
+        require(
+            isinstance(provenance.get("command"), list),
+            f"Run {str(place)!r} is damaged: its {_PROVENANCE} has no command. Start a new run.",
+        )
         kind = identity.get("checkpoints", "npz")
         return cls(place, identity["job"], config, provenance, kind)
 
     @property
     def outcome(self) -> dict[str, Any] | None:
         """How the last session ended (see `drive`); None while it runs, or if it was killed."""
-        path = self.path / "outcome.json"
-        return read_json_object(path) if path.exists() else None
+        path = self.path / _OUTCOME
+        if not path.exists():
+            return None
+        try:
+            return read_json_object(path)
+        except InvalidInput as error:
+            raise self.damaged_outcome(reason(error)) from error
+
+    def damaged_outcome(self, why: str) -> InvalidInput:
+        """Returns the error for an outcome that `drive` cannot have written."""
+        return InvalidInput(
+            f"{str(self.path / _OUTCOME)!r} is damaged ({why}). Remove it; resuming the run writes it again."
+        )
 
     def write_outcome(self, outcome: Mapping[str, Any] | None) -> None:
         """Records how a session ended; None forgets it, when the next session begins."""
-        path = self.path / "outcome.json"
+        path = self.path / _OUTCOME
         if outcome is None:
             path.unlink(missing_ok=True)
         else:

@@ -17,7 +17,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 import numpy as np
 
@@ -148,8 +148,8 @@ def drive(
         _displayed(progress, run, unit, owner or run),
         _closing(run),
     ):
+        end = _known_end(run)  # before anything is computed
         snapshot = _restore(job, run, progress)
-        end = _known_end(run)
         if end is None:
             run.write_outcome(None)
         elif snapshot.generation == end.generation:
@@ -303,7 +303,10 @@ def _known_end(run: RunDirectory) -> _End | None:
     outcome = run.outcome or {}
     if outcome.get("outcome") != "finished":
         return None
-    return _End(outcome["generations"], outcome["reason"])
+    generations, why = outcome.get("generations"), outcome.get("reason")
+    if not isinstance(generations, int) or why not in get_args(Reason):
+        raise run.damaged_outcome(f"generations {generations!r:.50}, reason {why!r:.50}")
+    return _End(generations, why)
 
 
 def _save(job: Job[State], run: RunDirectory, snapshot: Snapshot[State]) -> None:

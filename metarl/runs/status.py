@@ -72,6 +72,7 @@ def run_status(place: Path) -> RunStatus:
     try:
         run = RunDirectory.open(place)
         beat, outcome = read_heartbeat(place), run.outcome or {}
+        ended_at = _ended_at(run, outcome) if outcome else {}
         best = best_so_far(run)
     except (InvalidInput, OSError) as error:  # one damaged run must not hide the others
         return RunStatus(place, None, "unreadable", problem=str(error))
@@ -79,11 +80,16 @@ def run_status(place: Path) -> RunStatus:
     if beat is not None:
         found = {name: getattr(beat, name) for name in ("position", "total", "unit", "rate")}
         status = status._replace(**found, heartbeat_age=beat.age)
-    if outcome:
-        position, seconds = outcome["position"], outcome["seconds"]
-        rate = position / seconds if seconds else None
-        status = status._replace(position=position, total=outcome["total"], rate=rate)
-    return status
+    return status._replace(**ended_at)
+
+
+def _ended_at(run: RunDirectory, outcome: dict[str, Any]) -> dict[str, Any]:
+    """Returns where the last session ended, of how much, and how fast it went."""
+    position, total, seconds = (outcome.get(name) for name in ("position", "total", "seconds"))
+    for name, number in (("position", position), ("total", total or 0), ("seconds", seconds)):
+        if not isinstance(number, int | float):
+            raise run.damaged_outcome(f"{name} {number!r:.50}")
+    return {"position": position, "total": total, "rate": position / seconds if seconds else None}
 
 
 def best_so_far(run: RunDirectory) -> float | None:

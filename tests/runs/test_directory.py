@@ -209,6 +209,22 @@ def test_a_run_without_its_configuration_is_refused(tmp_path):
         RunDirectory.open(path)
 
 
+def test_a_run_without_its_command_is_refused(tmp_path):
+    path = create(tmp_path / "run").path
+    (path / "provenance.json").write_text("{}")
+    with pytest.raises(InvalidInput, match=r"damaged: its provenance\.json has no command\. Start"):
+        RunDirectory.open(path)
+
+
+def test_a_damaged_outcome_is_to_be_removed(tmp_path):
+    run = create(tmp_path / "run")
+    (run.path / "outcome.json").write_text('{"outcome": "fin')
+    with pytest.raises(
+        InvalidInput, match=r"outcome\.json' is damaged \(.*\)\. Remove it; resuming"
+    ):
+        _ = run.outcome
+
+
 def test_a_locked_run_is_refused_until_its_process_dies(tmp_path, start):
     path = create(tmp_path / "run").path
     program = (

@@ -163,6 +163,26 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(
     assert_same_run(run, state, expected_run, expected)
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {"outcome": "finished"},
+        {"outcome": "finished", "generations": "x", "reason": "complete"},
+        {"outcome": "finished", "generations": 3, "reason": ["signal"]},
+    ],
+)
+def test_a_damaged_outcome_is_refused_and_removed_it_is_written_again(outcome, ToyJob, new_run):
+    run = new_run()
+    drive(ToyJob(), run, SilentProgress())
+    written = run.outcome
+    run.write_outcome(outcome)
+    with pytest.raises(InvalidInput, match=r"outcome\.json' is damaged \(generations .*Remove it"):
+        drive(ToyJob(), run, SilentProgress())
+    (run.path / "outcome.json").unlink()
+    drive(ToyJob(), run, SilentProgress())
+    assert {**run.outcome, "seconds": 0} == {**written, "seconds": 0}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_stops_the_process_after_its_generation(
     number, ToyJob, new_run, start_toy_job, wait_for_rows

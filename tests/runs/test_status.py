@@ -120,6 +120,17 @@ def test_a_damaged_run_does_not_hide_the_others(new_run, tmp_path):
     assert states["b"].state == "dead"
 
 
+@pytest.mark.parametrize(
+    "outcome", [{"outcome": "finished"}, {"position": 1, "total": None, "seconds": "long"}]
+)
+def test_a_damaged_outcome_does_not_hide_the_other_runs(outcome, new_run, tmp_path):
+    new_run("a").write_outcome(outcome)
+    new_run("b").write_outcome({"position": 4, "total": None, "seconds": 2.0})
+    damaged, other = map(run_status, sorted(find_runs(tmp_path)))
+    assert damaged.state == "unreadable" and "Remove it; resuming" in damaged.problem
+    assert (other.position, other.total, other.rate) == (4, None, 2.0)
+
+
 def test_runs_are_found_in_a_folder_in_themselves_and_in_each_other(new_run, tmp_path):
     new_run("b")
     new_run("a")
