@@ -1,6 +1,7 @@
 """What MuZero learns for its steps, beside DQN and PPO, and what networks that commute with rotations carry over.
 
     python muzero.py steps          # each writes NAME.csv, NAME.svg and NAME.png
+    python muzero.py tuning
     python muzero.py rotations
 
 What is in NAME.csv already is not measured again, so a command that was stopped goes on where it was.
@@ -9,10 +10,12 @@ What is in NAME.csv already is not measured again, so a command that was stopped
               in each tenth of the real steps, mean over tasks and 95 % intervals over tasks
   rotations   grids of 5 x 5 where place and goal are seen. A learner meets goals in one quadrant alone, from any
               start; every so many steps what it learnt is played, without noise and without learning, with goals in
-              that quadrant and in the three it never met. The share of episodes that reach the goal, mean over seeds
-              and 95 % intervals over seeds (Student's t)
+              that quadrant and in the three it never met. The share of episodes that reach the goal, of each seed;
+              mean over seeds and 95 % intervals over seeds (Student's t). All networks have the same seeds
+  tuning      the same, shorter, for each setting of a grid that is the same for both networks, by other seeds:
+              the mean over all looks of the share where it was trained tells which is best
 
-Letters: N tasks or seeds; D cells along a side; Q quadrants.
+Letters: N tasks or seeds; D cells along a side; Q quadrants; P episodes played in each.
 """
 
 from __future__ import annotations
@@ -34,14 +37,24 @@ LEARNERS = ("muzero", "dqn", "ppo")
 
 SIDE, LIMIT = 5, 10  # D; steps of an episode
 TRAINED = 3  # the quadrant of training, at the upper right
-SEEDS, ROTATION_STEPS, LOOKS, PLAYED = 10, 9600, 8, 25
-TINY = (
-    "discount=0.95,hidden=32,latent=16,bins=11,value_limit=2,simulations=8,batch_size=16,unroll=3,"
+SEEDS, ROTATION_STEPS, LOOKS, PLAYED = range(10), 4800, 16, 50  # N; P
+TUNING_SEEDS, TUNING_STEPS, TUNING_LOOKS, TUNING_PLAYED = range(100, 103), 3000, 6, 100
+THRESHOLD = 0.8  # share of goals reached, until which steps are counted
+SMALL = (
+    "discount=0.95,hidden=32,bins=11,value_limit=2,simulations=8,batch_size=16,unroll=3,"
     "n_steps=3,reanalyse=2,learn_after=128"
 )
-NETWORKS = {
-    "plain": f"muzero:{TINY}",
-    "equivariant": f"muzero:equivariant=true,{TINY}",
+KINDS = {"plain": "muzero", "equivariant": "muzero:equivariant=true"}
+GRID = [
+    "latent=16,learning_rate=0.002",
+    "latent=16,learning_rate=0.006",
+    "latent=16,learning_rate=0.006,least_spread=0.3",
+    "latent=64,learning_rate=0.006,least_spread=0.3",
+]
+ROTATED = {  # kind and setting, by tuning.csv: of latent=16 the best of each, and plain by that of the other
+    "plain": f"plain {GRID[1]}",
+    "plain, set as equivariant": f"plain {GRID[2]}",
+    "equivariant": f"equivariant {GRID[2]}",
 }
 Rows = list[dict[str, Any]]
 
@@ -65,7 +78,7 @@ def main() -> None:
         configure(threads=1)
         for world, agent in PLANS[arguments.name]:
             if not any((row["world"], row["agent"]) == (world, agent) for row in rows):
-                measure = steps_of if arguments.name == "steps" else rotations_of
+                measure = MEASURES[arguments.name]
                 began = time.process_time()
                 rows += measure(world, agent, arguments.seeds, arguments.steps)
                 write(file, rows)
@@ -77,7 +90,8 @@ def main() -> None:
 
 PLANS = {
     "steps": [(world, agent) for world in STEPS for agent in LEARNERS],
-    "rotations": [("quadrants", network) for network in NETWORKS],
+    "tuning": [("quadrants", f"{kind} {setting}") for setting in GRID for kind in KINDS],
+    "rotations": [("quadrants", name) for name in ROTATED],
 }
 
 
@@ -166,45 +180,57 @@ def quadrants() -> Any:
     )  # fmt: skip
 
 
-def rotations_of(world: str, network: str, seeds: int | None, steps: int | None) -> Rows:
+def rotations_of(world: str, name: str, seeds: int | None, steps: int | None) -> Rows:
     """Returns how often what was learnt after so many steps reaches the goal, by quadrant trained in or not."""
+    numbers, steps = SEEDS[:seeds] if seeds else SEEDS, steps or ROTATION_STEPS
+    return shares_of(world, name, ROTATED[name], numbers, steps, LOOKS, PLAYED)
+
+
+def tuning_of(world: str, name: str, seeds: int | None, steps: int | None) -> Rows:
+    """Returns the same of one setting, by the seeds of tuning."""
+    numbers = TUNING_SEEDS[:seeds] if seeds else TUNING_SEEDS
+    steps = steps or TUNING_STEPS
+    return shares_of(world, name, name, numbers, steps, TUNING_LOOKS, TUNING_PLAYED)
+
+
+MEASURES = {"steps": steps_of, "tuning": tuning_of, "rotations": rotations_of}
+
+
+def shares_of(
+    world: str, name: str, learner_name: str, seeds: range, steps: int, looks: int, played: int
+) -> Rows:
+    """Returns the share of goals that each seed reaches after each part of the steps."""
     import jax
 
     from metarl.environments import Trial
     from metarl.rl_baselines import make
 
-    seeds, steps = seeds or SEEDS, steps or ROTATION_STEPS
-    trial = Trial(quadrants(), steps=steps)
-    learner = make(NETWORKS[network], trial)
-    once = Trial(quadrants(), episodes=PLAYED)
-    player = make(
-        f"{NETWORKS[network].replace(',reanalyse=2', '')},gumbel_scale=0,reanalyse=0", once
-    )
-    begin, go_on, play_all = programs(learner, player, trial, once)
-    carry = jax.tree.map(
-        lambda *leaves: jax.numpy.stack(leaves),
-        *[begin(key) for key in jax.random.split(jax.random.key(0), seeds)],
-    )
-    rows = []
-    for look in range(LOOKS + 1):
+    kind, setting = learner_name.split()
+    spec = f"{KINDS[kind]}{',' if ':' in KINDS[kind] else ':'}{setting},{SMALL}"
+    trial, once = Trial(quadrants(), steps=steps), Trial(quadrants(), episodes=1)
+    learner = make(spec, trial)
+    player = make(f"{spec.replace(',reanalyse=2', '')},gumbel_scale=0,reanalyse=0", once)
+    begin, go_on, play_all = programs(learner, player, trial, once, played)
+    keys = jax.vmap(jax.random.key)(np.array(seeds))
+    turns = jax.vmap(functools.partial(jax.random.split, num=looks + 2))(keys)  # [N, looks + 2]
+    carry, rows = begin(turns[:, 0]), []
+    for look in range(looks + 1):
         if look:
-            keys = jax.random.split(jax.random.key(look), seeds)
-            carry = go_on(keys, carry, steps // LOOKS)
-        reached = np.asarray(play_all(jax.random.key(100), carry[0]))  # [N, Q]
-        kinds = {"trained": reached[:, TRAINED], "rotated": np.delete(reached, TRAINED, 1).mean(1)}
-        for kind, shares in kinds.items():
-            about = {
-                "world": world,
-                "agent": network,
-                "goals": kind,
-                "steps": look * steps // LOOKS,
-            }
-            rows.append({**about, **summed_up(shares)})
-            print(rows[-1], flush=True)
+            carry = go_on(turns[:, look], carry, steps // looks)
+        reached = np.asarray(play_all(turns[:, -1], carry[0]))  # [N, Q]
+        shares = {"trained": reached[:, TRAINED], "rotated": np.delete(reached, TRAINED, 1).mean(1)}
+        about = {"world": world, "agent": name, "steps": look * steps // looks}
+        for goals, of_seeds in shares.items():
+            rows += [
+                {**about, "goals": goals, "seed": seed, "share": round(float(share), 4)}
+                for seed, share in zip(seeds, of_seeds, strict=True)
+            ]
+        means = ", ".join(f"{goals} {values.mean():.3f}" for goals, values in shares.items())
+        print(f"{name}, {about['steps']} steps: {means}", flush=True)
     return rows
 
 
-def programs(learner: Any, player: Any, trial: Any, once: Any) -> tuple[Any, Any, Any]:
+def programs(learner: Any, player: Any, trial: Any, once: Any, played: int) -> tuple[Any, Any, Any]:
     """Returns three compiled functions of all seeds: begin, learn for some steps, play in every quadrant."""
     import jax
     import jax.numpy as jnp
@@ -214,6 +240,7 @@ def programs(learner: Any, player: Any, trial: Any, once: Any) -> tuple[Any, Any
     task = Quadrant(jnp.int32(TRAINED))
 
     @jax.jit
+    @jax.vmap
     def begin(key: Any) -> Any:
         init_key, reset_key = jax.random.split(key)
         return learner.init(init_key, trial, None), trial.reset(reset_key, task)
@@ -244,15 +271,13 @@ def programs(learner: Any, player: Any, trial: Any, once: Any) -> tuple[Any, Any
         del memory, what_happened
         return learnt
 
-    tasks = Quadrant(jnp.arange(4, dtype=jnp.int32))
+    tasks = Quadrant(jnp.repeat(jnp.arange(4, dtype=jnp.int32), played))
 
     @jax.jit
+    @jax.vmap
     def play_all(key: Any, learnt: Any) -> Any:
-        def one(learnt: Any) -> Any:
-            returns = play(make_agent(init, act, observe, learnt), once, key, tasks).returns
-            return jnp.mean(returns, axis=1)  # [Q]
-
-        return jax.vmap(one)(learnt)
+        returns = play(make_agent(init, act, observe, learnt), once, key, tasks).returns  # [Q P, 1]
+        return jnp.mean(returns.reshape(4, played), axis=1)  # [Q]
 
     return begin, go_on, play_all
 
@@ -293,41 +318,119 @@ def write(file: Path, rows: Rows) -> None:
 
 
 def say(name: str, rows: Rows) -> None:
-    """Prints the last line of each curve, and how many seeds or tasks it is of."""
-    last: dict[Any, Any] = {(r["world"], r["agent"], r.get("goals", "")): r for r in rows}
+    """Prints what the rows say: the last line of each curve, and comparisons."""
+    if name == "tuning":
+        say_tuning(rows)
+        return
+    last: dict[Any, Any] = {
+        (r["world"], r["agent"], r.get("goals", "")): r for r in over_seeds(rows)
+    }
     for (world, agent, goals), row in last.items():
         what = "return" if name == "steps" else f"share of {goals} goals reached"
         count = f"{row['n']:.0f} {'tasks' if name == 'steps' else 'seeds'}"
         print(
             f"{world} {agent}, {row['steps']:.0f} steps: {what} {row['mean']:.3f} ± {row['half']:.3f}, {count}"
         )
-
     if name == "rotations":
-        for goals in ("trained", "rotated"):
-            ours = {agent: last["quadrants", agent, goals] for agent in NETWORKS}
-            if len(ours) == 2:
-                print(f"{goals} goals: {_difference(ours['equivariant'], ours['plain'])}")
+        measured = dict.fromkeys(row["agent"] for row in rows)
+        for plain in measured:
+            if plain != "equivariant" and "equivariant" in measured:
+                say_pairs(rows, plain)
 
 
-def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """Returns the difference of two means of seeds in words, with Welch's interval and test."""
-    from scipy import stats
+def say_tuning(rows: Rows) -> None:
+    """Prints the mean share of every setting over seeds and looks, after the first look."""
+    for name in dict.fromkeys(row["agent"] for row in rows):
+        own = [r for r in rows if r["agent"] == name and r["steps"] > 0]
+        ends = [r for r in own if r["steps"] == own[-1]["steps"]]
+        means = [
+            np.mean([r["share"] for r in some if r["goals"] == goals])
+            for some in (own, ends)
+            for goals in ("trained", "rotated")
+        ]
+        print(
+            f"{name}: over all looks trained {means[0]:.3f}, rotated {means[1]:.3f}; "
+            f"at {own[-1]['steps']:.0f} steps {means[2]:.3f}, {means[3]:.3f}"
+        )
 
-    (n, mean, error), (m, base, noise) = (
-        (r["n"], r["mean"], r["half"] / stats.t.ppf(0.975, r["n"] - 1)) for r in (one, other)
-    )
-    both = np.hypot(error, noise)
-    freedom = both**4 / (error**4 / (n - 1) + noise**4 / (m - 1))
-    reach = stats.t.ppf(0.975, freedom) * both
-    p = 2 * stats.t.sf(abs(mean - base) / both, freedom)
-    low, high = mean - base - reach, mean - base + reach
-    return f"equivariant less plain {mean - base:+.3f} [{low:+.3f}, {high:+.3f}], Welch p = {p:.2g}"
+
+def say_pairs(rows: Rows, plain: str) -> None:
+    """Prints differences and ratios of equivariant and plain networks over the seeds, which they share."""
+    from metarl.statistics import mean_interval
+
+    shares = {  # [seeds, looks]
+        (kind, goals): np.array(
+            [
+                [
+                    r["share"]
+                    for r in rows
+                    if (r["agent"], r["goals"], r["seed"]) == (kind, goals, s)
+                ]
+                for s in sorted({r["seed"] for r in rows})
+            ]
+        )
+        for kind in (plain, "equivariant")
+        for goals in ("trained", "rotated")
+    }
+    steps = np.array(sorted({row["steps"] for row in rows}))
+    for goals in ("trained", "rotated"):
+        ours, theirs = shares["equivariant", goals], shares[plain, goals]
+        for text, differences in (
+            (f"at {steps[-1]:,.0f} steps", ours[:, -1] - theirs[:, -1]),
+            ("over all steps", (ours - theirs).mean(axis=1)),
+        ):
+            mean = mean_interval(differences)
+            print(
+                f"{goals} goals {text}: equivariant less {plain} {mean.mean:+.3f} "
+                f"[{mean.low:+.3f}, {mean.high:+.3f}]"
+            )
+        print(f"{goals} goals, steps until {THRESHOLD:.0%} are reached:")
+        until = {kind: _steps_until(shares[kind, goals], steps) for kind in (plain, "equivariant")}
+        for kind, (counts, never) in until.items():
+            mean = mean_interval(counts)
+            print(
+                f"  {kind}: {mean.mean:,.0f} [{mean.low:,.0f}, {mean.high:,.0f}], "
+                f"{never} of {len(counts)} seeds never"
+            )
+        if not any(never for _, never in until.values()):
+            logs = mean_interval(np.log(until["equivariant"][0] / until[plain][0]))
+            ratio, low, high = np.exp([logs.mean, logs.low, logs.high])
+            print(f"  equivariant to {plain}: {ratio:.2f} [{low:.2f}, {high:.2f}] times as many")
+
+
+def _steps_until(shares: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, int]:
+    """Returns the steps of each seed until `THRESHOLD`, the last for who never gets there; and how many do not.
+
+    Args:
+      shares: [N, looks].
+      steps: [looks], of each look.
+    """
+    there = shares >= THRESHOLD
+    first = np.where(there.any(axis=1), there.argmax(axis=1), len(steps) - 1)
+    return steps[first], int((~there.any(axis=1)).sum())
+
+
+def over_seeds(rows: Rows) -> Rows:
+    """Returns rows of single seeds summed up over these; others as they are."""
+    if not rows or "seed" not in rows[0]:
+        return rows
+    shares: dict[Any, list[float]] = {}
+    for row in rows:
+        about = tuple(row[name] for name in ("world", "agent", "goals", "steps"))
+        shares.setdefault(about, []).append(row["share"])
+    return [
+        {"world": world, "agent": agent, "goals": goals, "steps": steps, **summed_up(np.array(of))}
+        for (world, agent, goals, steps), of in shares.items()
+    ]
 
 
 def draw(name: str, rows: Rows, output: Path) -> None:
-    """Writes the figure: return, or share of goals reached, against real steps."""
+    """Writes the figure: return, or share of goals reached, against real steps; none of tuning."""
     from metarl.reporting import Curve, curve_panels
 
+    if name == "tuning":
+        return
+    rows = over_seeds(rows)
     panels: dict[str, list[Any]] = {}
     panel_of = {"trained": "goals in the quadrant of training", "rotated": "goals in the others"}
     for row in rows:

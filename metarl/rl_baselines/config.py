@@ -129,6 +129,10 @@ class MuZeroConfig:
     gumbel_scale: NotNegative = 1.0
     """Of the noise with which the search chooses; 0 for playing without exploring (Danihelka)."""
 
+    least_spread: NotNegative = 0.0
+    """The search scales the values of a node's actions so that they lie between 0 and 1, but never as if they were less
+    far apart than this: where noise alone tells them apart, they then hardly move the policy (mctx: next to 0)."""
+
     reanalyse: CountOrNone = 4
     """Remembered steps whose policy is searched for anew, with the network of today, beside each action."""
 

@@ -222,6 +222,9 @@ def plan(
         ),
         simulated,
         config.simulations,
+        qtransform=functools.partial(
+            mctx.qtransform_completed_by_mix_value, epsilon=max(config.least_spread, 1e-8)
+        ),
         gumbel_scale=config.gumbel_scale,
     )
     return found.action.astype(jnp.int32), found.action_weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -175,6 +176,29 @@ def test_plain_networks_do_not_turn_with_the_picture(turned):
     assert not np.allclose(np.sort(views, axis=1), np.sort(views[:1], axis=1), atol=1e-3)
 
 
+# Search ----------------------------------------------------------------------------------------
+
+
+def test_values_much_closer_than_the_least_spread_leave_the_policy_as_it_was(network, turned):
+    model, params = network
+    features, _ = turned
+
+    @jax.jit
+    def moved(params, features):
+        prior = jax.nn.softmax(model.predict(params, model.represent(params, features))[0])
+        key = jax.random.key_data(jax.random.key(3))
+
+        def by(least: float):
+            config = dataclasses.replace(TINY, least_spread=least)
+            _, weights = plan(model, config, jax.random.wrap_key_data(key), params, features)
+            return jnp.max(jnp.abs(weights - prior))
+
+        return by(0.0), by(1e4)
+
+    scaled_up, as_they_are = moved(params, features)
+    assert as_they_are < 1e-2 < 0.1 < scaled_up
+
+
 # What is learnt --------------------------------------------------------------------------------
 
 
@@ -246,6 +270,7 @@ def test_a_search_reanalyses_two_remembered_steps_and_in_time_all_of_them(lived)
         ("muzero:bins=50", "bins is 50; give an odd number"),
         ("muzero:target_every=7", "give a multiple"),
         ("muzero:gumbel_scale=-1", "gumbel_scale is -1.0"),
+        ("muzero:least_spread=-1", "least_spread is -1.0"),
         ("muzero:equivariant=perhaps", "equivariant is 'perhaps'; it must be true or false."),
     ],
 )
