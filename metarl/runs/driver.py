@@ -17,7 +17,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, get_args
 
 import numpy as np
 
@@ -306,7 +306,7 @@ def _known_end(run: RunDirectory) -> _End | None:
     generations, why = outcome.get("generations"), outcome.get("reason")
     if not isinstance(generations, int) or why not in get_args(Reason):
         raise run.damaged_outcome(f"generations {generations!r:.50}, reason {why!r:.50}")
-    return _End(generations, why)
+    return _End(generations, cast("Reason", why))
 
 
 def _save(job: Job[State], run: RunDirectory, snapshot: Snapshot[State]) -> None:
