@@ -122,13 +122,18 @@ def _rule_of_document(document: Any, where: str) -> FoundRule:
     return FoundRule(rule, None if known is None else from_dict(Provenance, known, where))
 
 
+_BY_TEXT = "A rule is also taken by its name (`metarl list rules`) or its text."
+_INSTEAD = {
+    "train": "The agent of a training is a file already: agent.npz, with agent.json beside it."
+}
+
+
 def _rule_of_run(place: str, rank: int) -> FoundRule:
     """Returns the rule of that rank in a finished run."""
     run = RunDirectory.open(place)
     require(
         run.job == "search",
-        f"Run {str(run.path)!r} is a {run.job} and holds no rule. The agent of a training is a file "
-        "already: agent.npz, with agent.json beside it.",
+        f"Run {str(run.path)!r} is a {run.job} and holds no rule to take home. {_INSTEAD.get(run.job, _BY_TEXT)}",
     )
     return _rule_of_result(str(run.path), _result(run), rank, run)
 

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import optax
 
 from metarl.errors import require
-from metarl.update_rules import resolve, to_optax
+from metarl.update_rules import Rule, resolve, to_optax
 
 from .caution import cautious_adamw
 from .eigenbasis import soap
@@ -155,7 +155,7 @@ def by_name(
     run = _Run(total_steps, weight_dimension_numbers)
     if text in _BY_NAME:
         return _BY_NAME[text](learning_rate, run, settings)
-    rule = resolve(text, NAMES)
+    rule = _rule(text)
     return to_optax(rule, learning_rate, total_steps=total_steps, seed=seed, **settings)
 
 
@@ -167,7 +167,16 @@ def needs_total_steps(text: str) -> bool:
     """
     if text in _BY_NAME:
         return text == "ademamix"
-    return "progress" in resolve(text, NAMES).needs
+    return "progress" in _rule(text).needs
+
+
+def _rule(text: str) -> Rule:
+    require(
+        ":" not in text,
+        f"Optimizer {text[:100]!r} names code outside metarl, which `metarl compare --optimizer` alone imports. Here "
+        f"it is one of {', '.join(NAMES)}, a name of `metarl list rules`, or a rule's text.",
+    )
+    return resolve(text, NAMES)
 
 
 def _length(run: _Run, name: str) -> int:

@@ -147,6 +147,15 @@ def test_a_directory_that_is_no_run_is_refused(capsys, tmp_path):
     assert "is not a run" in refused(capsys, str(tmp_path), "--to", "json")
 
 
+@pytest.mark.parametrize(
+    ("job", "instead"),
+    [("train", "The agent of a training is a file already"), ("table-search", "by its name (`")],
+)
+def test_a_run_of_another_job_says_what_is_there_instead(job, instead, capsys, tmp_path):
+    run = RunDirectory.create(tmp_path / "run", job, {}, ["metarl"])
+    assert instead in refused(capsys, str(run.path), "--to", "json")
+
+
 def test_a_run_without_a_result_says_how_to_finish_it(capsys, tmp_path):
     run = RunDirectory.create(tmp_path / "half", "search", {}, ["metarl"])
     assert f"metarl resume {run.path}" in refused(capsys, str(run.path), "--to", "json")

@@ -105,3 +105,9 @@ def test_what_is_neither_a_name_nor_a_rule_is_refused():
         optimizers.by_name("muom", 1e-2)
     with pytest.raises(InvalidInput, match=r"adam \*"):
         optimizers.by_name("adam *", 1e-2)
+
+
+def test_code_outside_metarl_is_refused_with_what_is_accepted():
+    for refused in (optimizers.needs_total_steps, lambda text: optimizers.by_name(text, 1e-2)):
+        with pytest.raises(InvalidInput, match=r"'mine:sgd' names code outside metarl, .* muon, "):
+            refused("mine:sgd")
