@@ -155,4 +155,5 @@ def show(document: dict[str, Any]) -> None:
 
     print_table(evaluation_table(document))
     if "from_scratch" in document:
+        print()
         print_table(within_task_table(document))

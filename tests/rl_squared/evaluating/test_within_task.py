@@ -12,6 +12,7 @@ import pytest
 from numpy import inf
 
 from metarl import rl_baselines
+from metarl.cli import evaluate as evaluate_verb
 from metarl.cli import main
 from metarl.environments import play_split
 from metarl.errors import InvalidInput
@@ -133,6 +134,11 @@ def test_learners_alone_have_curves_but_no_mark(alone):
         "first",
         "last",
     ]
+
+
+def test_the_two_tables_are_printed_apart(alone, capsys):
+    evaluate_verb.show(alone)
+    assert "\n\nbandit(" in capsys.readouterr().out
 
 
 def test_without_learners_nothing_is_played_from_scratch():
