@@ -51,10 +51,12 @@ GRID = [
     "latent=16,learning_rate=0.006,least_spread=0.3",
     "latent=64,learning_rate=0.006,least_spread=0.3",
 ]
-ROTATED = {  # kind and setting, by tuning.csv: of latent=16 the best of each, and plain by that of the other
+ROTATED = {  # kind and setting, by tuning.csv: of latent=16 the best of each, and plain ones by that of the other;
+    # and of latent=64 the equivariant one, the best of all
     "plain": f"plain {GRID[1]}",
     "plain, set as equivariant": f"plain {GRID[2]}",
     "equivariant": f"equivariant {GRID[2]}",
+    "equivariant, latent=64": f"equivariant {GRID[3]}",
 }
 Rows = list[dict[str, Any]]
 
@@ -332,10 +334,11 @@ def say(name: str, rows: Rows) -> None:
             f"{world} {agent}, {row['steps']:.0f} steps: {what} {row['mean']:.3f} ± {row['half']:.3f}, {count}"
         )
     if name == "rotations":
-        measured = dict.fromkeys(row["agent"] for row in rows)
-        for plain in measured:
-            if plain != "equivariant" and "equivariant" in measured:
-                say_pairs(rows, plain)
+        measured = list(dict.fromkeys(row["agent"] for row in rows))
+        plain = [name for name in measured if name.startswith("plain")]
+        for ours in measured:
+            for theirs in plain if ours not in plain else []:
+                say_pairs(rows, ours, theirs)
 
 
 def say_tuning(rows: Rows) -> None:
@@ -354,7 +357,7 @@ def say_tuning(rows: Rows) -> None:
         )
 
 
-def say_pairs(rows: Rows, plain: str) -> None:
+def say_pairs(rows: Rows, ours: str, plain: str) -> None:
     """Prints differences and ratios of equivariant and plain networks over the seeds, which they share."""
     from metarl.statistics import mean_interval
 
@@ -369,23 +372,23 @@ def say_pairs(rows: Rows, plain: str) -> None:
                 for s in sorted({r["seed"] for r in rows})
             ]
         )
-        for kind in (plain, "equivariant")
+        for kind in (plain, ours)
         for goals in ("trained", "rotated")
     }
     steps = np.array(sorted({row["steps"] for row in rows}))
     for goals in ("trained", "rotated"):
-        ours, theirs = shares["equivariant", goals], shares[plain, goals]
+        one, other = shares[ours, goals], shares[plain, goals]
         for text, differences in (
-            (f"at {steps[-1]:,.0f} steps", ours[:, -1] - theirs[:, -1]),
-            ("over all steps", (ours - theirs).mean(axis=1)),
+            (f"at {steps[-1]:,.0f} steps", one[:, -1] - other[:, -1]),
+            ("over all steps", (one - other).mean(axis=1)),
         ):
             mean = mean_interval(differences)
             print(
-                f"{goals} goals {text}: equivariant less {plain} {mean.mean:+.3f} "
+                f"{goals} goals {text}: {ours} less {plain} {mean.mean:+.3f} "
                 f"[{mean.low:+.3f}, {mean.high:+.3f}]"
             )
         print(f"{goals} goals, steps until {THRESHOLD:.0%} are reached:")
-        until = {kind: _steps_until(shares[kind, goals], steps) for kind in (plain, "equivariant")}
+        until = {kind: _steps_until(shares[kind, goals], steps) for kind in (plain, ours)}
         for kind, (counts, never) in until.items():
             mean = mean_interval(counts)
             print(
@@ -393,9 +396,9 @@ def say_pairs(rows: Rows, plain: str) -> None:
                 f"{never} of {len(counts)} seeds never"
             )
         if not any(never for _, never in until.values()):
-            logs = mean_interval(np.log(until["equivariant"][0] / until[plain][0]))
+            logs = mean_interval(np.log(until[ours][0] / until[plain][0]))
             ratio, low, high = np.exp([logs.mean, logs.low, logs.high])
-            print(f"  equivariant to {plain}: {ratio:.2f} [{low:.2f}, {high:.2f}] times as many")
+            print(f"  {ours} to {plain}: {ratio:.2f} [{low:.2f}, {high:.2f}] times as many")
 
 
 def _steps_until(shares: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, int]:
