@@ -1,6 +1,6 @@
 """What MuZero learns for its steps, beside DQN and PPO, and what networks that commute with rotations carry over.
 
-    python muzero.py steps          # each writes NAME.csv, NAME.svg and NAME.png
+    python muzero.py steps          # each writes NAME.csv, and a figure but for tuning, NAME.svg and NAME.png
     python muzero.py tuning
     python muzero.py rotations
 
