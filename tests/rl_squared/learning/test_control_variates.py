@@ -196,12 +196,11 @@ def test_a_rollout_takes_out_what_a_naive_loop_does_and_leaves_all_else():
             np.testing.assert_allclose(regret.batch.rewards[b, step], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("budget", [{"episodes": 3}, {"steps": 37}])
 @pytest.mark.parametrize(
-    "environment",
+    ("environment", "budget"),
     [
-        load("dark-maze", size=3, horizon=20, slip=0.2),
-        load("maze", size=3, horizon=20, width=2, height=2, frame_skip=12),
+        (load("dark-maze", size=3, horizon=20, slip=0.2), {"episodes": 3}),
+        (load("maze", size=3, horizon=20, width=2, height=2, frame_skip=12), {"steps": 37}),
     ],
     ids=["dark-maze", "maze"],
 )
