@@ -237,8 +237,7 @@ def actions_to_goal(
     x, y = jnp.clip(jnp.floor(state.position).astype(jnp.int32), 0, size - 1)
     cell = x + size * y
     arrived = cell == goal
-    ahead = jnp.asarray(np.array([size, 1, -size, -1], np.int32))[ways.first[cell]]
-    aim_cell = jnp.where(arrived, goal, cell + ahead)
+    aim_cell = jnp.where(arrived, goal, ways.following[cell])
     aim = middle(aim_cell, size) - state.position
     away = jnp.arctan2(aim[1], aim[0]) - state.heading
     away = jnp.abs((away + jnp.pi) % (2 * jnp.pi) - jnp.pi)

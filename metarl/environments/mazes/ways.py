@@ -15,15 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 ACTIONS = 4  # up, right, down, left
-QUARTERS = np.array([1, 0, -1, -2])  # the heading of each action, in quarter-turns to the left of x
 
 
 class Ways(NamedTuple):
     """The shortest ways from every cell to one."""
 
     steps: jax.Array  # [C] int32, from cell to cell
-    first: jax.Array  # [C] int32, the action of the first step; anything in the cell itself
-    turns: jax.Array  # [C] int32, quarter-turns after the first step
+    following: jax.Array  # [C] int32, the next cell on the way; any neighbour in the cell itself
+    turns: jax.Array  # [C] int32, quarter-turns on the way from the middle of the next cell on
 
 
 def neighbours(walls: jax.Array) -> jax.Array:
@@ -75,7 +74,7 @@ def ways_to(goal: jax.Array, walls: jax.Array) -> Ways:
         return jnp.where(following == goal, 0, turned + turns[following])
 
     nothing = jnp.zeros_like(steps)
-    return Ways(steps, first, jax.lax.fori_loop(0, len(steps), one_cell_more, nothing))
+    return Ways(steps, following, jax.lax.fori_loop(0, len(steps), one_cell_more, nothing))
 
 
 def one_step(walls: jax.Array, place: jax.Array, action: jax.Array) -> jax.Array:
