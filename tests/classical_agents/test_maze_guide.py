@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -85,17 +86,18 @@ def test_what_an_oracle_has_in_sight_is_about_what_the_guide_gets(frame_skip):
     trial = Trial(environment, episodes=1)
     agent, keys = make("oracle", trial), jax.random.split(jax.random.key(4), 20)
     quarter_turn = 90 / 3.75 / frame_skip  # in steps
+    oracle: Any = environment.oracle
 
     @jax.jit
     @jax.vmap
     def follow(key):
         task = environment.sample_task(key, "test")
-        solution = environment.oracle.solve(task)
+        solution = oracle.solve(task)
         state, memory = environment.reset(key, task)[1], agent.init(key, trial, task)
 
         def advance(carry, key):
             state, memory = carry
-            value = environment.oracle.value(solution, state)
+            value = oracle.value(solution, state)
             action, memory = agent.act(key, memory, jnp.zeros(()))
             step = environment.step(key, state, action, task)
             ends = (step.terminated, step.truncated)
@@ -115,14 +117,18 @@ def test_what_an_oracle_has_in_sight_is_about_what_the_guide_gets(frame_skip):
 
 def test_a_goal_out_of_reach_leaves_the_cost_of_the_steps_that_are_left():
     environment = load("maze", size=5, horizon=4, **SMALL)
+    oracle: Any = environment.oracle
 
     @jax.jit
     def begun(key):
         tasks = environment.sample_tasks(key, 30)
-        solutions = jax.vmap(environment.oracle.solve)(tasks)
+        solutions = jax.vmap(oracle.solve)(tasks)
         states = jax.vmap(lambda task: environment.reset(key, task)[1])(tasks)
-        near = jax.vmap(lambda way, goal, start: way.steps[start])(*solutions, tasks.start) == 1
-        return near, jax.vmap(environment.oracle.value)(solutions, states)
+        near = (
+            jax.vmap(lambda solution, start: solution.ways.steps[start])(solutions, tasks.start)
+            == 1
+        )
+        return near, jax.vmap(oracle.value)(solutions, states)
 
     near, values = jax.device_get(begun(jax.random.key(5)))
     np.testing.assert_allclose(values[~near], -0.16, atol=1e-6)

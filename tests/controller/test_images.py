@@ -86,7 +86,7 @@ def test_the_front_gives_filters_of_every_place_and_the_units_beside():
 def test_units_that_see_all_pixels_are_products_with_each_image_in_a_row():
     front = hk.without_apply_rng(hk.transform(dense_front(units=6, beside=9)))
     levels = np.random.default_rng(0).integers(0, 256, (4, 13, 15, 3)).astype(np.uint8)
-    told = draw(4, 5)
+    told = jnp.asarray(draw(4, 5))
     params = jax.jit(front.init)(jax.random.key(0), Sight(jnp.asarray(levels), told))
     features = jax.jit(front.apply)(params, Sight(jnp.asarray(levels), told))
     expected = []

@@ -96,7 +96,7 @@ def with_a_text(learning_rate):
     def update(updates, state, params=None):
         return jax.tree.map(lambda g: -learning_rate * g, updates), state
 
-    return optax.GradientTransformation(lambda params: {"name": "sgd"}, update)
+    return optax.GradientTransformation(lambda params: {"name": "sgd"}, update)  # pyright: ignore[reportArgumentType]
 
 
 def in_a_list(learning_rate):

@@ -136,8 +136,10 @@ def test_in_a_bandit_the_values_are_the_mean_rewards():
     rarity = np.array([1 / 4, 1, 1 / 2])  # 1 / (1 + n); half of the trial is left
     values = means[:, None] + 0.5 * rarity[:, None] * np.array(BONUSES)
     told = np.concatenate([rarity[:, None] ** 0.5, values - values.mean(0)], axis=1)
-    np.testing.assert_allclose(seen[encoder.layout.told], told.ravel(), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(seen[encoder.layout.told.start - 2 :][:2], [0.5, 1])
+    place = encoder.layout.told
+    assert place is not None
+    np.testing.assert_allclose(seen[place], told.ravel(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(seen[place.start - 2 :][:2], [0.5, 1])
 
 
 @pytest.mark.parametrize("core", ["outer-product", pytest.param("gru", marks=pytest.mark.slow)])
