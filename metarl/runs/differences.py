@@ -12,11 +12,11 @@ from .directory import RunDirectory
 from .durable import read_json_object
 from .metric_log import GENERATION
 from .nested import differing
+from .results import RESULT
 from .status import best_so_far
 
 _RAN_ON = ("versions", "revision", "devices", "processor", "cores", "settings", "matmul_precision")
 _CLOCK = ("seconds",)
-_RESULT = "result.json"
 
 
 def run_differences(first: RunDirectory, second: RunDirectory) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def _results(run: RunDirectory) -> dict[str, Any]:
 
 def _result(run: RunDirectory) -> dict[str, Any]:
     try:
-        found = read_json_object(run.path / _RESULT)
+        found = read_json_object(run.path / RESULT)
     except (InvalidInput, OSError):
         return {}
     plain = {k: v for k, v in found.items() if not isinstance(v, (dict, list)) and k != "run_dir"}

@@ -20,6 +20,7 @@ from metarl.errors import InvalidInput, require
 from .directory import RunDirectory, is_in_use
 from .experiments import REPRODUCTION
 from .heartbeat import Beat, read_heartbeat
+from .results import RESULT
 
 RunState = Literal["running", "stalled", "finished", "interrupted", "dead", "unreadable"]
 
@@ -27,7 +28,6 @@ RunState = Literal["running", "stalled", "finished", "interrupted", "dead", "unr
 _BEST = {"search": "best_reward", "table-search": "best_reward", "train": "validation_return"}
 # Jobs that are complete only with this file.
 _WITH_RESULT = ("search", "table-search", "table", "enumerate", "compare", "evaluate")
-_RESULT = "result.json"
 
 
 class RunStatus(NamedTuple):
@@ -114,7 +114,7 @@ def _is_complete(run: RunDirectory, outcome: dict[str, Any]) -> bool:
         name = next(iter(run.config.values()), None)
         return isinstance(name, str) and (run.path / f"{name}.json").is_file()
     if run.job in _WITH_RESULT:
-        return (run.path / _RESULT).is_file()
+        return (run.path / RESULT).is_file()
     return outcome.get("outcome") == "finished"
 
 

@@ -40,7 +40,7 @@ from .figures import problem_charts
 from .protocol import provenance_facts
 from .score_tables import by_problem_table, comparison_sentences, score_table
 
-REPORT, RESULT = "report.html", "result.json"
+REPORT = "report.html"
 _FACTORS = np.geomspace(1.0, 10.0, 41)
 
 

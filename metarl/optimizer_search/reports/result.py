@@ -13,6 +13,7 @@ from typing import Any
 
 from metarl.reading import read_json_object
 from metarl.reporting import write_csv, write_json
+from metarl.runs import RESULT
 from metarl.update_rules import LANGUAGE
 
 from ..comparing.comparison import Comparison
@@ -20,7 +21,7 @@ from ..comparing.rederived import rederived_details
 from ..comparing.tables import finalists_table, sensitivity_table
 from ..selecting.choice import Choice
 
-RESULT, COMPARISON = "result.json", "comparison.json"
+COMPARISON = "comparison.json"
 
 
 @dataclass(frozen=True)

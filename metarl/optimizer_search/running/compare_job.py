@@ -25,6 +25,7 @@ from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require
 from metarl.reporting import write_csv, write_json
 from metarl.runs import (
+    RESULT,
     Progress,
     RunDirectory,
     no_result_yet,
@@ -44,7 +45,7 @@ from ..comparing.diagnostics import diagnose, diagnostic_problems
 from ..comparing.entrants import Entrant, entrant, is_own, rule_entrant
 from ..comparing.scores import score
 from ..comparing.tables import finalists_table
-from ..reports.comparison_report import RESULT, write_comparison_report
+from ..reports.comparison_report import write_comparison_report
 from ..reports.result import SearchResult, finalists_document
 from ..reports.score_tables import raw_table, score_table
 from ..settings.compare_config import PROTOCOL_VERSION, CompareConfig

@@ -20,6 +20,7 @@ import numpy as np
 from metarl.errors import require
 from metarl.reporting import Column, Table, write_csv, write_json
 from metarl.runs import (
+    RESULT,
     Interrupted,
     Progress,
     RunDirectory,
@@ -37,7 +38,7 @@ from ..settings.functions_config import FunctionsConfig
 from ..settings.language import require_same_language
 
 JOB = "enumerate"
-FUNCTIONS, RESULT = "functions.csv", "result.json"
+FUNCTIONS = "functions.csv"
 _CHECKPOINT_SECONDS = 30.0
 
 

@@ -27,6 +27,7 @@ from metarl.errors import InvalidInput, require
 from metarl.reading import from_dict
 from metarl.reporting import write_json
 from metarl.runs import (
+    RESULT,
     Progress,
     RunDirectory,
     progress_on_stderr,
@@ -47,7 +48,6 @@ from ..tables.table_evaluator import TableEvaluator
 from ..tables.table_programs import TablePrograms
 
 JOB = "table-search"
-RESULT = "result.json"
 _AROUND = 2  # half-decades on either side of a rule's rate that the choice tries
 
 

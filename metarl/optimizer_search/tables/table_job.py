@@ -25,6 +25,7 @@ from metarl.errors import require
 from metarl.reading import from_dict, read_arrays
 from metarl.reporting import write_json
 from metarl.runs import (
+    RESULT,
     Interrupted,
     Progress,
     RunDirectory,
@@ -58,7 +59,7 @@ from .sweeping import (
 from .table_files import FUNCTIONS, SIZE, file_name, load_table, read_file, write_file
 
 JOB = "table"
-RESULT, FOLDER, LOSSES = "result.json", "table", "losses"
+FOLDER, LOSSES = "table", "losses"
 _RULES = 16  # trained in one generation
 _MOST_FUNCTIONS = 20_000
 _CHECKPOINT_SECONDS = 60.0
