@@ -70,8 +70,8 @@ class NetworkConfig:
     """Where observations are images: of each of the two convolutions."""
 
     pixel_units: Units | None = None
-    """Where observations are images: so many units that see all pixels, in place of convolutions; a fifth of
-    their cost where pictures have few pixels. None takes convolutions."""
+    """Where observations are images: so many units that see all pixels, in place of convolutions,
+    which they are cheaper than on a CPU where pixels are few. None takes convolutions."""
 
     beside: Units = 64
     """Where observations are images: units of the layer for action, reward and flag."""
