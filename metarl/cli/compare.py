@@ -83,8 +83,13 @@ def _first_words(arguments: Arguments) -> str:
     """Returns what is begun, and that it takes its time."""
     named = len(arguments.rules) + len(arguments.optimizer)
     who = f"{named} named and the others of --references" if named else "standard optimizers alone"
+    how = {
+        "tuned": "everybody is tuned on each problem",
+        "one-rate": "Adam is tuned on each problem, and all others' multiple of its rate on the search problems",
+        "default": "everybody's one rate is found on the search problems",
+    }[arguments.compare.track]
     return (
-        f"Comparing {who} on {', '.join(arguments.compare.problem)}: everybody is tuned on each problem, which takes "
+        f"Comparing {who} on {', '.join(arguments.compare.problem)}: {how}, which takes "
         "minutes a problem. --problem and --references name fewer; what is measured is kept when it is interrupted."
     )
 

@@ -152,10 +152,12 @@ class RunDirectory:
                 (place / name).is_file(),
                 f"Run {str(place)!r} is damaged: it has no {name}. Start a new run.",
             )
-        config, provenance = (
-            read_json_object(place / _CONFIG),
-            read_json_object(place / _PROVENANCE),
-        )
+        try:
+            config, provenance = (read_json_object(place / name) for name in (_CONFIG, _PROVENANCE))
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"Run {str(place)!r} is damaged: {reason(error)}. Start a new run."
+            ) from error
         require(
             isinstance(provenance.get("command"), list),
             f"Run {str(place)!r} is damaged: its {_PROVENANCE} has no command. Start a new run.",

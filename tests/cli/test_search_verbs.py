@@ -9,6 +9,7 @@ import pytest
 
 from metarl.cli import compare, main, parse_arguments
 from metarl.cli.search import _sampled
+from metarl.errors import InvalidInput
 from metarl.optimizer_search import SearchConfig, from_dict
 from metarl.runs import RunDirectory
 
@@ -362,3 +363,26 @@ def test_what_trains_is_not_looked_up_in_a_table(capsys, elsewhere):
         "--evaluator table:sign-1 looks losses up, and this trains; take local or ray." in message
     )
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("track", "said"),
+    [
+        ("tuned", "everybody is tuned on each problem, which"),
+        (
+            "one-rate",
+            "Adam is tuned on each problem, and all others' multiple of its rate on the search",
+        ),
+        ("default", "everybody's one rate is found on the search problems, which"),
+    ],
+)
+def test_a_comparison_begins_with_what_is_tuned_on_its_track(
+    track, said, tmp_path, monkeypatch, capsys
+):
+    def stop(path, **given):
+        raise InvalidInput(f"not run: {path}")
+
+    monkeypatch.setattr("metarl.optimizer_search.resume_comparison", stop)
+    words = ["compare", "powersign", "--problem", "quadratic", "--track", track, "--seeds", "8"]
+    assert main([*words, "--run-dir", str(tmp_path / "run")]) == 2
+    assert f"on quadratic: {said}" in capsys.readouterr().err

@@ -193,12 +193,14 @@ def test_a_run_of_another_version_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["run.json", "config.json", "provenance.json"])
 def test_a_damaged_run_is_refused(name, tmp_path):
     path = create(tmp_path / "run").path
+    told = "" if name == "run.json" else r"run' is damaged: .*"
     whole = (path / name).read_bytes()
     (path / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InvalidInput, match=rf"{name}' cannot be read, it is not JSON"):
+    with pytest.raises(InvalidInput, match=rf"{told}{name}' cannot be read, it is not JSON") as cut:
         RunDirectory.open(path)
+    assert name == "run.json" or str(cut.value).endswith(". Start a new run.")
     (path / name).write_bytes(b"[1]")
-    with pytest.raises(InvalidInput, match=rf"{name}' does not hold a JSON object, but a list"):
+    with pytest.raises(InvalidInput, match=rf"{told}{name}' does not hold a JSON object, but a li"):
         RunDirectory.open(path)
 
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from metarl.controller import Policy
-from metarl.environments import Agent, Environment, Trial, load, make_agent
+from metarl.environments import Agent, Environment, Trial, check_environment, load, make_agent
 from metarl.errors import require
 
 from ..settings.config import TrainConfig, VarianceReduction
@@ -118,6 +118,20 @@ def make_trial(world: WorldConfig) -> Trial:
     if episodes is None and world.trial_steps is None:
         episodes = DEFAULT_EPISODES
     return Trial(environment, episodes, world.trial_steps)
+
+
+def check_own_world(name: str, environment: Environment) -> None:
+    """Plays a little in a family from outside metarl, before anybody trains or is measured in it.
+
+    Args:
+      name: as it was given; what stands in a module of a user's or in another library has a colon in it.
+      environment: the family; one that is stepped on the host is checked where it is stepped.
+
+    Raises:
+      InvalidInput: see `check_environment`.
+    """
+    if ":" in name and not environment.on_host:
+        check_environment(environment)
 
 
 def acting_agent(

@@ -21,7 +21,7 @@ from metarl.environments import Agent, NotRepeated, Pieces
 from metarl.errors import InvalidInput, require
 from metarl.runs import flatten_tree, restore_tree
 
-from ..agent.agent import TrainedAgent
+from ..agent.agent import TrainedAgent, check_own_world
 from .entrants import Entrant, find_entrants, find_trial
 from .parts import Kept, Part
 from .scores import ORACLE, RANDOM
@@ -81,6 +81,7 @@ class EvaluationJob:
         own = [order.world.get("environment")]
         self.named = find_entrants(order.agents, own=own)
         self.trial = find_trial(self.named, order.world)
+        check_own_world(order.world.get("environment") or "", self.trial.environment)
         self.learners = [entrant.text for entrant in self.named if entrant.from_scratch]
         # refuses what cannot be compared, before anything is played
         self.long_trial = order.from_scratch.trial(self.trial) if self.learners else None

@@ -19,7 +19,7 @@ from typing import Any
 
 import jax
 
-from metarl.errors import InvalidInput, require
+from metarl.errors import InvalidInput, reason, require
 from metarl.reporting import write_json
 from metarl.runs import (
     RESULT,
@@ -88,7 +88,7 @@ def begin_evaluation(
         "tasks": tasks,
         "seed": seed,
         "from_scratch": dataclasses.asdict(plan),
-        "output": None if output is None else str(output),
+        "output": None if output is None else str(Path(output).absolute()),  # resumed from anywhere
         "force": force,
         "weights": _weights(job.named),
     }
@@ -156,7 +156,9 @@ def _stored(run: RunDirectory, say: Callable[[str], None]) -> EvaluationJob:
         weights = dict(config["weights"])
         order = Order(config["agents"], world, config["tasks"], config["seed"], plan)
     except (KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"{where} is damaged ({type(error).__name__}: {error}).") from error
+        raise InvalidInput(
+            f"{where} is damaged ({reason(error)}). Begin a new evaluation."
+        ) from error
     try:
         job = EvaluationJob(order, say)
     except InvalidInput as error:

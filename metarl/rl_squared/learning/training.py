@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 
-from metarl.environments import check_environment
 from metarl.errors import require
 from metarl.runs import (
     Gang,
@@ -26,7 +25,7 @@ from metarl.runs import (
     progress_on_stderr,
 )
 
-from ..agent.agent import TrainedAgent
+from ..agent.agent import TrainedAgent, check_own_world
 from ..agent.agent_files import AGENT_FILE, load, save
 from ..settings.config import TrainConfig, train_config
 from ..settings.network_config import STACKED, NetworkConfig
@@ -89,8 +88,7 @@ def begin_training(
       OSError: the run could not be written.
     """
     job = make_job(config)
-    if ":" in config.world.environment and not job.on_host:
-        check_environment(job.trial.environment)
+    check_own_world(config.world.environment, job.trial.environment)
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     return RunDirectory.create(
         run_dir,

@@ -22,6 +22,7 @@ from metarl.rl_squared import (
     rivals,
     save,
 )
+from metarl.rl_squared.evaluating import evaluation_job
 
 BANDIT = WorldConfig("bandit", arms=3, episodes=4)
 NETWORK = NetworkConfig(hidden=4)
@@ -268,7 +269,7 @@ def test_a_cut_and_a_foreign_file_are_refused(elsewhere, make_agent):
         evaluate(["foreign.npz"])
 
 
-def test_a_world_whose_rewards_are_nan_is_refused(elsewhere, monkeypatch):
+def test_rewards_that_are_nan_where_no_check_has_looked_are_told(elsewhere, monkeypatch):
     (elsewhere / "broken_world.py").write_text(
         textwrap.dedent(
             """
@@ -288,6 +289,7 @@ def test_a_world_whose_rewards_are_nan_is_refused(elsewhere, monkeypatch):
         )
     )
     monkeypatch.setattr(sys, "path", [str(elsewhere), *sys.path])
+    monkeypatch.setattr(evaluation_job, "check_own_world", lambda name, environment: None)
     world = WorldConfig("broken_world:make", episodes=2)
     with pytest.raises(InvalidInput, match="random: its return in test task 0 is not finite"):
         evaluate(["random"], world=world, tasks=10)

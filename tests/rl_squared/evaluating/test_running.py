@@ -202,6 +202,38 @@ def test_worlds_on_the_host_that_do_other_things_begin_anew_and_that_is_said(els
     assert len(said) == 1 and "q-learning begins anew with task 0" in said[0]
 
 
+BROKEN_WORLD = """
+import dataclasses
+from metarl.environments import load
+
+def make():
+    bandit = load("bandit", arms=2)
+    def step(*given):
+        return bandit.step(*given)._replace(reward=bandit.step(*given).reward + float("nan"))
+    return dataclasses.replace(bandit, step=step)
+"""
+
+
+def test_a_world_of_ones_own_is_checked_before_anybody_plays_in_it(elsewhere, monkeypatch, capsys):
+    (elsewhere / "own_broken_world.py").write_text(BROKEN_WORLD)
+    monkeypatch.syspath_prepend(str(elsewhere))
+    monkeypatch.delitem(sys.modules, "own_broken_world", raising=False)
+    words = ["--environment", "own_broken_world:make", "--run-dir", "run"]
+    assert main(["evaluate", "random", "q-learning", *words]) == 2
+    assert "'own_broken_world:make': a reward is NaN or infinite." in capsys.readouterr().err
+    assert not (elsewhere / "run").exists()
+
+
+def test_a_configuration_without_its_parts_is_told_as_damaged(elsewhere):
+    run = begin(elsewhere / "run")
+    config = json.loads((run.path / "config.json").read_text())
+    del config["from_scratch"]
+    (run.path / "config.json").write_text(json.dumps(config))
+    message = r"config\.json is damaged \(KeyError: 'from_scratch'\)\. Begin a new evaluation\."
+    with pytest.raises(InvalidInput, match=message):
+        resume_evaluation(run.path, progress=SignalAt())
+
+
 def test_a_damaged_checkpoint_is_passed_over_and_computed_again(whole, elsewhere):
     run = begin(elsewhere / "cut")
     interrupted(run.path, 0.9)
@@ -270,9 +302,12 @@ def test_the_command_keeps_it_and_resume_goes_on(elsewhere, capsys, monkeypatch)
     assert "All of it is kept in cut" in shown.err and shown.out == ""
     assert "Interrupted. Everything is saved; go on with: metarl resume cut" in shown.err
     assert not (elsewhere / "found.csv").exists()
-    assert main(["resume", "cut"]) == 0
+    (elsewhere / "deeper").mkdir()
+    monkeypatch.chdir(elsewhere / "deeper")  # what is written lies where it was asked for
+    assert main(["resume", "../cut"]) == 0
     resumed = capsys.readouterr().out
     assert "within a task" in resumed and (elsewhere / "found-curves.csv").exists()
+    monkeypatch.chdir(elsewhere)
     table = (elsewhere / "found.csv").read_text()
     assert main([*command, "--force"]) == 0  # into a new directory of its own
     assert capsys.readouterr().out == resumed
@@ -298,7 +333,7 @@ def test_a_file_that_came_there_meanwhile_is_not_replaced(elsewhere, capsys):
     (elsewhere / "found.csv").write_text("mine")
     assert main(["resume", "run"]) == 0
     said = capsys.readouterr()
-    assert "The table is not written: 'found.csv' exists already" in said.err
+    assert "The table is not written: '" in said.err and "found.csv' exists already" in said.err
     assert "within a task" in said.out and (elsewhere / "found.csv").read_text() == "mine"
     assert main([*words, *sizes, "-o", "found.csv", "--force"]) == 0
     assert (elsewhere / "found.csv").read_text().startswith("agent,")
