@@ -14,6 +14,7 @@ from .aliases import exp_g_minus_exp_momentum as exp_g_minus_exp_momentum
 from .aliases import momentum_exp_g2 as momentum_exp_g2
 from .aliases import momentum_exp_v as momentum_exp_v
 from .aliases import named as named
+from .aliases import ortho_plus_ortho_rownorm as ortho_plus_ortho_rownorm
 from .aliases import powersign_plus_clip as powersign_plus_clip
 from .aliases import sgd_minus_clip_g2 as sgd_minus_clip_g2
 from .aliases import sgd_plus_drop10_adam_powersign as sgd_plus_drop10_adam_powersign
@@ -59,6 +60,7 @@ __all__ = [
     "named",
     "needs_total_steps",
     "noisy_linear_cosine_decay",
+    "ortho_plus_ortho_rownorm",
     "powersign",
     "powersign_plus_clip",
     "scale_by_mars",

@@ -130,9 +130,9 @@ def _provenance(row: NamedRule) -> str:
 
 def _compared(found: Found) -> str:
     verdicts = {
-        None: "It was not compared in the aggregate over held-out problems.",
+        None: "At constant learning rates it was not compared in the aggregate over held-out problems.",
         True: "In the aggregate over held-out problems it beat Adam at constant learning rates, which alone were "
-        "tuned; where rates decay and everybody is tuned further, no found rule that was tried does.",
+        "tuned; where rates decay and everybody is tuned further, it hangs on the problems (experiments/zoo).",
         False: "In the aggregate over held-out problems it did not beat tuned Adam.",
     }
     return f"Compared: {found.comparison}. {verdicts[found.beats_adam]}"
@@ -188,3 +188,4 @@ drop30_rmsprop_plus_drop10_adam = _alias("drop30-rmsprop-plus-drop10-adam")
 adam_step_back = _alias("adam-step-back")
 adam_sharp_powersign = _alias("adam-sharp-powersign")
 sgd_plus_drop10_adam_powersign = _alias("sgd-plus-drop10-adam-powersign")
+ortho_plus_ortho_rownorm = _alias("ortho-plus-ortho-rownorm")

@@ -229,6 +229,24 @@ _ROWS = (
         "better than adam-powersign, from which the search began",
         learning_rate=10**-1.5,
     ),
+    NamedRule(
+        "ortho-plus-ortho-rownorm",
+        "ortho(g) + ortho(rownorm(g) + rownorm(m))",
+        "metarl search in the space modern under decaying rates, 576 rules, seed 7301 (experiments/zoo)",
+        "v",
+        found=Found(
+            command="metarl search --config experiments/zoo/modern_cosine.json",
+            experiment="zoo",
+            problem="digits-mlp, china-denoising, python-docs-ngram and quadratic",
+            seed=7301,
+            rules_trained=576,
+            versions="metarl 0.1.0, jax 0.10.2, optax 0.2.8",
+            comparison="over 18 held-out problems, at decaying learning rates, two settings more tuned for everybody "
+            "(protocol 5), it is clearly better than tuned AdamW on 13 and worse on one, than NAdamW on 14 and worse "
+            "on none; beside Muon and SOAP no lead is clear (experiments/zoo)",
+        ),
+        note="acts on matrices through Muon's direction; a vector gets its gradients, rescaled",
+    ),
 )
 
 NAMED_RULES = MappingProxyType({row.name: row for row in _ROWS})
