@@ -15,6 +15,7 @@ from .aliases import momentum_exp_g2 as momentum_exp_g2
 from .aliases import momentum_exp_v as momentum_exp_v
 from .aliases import named as named
 from .aliases import ortho_plus_ortho_rownorm as ortho_plus_ortho_rownorm
+from .aliases import ortho_plus_rownorm as ortho_plus_rownorm
 from .aliases import powersign_plus_clip as powersign_plus_clip
 from .aliases import sgd_minus_clip_g2 as sgd_minus_clip_g2
 from .aliases import sgd_plus_drop10_adam_powersign as sgd_plus_drop10_adam_powersign
@@ -61,6 +62,7 @@ __all__ = [
     "needs_total_steps",
     "noisy_linear_cosine_decay",
     "ortho_plus_ortho_rownorm",
+    "ortho_plus_rownorm",
     "powersign",
     "powersign_plus_clip",
     "scale_by_mars",
