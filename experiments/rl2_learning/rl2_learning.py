@@ -75,12 +75,15 @@ def train_and_play(config: TrainConfig, tasks: int) -> dict[str, Any]:
     state = job.init()
     began = time.process_time()
     warm_up(job, state)
-    compiled, spent, curve = time.process_time() - began, 0.0, []
+    compiled, spent, curve, tried = time.process_time() - began, 0.0, [], []
     while not job.finished(state):
         began = time.process_time()
         state, metrics = job.update(state)
         spent += time.process_time() - began
-        curve.append([state.progress.env_steps, round(spent, 2), metrics["return"]])
+        point = [state.progress.env_steps, round(spent, 2)]
+        curve.append([*point, metrics["return"]])
+        if "validation_return" in metrics:
+            tried.append([*point, metrics["validation_return"]])
     agent = TrainedAgent(state.best, config)
     played = play_split(agent.as_agent(), agent.trial, 0, tasks, "test")
     totals = np.asarray(played.totals)
@@ -92,6 +95,7 @@ def train_and_play(config: TrainConfig, tasks: int) -> dict[str, Any]:
         "return": float(totals.mean()),
         "standard_error": float(totals.std() / np.sqrt(len(totals))),
         "curve": curve,
+        "tried": tried,
     }
 
 

@@ -9,13 +9,16 @@ tasks, in the test tasks of the table.
 
     trainings.csv    a line a training, which `metarl reproduce rl2-table-1` reads
     curves.csv       the return of trials in training against processor time
+    validations.csv  the return on validation tasks against processor time
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ SEEDS = {"10x5": 5, "10x10": 5, "10x50": 3, "100x5": 5, "100x10": 5}
 
 
 def main() -> None:
-    """Trains what has not been trained, and writes both files of all that was."""
+    """Trains what has not been trained, and writes the files of all that was."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cell", action="append", choices=SEEDS, help="all if not given")
     parser.add_argument("--run-dir", type=Path, default=Path("runs/rl2_table_1_trainings"))
@@ -60,9 +63,7 @@ def train_cell(cell: str, seed: int) -> dict[str, Any]:
 
 
 def write(runs: Path, output: Path) -> None:
-    """Writes what all trainings gave so far."""
-    from metarl.reporting import Column, Table, write_csv
-
+    """Writes what all trainings gave so far; those that lie in other directories keep their lines."""
     found = [
         json.loads(path.read_text())
         for cell, seeds in SEEDS.items()
@@ -71,15 +72,38 @@ def write(runs: Path, output: Path) -> None:
     ]
     names = ("column", "cell", "seed", "env_steps", "cpu_seconds", "compile_cpu_seconds")
     names += ("validation_return", "return", "standard_error")
-    rows = [{name: row[name] for name in names} for row in found]
-    write_csv(output / "trainings.csv", Table("trainings", [Column(name) for name in names], rows))
-    names = ("cell", "seed", "env_steps", "cpu_seconds", "return")
-    rows = [
-        dict(zip(names, (row["cell"], row["seed"], *point), strict=True))
-        for row in found
-        for point in row["curve"]
-    ]
-    write_csv(output / "curves.csv", Table("curves", [Column(name) for name in names], rows))
+    write_lines(output / "trainings.csv", names, [[row[name] for name in names] for row in found])
+    for file, part, last in (
+        ("curves.csv", "curve", "return"),
+        ("validations.csv", "tried", "validation_return"),
+    ):
+        points = [
+            [row["cell"], row["seed"], *point] for row in found for point in row.get(part, ())
+        ]
+        write_lines(output / file, ("cell", "seed", "env_steps", "cpu_seconds", last), points)
+
+
+def write_lines(path: Path, names: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
+    """Writes lines as CSV, cell by cell, with those of the file of which no training is among them.
+
+    Args:
+      path: of the file.
+      names: of its columns, "cell" and "seed" among them.
+      lines: a value for each column.
+    """
+    from metarl.reporting import Column, Table, write_csv
+
+    rows = [dict(zip(names, line, strict=True)) for line in lines]
+    measured = {(row["cell"], str(row["seed"])) for row in rows}
+    if path.is_file():
+        with path.open(encoding="utf-8") as file:
+            before = [
+                row for row in csv.DictReader(file) if (row["cell"], row["seed"]) not in measured
+            ]
+        rows += before
+    cells = list(SEEDS)
+    rows.sort(key=lambda row: (cells.index(row["cell"]), int(row["seed"])))
+    write_csv(path, Table(path.stem, [Column(name) for name in names], rows))
 
 
 if __name__ == "__main__":

@@ -32,9 +32,12 @@ _OF_SEARCH = {
 _OF_TRAINING = {
     "training_steps_per_second": "environment steps a second of training, all in all",
     "whole_minibatches_steps_per_second": "the same, each minibatch's gradient computed at once",
+    "inner_values_steps_per_second": "the same, shown the values of an inner learner (--network.inner-values)",
+    "cost_of_inner_values": "seconds of training with them over those without",
     "floor_steps_per_second": "of the network passes of training alone",
     "ratio_to_floor": "training over that floor",
     "rollout_steps_per_second": "environment steps a second of acting and recording",
+    "inner_values_rollout_steps_per_second": "the same, shown the values of an inner learner",
     "environment_steps_per_second": "environment steps a second without a network",
     "compile_seconds": "seconds to compile the training",
     "peak_memory_mb": "peak memory of the process, MB",
@@ -88,6 +91,9 @@ class Arguments:
     batch_steps: Count | None = None
     """Training: environment steps of an update, of scaling on one device; those of the preset, of scaling 6,400, if not
     given."""
+    inner_values: bool = False
+    """Training: measure beside it, in turns, the same with the values of an inner learner among the inputs
+    (`metarl train --network.inner-values`)."""
     worlds: Count = 256
     """Mazes, adapters: how many are stepped together; the --size of mazes is 5 if not given."""
     devices: str | None = None
@@ -147,7 +153,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
         return _adapters(arguments, say)
     from metarl.rl_squared import measure_training
 
-    return measure_training(_training(arguments), arguments.repeats, say)
+    return measure_training(_training(arguments), arguments.repeats, say, arguments.inner_values)
 
 
 def _adapters(arguments: Arguments, say: Callable[[str], None]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ the pair of previous observation and action), and u[a] what it would be if actio
 So keys are learnt embeddings of actions, or of states with actions, and r[a] is what was remembered
 of a: how often it was taken and what followed, once the values have learnt to say so. The network f
 is the same for all actions; where inputs tell of single actions, those of a, d[a], come beside r[a], and
-c(x) · d[a] is added to s[a], so that going by what one is told is a step of learning away. g reads
+c(x) · d[a] is added to s[a], so that going by what one is told is a step of learning away, or, where c(x) begins
+at other numbers than 0, what one does at first. g reads
 the memory as a whole. Nothing is forgotten within a sequence.
 
 Letters: T steps; B batch; F features; U of them in u; A actions; K keys; V values; H hidden units.
@@ -53,11 +54,23 @@ class ActionLayout(NamedTuple):
 
 
 def outer_product_memory(
-    hidden_size: int, layout: ActionLayout, keys: int = 64, values: int = 8, scored: bool = True
+    hidden_size: int,
+    layout: ActionLayout,
+    keys: int = 64,
+    values: int = 8,
+    scored: bool = True,
+    trust: Sequence[float] = (),
 ) -> Core:
     """Returns the maker of an `OuterProductMemory`."""
     return functools.partial(
-        OuterProductMemory, hidden_size, layout, keys, values, scored, name="outer_product_memory"
+        OuterProductMemory,
+        hidden_size,
+        layout,
+        keys,
+        values,
+        scored,
+        trust,
+        name="outer_product_memory",
     )
 
 
@@ -82,6 +95,7 @@ class OuterProductMemory(hk.RNNCore):
         keys: int,
         values: int,
         scored: bool = True,
+        trust: Sequence[float] = (),
         name: str | None = None,
     ):
         """Makes the core.
@@ -92,6 +106,7 @@ class OuterProductMemory(hk.RNNCore):
           keys: K; with at least U of them, no two things that can be done are confused at first.
           values: V.
           scored: whether the output begins with a score of each action, its dearest part.
+          trust: [D] c(x) before anything is learnt; 0 if empty.
           name: of the module.
         """
         super().__init__(name=name)
@@ -100,6 +115,7 @@ class OuterProductMemory(hk.RNNCore):
         self.keys = keys
         self.values = values
         self.scored = scored
+        self.trust = trust
 
     def __call__(self, inputs: jax.Array, prev_state: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Takes one step.
@@ -155,7 +171,9 @@ class OuterProductMemory(hk.RNNCore):
         if self.layout.told is not None:
             told = inputs[:, self.layout.told].reshape(*recalled.shape[:2], -1)  # [B, A, D]
             recalled = jnp.concatenate([recalled, told], axis=-1)
-            trust = hk.Linear(told.shape[-1], w_init=_SMALL, name="trust")(jax.nn.relu(shared))
+            trust = hk.Linear(
+                told.shape[-1], w_init=_SMALL, b_init=_begin_at(self.trust), name="trust"
+            )(jax.nn.relu(shared))  # [B, D]
             direct = jnp.sum(trust[:, None, :] * told, axis=-1)  # [B, A]
         own = hk.Linear(self.hidden_size, with_bias=False, name="recall")(recalled)
         hidden = jax.nn.relu(own + shared[:, None, :])  # [B, A, H]
@@ -187,6 +205,17 @@ def _running_sums(start: jax.Array, keys: jax.Array, values: jax.Array) -> jax.A
         return memory, memory
 
     return jax.lax.scan(add, start, (keys, values))[1]
+
+
+def _begin_at(numbers: Sequence[float]) -> hk.initializers.Initializer:
+    """Returns the initializer of a vector of these numbers; of zeros if there are none."""
+
+    def initial(shape: Sequence[int], dtype: Any) -> jax.Array:
+        vector = jnp.asarray(numbers, dtype) if numbers else jnp.zeros(shape, dtype)
+        chex.assert_shape(vector, tuple(shape))
+        return vector
+
+    return initial
 
 
 def _orthogonal(shape: Sequence[int], dtype: Any) -> jax.Array:

@@ -67,6 +67,11 @@ class TrainedAgent:
         return own if own != "none" else self.scores.get("ancestor_variance_reduction", "none")
 
     @property
+    def inner_trust(self) -> float:
+        """How much the plans it is told counted before it, or what it came from, had learnt anything."""
+        return self.config.network.inner_trust or self.scores.get("ancestor_inner_trust", 0.0)
+
+    @property
     def standing(self) -> float:
         """What it earned on validation tasks; less than anything if it was never tried there."""
         score = self.scores.get("validation_return")

@@ -156,6 +156,12 @@ def sizes(environment: Environment) -> tuple[int, int]:
     return states, actions
 
 
+def trust_in_plans(weight: float) -> tuple[float, ...]:
+    """Returns what each number that is told counts [D], so that all of them make `weight` times the mean Q_b, b > 0."""
+    bold = [float(bonus > 0) for bonus in BONUSES]
+    return (0.0, *(weight * each / sum(bold) for each in bold))
+
+
 def member_number(space: Any, member: jax.Array) -> jax.Array:
     """Returns the number, from 0, of a member of a discrete space."""
     return jnp.asarray(member) - getattr(space, "start", 0)

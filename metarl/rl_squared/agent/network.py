@@ -32,6 +32,7 @@ from metarl.environments import Environment, Trial, feature_size, require_number
 from metarl.errors import InvalidInput, require
 
 from ..settings.network_config import NetworkConfig
+from .inner_learner import trust_in_plans
 from .inputs import Encoder, Inputs, make_encoder
 
 POLICY = "policy"  # the branch of the parameters that acts
@@ -155,7 +156,12 @@ def _outer_product_memory(encoder: Encoder, config: NetworkConfig, scored: bool)
         "choose another core.",
     )
     return outer_product_memory(
-        config.hidden, encoder.layout, config.memory_keys, config.memory_values, scored
+        config.hidden,
+        encoder.layout,
+        config.memory_keys,
+        config.memory_values,
+        scored,
+        trust_in_plans(config.inner_trust) if config.inner_values else (),
     )
 
 

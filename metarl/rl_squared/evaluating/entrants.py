@@ -21,6 +21,7 @@ from ..agent.agent import TrainedAgent, make_trial
 from ..agent.agent_files import agent_names, load
 from ..settings.world_config import WorldConfig
 
+FOLLOWED = "followed at first"  # the values of an inner learner, before anything was learnt
 _BUDGET = ("episodes", "trial_steps")
 
 
@@ -59,7 +60,7 @@ class Entrant(NamedTuple):
         """What it is shown beyond the inputs of RL² and what follows from the last step, if anything is."""
         if self.trained is None or not self.trained.config.network.inner_values:
             return None
-        return "inner values"
+        return f"inner values, {FOLLOWED}" if self.trained.inner_trust else "inner values"
 
     def doubts(self, trial: Trial) -> tuple[str, ...]:
         """Returns what it believes or assumes that the family denies or does not say."""

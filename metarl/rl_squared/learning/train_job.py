@@ -115,7 +115,7 @@ class TrainJob:
     def update(self, state: TrainState) -> tuple[TrainState, Metrics]:
         """Runs one chunk, and tries the agent on validation tasks when it is time."""
         first: Metrics = {}
-        if self._start is not None and state.progress.tried_at < 0:
+        if self.knows_at_first and state.progress.tried_at < 0:
             state, tried = self._try(state)
             first = {"start_validation_return": tried["validation_return"]}
         imitating = self._imitates(state.progress)
@@ -166,9 +166,14 @@ class TrainJob:
         updates = self.sizes.reinforcement_updates
         return updates is not None and progress.reinforcement >= updates
 
+    @property
+    def knows_at_first(self) -> bool:
+        """Whether the policy that training starts from is one to be lost: it has learnt, or goes by plans."""
+        return self._start is not None or self.config.network.inner_trust > 0
+
     def went_on(self, state: TrainState) -> bool:
         """Tells whether a policy that had learnt before was trained, and not its value alone."""
-        return self._start is None or state.progress.reinforcement > self.config.value_warm_up
+        return not self.knows_at_first or state.progress.reinforcement > self.config.value_warm_up
 
     def position(self, state: TrainState) -> tuple[int, int | None]:
         """Returns environment steps, done and to be done."""
@@ -212,7 +217,7 @@ class TrainJob:
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Returns the same, and whether the policy stays as it is."""
         size = size or count
-        learnt_before = self._start is not None or self.sizes.imitation_updates > 0
+        learnt_before = self.knows_at_first or self.sizes.imitation_updates > 0
         frozen = jnp.arange(first, first + size) < learnt_before * self.config.value_warm_up
         return jnp.arange(size) < count, self._keys(_REINFORCE, first, size), frozen
 

@@ -228,7 +228,7 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -
         raise Interrupted
     if not job.went_on(state):
         progress.message(
-            f"The policy is that of {job.config.init_from!r}: in the first {job.config.value_warm_up} updates of "
+            f"The policy is {_beginning(job.config)}: in the first {job.config.value_warm_up} updates of "
             f"{job.sizes.reinforcement_steps:,} steps the value learns alone, and there were "
             f"{state.progress.reinforcement}. Train longer (--env-steps, --minutes), or give --value-warm-up 0."
         )
@@ -270,8 +270,14 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
         scores["ancestor_warm_started"] = ancestor.warm_started
         scores["ancestor_distilled"] = ancestor.distilled
         scores["ancestor_variance_reduction"] = ancestor.variance_reduction
+        scores["ancestor_inner_trust"] = ancestor.inner_trust
         scores["ancestor_env_steps"] = ancestor.scores.get("env_steps")
     return TrainedAgent(state.best, dataclasses.replace(job.config), scores, run.provenance)
+
+
+def _beginning(config: TrainConfig) -> str:
+    """Returns what a policy that was one to be lost at first began as, in words."""
+    return f"that of {config.init_from!r}" if config.init_from else "to go by the plans it is told"
 
 
 def _acting_network(config: TrainConfig) -> str:

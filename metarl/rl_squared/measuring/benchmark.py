@@ -4,6 +4,7 @@
     rollout      the policy acts in them
     training     rollout, returns and the update: what `metarl train` does
     whole        where minibatches are cut into parts (`accumulation`): the same without that
+    inner        if asked for: rollout and training of a network that is shown the values of an inner learner
     floor        the network passes of training and nothing else: every step of the rollout forward,
                  then each epoch's minibatches, or their parts, forward and backward, policy and value
                  alike; without environment, random numbers, returns, loss terms or optimizer
@@ -44,6 +45,7 @@ def measure_training(
     config: TrainConfig | None = None,
     repeats: int = 5,
     say: Callable[[str], None] = lambda text: None,
+    inner_values: bool = False,
 ) -> dict[str, Any]:
     """Returns the figures of `metarl bench train`.
 
@@ -52,17 +54,21 @@ def measure_training(
         bandit if None.
       repeats: rounds; each round measures all four programs once.
       say: called with a line about what is measured next.
+      inner_values: also measure rollout and training of the same network with `inner_values`.
 
     Returns:
       "environment_steps_per_second", "rollout_steps_per_second", "training_steps_per_second",
       "floor_steps_per_second"; where minibatches are cut into parts (`accumulation`), also
-      "whole_minibatches_steps_per_second", the training that does not; "ratio_to_floor", training over
-      floor; "compile_seconds" of the training program; "peak_memory_mb"; and what was measured:
+      "whole_minibatches_steps_per_second", the training that does not; with `inner_values` also
+      "inner_values_steps_per_second", "inner_values_rollout_steps_per_second" and "cost_of_inner_values", the
+      seconds of training with them over those without; "ratio_to_floor", training over floor;
+      "compile_seconds" of the training program; "peak_memory_mb"; and what was measured:
       "environment", "network", "batch_steps", "minibatches", "accumulation", "devices", "seconds"
       (medians of one program).
 
     Raises:
-      InvalidInput: another algorithm or several seeds are asked for, or nothing is to be repeated.
+      InvalidInput: another algorithm or several seeds are asked for, or nothing is to be repeated; or inner values
+        where the network has them already, or the environment is not one for them.
     """
     config = config or TrainConfig()
     require(repeats >= 1, f"repeats is {repeats}; it must be at least 1.")
@@ -70,6 +76,7 @@ def measure_training(
         config.algorithm == "ppo" and config.seeds == 1 and config.warm_start is None,
         "The benchmark measures PPO with one seed and without a warm start.",
     )
+    shown = _shown_inner_values(config) if inner_values else None
     job = TrainJob(config)
     updates = max(1, CHUNK_STEPS // (job.trials * job.trial.length))
     train, compile_seconds = _training_program(job, updates)
@@ -88,9 +95,14 @@ def measure_training(
             "which both are whole numbers.",
         )
         programs["whole_minibatches"] = _training_program(undivided, updates)[0]
+    if shown is not None:
+        programs["inner_values"] = _training_program(shown, updates)[0]
+        programs["inner_values_rollout"] = _rollout_program(shown, updates)
     seconds = median_seconds(programs, repeats, say)
     steps = updates * job.trials * job.trial.length
     rates = {f"{name}_steps_per_second": steps / seconds[name] for name in programs}
+    if shown is not None:
+        rates["cost_of_inner_values"] = seconds["inner_values"] / seconds["training"]
     return {
         **rates,
         "ratio_to_floor": seconds["floor"] / seconds["training"],
@@ -131,6 +143,17 @@ def median_seconds(
             found[name].append(time.perf_counter() - began)
         say(f"round {number + 1} of {repeats}")
     return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _shown_inner_values(config: TrainConfig) -> TrainJob:
+    """Returns the training of the same network that is shown the values of an inner learner too."""
+    require(
+        not config.network.inner_values,
+        "The network has inner values already; measure one without them beside it.",
+    )
+    return TrainJob(
+        dataclasses.replace(config, network=dataclasses.replace(config.network, inner_values=True))
+    )
 
 
 def _environment_program(job: TrainJob, updates: int) -> Program:

@@ -9,6 +9,8 @@ from typing import Any
 from metarl.reporting import Column, Table
 from metarl.statistics import Mean
 
+from ..evaluating.entrants import FOLLOWED
+
 _BUDGETS = ("episodes", "trial_steps")
 _DISTILLED = {
     "algorithm distillation": "Algorithm distillation: it learnt, without reinforcement, to do what that agent "
@@ -57,6 +59,11 @@ def evaluation_table(document: Mapping[str, Any]) -> Table:
             "Inner values: it is shown, of each action, how rarely it was taken in a state, and its value in a "
             "model counted from the trial (RL³)."
         )
+        if any(FOLLOWED in inputs for inputs in document["inputs"].values()):
+            notes.append(
+                "Followed at first: before it had learnt anything it went by such values, with a bonus for what is "
+                "unknown (--network.inner-trust)."
+            )
     doubts = document.get("doubts", {})  # evaluations of before have none
     notes += [f"† {text} {'; '.join(doubts[text])}." for text in ranked if text in doubts]
     title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"

@@ -66,6 +66,11 @@ class NetworkConfig:
     from the trial, as it is and with a bonus for what is unknown (after RL³, Bhatia et al. 2023), and what is
     left of trial and episode; only where both are discrete; tables mark it."""
 
+    inner_trust: Annotated[float, Bounds(least=0, most=1000)] = 0.0
+    """Of an outer-product memory with inner values: an action's score begins as so many times its mean value in
+    the two plans that have a bonus, so that the agent goes by them before it has learnt anything; at 0 that has to be
+    learnt. Tables mark it."""
+
     filters: Units = 16
     """Where observations are images: of each of the two convolutions."""
 
@@ -81,6 +86,12 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        require(
+            self.inner_trust == 0 or (self.inner_values and self.core == "outer-product"),
+            f"inner_trust is {self.inner_trust:g}, which needs --network.inner-values and --network.core "
+            f"outer-product; the core is {self.core!r}, and inner values are "
+            f"{'' if self.inner_values else 'not '}shown.",
+        )
         parts = {"delta-rule": self.heads, "transformer": 2 * self.heads}.get(self.core, 1)
         require(
             self.hidden % parts == 0,

@@ -10,10 +10,15 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig, measure_training
 from metarl.rl_squared.learning.train_job import TrainJob
+from metarl.rl_squared.measuring import benchmark
 from metarl.rl_squared.measuring.benchmark import floor_program
 
 TINY = TrainConfig(
     world=WorldConfig(arms=2, episodes=4), network=NetworkConfig(hidden=4), batch_steps=160
+)
+
+MDP = dataclasses.replace(
+    TINY, world=WorldConfig(environment="mdp", states=2, actions=2, horizon=2, episodes=2)
 )
 
 
@@ -29,6 +34,29 @@ def test_the_figures_are_those_promised_and_agree_with_each_other(monkeypatch):
     assert found["compile_seconds"] > 0 and found["peak_memory_mb"] > 0
     assert found["devices"] == 2 and found["batch_steps"] % 160 == 0
     assert said[-1] == "round 3 of 3"
+
+
+def test_training_with_inner_values_is_measured_beside_training_without(monkeypatch):
+    """Programs are recorded rather than compiled: of two networks, the second shown what the first is not."""
+    trained, acted = [], []
+    seconds = {"training": 2.0, "inner_values": 5.0, "inner_values_rollout": 1.0}
+    for name, jobs, made in (
+        ("_training_program", trained, (None, 0.0)),
+        ("_rollout_program", acted, None),
+    ):
+        monkeypatch.setattr(
+            benchmark, name, lambda job, _, jobs=jobs, made=made: (jobs.append(job), made)[1]
+        )
+    monkeypatch.setattr(
+        benchmark, "median_seconds", lambda programs, *_: {n: seconds.get(n, 4.0) for n in programs}
+    )
+    found = measure_training(MDP, repeats=1, inner_values=True)
+    shown = dataclasses.replace(MDP.network, inner_values=True)
+    for jobs in (trained, acted):
+        assert [job.config.network for job in jobs] == [MDP.network, shown]
+    assert found["cost_of_inner_values"] == 2.5
+    assert found["training_steps_per_second"] == 2.5 * found["inner_values_steps_per_second"]
+    assert "cost_of_inner_values" not in measure_training(MDP, repeats=1)
 
 
 def matrix_products(program, *arguments) -> int:
@@ -74,3 +102,12 @@ def test_the_floor_makes_the_matrix_products_of_training_and_no_others():
 def test_what_is_not_measured_is_refused(config, repeats, message):
     with pytest.raises(InvalidInput, match=message):
         measure_training(config, repeats)
+
+
+def test_inner_values_are_not_measured_where_there_are_none_or_nothing_else():
+    with pytest.raises(InvalidInput, match="needs discrete observations"):
+        cartpole = dataclasses.replace(TINY, world=WorldConfig(environment="cartpole"))
+        measure_training(cartpole, repeats=1, inner_values=True)
+    network = dataclasses.replace(TINY.network, inner_values=True)
+    with pytest.raises(InvalidInput, match="has inner values already"):
+        measure_training(dataclasses.replace(TINY, network=network), 1, inner_values=True)
