@@ -18,7 +18,7 @@ from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig
 from metarl.rl_squared.agent import agent_files
 from metarl.rl_squared.agent.agent import TrainedAgent, acting_agent
 from metarl.rl_squared.agent.inner_learner import BONUSES, REVISION, InnerLearner
-from metarl.rl_squared.agent.inputs import make_encoder
+from metarl.rl_squared.agent.inputs import Inputs, make_encoder
 from metarl.rl_squared.agent.network import POLICY, make_policy
 from metarl.rl_squared.learning.rollout import collect
 
@@ -210,6 +210,30 @@ def test_a_score_can_be_what_is_told_of_the_action_and_nothing_else():
         jax.jit(run.init)(jax.random.key(0), inputs),
     )
     np.testing.assert_allclose(run.apply(params, inputs)[0, :3], 5 * told[:, 1], rtol=1e-6)
+
+
+def test_a_network_that_trusts_what_it_is_told_begins_by_going_by_the_plans_with_a_bonus():
+    environment = environments.load("mdp", states=3, actions=2, horizon=4)
+    network = NetworkConfig(core="outer-product", hidden=4, inner_values=True, inner_trust=6.0)
+    policy, encoder = make_policy(environment, network, True), make_encoder(environment, network)
+    draw = np.random.default_rng(0)
+    told = jnp.asarray(draw.normal(size=(2, 1 + len(BONUSES))), jnp.float32)
+    seen = jnp.zeros(encoder.size).at[encoder.layout.told].set(told.ravel())[None]
+    params, state = jax.jit(policy.init)(jax.random.key(0)), policy.initial_state(1)
+    _, logits, _ = policy.step(params, state, Inputs(seen, jnp.zeros((1, 0))))
+    bold = [1 + v for v, bonus in enumerate(BONUSES) if bonus > 0]
+    expected = 6 * told[:, jnp.array(bold)].mean(-1)
+    np.testing.assert_allclose(np.diff(logits[0]), np.diff(expected), atol=0.05)
+    assert abs(np.diff(expected)[0]) > 1
+
+
+@pytest.mark.parametrize(
+    ("core", "inner_values", "shown"),
+    [("gru", True, "shown"), ("outer-product", False, "not shown")],
+)
+def test_trust_in_what_is_not_told_is_refused(core, inner_values, shown):
+    with pytest.raises(InvalidInput, match=f"the core is '{core}', and inner values are {shown}"):
+        NetworkConfig(core=core, inner_values=inner_values, inner_trust=1.0)
 
 
 def test_what_is_not_discrete_or_too_large_is_refused():

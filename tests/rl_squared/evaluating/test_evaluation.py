@@ -181,6 +181,19 @@ def test_the_table_marks_who_is_shown_more_and_who_learnt_from_other_rewards(mak
     assert any(note.startswith("Inner values: it is shown, of each action") for note in table.notes)
 
 
+@pytest.mark.parametrize("trust, inherited", [(2.0, 0.0), (0.0, 2.0)])
+def test_the_table_marks_who_began_by_going_by_what_it_is_told(make_agent, trust, inherited):
+    network = dataclasses.replace(
+        NETWORK, core="outer-product", inner_values=True, inner_trust=trust
+    )
+    agent = make_agent(network=network)
+    agent.scores["ancestor_inner_trust"] = inherited
+    document = evaluate([agent, "random"], tasks=3).to_json()
+    assert document["inputs"] == {"agent 1": "inner values, followed at first"}
+    notes = evaluation_table(document).notes
+    assert any(note.startswith("Followed at first: before it had learnt") for note in notes)
+
+
 def test_the_table_says_what_an_agent_assumes_that_is_not_so():
     world = WorldConfig("bandit", arms=2, setting=("rewards=restless", "pulls=4"), episodes=1)
     document = evaluate(["thompson", "random"], world=world, tasks=3).to_json()

@@ -218,6 +218,22 @@ def test_what_training_starts_from_is_tried_first_and_kept_unless_beaten(monkeyp
         assert all(np.array_equal(a, b) for a, b in kept) == (later < 2)
 
 
+@pytest.mark.parametrize("trust", [2.0, 0.0])
+def test_who_goes_by_plans_at_first_is_tried_first_and_waits_for_its_value(monkeypatch, trust):
+    """As what has learnt before is and does. The update is made up."""
+    network = NetworkConfig(
+        core="outer-product", hidden=4, inner_values=True, inner_trust=trust, privileged_value=False
+    )
+    job = make_job(dataclasses.replace(TINY, network=network))
+    monkeypatch.setattr(job, "validate", lambda params: 2.0)
+    monkeypatch.setattr(TrainJob, "_reinforce", lambda job, state: (state, {"phase": "ppo"}))
+    state, metrics = job.update(job.init())
+    assert metrics.get("start_validation_return") == (2.0 if trust else None)
+    frozen = job.reinforcement_rows(0, 3)[2]
+    np.testing.assert_array_equal(frozen, [trust > 0, False, False])
+    assert job.went_on(state) == (trust == 0)
+
+
 @pytest.mark.parametrize("warm_up", [4, 3])
 def test_a_training_that_ends_while_the_value_learns_alone_says_so(
     tmp_path, monkeypatch, tiny, warm_up
