@@ -132,7 +132,8 @@ class TrainConfig:
     """A trained agent to start from: a file, a run or a name."""
 
     value_warm_up: CountOrNone = 20
-    """Updates of reinforcement in which the value learns alone, where the policy has learnt before."""
+    """Updates of reinforcement in which the value learns alone, where the policy has learnt before or goes by plans
+    (`inner_trust`)."""
 
     validation_tasks: Count = 1_000
     """On how many validation tasks the agent is tried in between; by default fewer in a world on the host."""
