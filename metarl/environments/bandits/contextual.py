@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
 
-from ..contract.environment import Environment, Split, Step
+from ..contract.environment import Environment, Oracle, Split, Step
 from ..contract.setting_checks import real_number, refuse_huge, whole_number
 from .picture import draw_arms_in_context
 
@@ -84,6 +84,10 @@ def contextual_bandit(arms: int = 5, dimension: int = 4, noise: float = 0.3) -> 
         step=step,
         fixed_length=True,
         mean_reward=mean_reward,
+        oracle=Oracle(
+            solve=lambda task: task.weights,
+            value=lambda weights, state: jnp.max(weights @ state.context),
+        ),
         task_features=lambda task: task.weights.ravel(),
         views={"arms": draw_arms_in_context},
         description=f"{arms} arms, rewards linear in a context of {dimension} numbers, noise N(0, {noise:g}²)",
