@@ -19,6 +19,7 @@ LONGEST_LABEL = 34  # characters: the names of all named rules stand whole
 PANEL_TITLE_WIDTH = 23  # characters
 _THOUSAND, _MILLION = 1e3, 1e6  # where digits are grouped, and where they are left out
 LABEL_GAP = 0.06  # of the axes' width, between the curves' ends and their labels
+_EARLY = 0.9  # of the axes' width: labels inside end before it
 
 
 def with_style(draw: Callable) -> Callable:
@@ -116,7 +117,8 @@ def add_panel_title(axes: Any, label: str) -> None:
 def add_end_labels(figure: Any, axes: Any, ends: Sequence[tuple[str, Any, Any, Stroke]]) -> None:
     """Writes each curve's label at the right, as near to the height of its end as the others allow.
 
-    A thin line leads from the label to where the curve ends, which may be far from the right edge.
+    A thin line leads from the label to where the curve ends. Where that is far from the right edge, and no other curve
+    comes near, the label stands beside the end itself.
 
     Args:
       figure: the figure, whose layout is settled first.
@@ -130,8 +132,27 @@ def add_end_labels(figure: Any, axes: Any, ends: Sequence[tuple[str, Any, Any, S
     figure.draw_without_rendering()
     height_points = axes.get_window_extent().height * 72 / figure.dpi
     points = np.array([_end(axes, x, y) for _, x, y, _ in ends])
-    placed = spread_out(points[:, 1], 1.3 * LABEL_SIZE / height_points)
-    for (label, _, _, stroke), start, height in zip(ends, points, placed, strict=True):
+    size = LABEL_SIZE / height_points
+    beside = _beside_their_ends(axes, ends, points, size)
+    placed = points[:, 1].copy()
+    if not beside.all():
+        placed[~beside] = spread_out(points[~beside, 1], 1.3 * size)
+    for (label, _, _, stroke), start, height, near in zip(
+        ends, points, placed, beside, strict=True
+    ):
+        if near:
+            axes.annotate(
+                shortened(label),
+                xy=tuple(start),
+                xytext=(4, 0),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                color=stroke.colour,
+                fontsize=LABEL_SIZE,
+                verticalalignment="center",
+                parse_math=False,
+            )
+            continue
         axes.annotate(
             shortened(label),
             xy=tuple(start),
@@ -145,6 +166,7 @@ def add_end_labels(figure: Any, axes: Any, ends: Sequence[tuple[str, Any, Any, S
             parse_math=False,
             arrowprops={
                 "arrowstyle": "-",
+                "linestyle": "-" if start[0] > _EARLY else ":",  # no part of the curve
                 "color": stroke.colour,
                 "alpha": 0.5,
                 "linewidth": 0.7,
@@ -184,6 +206,53 @@ def spread_out(heights: np.ndarray, gap: float) -> np.ndarray:
     placed = np.empty(count)
     placed[order] = np.clip(floors, 0.0, 1.0 - gap * (count - 1)) + offsets
     return placed
+
+
+def _beside_their_ends(
+    axes: Any, ends: Sequence[tuple[str, Any, Any, Stroke]], points: np.ndarray, size: float
+) -> np.ndarray:
+    """Returns which labels have room beside the end of their curve, inside the axes.
+
+    Args:
+      axes: of the curves.
+      ends: see `add_end_labels`.
+      points: [N, 2] where curves end, 0 to 1 of the axes.
+      size: of the letters, 0 to 1 of the axes' height.
+
+    Returns:
+      [N] bool.
+    """
+    box = axes.get_window_extent()
+    letter = 0.65 * size * box.height / box.width  # a generous width
+    lines = [_path(axes, x, y) for _, x, y, _ in ends]
+    found: list[bool] = []
+    taken: list[np.ndarray] = []  # where labels stand already
+    for number, ((label, *_), (across, up)) in enumerate(zip(ends, points, strict=True)):
+        left, right = across + letter, across + letter * (len(shortened(label)) + 2)
+        low, high = up - size, up + size
+        others = [*lines[:number], *lines[number + 1 :], *taken]
+        near = np.concatenate(others or [np.zeros((0, 2))])
+        inside = (
+            (near[:, 0] > left) & (near[:, 0] < right) & (near[:, 1] > low) & (near[:, 1] < high)
+        )
+        free = right < _EARLY and low > 0 and high < 1 and not inside.any()
+        found.append(bool(free))
+        if free:
+            taken.append(np.array([[left + (right - left) * k / 20, up] for k in range(1, 20)]))
+    return np.array(found)
+
+
+def _path(axes: Any, x: Any, y: Any) -> np.ndarray:
+    """Returns points so close along a curve that none of its lines passes a label unseen, 0 to 1 of the axes."""
+    points = np.stack([np.asarray(x, dtype=float), np.asarray(y, dtype=float)], axis=-1)
+    points = axes.transAxes.inverted().transform(axes.transData.transform(points))
+    points = points[np.isfinite(points).all(axis=-1)]
+    if len(points) < 2:
+        return points
+    place = np.linspace(0, len(points) - 1, 50 * (len(points) - 1) + 1)
+    return np.stack(
+        [np.interp(place, np.arange(len(points)), column) for column in points.T], axis=-1
+    )
 
 
 def _end(axes: Any, x: Any, y: Any) -> tuple[float, float]:

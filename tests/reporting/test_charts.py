@@ -104,6 +104,18 @@ def test_a_leader_line_begins_where_its_curve_ends():
     np.testing.assert_allclose(ends, [0.25, 1.0, 1.0], atol=1e-6)
 
 
+@pytest.mark.parametrize(("height", "inside"), [(1.5, True), (0.5, False)])
+def test_the_label_of_a_curve_that_ends_early_stands_beside_it_where_no_other_is(height, inside):
+    """The other curve rises through the heights below 1 while the label would stand there."""
+    curves = [Curve("early", [0, 20], [2, height]), Curve("late", [0, 50, 100], [0, 1, 1])]
+    (axes,) = curve_chart(curves, "step", "loss").figure.axes
+    axes.figure.draw_without_rendering()
+    early, late = (Text.get_window_extent(label) for label in axes.texts)
+    edge = axes.get_window_extent().x1
+    assert late.x0 > edge and (early.x1 < edge if inside else early.x0 > edge)
+    assert axes.texts[0].arrow_patch is None if inside else axes.texts[0].arrow_patch is not None
+
+
 def test_no_declaration_of_a_drawing_is_empty(many):
     """A dash pattern without numbers is none in CSS: some readers of SVG then draw no line at all."""
     assert "stroke-dasharray: 5" in many.svg or "stroke-dasharray: 9" in many.svg
