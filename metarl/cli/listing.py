@@ -226,6 +226,7 @@ def _trained_agents() -> Facts:
             "warm_start": agent.config.warm_start,
             "distilled": agent.distilled,
             "variance_reduction": agent.variance_reduction,
+            "auxiliary_weight": agent.auxiliary_weight,
             "validation_return": agent.scores.get("validation_return"),
             "env_steps": agent.scores.get("env_steps"),
         }
@@ -245,7 +246,8 @@ def _table_rows(name: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
             }
             for world, row in facts["worlds"].items()
         ]
-    left_out = ("latex", "needs_data", "grid", "learning_rate", "variance_reduction", "distilled")
+    learning = ("learning_rate", "variance_reduction", "auxiliary_weight", "distilled")
+    left_out = ("latex", "needs_data", "grid", *learning)
     return [{"name": name} | {k: _readable(v) for k, v in facts.items() if k not in left_out}]
 
 

@@ -11,7 +11,7 @@ units.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -56,6 +56,13 @@ class Policy:
 
     distribution: Distribution
 
+    predict: Callable[[Params, Inputs], tuple[Any, jax.Array, Mapping[str, jax.Array]]]
+    """params, inputs [B, T, ...] -> what `apply` gives, and logits [B, T, classes] of each label that the core
+    learns to predict"""
+
+    labels: tuple[str, ...]
+    """their names; none if nothing is predicted"""
+
 
 class CoreStates(NamedTuple):
     """Recurrent states; that of the value is empty unless it has a network of its own."""
@@ -75,6 +82,7 @@ def recurrent_policy(
     value_core: Core | None = None,
     initial_range: float | None = None,
     truncate: int | None = None,
+    labels: Mapping[str, int] | None = None,
 ) -> Policy:
     """Builds a policy: encoder, then core, then head.
 
@@ -95,6 +103,8 @@ def recurrent_policy(
       truncate: `apply` sends gradients back through so many steps at most, between multiples of that
         number, and keeps the hidden states at these alone; the states are carried on. None sends
         them through the whole sequence.
+      labels: how many classes each label has that is to be predicted from the policy's core, by a linear layer of
+        its own (`predict`); acting needs none of them.
 
     Returns:
       The policy.
@@ -103,19 +113,24 @@ def recurrent_policy(
     trunk = _Trunk.make(transform, encoder, core, truncate)
     value_trunk = _Trunk.make(transform, value_encoder or encoder, value_core or core, truncate)
     read_action, read_value = transform(head.parameters), transform(_read_value)
+    labels = labels or {}
+    read_labels = transform(functools.partial(_read_labels, labels))
 
     def init(key: jax.Array) -> Params:
         trunk_key, head_key, value_trunk_key, value_head_key = jax.random.split(key, 4)
         inputs = jax.tree.map(lambda x: jnp.zeros((1, *x.shape), x.dtype), example_inputs)
         params, hidden = trunk.init(trunk_key, inputs)
         params["head"] = read_action.init(head_key, hidden, inputs)
+        predicting = {}
+        if labels:
+            predicting["labels"] = read_labels.init(jax.random.fold_in(key, 4), hidden)
         if value == "none":
-            return {"policy": params}
+            return {"policy": params, **predicting}
         value_params = {}
         if value == "separate":
             value_params, hidden = value_trunk.init(value_trunk_key, inputs)
         value_params["head"] = read_value.init(value_head_key, hidden)
-        return {"policy": params, "value": value_params}
+        return {"policy": params, "value": value_params, **predicting}
 
     def initial_state(batch_size: int) -> CoreStates:
         value_state = value_trunk.initial_state(batch_size) if value == "separate" else ()
@@ -137,6 +152,9 @@ def recurrent_policy(
         return CoreStates(policy_state, value_state), parameters, value_of(params, value_hidden)
 
     def apply(params: Params, inputs: Inputs) -> tuple[Any, jax.Array]:
+        return predict(params, inputs)[:2]
+
+    def predict(params: Params, inputs: Inputs) -> tuple[Any, jax.Array, dict[str, jax.Array]]:
         batch_size, steps = jax.tree.leaves(inputs)[0].shape[:2]
         folded = _fold_time(inputs)  # [T B, ...]
         hidden = trunk.sequence(params["policy"], folded, batch_size)  # [T B, H]
@@ -145,7 +163,8 @@ def recurrent_policy(
         if value == "separate":
             value_hidden = value_trunk.sequence(params["value"], folded, batch_size)
         values = value_of(params, value_hidden)
-        return _unfold_time((parameters, values), steps)
+        logits = read_labels.apply(params["labels"], hidden) if labels else {}
+        return _unfold_time((parameters, values, logits), steps)
 
     return Policy(
         jax.jit(init),
@@ -155,6 +174,8 @@ def recurrent_policy(
         _value_parameters,
         _rescale_value,
         head.distribution,
+        predict,
+        tuple(labels),
     )
 
 
@@ -243,6 +264,10 @@ def _transform(function: Callable, initial_range: float | None) -> hk.Transforme
 
 def _read_value(hidden: jax.Array) -> jax.Array:
     return hk.Linear(1, name="value")(hidden)[:, 0]  # [N]
+
+
+def _read_labels(labels: Mapping[str, int], hidden: jax.Array) -> dict[str, jax.Array]:
+    return {name: hk.Linear(count, name=name)(hidden) for name, count in labels.items()}
 
 
 def _rescale_value(params: Params, scale: jax.Array, shift: jax.Array) -> Params:

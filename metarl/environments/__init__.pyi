@@ -28,6 +28,7 @@ from .contract.encoding import levels as levels
 from .contract.encoding import require_numbered as require_numbered
 from .contract.encoding import uniform_drawer as uniform_drawer
 from .contract.environment import SPLITS as SPLITS
+from .contract.environment import AuxiliaryTargets as AuxiliaryTargets
 from .contract.environment import Environment as Environment
 from .contract.environment import Oracle as Oracle
 from .contract.environment import Split as Split
@@ -93,6 +94,7 @@ __all__ = [
     "FIELD_OF_VIEW",
     "SPLITS",
     "Agent",
+    "AuxiliaryTargets",
     "Bandit",
     "BanditDistribution",
     "BayesOptimal",

@@ -27,6 +27,7 @@ class Batch(NamedTuple):
     values: jax.Array  # [B, T] as the policy said them while acting
     discounts: jax.Array  # [B, T] gamma times (1 - terminated): 0 where the return ends
     mask: jax.Array  # [B, T] bool, False where padded; what padding holds is never read
+    labels: Any = ()  # [B, T] int32 each, by name: what the policy learns to predict besides, if anything
 
 
 class TrainablePolicy(Protocol):
@@ -46,6 +47,13 @@ class TrainablePolicy(Protocol):
     def rescale_value(self) -> Callable[..., Any]:
         """Params, scale [], shift [] -> params whose values are scale · value + shift, the rest as it was;
         asked of those alone whose values are to be preserved.
+        """
+        ...
+
+    @property
+    def predict(self) -> Callable[..., tuple[Any, jax.Array, Any]]:
+        """Params, inputs [B, T, ...] -> what `apply` gives, and logits [B, T, classes] of each label by name;
+        asked of those alone that learn to predict labels.
         """
         ...
 
@@ -78,7 +86,8 @@ def check(batch: Batch, minibatches: int = 1) -> None:
     chex.assert_equal_shape(
         [batch.log_probs, batch.rewards, batch.values, batch.discounts, batch.mask]
     )
-    chex.assert_tree_shape_prefix((batch.inputs, batch.actions), batch.rewards.shape)
+    recorded = (batch.inputs, batch.actions, batch.labels)
+    chex.assert_tree_shape_prefix(recorded, batch.rewards.shape)
     sequences = batch.rewards.shape[0]
     require(
         sequences % minibatches == 0,

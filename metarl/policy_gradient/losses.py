@@ -5,10 +5,12 @@ Letters: B sequences; T steps.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 
 
 def masked_mean(x: jax.Array, mask: jax.Array, axis: int | None = None) -> jax.Array:
@@ -86,6 +88,32 @@ def clipped_surrogate(
     ratio = _ratio(log_probs, old_log_probs, mask)
     clipped = jnp.clip(ratio, 1 - clip, 1 + clip)
     return masked_mean(jnp.minimum(ratio * advantages, clipped * advantages), mask)
+
+
+def prediction_loss(
+    logits: Mapping[str, jax.Array], labels: Mapping[str, jax.Array], mask: jax.Array
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Returns how badly labels are predicted: the sum, over labels, of the mean cross-entropy.
+
+    Args:
+      logits: [B, T, classes] by name.
+      labels: [B, T] int32 by name.
+      mask: [B, T] bool.
+
+    Returns:
+      The loss, in nats, and as metrics the loss and `accuracy_NAME`: in which share of the steps the likeliest
+      class is the label.
+
+    Reference: Mirowski et al. (2017), Learning to navigate in complex environments, arXiv:1611.03673 (auxiliary
+    losses of who learns to find its way); Jaderberg et al. (2017), arXiv:1611.05397.
+    """
+    loss, metrics = jnp.zeros(()), {}
+    for name, label in labels.items():
+        errors = optax.softmax_cross_entropy_with_integer_labels(logits[name], label)
+        loss += masked_mean(errors, mask)
+        right = jnp.argmax(logits[name], axis=-1) == label
+        metrics[f"accuracy_{name}"] = masked_mean(right, mask)
+    return loss, {"auxiliary_loss": loss, **metrics}
 
 
 def kl_from_samples(log_probs: jax.Array, old_log_probs: jax.Array, mask: jax.Array) -> jax.Array:

@@ -30,7 +30,7 @@ from .batch import (
 )
 from .config import PPOConfig
 from .credit import assign_credit
-from .losses import clipped_surrogate, kl_from_samples, masked_mean, mean_kl
+from .losses import clipped_surrogate, kl_from_samples, masked_mean, mean_kl, prediction_loss
 from .normalisation import RunningMoments, no_moments, preserve
 from .returns import without_padding
 from .steps import MakeOptimizer, backtrack, clipped, global_norm
@@ -57,10 +57,18 @@ class Lesson(NamedTuple):
     value_targets: jax.Array  # [B, T]
 
 
+class Weights(NamedTuple):
+    """Of the terms of the loss that settings alone do not give."""
+
+    entropy: jax.Array | float
+    auxiliary: float
+
+
 def ppo(
     policy: TrainablePolicy,
     config: PPOConfig | None = None,
     make_optimizer: MakeOptimizer = optax.adam,
+    auxiliary_weight: float = 0.0,
 ) -> Algorithm:
     """Returns proximal policy optimisation.
 
@@ -68,6 +76,8 @@ def ppo(
       policy: what learns.
       config: settings; the default ones if None.
       make_optimizer: learning rate or schedule -> the optimizer that takes its steps.
+      auxiliary_weight: of the cross-entropy of the labels in batches, which the policy then learns to predict; 0
+        leaves them alone.
 
     Returns:
       The algorithm. Its metrics are means over the minibatches of the last epoch; with the guard,
@@ -96,7 +106,7 @@ def ppo(
             params = learner[0] if config.max_kl is not None else None
             return learner, (metrics, params)
 
-        descend = functools.partial(_descend, policy, config, optimizer)
+        descend = functools.partial(_descend, policy, config, optimizer, auxiliary_weight)
         (params, optimizer_state), (metrics, after_each) = jax.lax.scan(
             epoch, (start, state.optimizer), jax.random.split(key, config.epochs)
         )
@@ -136,13 +146,14 @@ def _descend(
     policy: TrainablePolicy,
     config: PPOConfig,
     optimizer: optax.GradientTransformation,
+    auxiliary_weight: float,
     learner: Learner,
     lesson: Lesson,
 ) -> tuple[Learner, Metrics]:
     """Takes one gradient step on one minibatch."""
     params, optimizer_state = learner
-    entropy_weight = _entropy_weight(config, optimizer_state)
-    gradient, metrics = _gradient(policy, config, params, lesson, entropy_weight)
+    weights = Weights(_entropy_weight(config, optimizer_state), auxiliary_weight)
+    gradient, metrics = _gradient(policy, config, params, lesson, weights)
     change, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     metrics["gradient_norm"] = global_norm(gradient)
     return (optax.apply_updates(params, change), optimizer_state), metrics
@@ -163,7 +174,7 @@ def _gradient(
     config: PPOConfig,
     params: Any,
     lesson: Lesson,
-    entropy_weight: jax.Array | float,
+    weights: Weights,
 ) -> tuple[Any, Metrics]:
     """Returns the gradient of a minibatch's loss and its metrics, computed part by part and summed.
 
@@ -172,7 +183,7 @@ def _gradient(
 
     def differentiate(part: Lesson) -> tuple[Any, Metrics]:
         take = jax.grad(_loss, argnums=2, has_aux=True)
-        return take(policy, config, params, part, entropy_weight)
+        return take(policy, config, params, part, weights)
 
     if config.accumulation == 1:
         return differentiate(lesson)
@@ -194,23 +205,31 @@ def _loss(
     config: PPOConfig,
     params: Any,
     lesson: Lesson,
-    entropy_weight: jax.Array | float,
+    weights: Weights,
 ) -> tuple[jax.Array, Metrics]:
     """Returns the loss of a minibatch and its metrics."""
     batch, mask = lesson.batch, lesson.batch.mask
-    parameters, values = policy.apply(params, batch.inputs)
+    if weights.auxiliary:
+        parameters, values, logits = policy.predict(params, batch.inputs)
+    else:
+        (parameters, values), logits = policy.apply(params, batch.inputs), {}
     log_probs = policy.distribution.log_prob(parameters, batch.actions)
     policy_loss = -clipped_surrogate(
         log_probs, batch.log_probs, lesson.advantages, mask, config.clip
     )
     entropy = masked_mean(policy.distribution.entropy(parameters), mask)
     value_loss = 0.5 * masked_mean((values - lesson.value_targets) ** 2, mask)
-    loss = policy_loss - entropy_weight * entropy + config.value_weight * value_loss
+    loss = policy_loss - weights.entropy * entropy + config.value_weight * value_loss
+    predicted = {}
+    if weights.auxiliary:
+        auxiliary_loss, predicted = prediction_loss(logits, batch.labels, mask)
+        loss += weights.auxiliary * auxiliary_loss
     return loss, {
         "policy_loss": policy_loss,
         "value_loss": value_loss,
         "entropy": entropy,
         "kl": kl_from_samples(log_probs, batch.log_probs, mask),
+        **predicted,
     }
 
 

@@ -225,3 +225,32 @@ def test_a_gradient_is_cut_where_it_is_said_and_only_there():
     for step, reached in ((3, [0, 1, 2, 3]), (5, [4, 5])):
         gradient = np.asarray(jax.grad(last_value)(given, step))[0]
         assert np.flatnonzero(np.abs(gradient).sum(axis=1)).tolist() == reached
+
+
+@pytest.mark.parametrize("value", ["shared", "none"])
+def test_labels_are_predicted_from_the_core_and_change_nothing_else(value):
+    parts = {"core": gru(8), "head": categorical_head(ACTIONS), "value": value}
+    plain = recurrent_policy(EXAMPLE, encode, **parts)
+    policy = recurrent_policy(EXAMPLE, encode, **parts, labels={"place": 5, "way": 3})
+    params, inputs = first_params(policy), make_inputs()
+    heads = params["labels"]
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        {name: tree for name, tree in params.items() if name != "labels"},
+        first_params(plain),
+    )
+    parameters, values, logits = jax.jit(policy.predict)(params, inputs)
+    assert {name: x.shape for name, x in logits.items()} == {"place": (B, T, 5), "way": (B, T, 3)}
+    for a, b in zip((parameters, values), jax.jit(plain.apply)(params, inputs), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+    def certainty(params):
+        return jnp.sum(policy.predict(params, inputs)[2]["way"] ** 2)
+
+    gradient = jax.grad(certainty)(params)
+    moved = {
+        name: any(jnp.abs(x).max() > 0 for x in jax.tree.leaves(tree))
+        for name, tree in {**gradient["policy"], **gradient["labels"]}.items()
+    }
+    assert moved == {"encoder": True, "core": True, "head": False, "place": False, "way": True}
+    assert set(heads) == {"place", "way"}

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from metarl.policy_gradient import clipped_surrogate, masked_mean, surrogate
-from metarl.policy_gradient.losses import explained_variance, kl_from_samples, standardise
+from metarl.policy_gradient.losses import (
+    explained_variance,
+    kl_from_samples,
+    prediction_loss,
+    standardise,
+)
 
 B, T = 4, 5
 RNG = np.random.default_rng(0)
@@ -96,3 +101,20 @@ def test_explained_variance_is_one_for_the_truth_and_zero_for_a_constant():
     np.testing.assert_allclose(explained_variance(returns + 3, returns, mask), 1, atol=1e-5)
     np.testing.assert_allclose(explained_variance(0 * returns, returns, mask), 0, atol=1e-5)
     assert explained_variance(returns, 0 * returns, mask) == 0
+
+
+def test_the_loss_of_predictions_agrees_with_a_naive_loop():
+    logits = {"place": RNG.normal(size=(B, T, 5)), "way": RNG.normal(size=(B, T, 3))}
+    labels = {name: RNG.integers(0, x.shape[-1], (B, T)) for name, x in logits.items()}
+    loss, metrics = prediction_loss(
+        jax.tree.map(jnp.asarray, logits), jax.tree.map(jnp.asarray, labels), MASK
+    )
+    expected = 0.0
+    for name, x in logits.items():
+        right = {i: labels[name][i] for i in STEPS}
+        p = {i: np.exp(x[i]) / np.exp(x[i]).sum() for i in STEPS}
+        expected -= np.mean([np.log(p[i][right[i]]) for i in STEPS])
+        share = np.mean([p[i].argmax() == right[i] for i in STEPS])
+        np.testing.assert_allclose(metrics[f"accuracy_{name}"], share, rtol=1e-6)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    assert metrics["auxiliary_loss"] == loss

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -51,6 +53,33 @@ def test_the_first_gradient_is_that_of_the_advantage_actor_critic(linear_policy,
 
     gradient = jax.tree.map(lambda x: x / 0.1, state.optimizer[0].mu)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradient, expected)
+
+
+def test_an_auxiliary_weight_adds_so_much_of_the_cross_entropy(linear_policy, make_batch, start):
+    def predict(params, inputs):
+        return *linear_policy.apply(params, inputs), {"name": inputs @ params["policy"]}
+
+    policy: Any = SimpleNamespace(**vars(linear_policy), predict=predict)
+    config = PPOConfig(epochs=1, minibatches=1, max_gradient_norm=None)
+    batch = make_batch(0, start)
+    labels = jnp.asarray(np.random.default_rng(0).integers(0, 4, batch.mask.shape))
+    batch = batch._replace(labels={"name": labels}, mask=batch.mask.at[0, 2:].set(False))
+
+    def gradient(weight):
+        algorithm = ppo(policy, config, auxiliary_weight=weight)
+        state, metrics = jax.jit(algorithm.update)(jax.random.key(0), algorithm.init(start), batch)
+        return jax.tree.map(lambda x: x / 0.1, state.optimizer[0].mu), metrics
+
+    def cross_entropy(params):
+        p = jax.nn.softmax(batch.inputs @ params["policy"])
+        right = jnp.take_along_axis(p, labels[..., None], axis=-1)[..., 0]
+        return -jnp.sum(jnp.log(right) * batch.mask) / batch.mask.sum()
+
+    (plain, without), (found, with_it) = gradient(0.0), gradient(0.5)
+    expected = jax.tree.map(lambda x, y: x + 0.5 * y, plain, jax.grad(cross_entropy)(start))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), found, expected)
+    np.testing.assert_allclose(with_it["auxiliary_loss"], cross_entropy(start), rtol=1e-5)
+    assert set(with_it) - set(without) == {"auxiliary_loss", "accuracy_name"}
 
 
 def test_the_values_own_parameters_take_steps_of_their_own_size(linear_policy, make_batch, start):
@@ -192,9 +221,9 @@ def test_the_weight_of_the_entropy_falls_with_the_learning_rate(
     """Two updates of two steps: the weights of the four steps are those of a cosine."""
     batch, seen = make_batch(0, start), []
 
-    def watched(policy, config, params, lesson, entropy_weight):
-        jax.debug.callback(lambda weight: seen.append(float(weight)), entropy_weight)
-        return loss(policy, config, params, lesson, entropy_weight)
+    def watched(policy, config, params, lesson, weights):
+        jax.debug.callback(lambda weight: seen.append(float(weight)), weights.entropy)
+        return loss(policy, config, params, lesson, weights)
 
     loss = proximal._loss
     monkeypatch.setattr(proximal, "_loss", watched)

@@ -53,6 +53,19 @@ class Oracle(NamedTuple):
     """what `solve` gave, state -> [] float32 expected return of the rest of the episode"""
 
 
+class AuxiliaryTargets(NamedTuple):
+    """What a memory may learn to predict in training, of which the simulator knows the truth: labels in two parts."""
+
+    classes: Mapping[str, int]
+    """how many classes each label has, by its name"""
+
+    solve: Callable[[Task], Any]
+    """task -> what `tell` reads, computed once a task"""
+
+    tell: Callable[[Any, State], Mapping[str, jax.Array]]
+    """what `solve` gave, state -> the labels by name, [] int32 each, from 0 to its classes less 1"""
+
+
 @dataclass(frozen=True, eq=False)
 class Environment:
     """A family of tasks and its dynamics; every function is for one world, to be vmapped.
@@ -104,6 +117,10 @@ class Environment:
 
     task_features: Callable[[Task], jax.Array] | None = None
     """task -> [F] numbers of size one, for a value network that may see the task in training"""
+
+    auxiliary_targets: AuxiliaryTargets | None = None
+    """What there is to be remembered, as labels of a state, for a memory that learns to predict them in training
+    (`--auxiliary-weight`)"""
 
     description: str = ""
     """One line for lists: what is to be learnt in it, and where it comes from."""

@@ -7,7 +7,7 @@ is run once on shapes alone when it is loaded, which computes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ from metarl.errors import InvalidInput, require
 from metarl.user_code import told
 
 from .encoding import draw_member, feature_size
-from .environment import SPLITS, Environment, Split, Step
+from .environment import SPLITS, AuxiliaryTargets, Environment, Split, Step
 from .setting_checks import whole_number
 
 
@@ -65,7 +65,24 @@ def check_signatures(environment: Environment) -> Environment:
         features = _shapes(f"{name}: task_features", environment.task_features, task)
         shape = (features.size,) if hasattr(features, "size") else (0,)
         _check_array(f"{name}: task_features", features, shape, "floating")
+    if environment.auxiliary_targets is not None:
+        _check_targets(f"{name}: auxiliary_targets", environment.auxiliary_targets, task, state)
     return environment
+
+
+def _check_targets(about: str, targets: AuxiliaryTargets, task: Any, state: Any) -> None:
+    require(bool(targets.classes), f"{about}: classes is empty; name at least one label.")
+    for label, count in targets.classes.items():
+        whole_number(f"{about}: classes of {label!r}", count, 2)
+    solution = _shapes(f"{about}.solve", targets.solve, task)
+    told = _shapes(f"{about}.tell", targets.tell, solution, state)
+    named = sorted(told) if isinstance(told, Mapping) else type(told).__name__
+    require(
+        named == sorted(targets.classes),
+        f"{about}.tell must give the labels {sorted(targets.classes)} by name; it gave {named}.",
+    )
+    for label in targets.classes:
+        _check_array(f"{about}.tell: {label!r}", told[label], (), "integer")
 
 
 def _check_settings(name: str, settings: Any) -> None:

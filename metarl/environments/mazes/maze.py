@@ -26,7 +26,7 @@ from gymnasium import spaces
 
 from metarl.errors import require
 
-from ..contract.environment import Environment, Oracle, Split, Step
+from ..contract.environment import AuxiliaryTargets, Environment, Oracle, Split, Step
 from ..contract.setting_checks import one_of, real_number, whole_number, yes_or_no
 from .body import walk
 from .layouts import SPLIT_BY, draw_layout, inner_walls
@@ -41,6 +41,7 @@ REACH = 0.4  # of the goal, from its middle
 LARGEST_SMALL, SMALL_HORIZON, LARGE_HORIZON = 5, 250, 1000
 MOST_CELLS_ALONG = 31  # a line of walls is read as one number of 32 bits
 MOST_PIXELS_ALONG = 512
+EIGHTHS = 8  # sectors of 45 degrees: straight ahead, ahead to the left ...
 VIEW_PIXELS = (320, 240)  # of pictures for people
 
 
@@ -145,6 +146,9 @@ def maze(
         there = rewards["goal"] + rewards["step"] * actions
         return jnp.where(actions <= left, there, rewards["step"] * left)
 
+    def tell(known: tuple[Solution, Maze], state: MazeState) -> dict[str, jax.Array]:
+        return labels_of(*known, state, size)
+
     def observe(state: MazeState, task: Maze) -> jax.Array:
         goal = middle(task.goal, size)
         pixels = look(task.walls, state.position, state.heading, goal, width, height)
@@ -176,6 +180,11 @@ def maze(
         observe=observe,
         views={"first-person": see, "top": draw_map},
         task_features=task_features,
+        auxiliary_targets=AuxiliaryTargets(
+            {"place": (2 * size - 1) ** 2, "heading": EIGHTHS, "goal": EIGHTHS, "way": EIGHTHS},
+            lambda task: (solve(task), task),
+            tell,
+        ),
         description=f"first-person mazes of {size} x {size} cells; the goal stands where it stood",
     )
 
@@ -234,10 +243,8 @@ def actions_to_goal(
       frames: of an action.
     """
     ways, goal = solution
-    x, y = jnp.clip(jnp.floor(state.position).astype(jnp.int32), 0, size - 1)
-    cell = x + size * y
+    cell, aim_cell = _next_on_the_way(solution, state, size)
     arrived = cell == goal
-    aim_cell = jnp.where(arrived, goal, ways.following[cell])
     aim = middle(aim_cell, size) - state.position
     away = jnp.arctan2(aim[1], aim[0]) - state.heading
     away = jnp.abs((away + jnp.pi) % (2 * jnp.pi) - jnp.pi)
@@ -246,6 +253,54 @@ def actions_to_goal(
     walk_far, turn_far = reach_in_maze(frames)
     far = jnp.sqrt(jnp.sum(aim**2) + 1e-12) + beyond - REACH
     return jnp.maximum(1.0, far / walk_far + (away + quarters * jnp.pi / 2) / turn_far)
+
+
+def labels_of(solution: Solution, task: Maze, state: MazeState, size: int) -> dict[str, jax.Array]:
+    """Returns what a memory may learn to predict of a state, each [] int32.
+
+    place    the cell, as steps ahead and to the left of the start, who began there heading ahead: (2 n - 1)² classes
+    heading  relative to that at the start: eighths of a turn to the left
+    goal     in which direction it lies as the crow flies, relative to the heading: likewise
+    way      in which the middle of the next cell on the way lies, or the goal in its own cell: likewise
+
+    Args:
+      solution: of the task.
+      task: which.
+      state: where one stands.
+      size: n.
+    """
+    cell, aim_cell = _next_on_the_way(solution, state, size)
+    away = (middle(cell, size) - middle(task.start, size)).astype(jnp.float32)
+    ahead_x, ahead_y = jnp.cos(task.heading), jnp.sin(task.heading)
+    ahead = away[0] * ahead_x + away[1] * ahead_y
+    aside = away[1] * ahead_x - away[0] * ahead_y
+    along, across = (jnp.round(x).astype(jnp.int32) + size - 1 for x in (ahead, aside))
+
+    def towards(cell: jax.Array) -> jax.Array:
+        aim = middle(cell, size) - state.position
+        return _eighth(jnp.arctan2(aim[1], aim[0]) - state.heading)
+
+    return {
+        "place": along + (2 * size - 1) * across,
+        "heading": _eighth(state.heading - task.heading),
+        "goal": towards(task.goal),
+        "way": towards(aim_cell),
+    }
+
+
+def _next_on_the_way(
+    solution: Solution, state: MazeState, size: int
+) -> tuple[jax.Array, jax.Array]:
+    """Returns the cell where one stands, and the next on the way; in the goal's cell that one."""
+    x, y = jnp.clip(jnp.floor(state.position).astype(jnp.int32), 0, size - 1)
+    cell = x + size * y
+    arrived = cell == solution.goal
+    return cell, jnp.where(arrived, solution.goal, solution.ways.following[cell])
+
+
+def _eighth(angle: jax.Array) -> jax.Array:
+    """Returns the sector of 45 degrees in which an angle lies; that around 0 is 0."""
+    return jnp.round(angle / (2 * jnp.pi / EIGHTHS)).astype(jnp.int32) % EIGHTHS
 
 
 def middle(cell: jax.Array, size: int) -> jax.Array:

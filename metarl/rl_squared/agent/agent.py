@@ -72,6 +72,11 @@ class TrainedAgent:
         return self.config.network.inner_trust or self.scores.get("ancestor_inner_trust", 0.0)
 
     @property
+    def auxiliary_weight(self) -> float:
+        """How much its memory, or that of what it came from, has learnt to predict what the simulator knows."""
+        return self.config.auxiliary_weight or self.scores.get("ancestor_auxiliary_weight", 0.0)
+
+    @property
     def standing(self) -> float:
         """What it earned on validation tasks; less than anything if it was never tried there."""
         score = self.scores.get("validation_return")

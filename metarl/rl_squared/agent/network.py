@@ -28,7 +28,13 @@ from metarl.controller import (
     scored_head,
     transformer,
 )
-from metarl.environments import Environment, Trial, feature_size, require_numbered
+from metarl.environments import (
+    AuxiliaryTargets,
+    Environment,
+    Trial,
+    feature_size,
+    require_numbered,
+)
 from metarl.errors import InvalidInput, require
 
 from ..settings.network_config import NetworkConfig
@@ -40,16 +46,20 @@ _ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
 @functools.cache
-def make_policy(environment: Environment, config: NetworkConfig, acting: bool = False) -> Policy:
+def make_policy(
+    environment: Environment, config: NetworkConfig, acting: bool = False, predicting: bool = False
+) -> Policy:
     """Returns the recurrent policy for an environment; the same object for the same arguments.
 
     Args:
       environment: gives the sizes of inputs and actions.
       config: the network; a transformer's context is given, see `fit_to`.
       acting: without the value, which only learning needs.
+      predicting: with layers that predict the environment's auxiliary targets from the core, which only learning
+        needs.
 
     Raises:
-      InvalidInput: a space is not supported.
+      InvalidInput: a space is not supported, or there are no such targets.
     """
     encoder = make_encoder(environment, config)
     task: Any = jax.ShapeDtypeStruct((task_size(environment, config),), jnp.float32)
@@ -58,6 +68,7 @@ def make_policy(environment: Environment, config: NetworkConfig, acting: bool = 
     def everything(inputs: Inputs) -> jax.Array:
         return jnp.concatenate([look(inputs), inputs.task], axis=-1)
 
+    targets = require_targets(environment) if predicting else None
     return recurrent_policy(
         Inputs(encoder.example(), task),
         look,
@@ -67,7 +78,24 @@ def make_policy(environment: Environment, config: NetworkConfig, acting: bool = 
         value_encoder=everything if is_privileged(environment, config) else None,
         value_core=make_core(encoder, config, scored=False),
         truncate=config.truncate,
+        labels=targets.classes if targets else None,
     )
+
+
+def require_targets(environment: Environment) -> AuxiliaryTargets:
+    """Returns what a memory may learn to predict in an environment.
+
+    Raises:
+      InvalidInput: it does not say.
+    """
+    targets = environment.auxiliary_targets
+    require(
+        targets is not None,
+        f"--auxiliary-weight needs an environment with 'auxiliary_targets', which {environment.name!r} has not; "
+        "leave it out. First-person mazes have them.",
+    )
+    assert targets is not None
+    return targets
 
 
 def fit_to(trial: Trial, config: NetworkConfig) -> NetworkConfig:

@@ -56,6 +56,13 @@ class Entrant(NamedTuple):
         return self.trained.variance_reduction
 
     @property
+    def auxiliary_loss(self) -> str | None:
+        """With which weight its memory has learnt to predict what the simulator knows, if it has."""
+        if self.trained is None or self.trained.auxiliary_weight == 0:
+            return None
+        return f"{self.trained.auxiliary_weight:g}"
+
+    @property
     def inputs(self) -> str | None:
         """What it is shown beyond the inputs of RL² and what follows from the last step, if anything is."""
         if self.trained is None or not self.trained.config.network.inner_values:

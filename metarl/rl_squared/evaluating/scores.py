@@ -38,6 +38,7 @@ class AgentScore:
       doubts: what it believes or assumes that the family denies or does not say; classical agents
         only, see `metarl.classical_agents.doubts`.
       control_variate: what was taken out of the rewards that it learnt from, if anything was.
+      auxiliary_loss: with which weight its memory has learnt to predict what the simulator knows, if it has.
       distilled: how it was distilled, and from whose histories, if it was.
       inputs: what it is shown beyond the inputs of RL², if anything is.
     """
@@ -52,6 +53,7 @@ class AgentScore:
     teacher: str | None = None
     doubts: tuple[str, ...] = ()
     control_variate: str | None = None
+    auxiliary_loss: str | None = None
     distilled: str | None = None
     inputs: str | None = None
 
@@ -105,6 +107,11 @@ class Evaluation:
                 for text, score in self.agents.items()
                 if score.control_variate
             },
+            "auxiliary_losses": {
+                text: score.auxiliary_loss
+                for text, score in self.agents.items()
+                if score.auxiliary_loss
+            },
             "inputs": {text: score.inputs for text, score in self.agents.items() if score.inputs},
         }
         if self.within_task is not None:
@@ -141,6 +148,7 @@ def score_of(
         teacher=entrant.teacher,
         doubts=doubts,
         control_variate=entrant.control_variate,
+        auxiliary_loss=entrant.auxiliary_loss,
         distilled=entrant.distilled,
         inputs=entrant.inputs,
     )

@@ -24,6 +24,7 @@ from .train_state import Params
 _ROLES: Mapping[str, LeafRole] = {  # of leaves whose names would mislead
     "*/~_output/output/w": "matrix",  # of attention
     "*/~_scores/score/w": "output",  # of the outer-product memory
+    "labels/*/w": "output",
 }
 
 
@@ -44,7 +45,8 @@ def make_algorithm(policy: Policy, config: TrainConfig, updates: int | None) -> 
     if config.algorithm == "reinforce":
         return reinforce(policy, config.reinforce, make_optimizer)
     decay = updates if config.learning_rate_decay else None
-    return ppo(policy, dataclasses.replace(config.ppo, decay_updates=decay), make_optimizer)
+    settings = dataclasses.replace(config.ppo, decay_updates=decay)
+    return ppo(policy, settings, make_optimizer, config.auxiliary_weight)
 
 
 def _outer_optimizer(policy: Policy, config: TrainConfig, updates: int | None) -> MakeOptimizer:

@@ -62,14 +62,17 @@ def replicate(tree: Tree, mesh: Mesh) -> Tree:
 
 
 def spread_policy(policy: Policy, mesh: Mesh) -> Policy:
-    """Returns the policy whose `apply` deals the trials [B, ...] out to the devices of a mesh.
+    """Returns the policy whose `apply` and `predict` deal the trials [B, ...] out to the devices of a mesh.
 
     B must be a multiple of the number of devices. The gradient with respect to the parameters,
     which every device holds, is the sum over devices.
     """
     if mesh.size == 1:
         return policy
-    return dataclasses.replace(policy, apply=spread(policy.apply, mesh, replicated=1))
+    apply, predict = (
+        spread(function, mesh, replicated=1) for function in (policy.apply, policy.predict)
+    )
+    return dataclasses.replace(policy, apply=apply, predict=predict)
 
 
 def spread(function: Callable[..., Any], mesh: Mesh, replicated: int) -> Callable[..., Any]:

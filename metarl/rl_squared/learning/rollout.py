@@ -49,7 +49,7 @@ def collect(
     """Acts through one trial in each of B new training tasks.
 
     Args:
-      policy: who acts, by sampling.
+      policy: who acts, by sampling; if it learns to predict labels, the batch has them.
       params: of the policy.
       encoder: how worlds are shown to it.
       trial: environment and budget.
@@ -67,6 +67,8 @@ def collect(
     task_features = _features_of(trial, tasks, count, privileged)
     variate = ControlVariate(trial, variance_reduction)
     solutions = variate.solve(tasks)
+    targets = trial.environment.auxiliary_targets if policy.labels else None
+    known_tasks = jax.vmap(targets.solve)(tasks) if targets else ()
 
     def advance(carry: _Carry, time: jax.Array):
         seen = jax.vmap(encoder)(carry.trial.observation, carry.previous)  # [B, F]
@@ -81,13 +83,14 @@ def collect(
         )
         returns = jax.vmap(_tally)(carry.returns, transition)
         known = variate.know(solutions, carry.trial.environment, actions, tasks)
-        recorded = (seen, actions, log_probs, values, transition.reward, _over(transition))
+        labels = jax.vmap(targets.tell)(known_tasks, carry.trial.environment) if targets else ()
+        recorded = (seen, actions, log_probs, values, transition.reward, _over(transition), labels)
         ends = (transition.valid, ends_of(transition))
         return _Carry(state, previous, memory, returns), (*recorded, *ends, known)
 
     start = begin(policy, encoder, trial, _at(world_keys, 0), tasks)
     carry, recorded = jax.lax.scan(advance, start, jnp.arange(1, trial.length + 1))
-    seen, actions, log_probs, values, rewards, over, valid, ended, known = jax.tree.map(
+    seen, actions, log_probs, values, rewards, over, labels, valid, ended, known = jax.tree.map(
         lambda x: jnp.swapaxes(x, 0, 1), recorded
     )  # each [B, T, ...]
     spread = jnp.broadcast_to(
@@ -101,6 +104,7 @@ def collect(
         values=values,
         discounts=discount * (1.0 - over),
         mask=valid,
+        labels=labels,
     )
     return Rollout(batch, carry.returns)
 

@@ -77,7 +77,8 @@ class TrainJob:
         environment = self.trial.environment
         self.encoder = make_encoder(environment, config.network)
         self._network = fit_to(self.trial, config.network)
-        self.policy = make_policy(environment, self._network)
+        predicting = config.auxiliary_weight > 0
+        self.policy = make_policy(environment, self._network, predicting=predicting)
         self.acting = make_policy(environment, self._network, acting=True)
         self.teaching = find_teaching(config, self.trial)
         self.on_host = environment.on_host

@@ -271,6 +271,7 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
         scores["ancestor_distilled"] = ancestor.distilled
         scores["ancestor_variance_reduction"] = ancestor.variance_reduction
         scores["ancestor_inner_trust"] = ancestor.inner_trust
+        scores["ancestor_auxiliary_weight"] = ancestor.auxiliary_weight
         scores["ancestor_env_steps"] = ancestor.scores.get("env_steps")
     return TrainedAgent(state.best, dataclasses.replace(job.config), scores, run.provenance)
 

@@ -54,6 +54,11 @@ def evaluation_table(document: Mapping[str, Any]) -> Table:
             "Control variate: in training, what the simulator knows was taken out of the rewards it "
             "learnt from; it acts without."
         )
+    if document.get("auxiliary_losses"):
+        notes.append(
+            "Auxiliary loss: in training, its memory learnt to predict what the simulator knows of the state; it acts "
+            "without."
+        )
     if document.get("inputs"):
         notes.append(
             "Inner values: it is shown, of each action, how rarely it was taken in a state, and its value in a "
@@ -100,6 +105,7 @@ def _row(text: str, score: Mapping[str, Any], document: Mapping[str, Any]) -> di
     marks = {
         "warm start": document["warm_started"].get(text),
         "control variate": document.get("control_variates", {}).get(text),
+        "auxiliary loss": document.get("auxiliary_losses", {}).get(text),
         "inputs": document.get("inputs", {}).get(text),
     }
     told = [document.get("distilled", {}).get(text)]

@@ -16,6 +16,7 @@ from metarl.reading import (
     Count,
     CountOrNone,
     Fraction,
+    NotNegative,
     Positive,
     Seed,
     check_fields,
@@ -96,6 +97,10 @@ class TrainConfig:
     of the return as it is: "mean" replaces a reward by its mean, "regret" by what it falls short of the
     best expected return. Nothing of it is needed to act; tables mark it."""
 
+    auxiliary_weight: NotNegative = 0.0
+    """Let PPO also teach the memory to predict what the simulator knows of the state, where the world says what
+    (mazes do): so much of the cross-entropy is added to the loss. Nothing of it is needed to act; tables mark it."""
+
     batch_steps: Count = 25_600
     """Environment steps of an update, in whole trials."""
 
@@ -147,6 +152,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_fields(self)
         self._check_distillation()
+        require(
+            self.auxiliary_weight == 0 or self.algorithm == "ppo",
+            f"auxiliary_weight is {self.auxiliary_weight:g} and algorithm {self.algorithm!r}, whose loss has no such "
+            "term; leave --auxiliary-weight out, or give --algorithm ppo.",
+        )
 
     def _check_distillation(self) -> None:
         distils = self.distil != "none"
@@ -172,6 +182,11 @@ class TrainConfig:
             not distils or self.average_weights is None,
             f"average_weights is {self.average_weights} and distil {self.distil!r}, which has no updates of "
             "reinforcement to average over; leave --average-weights out.",
+        )
+        require(
+            not distils or self.auxiliary_weight == 0,
+            f"auxiliary_weight is {self.auxiliary_weight:g} and distil {self.distil!r}, which has no updates of "
+            "reinforcement; leave --auxiliary-weight out.",
         )
         require(
             self.imitation.skip == 1 or self.distil == "algorithm",

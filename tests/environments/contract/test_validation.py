@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from metarl.environments import check_environment, check_task
+from metarl.environments import AuxiliaryTargets, check_environment, check_task
 from metarl.errors import InvalidInput
 
 
@@ -23,6 +23,11 @@ def changed(counting, **parts):
         return given._replace(**{name: change(given) for name, change in parts.items()})
 
     return counting(step=changed_step)
+
+
+def told(classes, labels):
+    """Returns targets that say the same of every state."""
+    return AuxiliaryTargets(classes, lambda task: task, lambda task, state: labels)
 
 
 def test_a_family_that_keeps_the_laws_is_given_back(counting):
@@ -57,6 +62,19 @@ def test_a_family_that_keeps_the_laws_is_given_back(counting):
             r"optimal_return must be floating of shape",
         ),
         ({"task_features": lambda task: task.steps}, "task_features must be floating of shape"),
+        ({"auxiliary_targets": told({}, {})}, "auxiliary_targets: classes is empty; name at least"),
+        (
+            {"auxiliary_targets": told({"place": 1}, {"place": jnp.zeros((), int)})},
+            "auxiliary_targets: classes of 'place' is 1",
+        ),
+        (
+            {"auxiliary_targets": told({"place": 2}, {"way": jnp.zeros((), int)})},
+            r"tell must give the labels \['place'\] by name; it gave \['way'\]",
+        ),
+        (
+            {"auxiliary_targets": told({"place": 2}, {"place": jnp.zeros(())})},
+            r"tell: 'place' must be integer of shape \(\)",
+        ),
     ],
 )
 def test_functions_and_facts_that_do_not_fit_are_named(counting, parts, message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import functools
 import math
 
@@ -542,3 +543,59 @@ def test_a_step_shows_what_the_state_it_leads_to_shows(small, stepped):
     task = quick_jit(small.sample_task)(jax.random.key(1))
     step = stepped(begun(small, task), RIGHT, task)
     np.testing.assert_array_equal(step.observation, quick_jit(small.observe)(step.state, task))
+
+
+# What a memory may learn to predict ---------------------------------------------------------------
+
+
+def way_home(walls, cell: int, goal: int) -> int:
+    """Returns the next cell on the way to the goal, which is itself where the goal is."""
+    pairs = passages(walls)
+    beside = [b for pair in pairs if cell in pair for b in pair if b != cell]
+    others = [pair for pair in pairs if cell not in pair]
+    return next((there for there in beside if goal in reached_from(there, others)), goal)
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_labels_are_what_a_naive_reading_of_the_maze_says(size):
+    environment = load("maze", size=size, width=1, height=1)
+    targets = environment.auxiliary_targets
+    assert targets is not None
+
+    @quick_jit
+    def draw(key):
+        tasks = environment.sample_tasks(key, 20, "train")
+        position_key, heading_key = jax.random.split(jax.random.fold_in(key, 1))
+        positions = jax.random.uniform(position_key, (20, 2), maxval=size)
+        headings = jax.random.uniform(heading_key, (20,), maxval=2 * jnp.pi)
+        states = MazeState(positions, headings, jnp.zeros(20, jnp.int32))
+        told = jax.vmap(lambda task, state: targets.tell(targets.solve(task), state))(tasks, states)
+        return tasks, states, told
+
+    tasks, states, told = jax.device_get(draw(jax.random.key(3)))
+    seen = {name: set() for name in targets.classes}
+    for i in range(20):
+        walls, start, first, goal = (leaf[i] for leaf in tasks)
+        here, heading = complex(*states.position[i]), float(states.heading[i])
+        cell = int(here.real) + size * int(here.imag)
+        start_at, goal_at, cell_at, next_at = (
+            complex(c % size + 0.5, c // size + 0.5)
+            for c in (start, goal, cell, way_home(walls, cell, int(goal)))
+        )
+        steps = (cell_at - start_at) * cmath.exp(-1j * float(first))
+        ahead, left = round(steps.real), round(steps.imag)
+
+        def eighth(angle):
+            return round(math.degrees(angle) / 45) % 8
+
+        expected = {
+            "place": ahead + size - 1 + (2 * size - 1) * (left + size - 1),
+            "heading": eighth(heading - float(first)),
+            "goal": eighth(cmath.phase(goal_at - here) - heading),
+            "way": eighth(cmath.phase(next_at - here) - heading),
+        }
+        for name, label in expected.items():
+            assert told[name][i] == label, name
+            assert 0 <= label < targets.classes[name]
+            seen[name].add(label)
+    assert all(len(labels) > 4 for labels in seen.values())

@@ -172,12 +172,16 @@ def test_the_table_marks_who_was_distilled_and_from_whom(make_agent):
 
 def test_the_table_marks_who_is_shown_more_and_who_learnt_from_other_rewards(make_agent):
     network = dataclasses.replace(NETWORK, inner_values=True)
-    agents = [make_agent(network=network, variance_reduction="regret"), make_agent()]
+    agents = [
+        make_agent(network=network, variance_reduction="regret", auxiliary_weight=0.5),
+        make_agent(),
+    ]
     document = evaluate(agents, tasks=3).to_json()
     assert document["inputs"] == {"agent 1": "inner values"}
     table = evaluation_table(document)
-    marked = "agent 1 (control variate: regret, inputs: inner values)"
+    marked = "agent 1 (control variate: regret, auxiliary loss: 0.5, inputs: inner values)"
     assert {marked, "agent 2"} <= {row["agent"] for row in table.rows}
+    assert any(note.startswith("Auxiliary loss: in training") for note in table.notes)
     assert any(note.startswith("Inner values: it is shown, of each action") for note in table.notes)
 
 
