@@ -237,6 +237,9 @@ def test_every_field_that_a_training_logs_is_explained(docs):
     for algorithm in ALGORITHMS:
         logged |= training_fields(training(algorithm=algorithm))
     logged |= training_fields(training(warm_start="thompson"))
+    mazes = WorldConfig("maze", size=3, episodes=2, setting=("width=1", "height=1"))
+    predicting = training_fields(training(world=mazes, auxiliary_weight=0.1))
+    logged |= {re.sub("^accuracy_.*", "accuracy_NAME", field) for field in predicting}
     assert set(explained) - {"imitation", *ALGORITHMS} == logged
 
 
