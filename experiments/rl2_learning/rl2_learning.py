@@ -6,7 +6,8 @@
 
 Every training runs in this process on one thread. Counted is the processor time of acting, learning and
 trying on validation tasks; compiling and the test tasks are not. What is compared is the agent that a
-training hands over, the best on validation tasks, in test tasks that all share.
+training hands over, the best on validation tasks, in test tasks that all share, or in other validation tasks
+if a file of ways says so. Of mazes, what their two episodes were is told too.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from metarl.environments import Split
     from metarl.rl_squared import TrainConfig
 
 HERE = Path(__file__).parent
+WALKED = ("length_1", "length_2", "success_1", "success_2", "shorter_by")  # of mazes, by episode
 POINT_STEPS = 100_000  # environment steps from one point of a curve to the next
 
 
@@ -61,21 +64,24 @@ def train_way(settings: dict[str, Any], way: str, seed: int) -> dict[str, Any]:
     changes = (settings.get("every", {}), about.get("change", {}), own)
     config = changed_config(about["preset"], changes, f"way {way}")
     train_job.CHUNK_STEPS = POINT_STEPS
-    return {"way": way, "seed": seed, **train_and_play(config, settings["tasks"])}
+    split = settings.get("split", "test")
+    return {"way": way, "seed": seed, **train_and_play(config, settings["tasks"], split)}
 
 
-def train_and_play(config: TrainConfig, tasks: int) -> dict[str, Any]:
-    """Returns what one training cost, its returns on the way, and what its agent earns in test tasks."""
+def train_and_play(config: TrainConfig, tasks: int, split: Split = "test") -> dict[str, Any]:
+    """Returns what one training cost, its returns on the way, and what its agent earns in tasks of a split."""
     import numpy as np
 
     from metarl.environments import play_split
     from metarl.rl_squared import TrainedAgent, make_job
+    from metarl.rl_squared.reproduction.maze_measures import measures
 
     job = make_job(config)
     state = job.init()
     began = time.process_time()
     warm_up(job, state)
     compiled, spent, curve, tried = time.process_time() - began, 0.0, [], []
+    predicted: list[dict[str, float]] = []
     while not job.finished(state):
         began = time.process_time()
         state, metrics = job.update(state)
@@ -84,10 +90,15 @@ def train_and_play(config: TrainConfig, tasks: int) -> dict[str, Any]:
         curve.append([*point, metrics["return"]])
         if "validation_return" in metrics:
             tried.append([*point, metrics["validation_return"]])
+        predicted.append(
+            {name: x for name, x in metrics.items() if name.startswith(("accuracy_", "auxiliary_"))}
+        )
     agent = TrainedAgent(state.best, config)
-    played = play_split(agent.as_agent(), agent.trial, 0, tasks, "test")
+    played = play_split(agent.as_agent(), agent.trial, 0, tasks, split)
     totals = np.asarray(played.totals)
+    in_mazes = config.world.environment == "maze"
     return {
+        **({"mazes": measures(played), "predicted": predicted} if in_mazes else {}),
         "env_steps": state.progress.env_steps,
         "cpu_seconds": round(spent, 2),
         "compile_cpu_seconds": round(compiled, 2),
@@ -130,7 +141,10 @@ def write(settings: dict[str, Any], runs: Path, output: Path) -> None:
         if path.is_file()
     ]
     names = ("way", "seed", "env_steps", "cpu_seconds", "compile_cpu_seconds", "validation_return")
-    columns = [Column(name, name.replace("_", " ")) for name in (*names, "return")]
+    in_mazes = all("mazes" in row for row in found)
+    told = WALKED if in_mazes else ()
+    columns = [Column(name, name.replace("_", " ")) for name in (*names, "return", *told)]
+    found = [{**row, **(walked(row["mazes"]) if in_mazes else {})} for row in found]
     each = [{name: row[name] for name in (column.name for column in columns)} for row in found]
     write_csv(output.with_suffix(".csv"), Table("trainings", columns, each))
     rows, curves = [], []
@@ -148,13 +162,14 @@ def write(settings: dict[str, Any], runs: Path, output: Path) -> None:
                 "validation": f"{np.mean([row['validation_return'] for row in ones]):.2f}",
                 "return": mean_interval(returns) if len(ones) >= 8 else f"{np.mean(returns):.2f}",
                 "range": f"{min(returns):.2f} to {max(returns):.2f}",
+                **{name: f"{np.mean([row[name] for row in ones]):.3g}" for name in told},
             }
         )
         seconds = np.mean([[point[1] for point in row["curve"]] for row in ones], axis=0)
         earned = np.array([[point[2] for point in row["curve"]] for row in ones])
         curves.append(Curve(way, seconds, earned.mean(axis=0)))
     table = Table(
-        "return of a trial in test tasks, sampled actions",
+        f"return of a trial in {settings.get('split', 'test')} tasks, sampled actions",
         [
             Column("way"),
             Column("seeds"),
@@ -163,6 +178,7 @@ def write(settings: dict[str, Any], runs: Path, output: Path) -> None:
             Column("validation", "on validation tasks"),
             Column("return", "return"),
             Column("range", "of the seeds"),
+            *(Column(name, name.replace("_", " ")) for name in told),
         ],
         rows,
         ["Interval: 95 %, normal, over seeds; none below eight.", *sooner(found)],
@@ -172,6 +188,15 @@ def write(settings: dict[str, Any], runs: Path, output: Path) -> None:
     chart.write_svg(output.with_suffix(".svg"))
     chart.write_png(output.with_suffix(".png"))
     print(to_markdown(table))
+
+
+def walked(measured: dict[str, Any]) -> dict[str, float]:
+    """Returns how long both episodes were, how many reached the goal, and by how much the second was shorter."""
+    return dict(
+        zip(
+            WALKED, (*measured["length"], *measured["success"], measured["shorter_by"]), strict=True
+        )
+    )
 
 
 def sooner(found: list[dict[str, Any]]) -> list[str]:

@@ -113,6 +113,16 @@ def notes_on_splits(trained: Environment, played: Environment) -> list[str]:
     ]
 
 
+def notes_on_learning(auxiliary_weight: float) -> list[str]:
+    """Returns what is to be said of an agent whose memory learnt to predict what the simulator knows."""
+    if auxiliary_weight == 0:
+        return []
+    return [
+        f"RL² was trained with an auxiliary loss (weight {auxiliary_weight:g}): its memory learnt to predict what the "
+        "simulator knows of the state; it acts without."
+    ]
+
+
 def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
     row = {name: entry.get(name) for name in ("agent", "source", "improved")}
     columns = {"length": "length", "success": "success", "reached": "length_of_successes"}

@@ -39,7 +39,7 @@ from ..settings.config import TrainConfig
 from .documents import finish
 from .experiments import Experiment
 from .maze_figures import draw_observations, draw_training, draw_ways
-from .maze_measures import maze_table, measure, notes_on_splits
+from .maze_measures import maze_table, measure, notes_on_learning, notes_on_splits
 from .scales import FILE, changed_config, world_config
 
 TABLE, VIEWS, CURVES, WAYS = MAZES = tuple(
@@ -126,8 +126,9 @@ class _Work(NamedTuple):
         agents = {"RL²": self.best(), **YARDSTICKS}
         ours = {name: self._measured(cell, name, agent) for name, agent in agents.items()}
         published = self.settings["published"].get(self.scale["cells"][cell].get("paper"), ())
-        trained = load(agents["RL²"]).trial.environment
-        notes = notes_on_splits(trained, self.trial(cell).environment)
+        best = load(agents["RL²"])
+        notes = notes_on_splits(best.trial.environment, self.trial(cell).environment)
+        notes += notes_on_learning(best.auxiliary_weight)
         return maze_table(cell, ours, published, notes)
 
     def best(self) -> str:

@@ -24,7 +24,12 @@ from metarl.rl_squared import (
 )
 from metarl.rl_squared.reports import watching
 from metarl.rl_squared.reproduction import mazes
-from metarl.rl_squared.reproduction.maze_measures import maze_table, measures, notes_on_splits
+from metarl.rl_squared.reproduction.maze_measures import (
+    maze_table,
+    measures,
+    notes_on_learning,
+    notes_on_splits,
+)
 from metarl.runs import RunDirectory, SilentProgress
 
 SMALL = WorldConfig("maze", size=3, horizon=6, setting=("width=13", "height=13"), episodes=2)
@@ -46,6 +51,12 @@ def played_trials(returns, lengths, terminated) -> Played:
 
 
 # Measures ----------------------------------------------------------------------------------------
+
+
+def test_who_learnt_to_predict_what_the_simulator_knows_is_pointed_out():
+    assert notes_on_learning(0.0) == []
+    (note,) = notes_on_learning(0.1)
+    assert note.startswith("RL² was trained with an auxiliary loss (weight 0.1): its memory")
 
 
 def test_who_was_trained_in_other_splits_is_pointed_out():
