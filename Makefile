@@ -8,6 +8,8 @@ STAMP := $(shell date +%Y%m%d-%H%M%S)
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest
 SPREAD := -n $(WORKERS) --maxprocesses 4 --dist worksteal
+# One cluster, one gang of processes at a time, and what a file's tests share is made once.
+BY_FILE := -n $(WORKERS) --maxprocesses 2 --dist loadfile
 # The quick tests spend their time compiling; `make test-all` runs them as users run metarl.
 HASTILY := JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS="$$($(BIN)/python tests/hasty_flags.py)"
 
@@ -33,7 +35,7 @@ test: $(VENV)/dev
 	$(HASTILY) $(PYTEST) -m "not slow and not extras" $(SPREAD)
 
 test-extras: $(VENV)/extras
-	$(PYTEST) -m "extras and not slow"
+	$(PYTEST) -m "extras and not slow" $(BY_FILE)
 
 test-all: $(VENV)/extras
 	$(PYTEST) $(SPREAD)
