@@ -1,14 +1,18 @@
 """What IRIS learns for its real steps, beside PPO and DQN; and a dream of it beside what really happens.
 
     python iris.py steps          # writes steps.csv, steps.svg and steps.png
+    python iris.py tuning         # writes tuning.csv
+    python iris.py tuning iris:novelty=0.1     # of other settings too
     python iris.py dream          # writes dream.svg and dream.png
 
-What is in steps.csv already is not measured again, so a command that was stopped goes on where it was.
+What is in steps.csv or tuning.csv already is not measured again, so a command that was stopped goes on where it was.
 
   steps    every learner at its defaults, in the same tasks of the test split: grids of 5 x 5 that are seen as
            pictures, the goal not shown. The mean return of the episodes that ended in each part of the real steps;
            means over tasks with 95 % intervals (Student's t), and the difference in pairs of tasks of IRIS after a
            fifth of the steps and PPO after all of them
+  tuning   the same of settings of IRIS, in tasks of the validation split, for a fifth of the steps; and the difference
+           in pairs of tasks to the first of them
   dream    IRIS learns in one such task; then the same actions, which nobody chose, are taken in the world and in its
            world model, from the same picture: what is seen and paid, above, and what is dreamt, below
 
@@ -31,6 +35,12 @@ PART = 120  # real steps, eight episodes
 STEPS = {"iris": 720, "ppo": 3600, "dqn": 3600}
 FIFTH = 720  # of PPO's steps
 TASKS, TOGETHER = 8, 4  # N, and how many are learnt at once
+TRIED = (
+    "iris:renew_after=20,picture_learning_rate=0.003",
+    "iris:renew_after=100,picture_learning_rate=0.003",
+    "iris:renew_after=100,picture_learning_rate=0.001",
+)
+TUNING_SEED = 1
 DREAMT_AFTER, DREAM = 720, 8  # real steps, L
 Rows = list[dict[str, Any]]
 
@@ -38,7 +48,8 @@ Rows = list[dict[str, Any]]
 def main() -> None:
     """Measures what was not measured, and writes tables and figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("name", choices=("steps", "dream"))
+    parser.add_argument("name", choices=("steps", "tuning", "dream"))
+    parser.add_argument("settings", nargs="*", help="of IRIS, that tuning tries")
     parser.add_argument("--output", type=Path, default=HERE)
     parser.add_argument("--tasks", type=int, default=TASKS, help="N")
     parser.add_argument("--steps", type=int, default=None, help="of learning, instead of the usual")
@@ -53,15 +64,20 @@ def main() -> None:
     if arguments.name == "dream":
         draw_dream(arguments.output, arguments.steps or DREAMT_AFTER)
         return
-    file = arguments.output / "steps.csv"
+    file, tuning = arguments.output / f"{arguments.name}.csv", arguments.name == "tuning"
     rows = read(file)
-    for agent, steps in {} if arguments.draw else STEPS.items():
+    plan = dict.fromkeys(arguments.settings or TRIED, FIFTH) if tuning else STEPS
+    luck: tuple[Any, int] = ("validation", TUNING_SEED) if tuning else ("test", 0)
+    for agent, steps in {} if arguments.draw else plan.items():
         if not any(row["agent"] == agent for row in rows):
             began = time.process_time()
-            rows += measured(agent, arguments.steps or steps, arguments.tasks)
+            rows += measured(agent, arguments.steps or steps, arguments.tasks, *luck)
             write(file, rows)
             spent = time.process_time() - began
             print(f"{agent}: {spent:.0f} seconds of processor time", flush=True)
+    if tuning:
+        say_tuning(rows)
+        return
     say(rows)
     draw_steps(rows, arguments.output)
 
@@ -69,7 +85,7 @@ def main() -> None:
 # Return against real steps -----------------------------------------------------------------------
 
 
-def measured(agent: str, steps: int, tasks: int) -> Rows:
+def measured(agent: str, steps: int, tasks: int, split: Any, seed: int) -> Rows:
     """Returns the mean return of the episodes that ended in each part of the steps, task by task."""
     from metarl.environments import Trial, load, play_in_chunks
     from metarl.rl_baselines import make
@@ -77,7 +93,7 @@ def measured(agent: str, steps: int, tasks: int) -> Rows:
     trial = Trial(load("gridworld", **WORLD), steps=steps)
     each = PART // trial.environment.horizon  # episodes
     rows = []
-    for played in play_in_chunks(make(agent, trial), trial, 0, tasks, "test", TOGETHER):
+    for played in play_in_chunks(make(agent, trial), trial, seed, tasks, split, TOGETHER):
         returns = np.asarray(played.returns)  # [n, E]
         whole = returns[:, : returns.shape[1] // each * each]
         parts = whole.reshape(len(returns), -1, each).mean(axis=-1)
@@ -123,6 +139,25 @@ def say(rows: Rows) -> None:
         when = f"first up to {as_much[0]:.0f} steps" if as_much else "never"
         print(f"ppo earns on average what iris earns after {FIFTH} steps {when}")
         print(f"iris after {FIFTH} steps less ppo after {last['ppo']:.0f}, in pairs: {said}")
+
+
+def say_tuning(rows: Rows) -> None:
+    """Prints what each setting earns in the end and in all of its steps, and the difference in pairs to the first."""
+    from metarl.statistics import mean_interval
+
+    def earned(agent: str) -> tuple[np.ndarray, np.ndarray]:
+        parts = sorted({row["steps"] for row in rows if row["agent"] == agent})
+        each = np.array([of(rows, agent, steps) for steps in parts])  # [parts, N]
+        return each[-1], each.mean(axis=0)
+
+    first = earned(agents(rows)[0])
+    for agent in agents(rows):
+        last, all_steps = earned(agent)
+        ahead = in_words(mean_interval(last - first[0])) if agent != agents(rows)[0] else "-"
+        print(
+            f"{agent}: {in_words(mean_interval(last))}, of all steps {all_steps.mean():.2f}; more than the first "
+            f"{ahead}; {', '.join(f'{x:.1f}' for x in last)}"
+        )
 
 
 def in_words(mean: Any) -> str:

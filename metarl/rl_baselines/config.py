@@ -217,11 +217,17 @@ class IRISConfig:
     commitment: NotNegative = 1.0
     """β, of what holds the encoder to its codes."""
 
-    renew_after: Count = 20
-    """Gradient steps after which a code that no square took begins anew."""
+    renew_after: Count = 100
+    """Gradient steps of the autoencoder after which a code that no square took begins anew."""
+
+    picture_hidden: Count = 256
+    """Units of the hidden layers of encoder and decoder."""
+
+    picture_steps: Count = 4
+    """Gradient steps of the autoencoder for each of the others, every one on its share of their batch's pictures."""
 
     hidden: Count = 32
-    """D, units of the transformer, and of every other hidden layer (Micheli: 256 and more)."""
+    """D, units of the transformer, and of the hidden layers of policy and value (Micheli: 256 and more)."""
 
     layers: Count = 2
     """Of the transformer, and hidden ones of policy and value (Micheli: 10)."""
@@ -236,13 +242,19 @@ class IRISConfig:
     """The largest reward that the bins can tell, and minus the least."""
 
     model_learning_rate: Positive = 3e-3
-    """Step size of Adam, of autoencoder and transformer."""
+    """Step size of Adam, of the transformer."""
+
+    picture_learning_rate: Positive = 1e-3
+    """Step size of Adam, of the autoencoder; with 3e-3 most tokens changed their meaning now and then."""
 
     max_gradient_norm: Positive = 5.0
     """Clip the global norm of their gradients to this."""
 
     batch_size: Count = 16
     """Remembered sequences of one gradient step; from the beginning of each a dream begins."""
+
+    novelty: NotNegative = 0.0
+    """β, of a bonus β / √(1 + n) for every dreamt step whose action was taken n times where it is taken."""
 
     memory: Count = 100_000
     """Steps that are remembered at most; no more than the trial has are ever kept."""
@@ -279,6 +291,12 @@ class IRISConfig:
         require(
             self.bins >= 3 and self.bins % 2 == 1,
             f"bins is {self.bins}; give an odd number of at least 3, so that one tells 0.",
+        )
+        pictures = self.batch_size * (self.horizon + 1)
+        require(
+            self.picture_steps <= pictures,
+            f"picture_steps is {self.picture_steps}; a batch has {pictures} pictures (batch_size · (horizon + 1)), so "
+            "give at most that.",
         )
         _require_heads(self)
 

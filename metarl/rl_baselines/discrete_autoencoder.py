@@ -64,8 +64,8 @@ def autoencoder(environment: Environment, config: IRISConfig) -> Autoencoder:
     numbers = along**2 * shape[2]
 
     def model() -> Any:
-        encoder = hk.nets.MLP([config.hidden, config.code_size], name="encoder")
-        decoder = hk.nets.MLP([config.hidden, numbers], name="decoder")
+        encoder = hk.nets.MLP([config.picture_hidden, config.code_size], name="encoder")
+        decoder = hk.nets.MLP([config.picture_hidden, numbers], name="decoder")
         start = hk.initializers.RandomNormal(1 / math.sqrt(config.code_size))
 
         def codes() -> jax.Array:

@@ -10,12 +10,13 @@
 
                            and an entropy bonus
 
-Policy and value see no real picture when they learn, and no reward that was paid. An episode that was truncated goes
-on in thought: only a terminated one ends. Learning is done at the same steps in all worlds that are played together,
-and nowhere else.
+Policy and value are shown how a decoded picture differs from the usual one (`usual_picture`); a dreamt step can also be
+paid for being new (`novelty`). They see no real picture when they learn, and no reward that was paid. An episode that
+was truncated goes on in thought: only a terminated one ends. Learning is done at the same steps in all worlds that are
+played together, and nowhere else.
 
 Differs from the paper: policy and value are feed-forward, with networks of their own, where it has one convolutional
-network with an LSTM; besides, see the two modules.
+network with an LSTM, upon the picture as it is; nothing there is paid for being new; besides, see the two modules.
 
 Letters: B sequences and dreams; L steps; H x W pixels; M tokens of a picture; F numbers of a picture.
 
@@ -47,7 +48,9 @@ from metarl.policy_gradient import Algorithm, ReinforceState, reinforce
 from .config import IRISConfig, PolicyNetwork
 from .discrete_autoencoder import Autoencoder, autoencoder
 from .experience import Experience, known_steps, no_experience, one_step, successive, written
+from .novelty import Done, bonus, recalled
 from .policy_learner import Lived, credited, make_policy
+from .usual_picture import UsualPicture, different, followed, no_picture
 from .world_model import Dreams, Walks, WorldModel, dream, loss, world_model
 
 
@@ -70,6 +73,7 @@ class Learner(NamedTuple):
     """What learning changes."""
 
     autoencoder: LearntCodes
+    usual: UsualPicture
     world: Learnt
     player: ReinforceState
 
@@ -90,7 +94,10 @@ class Parts(NamedTuple):
     world: WorldModel
     policy: Policy
     algorithm: Algorithm
-    optimizer: optax.GradientTransformation  # of the first two
+    picture_optimizer: optax.GradientTransformation
+    world_optimizer: optax.GradientTransformation
+    numbers: int  # F
+    shares: int  # of a batch of pictures, on each of which the autoencoder takes a gradient step
 
 
 @functools.cache
@@ -114,9 +121,7 @@ def iris(environment: Environment, config: IRISConfig) -> Agent:
         )
 
     def act(key: jax.Array, memory: Memory, observation: Any):
-        told = parts.autoencoder.encode(
-            memory.learner.autoencoder.params, pixels(space, observation)[None]
-        )
+        told = encoded(parts, space, memory.learner, jnp.asarray(observation)[None])
         return act_on(parts, memory.learner, key, told)[0], memory
 
     def observe(memory: Memory, *what_happened: Any) -> Memory:
@@ -143,13 +148,15 @@ def iris(environment: Environment, config: IRISConfig) -> Agent:
 
         def descend(learner: Learner, now: tuple[jax.Array, jax.Array]) -> tuple[Learner, None]:
             starts, key = now
-            code_key, dream_key = jax.random.split(key)
+            code_key, dream_key, count_key = jax.random.split(key, 3)
             places, there = successive(capacity, step, starts, config.horizon)  # [B, L]
             batch = jax.tree.map(lambda x: x[places], experience)
             learner, walks = learn_world(parts, space, code_key, learner, batch, there)
 
             def in_dreams() -> ReinforceState:
-                return learn_to_act(parts, config, dream_key, learner, walks.tokens[:, 0])
+                encode = functools.partial(encoded, parts, space, learner)
+                done = recalled(count_key, experience, step, encode) if config.novelty else None
+                return learn_to_act(parts, config, dream_key, learner, walks.tokens[:, 0], done)
 
             player = computed_where(dreaming, in_dreams, learner.player)
             return learner._replace(player=player), None
@@ -174,10 +181,10 @@ def make_parts(environment: Environment, config: IRISConfig) -> Parts:
         world=world_model(pictures.tokens, actions, config),
         policy=policy,
         algorithm=reinforce(policy, config.update),
-        optimizer=optax.chain(
-            optax.clip_by_global_norm(config.max_gradient_norm),
-            optax.adam(config.model_learning_rate),
-        ),
+        picture_optimizer=_clipped_adam(config.picture_learning_rate, config),
+        world_optimizer=_clipped_adam(config.model_learning_rate, config),
+        numbers=feature_size(environment.observation_space),
+        shares=config.picture_steps,
     )
 
 
@@ -189,8 +196,9 @@ def begin(parts: Parts, keys: Any) -> Learner:
         parts.world.network.init(world_key),
     )
     return Learner(
-        autoencoder=LearntCodes(pictures, parts.optimizer.init(pictures), ages),
-        world=Learnt(world, parts.optimizer.init(world)),
+        autoencoder=LearntCodes(pictures, parts.picture_optimizer.init(pictures), ages),
+        usual=no_picture(parts.numbers),
+        world=Learnt(world, parts.world_optimizer.init(world)),
         player=parts.algorithm.init(parts.policy.init(policy_key)),
     )
 
@@ -213,11 +221,9 @@ def learn_world(
       batch: successive steps [B, L].
       there: whether a step was taken yet [B, L] bool; the first was.
     """
-    # Where an episode goes on, what a step led to is what is seen next; where it ends, the line does too.
-    seen = jnp.concatenate([batch.observations[:, :1], batch.next_observations], axis=1)
-    pictures = pixels(space, seen)  # [B, L + 1, H, W, C]
+    pictures = pixels(space, in_line(batch, there))  # [B, L + 1, H, W, C]
     flat = pictures.reshape(-1, *pictures.shape[2:])
-    own = learn_codes(parts, key, learner.autoencoder, flat)
+    own = learn_pictures(parts, key, learner.autoencoder, flat)
     tokens = parts.autoencoder.encode(own.params, flat)
     going_on = jnp.cumprod(1 - batch.ended.astype(jnp.int32), axis=1)  # through this step
     before = jnp.pad(going_on[:, :-1], ((0, 0), (1, 0)), constant_values=1) == 1
@@ -229,8 +235,42 @@ def learn_world(
         valid=before & there,
     )
     gradient = jax.grad(functools.partial(loss, parts.world))(learner.world.params, walks)
-    world = _descended(parts.optimizer, learner.world, gradient)
-    return learner._replace(autoencoder=own, world=world), walks
+    world = _descended(parts.world_optimizer, learner.world, gradient)
+    usual = followed(learner.usual, flat.reshape(len(flat), -1))
+    return learner._replace(autoencoder=own, usual=usual, world=world), walks
+
+
+def in_line(batch: Experience, there: jax.Array) -> jax.Array:
+    """Returns what was seen first and what each step led to [B, L + 1, ...]; first again where no step was taken yet.
+
+    Where an episode goes on, what a step led to is what is seen next; where it ends, the line does too.
+
+    Args:
+      batch: successive steps [B, L].
+      there: whether a step was taken yet [B, L] bool.
+    """
+    first = batch.observations[:, :1]
+    taken = there.reshape(*there.shape, *[1] * (first.ndim - 2))
+    return jnp.concatenate([first, jnp.where(taken, batch.next_observations, first)], axis=1)
+
+
+def learn_pictures(
+    parts: Parts, key: jax.Array, codes: LearntCodes, pictures: jax.Array
+) -> LearntCodes:
+    """Returns the autoencoder after a gradient step on each of equal shares of pictures [B, H, W, C], drawn at random.
+
+    What does not go into equal shares is left out.
+    """
+    order_key, key = jax.random.split(key)
+    each = len(pictures) // parts.shares
+    order = jax.random.permutation(order_key, len(pictures))[: each * parts.shares]
+
+    def descend(codes: LearntCodes, now: tuple[jax.Array, jax.Array]) -> tuple[LearntCodes, None]:
+        key, places = now
+        return learn_codes(parts, key, codes, pictures[places]), None
+
+    turns = jax.random.split(key, parts.shares), order.reshape(parts.shares, each)
+    return jax.lax.scan(descend, codes, turns)[0]
 
 
 def learn_codes(
@@ -239,21 +279,38 @@ def learn_codes(
     """Returns the autoencoder after a gradient step on pictures [B, H, W, C]; old codes begin anew before it."""
     params, ages = parts.autoencoder.renew(key, codes.params, codes.ages, pictures)
     gradient = jax.grad(parts.autoencoder.loss)(params, pictures)
-    learnt = _descended(parts.optimizer, Learnt(params, codes.optimizer), gradient)
+    learnt = _descended(parts.picture_optimizer, Learnt(params, codes.optimizer), gradient)
     return LearntCodes(*learnt, ages)
 
 
 def learn_to_act(
-    parts: Parts, config: IRISConfig, key: jax.Array, learner: Learner, first: jax.Array
+    parts: Parts,
+    config: IRISConfig,
+    key: jax.Array,
+    learner: Learner,
+    first: jax.Array,
+    done: Done | None = None,
 ) -> ReinforceState:
-    """Returns policy and value after a gradient step on dreams that begin with tokens [B, M]."""
+    """Returns policy and value after a gradient step on dreams that begin with tokens [B, M].
+
+    Args:
+      parts: what learns.
+      config: settings.
+      key: consumed.
+      learner: so far.
+      first: tokens of the pictures in which dreams begin [B, M].
+      done: among which steps novelty is counted; it is not paid if None.
+    """
 
     def act(key: jax.Array, step: jax.Array, tokens: jax.Array) -> jax.Array:
         del step
         return act_on(parts, learner, key, tokens)
 
     dreams = dream(parts.world, learner.world.params, key, first, act, config.horizon)
-    lived = as_lived(seen_in(parts, learner, dreams.tokens), dreams)
+    if done is not None:
+        new = bonus(done, dreams.tokens[:, :-1], dreams.actions)
+        dreams = dreams._replace(rewards=dreams.rewards + config.novelty * new)
+    lived = as_lived(inputs_of(parts, learner, dreams.tokens), dreams)
     batch = credited(parts.policy, learner.player, lived, config.discount, config.gae_lambda)
     # REINFORCE draws nothing; its contract asks for a key.
     return parts.algorithm.update(jax.random.key(0), learner.player, batch)[0]
@@ -277,14 +334,24 @@ def as_lived(inputs: jax.Array, dreams: Dreams) -> Lived:
 
 def act_on(parts: Parts, learner: Learner, key: jax.Array, tokens: jax.Array) -> jax.Array:
     """Returns actions [B] int32, drawn from the policy, upon pictures told by tokens [B, M]."""
-    inputs = seen_in(parts, learner, tokens)
+    inputs = inputs_of(parts, learner, tokens)
     state = parts.policy.initial_state(len(tokens))
     _, parameters, _ = parts.policy.step(learner.player.params, state, inputs)
     return parts.policy.distribution.sample(key, parameters)
 
 
+def encoded(parts: Parts, space: Any, learner: Learner, observations: Any) -> jax.Array:
+    """Returns the tokens [B, M] of observations [B, ...] of a space."""
+    return parts.autoencoder.encode(learner.autoencoder.params, pixels(space, observations))
+
+
+def inputs_of(parts: Parts, learner: Learner, tokens: jax.Array) -> jax.Array:
+    """Returns what policy and value are shown of tokens [..., M]: how what is seen differs from the usual [..., F]."""
+    return different(learner.usual, seen_in(parts, learner, tokens))
+
+
 def seen_in(parts: Parts, learner: Learner, tokens: jax.Array) -> jax.Array:
-    """Returns what policy and value see of tokens [..., M]: decoded pictures in a row [..., F]."""
+    """Returns what is seen of tokens [..., M]: decoded pictures in a row [..., F]."""
     rows = tokens.reshape(-1, tokens.shape[-1])
     pictures = parts.autoencoder.decode(learner.autoencoder.params, rows)
     return pictures.reshape(*tokens.shape[:-1], -1)
@@ -293,6 +360,10 @@ def seen_in(parts: Parts, learner: Learner, tokens: jax.Array) -> jax.Array:
 def pixels(space: Any, pictures: Any) -> jax.Array:
     """Returns pictures as numbers from -1 to 1; those without bounds as they are."""
     return as_numbers(levels(space, jnp.asarray(pictures)))
+
+
+def _clipped_adam(rate: float, config: IRISConfig) -> optax.GradientTransformation:
+    return optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), optax.adam(rate))
 
 
 def _descended(optimizer: optax.GradientTransformation, learnt: Learnt, gradient: Any) -> Learnt:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from gymnasium import spaces
 
@@ -29,16 +32,23 @@ from metarl.rl_baselines.discrete_autoencoder import (
 from metarl.rl_baselines.experience import Experience
 from metarl.rl_baselines.iris import (
     Learner,
+    LearntCodes,
     Parts,
     as_lived,
     begin,
+    in_line,
+    inputs_of,
     iris,
+    learn_pictures,
+    learn_to_act,
     learn_world,
     make_parts,
     pixels,
     seen_in,
 )
+from metarl.rl_baselines.novelty import Done, bonus, recalled
 from metarl.rl_baselines.policy_learner import credited
+from metarl.rl_baselines.usual_picture import DECAY, different, followed, no_picture
 from metarl.rl_baselines.value_bins import told_by
 from metarl.rl_baselines.world_model import Dreams, Walks, dream, loss, tell, world_model
 
@@ -97,6 +107,115 @@ def test_pictures_are_cut_into_squares_row_by_row_and_joined_again():
     ]
     np.testing.assert_array_equal(cut, naive)
     np.testing.assert_array_equal(joined(jnp.asarray(cut), (4, 6, 3), 2), pictures)
+
+
+class Counting:
+    """An autoencoder whose one number falls by the mean of the pictures of each gradient step."""
+
+    @staticmethod
+    def renew(key: Any, params: Any, ages: Any, pictures: Any) -> Any:
+        return params, ages + 1
+
+    @staticmethod
+    def loss(params: Any, pictures: Any) -> Any:
+        return params * jnp.mean(pictures)
+
+
+def test_each_share_of_a_batch_of_pictures_gives_the_autoencoder_a_step_and_no_picture_two():
+    parts: Any = SimpleNamespace(autoencoder=Counting(), picture_optimizer=optax.sgd(3.0), shares=3)
+    nothing = LearntCodes(jnp.zeros(()), optax.sgd(3.0).init(jnp.zeros(())), jnp.zeros(2, int))
+    pictures = 2.0 ** jnp.arange(10).reshape(10, 1, 1, 1)
+    codes = jax.jit(functools.partial(learn_pictures, parts))(jax.random.key(0), nothing, pictures)
+    assert codes.ages.tolist() == [3, 3]
+    taken = f"{-int(codes.params):b}"  # a sum of different powers of two has as many ones
+    assert taken.count("1") == 9
+
+
+# What policy and value are shown -----------------------------------------------------------------
+
+
+def test_what_is_alike_in_all_pictures_is_shown_as_nothing_and_what_differs_in_units_of_its_deviation():
+    generator = np.random.default_rng(0)
+    batches = generator.normal(size=(3, 5, 4)).astype(np.float32) * [0, 0, 0, 2] + [9, 0, 9, 9]
+    usual = functools.reduce(jax.jit(followed), batches.astype(np.float32), no_picture(4))
+    weights = np.array([DECAY**2, DECAY, 1])
+    mean = weights @ batches.mean(axis=1) / weights.sum()
+    np.testing.assert_allclose(usual.mean, mean, rtol=1e-5)
+    shown = np.asarray(different(usual, jnp.asarray(batches[-1], jnp.float32)))
+    np.testing.assert_allclose(shown[:, :3], 0, atol=1e-4)
+    np.testing.assert_allclose(
+        shown[:, 3], (batches[-1, :, 3] - mean[3]) / np.sqrt(usual.variance), rtol=1e-4
+    )
+    alone = jax.jit(followed)(no_picture(4), batches[0].astype(np.float32))
+    np.testing.assert_allclose(alone.variance, batches[0].var(axis=0).mean(), rtol=1e-5)
+    alike = jax.jit(followed)(no_picture(4), np.ones((5, 4), np.float32))
+    assert np.isfinite(different(alike, jnp.ones((1, 4)))).all()
+
+
+def test_a_line_of_pictures_goes_on_to_what_was_seen_and_what_was_not_yet_is_no_picture():
+    generator = np.random.default_rng(0)
+    seen = generator.normal(size=(2, 4, 2, 2, 1)).astype(np.float32)
+    later = generator.normal(size=(2, 4, 2, 2, 1)).astype(np.float32)
+    columns: Any = seen, *[np.zeros((2, 4))] * 4, later
+    there = np.array([[1, 1, 1, 1], [1, 1, 0, 0]], bool)
+    line = np.asarray(jax.jit(in_line)(Experience(*columns), there))
+    np.testing.assert_array_equal(line[0], [seen[0, 0], *later[0]])
+    np.testing.assert_array_equal(line[1], [seen[1, 0], *later[1, :2], seen[1, 0], seen[1, 0]])
+
+
+# Novelty ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("step", "capacity"), [(7, 12), (12, 12), (30, 12), (5000, 3000)])
+def test_what_was_done_where_is_counted_among_what_is_remembered(step, capacity):
+    generator = np.random.default_rng(0)
+    seen, actions = generator.integers(3, size=(capacity, 1)), generator.integers(2, size=capacity)
+    columns: Any = seen, actions, np.zeros(capacity, np.float32), actions, actions, seen
+    asked = generator.integers(3, size=(4, 5, 1)), generator.integers(2, size=(4, 5))
+
+    @jax.jit
+    def found(key, experience, step):
+        return bonus(recalled(key, experience, step, jnp.asarray), *map(jnp.asarray, asked))
+
+    experience = jax.tree.map(jnp.asarray, Experience(*columns))
+    new = np.asarray(found(jax.random.key(0), experience, jnp.int32(step)))
+    known = min(step, capacity)
+    for row, column in np.ndindex(4, 5):
+        same = (seen[:known, 0] == asked[0][row, column, 0]) & (
+            actions[:known] == asked[1][row, column]
+        )
+        # above 1,024 steps a third of them stands for all
+        assert new[row, column] == pytest.approx(
+            1 / np.sqrt(1 + same.sum()), rel=1e-5 if known < 1000 else 0.1
+        )
+
+
+@pytest.mark.slow  # the quick form: what was done where is counted
+def test_novelty_is_paid_in_dreams_and_a_policy_learns_from_it_alone():
+    config = dataclasses.replace(SMALL, novelty=2.0)
+    parts = make_parts(corridor(), config)
+    known = Done(
+        tokens=jnp.stack(jnp.meshgrid(*[jnp.arange(8)] * 3), axis=-1).reshape(-1, 3),
+        actions=jnp.zeros(512, jnp.int32),
+        weights=jnp.full(512, 99.0),
+    )  # action 0 was taken often wherever one can be, and 1 never
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def right(key, paid):
+        begin_key, key = jax.random.split(key)
+        learner = begin(parts, jax.random.split(begin_key, 3))
+
+        def descend(learner, key):
+            key, first_key = jax.random.split(key)
+            first = jax.random.randint(first_key, (16, 3), 0, 8)
+            player = learn_to_act(parts, config, key, learner, first, known if paid else None)
+            return learner._replace(player=player), None
+
+        learner, _ = jax.lax.scan(descend, learner, jax.random.split(key, 60))
+        return ask(parts, learner).right
+
+    assert (np.asarray(right(jax.random.key(0), True)) > 0.8).all()
+    assert (np.asarray(right(jax.random.key(0), False)) < 0.8).all()
 
 
 # Credit of dreams ------------------------------------------------------------------------------
@@ -232,8 +351,8 @@ def corridor() -> Environment:
 
 SMALL = IRISConfig(
     discount=0.9, patch=2, horizon=3, codes=8, code_size=4, hidden=16, layers=1, heads=2, bins=11, reward_limit=2,
-    batch_size=16, learn_after=24, dream_after=48, learn_every=8, gradient_steps=16,
-    model_learning_rate=1e-2,
+    batch_size=16, picture_hidden=32, picture_steps=1, learn_after=24, dream_after=48, learn_every=8, gradient_steps=16,
+    model_learning_rate=1e-2, picture_learning_rate=3e-3, renew_after=20,
 )  # fmt: skip
 HALF = 64  # of the real steps of an agent
 LESSONS = 128  # gradient steps of half of a world model's learning
@@ -319,7 +438,8 @@ def ask(parts: Parts, learner: Learner) -> Known:
     told = tell(parts.world, learner.world.params, tokens, walks.actions)
     seen = seen_in(parts, learner, tokens)
     state = parts.policy.initial_state(4)
-    _, policy, _ = parts.policy.step(learner.player.params, state, seen[:, 0])
+    shown = inputs_of(parts, learner, tokens[:, 0])
+    _, policy, _ = parts.policy.step(learner.player.params, state, shown)
     return Known(
         loss=loss(parts.world, learner.world.params, walks),
         missed=jnp.mean(jnp.abs(seen.reshape(pictures.shape) - pictures)),
@@ -454,6 +574,11 @@ def test_who_learnt_in_dreams_alone_goes_to_what_pays(lived):
         ),
         ("iris:bins=20", "bins is 20; give an odd number of at least 3"),
         ("iris:hidden=10", "hidden is 10 and heads 4; give a multiple of twice the heads."),
+        (
+            "iris:picture_steps=145",
+            "picture_steps is 145; a batch has 144 pictures (batch_size · (horizon + 1)), so give at most that.",
+        ),
+        ("iris:novelty=-1", "iris: novelty is -1.0; it must not be negative."),
         ("iris:patch=0", "iris: patch is 0; it must be at least 1, or None."),
         ("iris:gae_lambda=2", "gae_lambda is 2.0; it must lie between 0 and 1."),
         ("iris:learning_rate=0", "iris: learning_rate is 0.0; it must be positive."),
