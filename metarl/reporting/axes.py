@@ -140,40 +140,28 @@ def add_end_labels(figure: Any, axes: Any, ends: Sequence[tuple[str, Any, Any, S
     for (label, _, _, stroke), start, height, near in zip(
         ends, points, placed, beside, strict=True
     ):
-        if near:
-            axes.annotate(
-                shortened(label),
-                xy=tuple(start),
-                xytext=(4, 0),
-                xycoords="axes fraction",
-                textcoords="offset points",
-                color=stroke.colour,
-                fontsize=LABEL_SIZE,
-                verticalalignment="center",
-                parse_math=False,
-            )
-            continue
+        leader = {
+            "arrowstyle": "-",
+            "linestyle": "-" if start[0] > _EARLY else ":",  # no part of the curve
+            "color": stroke.colour,
+            "alpha": 0.5,
+            "linewidth": 0.7,
+            "shrinkA": 1.0,
+            "shrinkB": 1.0,
+            "relpos": (0.0, 0.5),
+        }
         axes.annotate(
             shortened(label),
             xy=tuple(start),
-            xytext=(1 + LABEL_GAP, height),
+            xytext=(4, 0) if near else (1 + LABEL_GAP, height),
             xycoords="axes fraction",
-            textcoords="axes fraction",
+            textcoords="offset points" if near else "axes fraction",
             color=stroke.colour,
             fontsize=LABEL_SIZE,
             verticalalignment="center",
             annotation_clip=False,
             parse_math=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "linestyle": "-" if start[0] > _EARLY else ":",  # no part of the curve
-                "color": stroke.colour,
-                "alpha": 0.5,
-                "linewidth": 0.7,
-                "shrinkA": 1.0,
-                "shrinkB": 1.0,
-                "relpos": (0.0, 0.5),
-            },
+            arrowprops=None if near else leader,
         )
 
 

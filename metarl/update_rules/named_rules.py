@@ -14,6 +14,7 @@ References: Bello, Zoph, Vasudevan, Le, "Neural Optimizer Search with Reinforcem
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -114,23 +115,49 @@ _PROTOCOL = (
     "over 18 held-out problems, at constant learning rates, which alone were tuned (protocol 3),"
 )
 
-_ZOO_SEARCH = (
-    "metarl search from adam-powersign on three problems, 1,646 rules, seed 0 (experiments/zoo)"
-)
 
-
-def _from_zoo(name: str, text: str, comparison: str, learning_rate: float) -> NamedRule:
+def _from_zoo(
+    name: str,
+    text: str,
+    comparison: str,
+    *,
+    search: str,
+    config: str,
+    seed: int,
+    rules: int,
+    problem: str,
+    beats_adam: bool | None = None,
+    learning_rate: float | None = None,
+    note: str = "",
+) -> NamedRule:
     found = Found(
-        command="metarl search --config experiments/zoo/from_adam_powersign.json",
+        command=f"metarl search --config experiments/zoo/{config}",
         experiment="zoo",
-        problem="digits-mlp, china-denoising and python-docs-ngram",
-        seed=0,
-        rules_trained=1646,
+        problem=problem,
+        seed=seed,
+        rules_trained=rules,
         versions="metarl 0.1.0, jax 0.10.2, optax 0.2.8",
         comparison=comparison,
-        beats_adam=True,
+        beats_adam=beats_adam,
     )
-    return NamedRule(name, text, _ZOO_SEARCH, "v", found=found, learning_rate=learning_rate)
+    source = f"metarl search {search}, {rules:,} rules, seed {seed} (experiments/zoo)"
+    return NamedRule(name, text, source, "v", found=found, learning_rate=learning_rate, note=note)
+
+
+_from_adam_powersign = functools.partial(
+    _from_zoo,
+    search="from adam-powersign on three problems",
+    config="from_adam_powersign.json",
+    seed=0,
+    rules=1646,
+    problem="digits-mlp, china-denoising and python-docs-ngram",
+    beats_adam=True,
+)
+_in_modern = functools.partial(
+    _from_zoo,
+    problem="digits-mlp, china-denoising, python-docs-ngram and quadratic",
+    note="acts on matrices through Muon's direction",
+)
 
 
 def _decayed(family: str, text: str) -> tuple[NamedRule, ...]:
@@ -208,7 +235,7 @@ _ROWS = (
         ),
         learning_rate=0.01,
     ),
-    _from_zoo(
+    _from_adam_powersign(
         "adam-step-back",
         "adam * exp(sign(g) * sign(m)) - adam",
         f"{_PROTOCOL} 0.91 [0.86, 0.96] of tuned Adam's loss; better on 13, worse on 3; not clearly "
@@ -216,58 +243,43 @@ _ROWS = (
         "rates decay (protocol 5), 0.70 [0.63, 0.75]; better on 9, worse on 1",
         learning_rate=10**-1.5,
     ),
-    _from_zoo(
+    _from_adam_powersign(
         "adam-sharp-powersign",
         "adam * exp(sign(m) * (2 * sign(g)))",
         f"{_PROTOCOL} 0.92 [0.88, 0.96] of tuned Adam's loss; better on 12, worse on 2; not clearly "
         "better than adam-powersign, from which the search began",
         learning_rate=10**-2.5,
     ),
-    _from_zoo(
+    _from_adam_powersign(
         "sgd-plus-drop10-adam-powersign",
         "g + drop(adam, 0.1) * exp(sign(m) * drop(sign(g), 0.1))",
         f"{_PROTOCOL} 0.94 [0.90, 0.97] of tuned Adam's loss; better on 9, worse on 2; not clearly "
         "better than adam-powersign, from which the search began",
         learning_rate=10**-1.5,
     ),
-    NamedRule(
+    _in_modern(
         "ortho-plus-ortho-rownorm",
         "ortho(g) + ortho(rownorm(g) + rownorm(m))",
-        "metarl search in the space modern under decaying rates, 576 rules, seed 7301 (experiments/zoo)",
-        "v",
-        found=Found(
-            command="metarl search --config experiments/zoo/modern_cosine.json",
-            experiment="zoo",
-            problem="digits-mlp, china-denoising, python-docs-ngram and quadratic",
-            seed=7301,
-            rules_trained=576,
-            versions="metarl 0.1.0, jax 0.10.2, optax 0.2.8",
-            comparison="over 18 held-out problems, at decaying learning rates, two settings more tuned for everybody "
-            "(protocol 5), it is clearly better than tuned AdamW on 13 and worse on one, than NAdamW on 14 and worse "
-            "on none; beside Muon and SOAP no lead is clear. With one multiple of Adam's rate for ten of them, 1.12 "
-            "[1.03, 1.23] of Adam's loss, worse (experiments/zoo)",
-        ),
-        note="acts on matrices through Muon's direction",
+        "over 18 held-out problems, at decaying learning rates, two settings more tuned for everybody (protocol 5), it "
+        "is clearly better than tuned AdamW on 13 and worse on one, than NAdamW on 14 and worse on none; beside Muon "
+        "and SOAP no lead is clear. With one multiple of Adam's rate for ten of them, 1.12 [1.03, 1.23] of Adam's "
+        "loss, worse (experiments/zoo)",
+        search="in the space modern under decaying rates",
+        config="modern_cosine.json",
+        seed=7301,
+        rules=576,
     ),
-    NamedRule(
+    _in_modern(
         "ortho-plus-rownorm",
         "ortho(g) + rownorm(m + ortho(m))",
-        "metarl search in the space modern, one multiple of Adam's rate for all problems, 482 rules, seed 7419 "
-        "(experiments/zoo)",
-        "v",
-        found=Found(
-            command="metarl search --config experiments/zoo/one_rate.json",
-            experiment="zoo",
-            problem="digits-mlp, china-denoising, python-docs-ngram and quadratic",
-            seed=7419,
-            rules_trained=482,
-            versions="metarl 0.1.0, jax 0.10.2, optax 0.2.8",
-            comparison="over six held-out problems, at decaying learning rates, two settings more tuned for everybody "
-            "(protocol 5), 0.58 [0.55, 0.61] of tuned Adam's loss, 0.91 [0.75, 0.97] of Muon's and 0.76 [0.55, 0.88] "
-            "of SOAP's; over four more 0.15 [0.14, 0.17] of Adam's, level with Muon and SOAP. At 0.18 times Adam's "
-            "rate on all ten 0.84 [0.76, 0.92] of its loss (experiments/zoo)",
-        ),
-        note="acts on matrices through Muon's direction",
+        "over six held-out problems, at decaying learning rates, two settings more tuned for everybody (protocol 5), "
+        "0.58 [0.55, 0.61] of tuned Adam's loss, 0.91 [0.75, 0.97] of Muon's and 0.76 [0.55, 0.88] of SOAP's; over "
+        "four more 0.15 [0.14, 0.17] of Adam's, level with Muon and SOAP. At 0.18 times Adam's rate on all ten 0.84 "
+        "[0.76, 0.92] of its loss (experiments/zoo)",
+        search="in the space modern, one multiple of Adam's rate for all problems",
+        config="one_rate.json",
+        seed=7419,
+        rules=482,
     ),
 )
 
