@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from metarl.environments import Agent, GridTask, Trial, make_agent
+from metarl.environments import Agent, GridTask, Trial, cell_in_picture, make_agent
 
 from .dark_room_agents import towards
 
@@ -23,16 +23,22 @@ def is_grid(trial: Trial) -> bool:
 
 
 def grid_guide(trial: Trial) -> Agent:
-    """Returns the agent that walks the shortest way to the goal and stays there: nobody earns more."""
-    cells = int(trial.environment.observation_space.n)  # pyright: ignore[reportAttributeAccessIssue]
-    return make_agent(_know, _walker(math.isqrt(cells)), _forget, sees_task=True)
+    """Returns the agent that walks the shortest way to the goal and stays there: nobody earns more.
+
+    Where the grid is seen as a picture, it finds in it the cell where it is.
+    """
+    space = trial.environment.observation_space
+    pictured = space.shape != ()
+    size = trial.environment.settings["size"] if pictured else math.isqrt(int(space.n))  # pyright: ignore[reportAttributeAccessIssue]
+    return make_agent(_know, _walker(size, pictured), _forget, sees_task=True)
 
 
 @functools.cache
-def _walker(size: int) -> Any:
+def _walker(size: int, pictured: bool) -> Any:
     def walk(key: jax.Array, goal: jax.Array, observation: jax.Array):
         del key
-        return towards(observation, goal, size), goal
+        place = cell_in_picture(observation, size) if pictured else observation
+        return towards(place, goal, size), goal
 
     return walk
 

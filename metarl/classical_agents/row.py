@@ -23,6 +23,7 @@ World = Literal[
     "contextual-bandit",
     "point-robot",
     "rule-grid",
+    "pictured-grid",
     "memory-planning",
     "any",
 ]

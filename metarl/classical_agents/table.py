@@ -9,6 +9,7 @@ from .bandit_table import BANDIT_ROWS
 from .cognition_table import COGNITION_ROWS
 from .contextual_agents import CONTEXTUAL_ROWS
 from .dark_room_agents import dark_room_guide, dark_room_searcher
+from .grid_guide import grid_guide
 from .key_to_door_guide import key_to_door_guide
 from .maze_explorer import maze_explorer
 from .maze_guide import maze_guide
@@ -67,12 +68,24 @@ _KEY_TO_DOOR_ROWS = (
     ),
 )
 
+_PICTURED_GRID_ROWS = (
+    Row(
+        name="oracle",
+        world="pictured-grid",
+        caption="finds in the picture where it is, walks to the goal and stays",
+        formula="towards the goal",
+        paper="",
+        build=lambda values, trial: grid_guide(trial),
+    ),
+)
+
 ROWS: tuple[Row, ...] = (
     *BANDIT_ROWS,
     *MDP_ROWS,
     *_MAZE_ROWS,
     *_DARK_ROOM_ROWS,
     *_KEY_TO_DOOR_ROWS,
+    *_PICTURED_GRID_ROWS,
     *COGNITION_ROWS,
     *CONTEXTUAL_ROWS,
     *POINT_ROBOT_ROWS,
@@ -92,6 +105,7 @@ _WORLDS: dict[World, str] = {
     "contextual-bandit": "contextual bandits",
     "point-robot": "point robots",
     "rule-grid": "grids of rules",
+    "pictured-grid": "grids seen as pictures",
     "memory-planning": "memory and planning games",
     "any": "environments of other kinds",
 }
@@ -142,6 +156,8 @@ def world_of(environment: Environment) -> World:
     """
     if environment.name in _OWN_AGENTS:
         return _OWN_AGENTS[environment.name]
+    if environment.name == "gridworld" and environment.settings.get("pixels"):
+        return "pictured-grid"
     observations, actions = (
         getattr(space, "n", 0) if space.shape == () else 0
         for space in (environment.observation_space, environment.action_space)

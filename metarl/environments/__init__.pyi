@@ -59,6 +59,7 @@ from .mazes.maze import reach_in_maze as reach_in_maze
 from .mazes.view import FIELD_OF_VIEW as FIELD_OF_VIEW
 from .mdps.dark_room import DarkRoomTask as DarkRoomTask
 from .mdps.gridworld import GridTask as GridTask
+from .mdps.gridworld import cell_in_picture as cell_in_picture
 from .mdps.key_to_door import KeyToDoorTask as KeyToDoorTask
 from .mdps.mdp import MDPState as MDPState
 from .mdps.mdp import TabularMDP as TabularMDP
@@ -142,6 +143,7 @@ __all__ = [
     "bayes_optimal_value",
     "best_arm",
     "cards",
+    "cell_in_picture",
     "check_environment",
     "check_task",
     "computed_where",

@@ -25,6 +25,7 @@ WORLDS = {
     "contextual-bandit": lambda: Trial(load("contextual-bandit"), episodes=3),
     "point-robot": lambda: Trial(load("point-robot"), episodes=2),
     "rule-grid": lambda: Trial(load("rule-grid"), episodes=2),
+    "pictured-grid": lambda: Trial(load("gridworld", size=3, pixels=2), episodes=2),
     "memory-planning": lambda: Trial(load("memory-planning"), episodes=2),
     "any": lambda: Trial(load("pendulum"), steps=3),
 }
@@ -93,6 +94,7 @@ def test_the_agents_of_the_bandit_worlds_are_those_promised():
     assert set(names("contextual-bandit")) == {"random", "greedy", "oracle", *LINEAR}
     assert set(names("point-robot")) == {"random", "trilateration", "oracle"}
     assert set(names("rule-grid")) == {"random", "experimenter", "oracle"}
+    assert set(names("pictured-grid")) == {"random", "oracle"}
     assert set(names("memory-planning")) == {"random", "mapper", "oracle"}
     assert names("any") == ("random",)
 

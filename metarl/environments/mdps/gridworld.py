@@ -176,6 +176,18 @@ def picture(place: jax.Array, size: int, pixels: int) -> jax.Array:
     return jnp.where(here[..., None], seen, ground)
 
 
+def cell_in_picture(seen: jax.Array, size: int) -> jax.Array:
+    """Returns the cell [] int32 that a `picture` [D P, D P, 3] shows in dark.
+
+    Args:
+      seen: the picture.
+      size: D.
+    """
+    pixels = seen.shape[0] // size
+    cells = seen[::pixels, ::pixels, 0][::-1]  # [D, D], the lowest row first
+    return jnp.argmin(cells).astype(jnp.int32)
+
+
 def deal(size: int, start: str) -> dict[Split, Any]:
     """Returns the tasks of each split: rows of start and goal [N, 2] int32."""
     cells = np.arange(size * size)
