@@ -133,7 +133,7 @@ class Trial:
         )
         valid = ~state.over
         transition = Transition(
-            reward=jnp.where(valid, reward, 0.0),
+            reward=jnp.where(valid, reward, 0.0).astype(jnp.float32),  # a user's may be of float16
             terminated=terminated,
             truncated=truncated | (trial_truncated & ~terminated),
             trial_terminated=trial_terminated,

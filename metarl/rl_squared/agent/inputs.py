@@ -165,6 +165,8 @@ class Encoder(NamedTuple):
                 self.environment.horizon,
             )
         ended = terminated | truncated
+        observation = jnp.asarray(observation, previous.observation.dtype)
+        action = jnp.asarray(action, previous.action.dtype)
         return Previous(observation, action, reward, ended, jnp.ones_like(ended), learner)
 
     def remember_all(
@@ -225,9 +227,13 @@ def make_encoder(environment: Environment, network: NetworkConfig) -> Encoder:
 
 
 def _zeros(space: Any) -> jax.Array:
-    """Returns the least member of a discrete space, of `MultiDiscrete` too, and zeros of any other."""
+    """Returns the least member of a discrete space, of `MultiDiscrete` too, and zeros of any other.
+
+    Real numbers are float32, as policies act by them, whatever the space has.
+    """
     least = np.broadcast_to(getattr(space, "start", 0), space.shape)
-    return jnp.asarray(least, jax.dtypes.canonicalize_dtype(space.dtype))
+    real = np.issubdtype(space.dtype, np.floating)
+    return jnp.asarray(least, jnp.float32 if real else jax.dtypes.canonicalize_dtype(space.dtype))
 
 
 def repeat(tree: Any, count: int) -> Any:

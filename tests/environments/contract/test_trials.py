@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -89,6 +91,22 @@ def test_a_user_may_end_episodes_with_pythons_own_true_and_false(
     seen = record(remembering_agent, trial, jax.random.key(0), lengths(9)).transitions
     assert seen.truncated.dtype == bool and seen.truncated[0].tolist() == [T, T, T]
     assert seen.episode[0].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_a_reward_is_float32_whatever_a_users_is(counting, kind):
+    family = counting()
+
+    def step(*arguments):
+        found = family.step(*arguments)
+        return found._replace(reward=found.reward.astype(kind))
+
+    trial = Trial(dataclasses.replace(family, step=step), episodes=2)
+    key = jax.random.key(0)
+    task = family.sample_task(jax.random.clone(key))
+    state = jax.eval_shape(trial.reset, key, task)
+    _, transition = jax.eval_shape(trial.step, key, state, jax.numpy.int32(0), task)
+    assert transition.reward.dtype == np.float32
 
 
 def test_the_length_of_a_trial_is_its_budget(counting):
