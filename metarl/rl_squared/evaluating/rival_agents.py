@@ -44,7 +44,7 @@ def rivals(trial: Trial, say: Callable[[str], None] = lambda text: None) -> list
         texts = [f"{name}:preset={preset}" for preset in ("matched", "paper") for name in _OF_MDPS]
         return [text for text in texts if _fits(text, trial)]
     if world in _OF_WORLDS:
-        return list(_OF_WORLDS[world])
+        return [text for text in _OF_WORLDS[world] if _fits(text, trial)]
     if world == "two-step":
         return [_tuned(name, trial, say) for name in _TUNED_OF_TWO_STEPS]
     said = trial.environment.distribution

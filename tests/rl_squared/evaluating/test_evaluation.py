@@ -216,6 +216,11 @@ def test_rivals_fit_their_world():
 def test_a_searcher_is_shown_in_dark_rooms():
     assert rivals(make_trial(WorldConfig("dark-room"))) == ["searcher"]
     assert rivals(make_trial(WorldConfig("harlow"))) == ["win-stay-lose-shift"]
+    assert rivals(make_trial(WorldConfig("point-robot"))) == ["trilateration"]
+    sparse = WorldConfig("point-robot", setting=("sparse=true",))
+    assert (
+        rivals(make_trial(sparse)) == []
+    )  # it reads distances from rewards, of which there are none
 
 
 def test_rivals_where_arms_change_are_those_that_forget(monkeypatch):
