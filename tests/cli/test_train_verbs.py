@@ -11,6 +11,7 @@ import pytest
 from metarl.cli import main
 from metarl.cli.train import _closing_lines
 from metarl.rl_squared import TrainConfig, preset, resume_training, train_config
+from metarl.rl_squared.reports.report import _facts
 from metarl.runs import RunDirectory
 
 TINY = [
@@ -92,6 +93,18 @@ def test_an_evaluation_anew_is_proposed_at_the_size_that_the_result_names(traine
     assert document["tasks_again"] == 10_000
     proposed = [line for line in _closing_lines({**document, "tasks_again": 50}) if "anew" in line]
     assert len(proposed) == 1 and proposed[0].endswith("--tasks 50")
+
+
+def test_the_report_gives_the_seconds_that_its_steps_per_second_are_of_and_what_chance_earns(
+    trained,
+):
+    _, document = trained
+    numbers = {"env_steps": 20_000, "seconds": 32.0, "compile_seconds": 30.0}
+    numbers |= {"steps_per_second": 10_000.0, "random_validation_return": 4.8123}
+    said = _facts({**document, **numbers}).values
+    assert said["seconds"] == "2, and 30 of compiling"
+    assert said["steps per second"] == "10,000"
+    assert said["the same, acting at random"] == "4.812"
 
 
 def test_evaluate_prints_one_document_with_the_texts_typed_as_keys(beside_it):

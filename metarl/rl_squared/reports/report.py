@@ -94,14 +94,19 @@ def _learning(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
 
 
 def _facts(document: Mapping[str, Any]) -> Facts:
+    compiling = document.get("compile_seconds") or 0.0  # trainings of before have none
+    compiled = f", and {compiling:.0f} of compiling" if compiling else ""
+    by_chance = document.get("random_validation_return")
+    beside = {} if by_chance is None else {"the same, acting at random": f"{by_chance:.4g}"}
     return Facts(
         {
             "warm start": document["warm_start"] or "none",
             "distilled": document.get("distilled") or "no",
             "environment steps": f"{document['env_steps']:,}",
-            "seconds": f"{document['seconds']:.0f}",
+            "seconds": f"{document['seconds'] - compiling:.0f}{compiled}",
             "steps per second": f"{document['steps_per_second']:,.0f}",
             "return on validation tasks": document["validation_return"],
+            **beside,
         }
     )
 
