@@ -25,6 +25,8 @@ class Arguments:
     """A run directory, or a file or name of a trained agent."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """The GIF; trial.gif in the run if not given, or here for an agent that is no run."""
+    environment: str | None = None
+    """That of the agent, my_module:factory, if it is outside metarl: its code is imported only if it is named."""
     force: bool = False
     """Replace a GIF that is there already."""
     split: Literal["train", "validation", "test"] = "test"
@@ -49,6 +51,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
     return watch(
         arguments.agent,
         arguments.output,
+        environment=arguments.environment,
         split=arguments.split,
         seed=arguments.seed,
         greedy=arguments.greedy,

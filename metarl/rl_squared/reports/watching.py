@@ -28,6 +28,7 @@ def watch(
     run_or_name: str | Path,
     output: str | Path | None = None,
     *,
+    environment: str | None = None,
     split: Split = "test",
     seed: int = 0,
     greedy: bool = False,
@@ -39,6 +40,7 @@ def watch(
     Args:
       run_or_name: a run directory, a file or a name of a trained agent.
       output: the GIF; `trial.gif` in the run, or in this directory, if None.
+      environment: that of the agent, if it is outside metarl (my_module:factory), so that it may be imported.
       split: of the task.
       seed: of the task and of luck.
       greedy: take the likeliest action instead of sampling.
@@ -53,8 +55,13 @@ def watch(
         place for a GIF or is there already.
       OSError: it could not be written.
     """
-    agent = load_agent(run_or_name)
+    agent = load_agent(run_or_name, own=[environment])
     trial = agent.trial
+    require(
+        environment in (None, agent.config.world.environment),
+        f"--environment is {environment}; {str(run_or_name)!r} was trained in {agent.config.world.environment}. "
+        "Leave the flag out, or name another agent.",
+    )
     _require_views(trial.environment)
     place = _checked_output(output, run_or_name, force)
     require(0 <= seed < 2**32, f"seed is {seed}; it must be from 0 to 4294967295.")

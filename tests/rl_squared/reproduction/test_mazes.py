@@ -134,6 +134,24 @@ def test_watch_on_the_command_line_tells_the_episodes_it_shows(tmp_path, capsys,
         assert gif.n_frames == episode["length"]  # type: ignore[attr-defined]
 
 
+def test_a_family_of_ones_own_is_watched_where_it_is_named(tmp_path, monkeypatch, write_agent):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_maze.py").write_text(
+        "from metarl.environments import load\n\n\n"
+        "def own():\n    return load('maze', size=3, width=13, height=13, horizon=6)\n"
+    )
+    agent = str(write_agent(WorldConfig("my_maze:own", episodes=2)))
+    with pytest.raises(
+        InvalidInput, match=r"name it: --environment my_maze:own of metarl .* watch"
+    ):
+        watch(agent)
+    with pytest.raises(InvalidInput, match=r"was trained in maze\. Leave the flag out"):
+        watch(write_agent(), environment="my_maze:own")
+    words = ["--environment", "my_maze:own", "--episodes", "1", "--json"]
+    assert main(["watch", str(write_agent(WorldConfig("my_maze:own", episodes=2))), *words]) == 0
+    assert (tmp_path / "trial.gif").is_file()
+
+
 def test_an_animation_is_replaced_by_force_alone(tmp_path, monkeypatch, write_agent):
     agent = write_agent()
     monkeypatch.chdir(tmp_path)  # where an agent that is no run leaves its animation
