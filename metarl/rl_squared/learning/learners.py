@@ -34,7 +34,8 @@ def make_algorithm(policy: Policy, config: TrainConfig, updates: int | None) -> 
     Args:
       policy: that it updates.
       config: names the algorithm, and has its settings.
-      updates: over which PPO's learning rate falls, where it does; None keeps it.
+      updates: over which PPO's learning rate falls, where it does and `decay_updates` gives no other number; None
+        keeps it.
 
     Raises:
       InvalidInput: nothing has the optimizer's name, or it does not fit the algorithm or a run without a length.
@@ -44,8 +45,9 @@ def make_algorithm(policy: Policy, config: TrainConfig, updates: int | None) -> 
         return trpo(policy, config.trpo)
     if config.algorithm == "reinforce":
         return reinforce(policy, config.reinforce, make_optimizer)
-    decay = updates if config.learning_rate_decay else None
-    settings = dataclasses.replace(config.ppo, decay_updates=decay)
+    settings = config.ppo
+    if settings.decay_updates is None and config.learning_rate_decay:
+        settings = dataclasses.replace(settings, decay_updates=updates)
     return ppo(policy, settings, make_optimizer, config.auxiliary_weight)
 
 

@@ -128,7 +128,8 @@ class TrainJob:
             metrics |= tried
         if turning and self.sizes.reinforces:
             learner = self._placed(self._begin_reinforcement(state.learner))
-            state = dataclasses.replace(state, learner=learner)
+            progress = state.progress._replace(without_best=0)  # patience is with reinforcement
+            state = dataclasses.replace(state, learner=learner, progress=progress)
         return state, metrics
 
     def with_last_tried(self, state: TrainState) -> TrainState:
@@ -160,10 +161,12 @@ class TrainJob:
     def finished(self, state: TrainState) -> bool:
         """Tells whether the budget is spent, or patience has ended."""
         progress, patience = state.progress, self.config.patience
-        if self._imitates(progress):
+        if self._imitates(progress) and self.sizes.reinforces:
             return False
         if patience is not None and progress.without_best >= patience:
             return True
+        if self._imitates(progress):
+            return False
         updates = self.sizes.reinforcement_updates
         return updates is not None and progress.reinforcement >= updates
 
@@ -174,7 +177,9 @@ class TrainJob:
 
     def went_on(self, state: TrainState) -> bool:
         """Tells whether a policy that had learnt before was trained, and not its value alone."""
-        return not self.knows_at_first or state.progress.reinforcement > self.config.value_warm_up
+        if not (self.sizes.reinforces and self._resting_updates):
+            return True
+        return state.progress.reinforcement > self._resting_updates
 
     def position(self, state: TrainState) -> tuple[int, int | None]:
         """Returns environment steps, done and to be done."""
@@ -218,8 +223,7 @@ class TrainJob:
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Returns the same, and whether the policy stays as it is."""
         size = size or count
-        learnt_before = self.knows_at_first or self.sizes.imitation_updates > 0
-        frozen = jnp.arange(first, first + size) < learnt_before * self.config.value_warm_up
+        frozen = jnp.arange(first, first + size) < self._resting_updates
         return jnp.arange(size) < count, self._keys(_REINFORCE, first, size), frozen
 
     @cached_property
@@ -238,6 +242,16 @@ class TrainJob:
             *world, privileged, self.trials, self.mesh, self.config.variance_reduction
         )
         return chunk_of(over_seeds(update, self.config.seeds, in_axes=(0, 0, None)), self.mesh)
+
+    @property
+    def _resting_updates(self) -> int:
+        """In how many updates of reinforcement the value learns alone."""
+        learnt_before = self.knows_at_first or self.sizes.imitation_updates > 0
+        return self.config.value_warm_up if learnt_before else 0
+
+    def _rests(self, progress: TrainProgress) -> bool:
+        """Tells whether reinforcement has begun and has not changed the policy yet."""
+        return 0 < progress.reinforcement <= self._resting_updates
 
     def _imitates(self, progress: TrainProgress) -> bool:
         return progress.imitation < self.sizes.imitation_updates
@@ -272,7 +286,8 @@ class TrainJob:
         """Plays on validation tasks, and keeps the best agent so far."""
         learnt = jax.device_get(handed_over(state.learner))
         candidates = each_seed(learnt, self.config.seeds)
-        return with_best(state, candidates, [self.validate(params) for params in candidates])
+        scores = [self.validate(params) for params in candidates]
+        return with_best(state, candidates, scores, rested=self._rests(state.progress))
 
     def _validation(
         self, params: Params

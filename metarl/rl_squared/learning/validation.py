@@ -80,7 +80,7 @@ def beside_random(
 
 
 def with_best(
-    state: TrainState, candidates: Sequence[Params], scores: Sequence[float]
+    state: TrainState, candidates: Sequence[Params], scores: Sequence[float], rested: bool = False
 ) -> tuple[TrainState, dict[str, Any]]:
     """Returns the state in which the best agent so far is kept, and what is logged.
 
@@ -88,14 +88,16 @@ def with_best(
       state: of which the candidates are.
       candidates: parameters of acting policies, one for each seed.
       scores: their mean returns on validation tasks.
+      rested: the policy is what it was at the trial before, which says nothing of how long there was no new best.
     """
     progress, score = state.progress, max(scores)
     better = score > progress.best_score
+    without_best = progress.without_best + (not rested)
     tried = progress._replace(
         tried_at=progress.env_steps,
         best_score=max(score, progress.best_score),
         best_at=progress.env_steps if better else progress.best_at,
-        without_best=0 if better else progress.without_best + 1,
+        without_best=0 if better else without_best,
     )
     best = candidates[int(np.argmax(scores))] if better else state.best
     logged: dict[str, Any] = {"validation_return": score}

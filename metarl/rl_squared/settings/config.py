@@ -105,7 +105,8 @@ class TrainConfig:
     """Environment steps of an update, in whole trials."""
 
     learning_rate_decay: bool = True
-    """Let PPO's learning rate fall to 0 along a cosine over --env-steps."""
+    """Let PPO's learning rate fall to 0 along a cosine over --env-steps, or over --ppo.decay-updates where that is
+    given."""
 
     env_steps: Count | None = None
     """The budget in environment steps; five million if there is no time limit either."""
@@ -147,7 +148,8 @@ class TrainConfig:
     """Environment steps from one trial on validation tasks to the next."""
 
     patience: Count | None = None
-    """Stop after so many trials on validation tasks without a new best; None never does."""
+    """Stop after so many trials on validation tasks without a new best, not counting those of a warm start, or of
+    a policy that rests while the value learns alone; None never does."""
 
     def __post_init__(self) -> None:
         check_fields(self)
