@@ -68,7 +68,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
     check_output(arguments.output, arguments.force, beside=_beside(arguments))
     arguments.machine.start()
     from metarl.rl_squared import FromScratchPlan, begin_evaluation, evaluate
-    from metarl.runs import progress_on_stderr
+    from metarl.runs import leaving_nothing_if_refused, progress_on_stderr
 
     agents = [*arguments.agents, *arguments.against]
     asked: dict[str, Any] = {
@@ -93,7 +93,8 @@ def run(arguments: Arguments) -> dict[str, Any]:
         command=["metarl", *sys.argv[1:]],
     )
     progress_on_stderr().message(f"All of it is kept in {begun.path}")
-    return finish(begun.path)
+    with leaving_nothing_if_refused(begun):
+        return finish(begun.path)
 
 
 def finish(run_dir: Path) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
         return config.to_json()
     gang = arguments.machine.start(arguments.together)
     from metarl.rl_squared import begin_training
-    from metarl.runs import together
+    from metarl.runs import leaving_nothing_if_refused, together
 
     if not gang.leads:
         return follow(gang)
@@ -100,7 +100,8 @@ def run(arguments: Arguments) -> dict[str, Any]:
             command=["metarl", *sys.argv[1:]],
             tensorboard=arguments.tensorboard,
         )
-    return finish(begun.path, gang)
+    with leaving_nothing_if_refused(begun):
+        return finish(begun.path, gang)
 
 
 def follow(gang: Gang) -> dict[str, Any]:

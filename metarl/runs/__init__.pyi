@@ -43,6 +43,7 @@ from .provenance import changed_bits as changed_bits
 from .provenance import collect_provenance as collect_provenance
 from .pruning import prune as prune
 from .pruning import prune_plan as prune_plan
+from .refusal import leaving_nothing_if_refused as leaving_nothing_if_refused
 from .results import RESULT as RESULT
 from .results import no_result_yet as no_result_yet
 from .results import stored_result as stored_result
@@ -92,6 +93,7 @@ __all__ = [
     "follow",
     "lead",
     "leave_when_insisted",
+    "leaving_nothing_if_refused",
     "load_checkpoint",
     "no_result_yet",
     "peak_memory_mb",

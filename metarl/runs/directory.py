@@ -86,6 +86,7 @@ class RunDirectory:
         *,
         matmul_precision: str | None = None,
         tensorboard: bool = False,
+        files: Mapping[str, bytes] | None = None,
     ) -> RunDirectory:
         """Makes the directory of a new run, with its identity, configuration and provenance.
 
@@ -97,6 +98,7 @@ class RunDirectory:
           root: where directories without a given path are made.
           matmul_precision: see `collect_provenance`.
           tensorboard: also write the metric log as TensorBoard's event files.
+          files: what the run is to have from its beginning on beside these, by name.
 
         Returns:
           The run.
@@ -120,9 +122,8 @@ class RunDirectory:
             "checkpoints": checkpoint_kind(job),
         }
         contents = {_IDENTITY: identity, _CONFIG: config, _PROVENANCE: provenance}
-        _write_whole_directory(
-            place, {name: json_bytes(content) for name, content in contents.items()}
-        )
+        own = {name: json_bytes(content) for name, content in contents.items()}
+        _write_whole_directory(place, {**(files or {}), **own})
         if tensorboard:
             (place / TENSORBOARD).mkdir()
         return cls.open(place)

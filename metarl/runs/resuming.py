@@ -15,7 +15,7 @@ from .progress import Progress
 def resume_command(run: RunDirectory) -> str:
     """Returns what to type to go on with a run; a reproduction is gone on with by its own command."""
     if run.job == REPRODUCTION:
-        return shlex.join(run.provenance["command"])
+        return shlex.join(run.provenance["command"]) or "the call that began it"
     return f"metarl resume {shlex.quote(str(run.path))}"
 
 

@@ -60,6 +60,16 @@ def save(
     """
     path = Path(path).expanduser()
     require(path.suffix == ".npz", f"An agent's file ends in .npz; received {str(path)!r}.")
+    payload, card = packed(agent, precision)
+    write_durably(path, payload)
+    write_durably(path.with_suffix(".json"), card)
+    return path
+
+
+def packed(
+    agent: TrainedAgent, precision: Literal["float32", "float16"] = "float32"
+) -> tuple[bytes, bytes]:
+    """Returns what `save` writes of an agent: the bytes of the `.npz`, and those of the JSON."""
     arrays = flatten_tree(jax.device_get(agent.params))
     buffer = io.BytesIO()
     stored: Any = {name: array.astype(precision) for name, array in arrays.items()}
@@ -75,9 +85,7 @@ def save(
     }
     if agent.config.network.inner_values:
         card["inner_learner"] = REVISION
-    write_durably(path, payload)
-    write_durably(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
-    return path
+    return payload, (json.dumps(card, indent=2) + "\n").encode()
 
 
 def load(path_or_name: str | Path, own: Collection[str | None] = ()) -> TrainedAgent:
@@ -166,7 +174,7 @@ def _require_named(path: Path, environment: str, own: Collection[str | None]) ->
     require(
         ":" not in environment or environment in own,
         f"Agent {str(path)!r} acts in {environment[:100]!r}, which is code outside metarl. To have it "
-        f"imported, name it: metarl evaluate --environment {environment[:100]}, or "
+        f"imported, name it: --environment {environment[:100]} of metarl evaluate, train and watch, or "
         f"load(..., own=[{environment[:100]!r}]).",
     )
 

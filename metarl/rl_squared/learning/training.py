@@ -22,13 +22,14 @@ from metarl.runs import (
     compilation_seconds,
     follow,
     lead,
+    leaving_nothing_if_refused,
     progress_on_stderr,
 )
 
 from ..agent.agent import TrainedAgent, check_own_world
 from ..agent.agent_files import AGENT_FILE, load, save
 from ..settings.config import TrainConfig, train_config
-from ..settings.network_config import STACKED, NetworkConfig
+from .ancestors import ancestor_of, kept_files, named_ancestor, require_same_network
 from .metrics import describe
 from .train_job import TrainJob
 from .train_state import TrainState
@@ -65,7 +66,9 @@ def train(
         "and the others follow_training.",
     )
     run = begin_training(config, run_dir, command=command)
-    return _conduct(run, make_job(config), progress or progress_on_stderr(), Gang())
+    job = make_job(config, ancestor_of(run, config))
+    with leaving_nothing_if_refused(run):
+        return _conduct(run, job, progress or progress_on_stderr(), Gang())
 
 
 def begin_training(
@@ -87,7 +90,8 @@ def begin_training(
       InvalidInput: the settings cannot be used; nothing has been written then.
       OSError: the run could not be written.
     """
-    job = make_job(config)
+    ancestor = named_ancestor(config)
+    job = make_job(config, ancestor)
     check_own_world(config.world.environment, job.trial.environment)
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     return RunDirectory.create(
@@ -97,11 +101,16 @@ def begin_training(
         command or sys.argv,
         matmul_precision=precision,
         tensorboard=tensorboard,
+        files=kept_files(ancestor),
     )
 
 
 def resume_training(
-    run_dir: str | Path, *, progress: Progress | None = None, gang: Gang | None = None
+    run_dir: str | Path,
+    *,
+    progress: Progress | None = None,
+    gang: Gang | None = None,
+    owner: RunDirectory | None = None,
 ) -> TrainedAgent:
     """Goes on with a training where it stopped; the agent of a finished one is read.
 
@@ -110,6 +119,7 @@ def resume_training(
       progress: where progress is shown; standard error if None.
       gang: of which this process is the first, while the others are in `follow_training`; None is a
         process on its own. It has parted when this returns.
+      owner: the run that this one is a part of, and that is therefore what a person resumes.
 
     Raises:
       InvalidInput: there is no training to resume, it is in use, or its checkpoint is damaged.
@@ -128,7 +138,7 @@ def resume_training(
     changed = changed_bits(run.provenance, collect_provenance(sys.argv))
     if changed:
         progress.message(changed)
-    return _conduct(run, make_job(config), progress, gang)
+    return _conduct(run, make_job(config, ancestor_of(run, config)), progress, gang, owner)
 
 
 def train_in(
@@ -136,7 +146,7 @@ def train_in(
     config: TrainConfig,
     label: str,
     settings: str,
-    command: Sequence[str],
+    owner: RunDirectory,
     progress: Progress,
 ) -> None:
     """Trains to the end in a directory of a larger undertaking, or goes on there.
@@ -146,7 +156,7 @@ def train_in(
       config: of the training.
       label: what is trained, in words.
       settings: the name of what holds the settings.
-      command: the command line to record.
+      owner: the run of that undertaking, which a person goes on with; its command line is recorded.
       progress: where progress is shown.
 
     Raises:
@@ -161,9 +171,9 @@ def train_in(
         )
     else:
         place.parent.mkdir(exist_ok=True)
-        begin_training(config, place, command=command)
+        begin_training(config, place, command=owner.provenance["command"])
     progress.message(f"{label}: training in {place}")
-    resume_training(place, progress=progress)
+    resume_training(place, progress=progress, owner=owner)
 
 
 def follow_training(gang: Gang) -> Outcome:
@@ -186,27 +196,32 @@ def follow_training(gang: Gang) -> Outcome:
     return follow(make_job(train_config(shared["config"])), shared["run"], gang)
 
 
-def make_job(config: TrainConfig) -> TrainJob:
+def make_job(config: TrainConfig, ancestor: TrainedAgent | None = None) -> TrainJob:
     """Returns the job of a configuration, and so checks it.
+
+    Args:
+      config: of the training.
+      ancestor: the agent to start from where `init_from` names one; read from there if None.
 
     Raises:
       InvalidInput: says what is wrong.
     """
-    if config.init_from is None:
+    ancestor = ancestor or named_ancestor(config)
+    if ancestor is None:
         return TrainJob(config)
-    ancestor = load(config.init_from, own=[config.world.environment])
     job = TrainJob(config, ancestor.params)
     ancestor.require_fits(job.trial.environment)
-    own, asked = _acting_network(ancestor.config), _acting_network(config)
-    require(
-        own == asked,
-        f"Agent {config.init_from!r} has another network than asked for: {own}, not {asked}. "
-        "Give the same --network settings.",
-    )
+    require_same_network(ancestor, config)
     return job
 
 
-def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -> TrainedAgent:
+def _conduct(
+    run: RunDirectory,
+    job: TrainJob,
+    progress: Progress,
+    gang: Gang,
+    owner: RunDirectory | None = None,
+) -> TrainedAgent:
     if job.validation_tasks < job.config.validation_tasks:
         progress.message(
             f"{job.trial.environment.name} is stepped on the host: the agent is tried on "
@@ -222,6 +237,7 @@ def _conduct(run: RunDirectory, job: TrainJob, progress: Progress, gang: Gang) -
         unit="environment steps",
         describe=describe,
         compiling=compilation_seconds,
+        owner=owner,
     )
     if outcome == "interrupted":  # somebody waits, and the training that goes on will try it
         save(_agent(run, job, state), run.path / AGENT_FILE)
@@ -265,8 +281,8 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
         "env_steps": progress.env_steps,
         "best_at": progress.best_at,
     }
-    if job.config.init_from is not None:
-        ancestor = load(job.config.init_from, own=[job.config.world.environment])
+    ancestor = ancestor_of(run, job.config)
+    if ancestor is not None:
         scores["ancestor_warm_started"] = ancestor.warm_started
         scores["ancestor_distilled"] = ancestor.distilled
         scores["ancestor_variance_reduction"] = ancestor.variance_reduction
@@ -278,21 +294,6 @@ def _agent(run: RunDirectory, job: TrainJob, state: TrainState) -> TrainedAgent:
 
 def _beginning(config: TrainConfig) -> str:
     """Returns what a policy that was one to be lost at first began as, in words."""
+    if config.warm_start:
+        return f"what has come of imitating {config.warm_start}"
     return f"that of {config.init_from!r}" if config.init_from else "to go by the plans it is told"
-
-
-def _acting_network(config: TrainConfig) -> str:
-    """Returns the settings of the network on which shape and meaning of the acting weights depend."""
-    network, usual = config.network, NetworkConfig()
-    memory = f" of {network.memory_keys} x {network.memory_values}"
-    return (
-        f"{network.core}-{network.hidden}"
-        + (memory if network.core == "outer-product" else "")
-        + (f" of {network.layers} layers" if network.core in STACKED else "")
-        + (f" with {network.heads} heads" if network.core in STACKED[1:] else "")
-        + (" with normalised weights" if network.normalise_weights else "")
-        + (" with pairs" if network.pairs else "")
-        + (" with inner values" if network.inner_values else "")
-        + (f" with {network.filters} filters" if network.filters != usual.filters else "")
-        + (f" with {network.beside} units beside" if network.beside != usual.beside else "")
-    )

@@ -139,8 +139,7 @@ class _Work(WorldWork):
         what = f"{name}-rate-{learning_rate:g}-seed-{seed}"
         place = self.run.path / "trainings" / f"{world}-{what}"
         label = f"{world}, {what}, {rate.env_steps:,} steps"
-        command = self.run.provenance["command"]
-        train_in(place, config, label, SETTINGS, command, self.progress)
+        train_in(place, config, label, SETTINGS, self.run, self.progress)
         return place
 
     def _config(self, world: str, name: str, own: Mapping[str, Any] | None = None) -> TrainConfig:

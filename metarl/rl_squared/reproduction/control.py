@@ -63,8 +63,7 @@ class _Work(WorldWork):
         """Returns the run of an agent, trained to the end."""
         config = self._config(world, name)
         place = self.run.path / "trainings" / f"{slug(world)}-{slug(name)}"
-        command = self.run.provenance["command"]
-        train_in(place, config, f"{world}, {name}", "experiments/", command, self.progress)
+        train_in(place, config, f"{world}, {name}", "experiments/", self.run, self.progress)
         return place
 
     def _config(self, world: str, name: str) -> TrainConfig:

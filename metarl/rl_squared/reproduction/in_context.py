@@ -113,8 +113,7 @@ class WaysWork(WorldWork):
         """Returns the run of one agent, trained to the end."""
         place = self.run.path / "trainings" / f"{world}-{slug(way)}-seed-{seed}"
         config = self._config(world, way, seed)
-        command = self.run.provenance["command"]
-        train_in(place, config, f"{world}, {way}, seed {seed}", SETTINGS, command, self.progress)
+        train_in(place, config, f"{world}, {way}, seed {seed}", SETTINGS, self.run, self.progress)
         return place
 
     def _config(self, world: str, way: str, seed: int) -> TrainConfig:

@@ -154,8 +154,7 @@ class _Work(NamedTuple):
         before: Path | None = None
         for stage in self.scale["stages"]:
             config, place = self._config(stage, seed, before), self._place(stage, seed)
-            command = self.run.provenance["command"]
-            train_in(place, config, f"{stage}, seed {seed}", FILE, command, self.progress)
+            train_in(place, config, f"{stage}, seed {seed}", FILE, self.run, self.progress)
             before = place
         assert before is not None
         return before

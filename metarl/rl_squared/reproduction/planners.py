@@ -91,11 +91,9 @@ class _Work(WorldWork):
         trial = make_trial(world_config(world_of(row, data)))
         if "train" in row:
             place = self.run.path / "trainings" / f"{slug(world)}-{slug(method)}-{seed}"
-            words = self.run.provenance["command"]
             config = training(row, data, seed)
-            train_in(
-                place, config, f"{world}, {method}, seed {seed}", SETTINGS, words, self.progress
-            )
+            label = f"{world}, {method}, seed {seed}"
+            train_in(place, config, label, SETTINGS, self.run, self.progress)
             learnt = load(place)
             played = play_split(learnt.as_agent(), trial, _LUCK, tasks_of(row, data), "test")
             return _first(played, trial, learnt.scores["env_steps"])

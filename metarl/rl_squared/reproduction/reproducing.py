@@ -257,8 +257,7 @@ class _Work(NamedTuple):
 
     def _train(self, column: Learnt, cell: str, seed: int, place: Path) -> None:
         config = column.config(self.table, cell, self.plan.scale, seed)
-        command = self.run.provenance["command"]
-        train_in(place, config, f"{cell}, seed {seed}", FILE, command, self.progress)
+        train_in(place, config, f"{cell}, seed {seed}", FILE, self.run, self.progress)
 
     def _curves(self, cells: Sequence[str], lines: Sequence[PaperCell]) -> list[Path]:
         runs = {

@@ -64,8 +64,7 @@ class _Work(WorldWork):
         changes = (self.scale["every"], {"world": self.scale["worlds"][world]})
         config = changed_config(self.scale["preset"], changes, f"{SETTINGS}, world {world}")
         place = self.run.path / "trainings" / slug(world)
-        command = self.run.provenance["command"]
-        train_in(place, config, world, "experiments/", command, self.progress)
+        train_in(place, config, world, "experiments/", self.run, self.progress)
         return place
 
     def _row(self, text: str, agent: Any, trial: Trial) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,15 +20,17 @@ from metarl.rl_squared import (
     NetworkConfig,
     TrainConfig,
     WorldConfig,
+    begin_training,
     load,
     make_job,
+    make_trial,
     preset,
     resume_training,
     save,
     train,
     train_config,
 )
-from metarl.rl_squared.agent.network import POLICY
+from metarl.rl_squared.agent.network import POLICY, make_policy
 from metarl.rl_squared.learning import learners
 from metarl.rl_squared.learning.train_job import TrainJob
 from metarl.runs import RunDirectory, SilentProgress
@@ -258,6 +261,41 @@ def test_a_training_that_ends_while_the_value_learns_alone_says_so(
     assert [expected in line for line in said] == [True] * (warm_up == 4)
 
 
+@pytest.mark.parametrize(
+    ("own", "updates"),
+    [
+        ({"warm_start": "thompson", "value_warm_up": 2}, (2, 3)),
+        ({"distil": "algorithm", "teacher": "thompson"}, (2, 0)),
+    ],
+)
+def test_patience_is_with_what_learns_and_not_with_a_policy_that_rests(monkeypatch, own, updates):
+    """Every trial after the first is without a new best. The updates are made up."""
+    one_chunk_at_a_time(monkeypatch)
+    settings = dataclasses.replace(TINY, validation_every=400, patience=1, **own)
+    job = make_job(settings)
+    monkeypatch.setattr(job, "validate", lambda params: 1.0)
+    for chunk in ("imitation_chunk", "reinforcement_chunk"):
+        job.__dict__[chunk] = lambda learner, *rows: (learner, {"kl": np.zeros(1)})
+    state = job.init()
+    while not job.finished(state):
+        state, _ = job.update(state)
+    assert (state.progress.imitation, state.progress.reinforcement) == updates
+
+
+@pytest.mark.parametrize(
+    ("falls", "given", "over"), [(True, None, 7), (True, 3, 3), (False, 3, 3), (False, None, None)]
+)
+def test_the_learning_rate_falls_over_the_updates_that_are_asked_for(
+    monkeypatch, falls, given, over
+):
+    monkeypatch.setattr(learners, "ppo", lambda policy, settings, *_: settings)
+    ppo = dataclasses.replace(TINY.ppo, decay_updates=given)
+    config = dataclasses.replace(TINY, ppo=ppo, learning_rate_decay=falls)
+    policy = make_policy(make_trial(TINY.world).environment, TINY.network)
+    settings: Any = learners.make_algorithm(policy, config, updates=7)
+    assert settings.decay_updates == over
+
+
 def test_patience_ends_a_training(monkeypatch):
     one_chunk_at_a_time(monkeypatch)
     job = make_job(dataclasses.replace(TINY, validation_every=400, patience=2))
@@ -298,6 +336,71 @@ def test_an_agent_of_other_worlds_or_networks_is_no_start(tiny):
         make_job(dataclasses.replace(start, world=WorldConfig(arms=3, episodes=5)))
     with pytest.raises(InvalidInput, match="another network than asked for: gru-8, not gru-16"):
         make_job(dataclasses.replace(start, network=NetworkConfig(hidden=16)))
+
+
+@pytest.mark.parametrize(
+    ("world", "own", "asked", "said"),
+    [
+        (
+            TINY.world,
+            {},
+            {"activation": "relu"},
+            r"gru-8, not gru-8 of relu\. Give the same --network settings: --network.activation tanh\.",
+        ),
+        (
+            TINY.world,
+            {"core": "outer-product", "memory_keys": 4, "pairs": True},
+            {"core": "gru", "memory_keys": 64, "pairs": False},
+            "outer-product-8 of 4 x 8 with pairs, not gru-8. Give .*: --network.core outer-product "
+            r"--network.memory-keys 4 --network.pairs\.",
+        ),
+        (
+            WorldConfig("maze", size=3, episodes=1),
+            {"pixel_units": 16},
+            {"pixel_units": None},
+            "gru-8 with 16 pixel units, not gru-8. Give .*: --network.pixel-units 16",
+        ),
+    ],
+)
+def test_an_agent_is_no_start_where_its_weights_would_mean_something_else(
+    tmp_path, untrained, world, own, asked, said
+):
+    of_start = dataclasses.replace(TINY.network, **own)
+    agent = untrained(dataclasses.replace(TINY, world=world, network=of_start))
+    start = str(save(agent, tmp_path / "start.npz"))
+    network = dataclasses.replace(of_start, **asked)
+    with pytest.raises(InvalidInput, match=f"another network than asked for: {said}"):
+        make_job(dataclasses.replace(agent.config, network=network, init_from=start))
+
+
+def test_a_training_goes_on_from_anywhere_and_without_the_files_of_its_ancestor(
+    tmp_path, monkeypatch, untrained
+):
+    """The updates are made up, so what is handed over is what it began with."""
+
+    def update(job, state):
+        progress = state.progress._replace(reinforcement=4)
+        return dataclasses.replace(state, progress=progress), {"phase": "ppo"}
+
+    monkeypatch.setattr(TrainJob, "update", update)
+    monkeypatch.setattr(
+        "metarl.rl_squared.learning.training._beside_random", lambda agent, *_: agent
+    )
+    first, elsewhere = tmp_path / "first", tmp_path / "elsewhere"
+    for place in (first, elsewhere):
+        place.mkdir()
+    monkeypatch.chdir(first)
+    start = dataclasses.replace(untrained(TINY), scores={"env_steps": 7})
+    save(start, "start.npz")
+    config = dataclasses.replace(TINY, init_from="start.npz")
+    begin_training(config, tmp_path / "run")
+    for file in first.iterdir():
+        file.unlink()
+    monkeypatch.chdir(elsewhere)
+    agent = resume_training(tmp_path / "run", progress=SilentProgress())
+    assert agent.config == config and agent.scores["ancestor_env_steps"] == 7
+    for a, b in zip(leaves(agent.params), leaves(start.params), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_saved_agent_acts_as_before(tmp_path, tiny):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
 
 from metarl.classical_agents import read_table
 from metarl.errors import InvalidInput
-from metarl.rl_squared import Plan, reproduce, resume_training
+from metarl.rl_squared import Plan, reproduce, resume_training, train_config
+from metarl.rl_squared.learning.train_job import TrainJob
+from metarl.rl_squared.learning.training import train_in
 from metarl.rl_squared.reports.learning_curves import learning_curve
 from metarl.rl_squared.reproduction import reproducing
 from metarl.rl_squared.reproduction.cell_lines import learnt_line
@@ -27,7 +31,7 @@ from metarl.rl_squared.reproduction.reproducing import (
     TWO_STEP,
 )
 from metarl.rl_squared.reproduction.scales import read_scale
-from metarl.runs import RunDirectory, SilentProgress
+from metarl.runs import GivenUp, RunDirectory, SilentProgress
 
 SETTINGS = {
     "environment": "bandit",
@@ -130,11 +134,11 @@ def test_an_interrupted_reproduction_goes_on_and_warm_starts_are_marked(folder, 
     (folder / "training.json").write_text(json.dumps(training))
     calls = []
 
-    def interrupted(place, progress):
+    def interrupted(place, progress, owner):
         calls.append(place.name)
         if len(calls) == 1:
             raise KeyboardInterrupt
-        return whole(place, progress=progress)
+        return whole(place, progress=progress, owner=owner)
 
     monkeypatch.setattr("metarl.rl_squared.learning.training.resume_training", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -145,6 +149,33 @@ def test_an_interrupted_reproduction_goes_on_and_warm_starts_are_marked(folder, 
     assert list(cells["3x2"]) == ["Random", taught_by_gittins, "RL² (published)"]
     assert cells["3x2"][taught_by_gittins]["paper"] is None
     assert list(cells["4x2"]) == ["Random"]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("metarl", "reproduce", "rl2-table-1"), "metarl reproduce rl2-table-1"),
+        ((), "the call that began it"),
+    ],
+)
+def test_who_interrupts_a_training_is_told_to_go_on_with_the_whole_reproduction(
+    tmp_path, monkeypatch, command, said
+):
+    class Heard(SilentProgress):
+        def message(self, text):
+            messages.append(text)
+
+    def stopped(job, state):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise GivenUp
+
+    messages: list[str] = []
+    monkeypatch.setattr(TrainJob, "update", stopped)
+    owner = RunDirectory.create(tmp_path / "whole", "reproduce", {}, command)
+    config = train_config({"world": {"arms": 2}, **TINY})
+    with pytest.raises(KeyboardInterrupt):
+        train_in(tmp_path / "part", config, "3x2", "settings.json", owner, Heard())
+    assert messages[-1] == f"Interrupted. Everything is saved; go on with: {said}"
 
 
 def test_known_means_are_taken_unless_they_are_to_be_measured_anew(folder, tmp_path):
