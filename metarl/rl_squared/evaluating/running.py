@@ -36,9 +36,10 @@ from metarl.runs import (
 
 from ..agent.agent import TrainedAgent
 from ..settings.world_config import WorldConfig
-from .entrants import Entrant
+from .entrants import Entrant, text_of_path
 from .evaluation import concluded
-from .evaluation_job import EvaluationJob, Order
+from .evaluation_job import EvaluationJob, Order, Standing
+from .scores import Evaluation
 from .within_task import FromScratchPlan
 
 JOB = "evaluate"
@@ -83,7 +84,7 @@ def begin_evaluation(
     plan = from_scratch or FromScratchPlan()
     job = EvaluationJob(Order(agents, given, tasks, seed, plan))
     config = {
-        "agents": [str(agent) for agent in agents],
+        "agents": _texts(agents),
         "world": given,
         "tasks": tasks,
         "seed": seed,
@@ -129,22 +130,82 @@ def resume_evaluation(
     if changed:
         progress.message(changed)
     with Interruption() as stop, contextlib.closing(_stored(run, progress.message)) as job:
-        state, outcome = drive(
-            job,
-            run,
-            progress,
-            unit="steps",
-            describe=lambda metrics: f"{metrics['part']}: {metrics['agent']}",
-            interruption=stop,
-        )
-        if outcome == "interrupted":
-            raise KeyboardInterrupt
+        state = _driven(job, run, progress, stop)
         with run.lock():
             document = concluded(job, state).to_json()
             if write is not None and run.config["output"] is not None:
                 write(document, Path(run.config["output"]), bool(run.config.get("force")))
             write_json(run.path / RESULT, document)
     return _with_place(document, run)
+
+
+def evaluate_in(
+    place: Path,
+    agents: Sequence[str | Path],
+    *,
+    world: WorldConfig | Mapping[str, Any] | None = None,
+    tasks: int,
+    from_scratch: FromScratchPlan | None = None,
+    owner: RunDirectory,
+    progress: Progress,
+) -> Evaluation:
+    """Evaluates in a directory of a larger undertaking, or goes on there; nobody learns anew what is kept.
+
+    Args:
+      place: the run; its parent is made if needed.
+      agents: see `evaluate`; texts and paths only.
+      world: see there.
+      tasks: see there.
+      from_scratch: see there.
+      owner: the run of that undertaking, which a person goes on with; its command line is recorded.
+      progress: where progress is shown.
+
+    Raises:
+      InvalidInput: it was begun there with others or otherwise.
+      KeyboardInterrupt: a signal came; the same call goes on.
+    """
+    plan = from_scratch or FromScratchPlan()
+    if not place.exists():
+        place.parent.mkdir(exist_ok=True)
+        command = owner.provenance["command"]
+        begin_evaluation(
+            agents, place, world=world, tasks=tasks, from_scratch=plan, command=command
+        )
+    run = RunDirectory.open(place)
+    asked = {
+        "agents": _texts(agents),
+        "tasks": tasks,
+        "from_scratch": dataclasses.asdict(plan),
+    }
+    require(
+        run.job == JOB and asked == {name: run.config.get(name) for name in asked},
+        f"{str(place)!r} was begun with other agents or settings than are asked for now; choose another --run-dir, or "
+        "remove that directory.",
+    )
+    with Interruption() as stop, contextlib.closing(_stored(run, progress.message)) as job:
+        return concluded(job, _driven(job, run, progress, stop, owner))
+
+
+def _driven(
+    job: EvaluationJob,
+    run: RunDirectory,
+    progress: Progress,
+    stop: Interruption,
+    owner: RunDirectory | None = None,
+) -> Standing:
+    """Returns the last state of an evaluation; a signal ends it before, once it has been said how to go on."""
+    state, outcome = drive(
+        job,
+        run,
+        progress,
+        unit="steps",
+        describe=lambda metrics: f"{metrics['part']}: {metrics['agent']}",
+        interruption=stop,
+        owner=owner,
+    )
+    if outcome == "interrupted":
+        raise KeyboardInterrupt
+    return state
 
 
 def _stored(run: RunDirectory, say: Callable[[str], None]) -> EvaluationJob:
@@ -175,6 +236,11 @@ def _stored(run: RunDirectory, say: Callable[[str], None]) -> EvaluationJob:
         "files back as they were, or begin a new evaluation.",
     )
     return job
+
+
+def _texts(agents: Sequence[str | Path]) -> list[str]:
+    """Returns the texts that name agents."""
+    return [text_of_path(agent) if isinstance(agent, Path) else agent for agent in agents]
 
 
 def _weights(entrants: Sequence[Entrant]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from metarl.rl_baselines import fitting
 from metarl.statistics import mean_interval
 
 from ..evaluating.evaluation import Evaluation, evaluate
+from ..evaluating.running import evaluate_in
 from ..evaluating.within_task import FromScratchPlan
 from ..learning.training import train_in
 from ..reports.tables import evaluation_table
@@ -48,16 +49,23 @@ class _Work(WorldWork):
                 self.scale["tasks_from_scratch"],
                 self.scale["tune_from_scratch"],
             )
-            found = self._play([*hidden, *learners], plan)
+            place = self.run.path / "evaluations" / slug(world)  # learners take hours
+            found = evaluate_in(
+                place,
+                [*hidden, *learners],
+                tasks=self.scale["tasks"],
+                from_scratch=plan,
+                owner=self.run,
+                progress=self.progress,
+            )
             shown = {
                 name: self._play([place]) for name, place in places.items() if place not in hidden
             }
             write_json(kept, _joined(found, hidden, shown))
         return read_json_object(kept)
 
-    def _play(self, agents: Sequence[str], plan: FromScratchPlan | None = None) -> Evaluation:
-        say = self.progress.message
-        return evaluate(agents, tasks=self.scale["tasks"], from_scratch=plan, say=say)
+    def _play(self, agents: Sequence[str]) -> Evaluation:
+        return evaluate(agents, tasks=self.scale["tasks"], say=self.progress.message)
 
     def _train(self, world: str, name: str) -> Path:
         """Returns the run of an agent, trained to the end."""

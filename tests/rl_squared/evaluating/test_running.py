@@ -25,6 +25,8 @@ from metarl.rl_squared import (
     save,
 )
 from metarl.rl_squared.evaluating import parts
+from metarl.rl_squared.evaluating.evaluation_job import EvaluationJob
+from metarl.rl_squared.evaluating.running import evaluate_in
 from metarl.runs import RunDirectory, SilentProgress, UnusableCheckpoint, run_status
 
 WORLD = WorldConfig("bandit", arms=2, episodes=3)
@@ -97,6 +99,37 @@ def test_what_is_kept_is_what_is_computed_without_a_run(whole):
     assert whole[0] == json.loads(
         json.dumps(evaluate(AGENTS, world=WORLD, tasks=4, seed=1, from_scratch=PLAN).to_json())
     )
+
+
+def test_a_part_of_a_reproduction_is_gone_on_with_and_nobody_learns_anew(elsewhere, monkeypatch):
+    owner = RunDirectory.create(
+        elsewhere / "whole", "reproduce", {}, ["metarl", "reproduce", "control"]
+    )
+
+    def part(progress, tasks=4):
+        return evaluate_in(
+            elsewhere / "parts" / "a",
+            ["random", "q-learning"],
+            world=WORLD,
+            tasks=tasks,
+            from_scratch=PLAN,
+            owner=owner,
+            progress=progress,
+        )
+
+    progress = SignalAt(
+        100
+    )  # of 24 steps of play and 48 of learning from scratch, each in four tasks
+    with pytest.raises(KeyboardInterrupt):
+        part(progress)
+    assert progress.said[-1].endswith("go on with: metarl reproduce control")
+    found = part(SignalAt())
+    alone = evaluate(["random", "q-learning"], world=WORLD, tasks=4, from_scratch=PLAN)
+    assert found.to_json() == alone.to_json()
+    monkeypatch.setattr(EvaluationJob, "update", None)  # all is done
+    assert part(SignalAt()).to_json() == alone.to_json()
+    with pytest.raises(InvalidInput, match="was begun with other agents or settings"):
+        part(SignalAt(), tasks=5)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.4, 0.9])
