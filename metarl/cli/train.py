@@ -170,7 +170,7 @@ def _closing_lines(document: dict[str, Any]) -> list[str]:
     name = document["evaluation"]["environment"]["name"]
     own = ":" in name  # code that is imported only by who names it
     beside += f" --environment {shlex.quote(name)}" if own else ""
-    loaded = f"{str(run_dir)!r}" + (f", own=[{name!r}]" if own else "")
+    loaded = f"{first!r}" + (f", own=[{name!r}]" if own else "")
     compiling = document.get("compile_seconds") or 0.0
     compiled = f" and {compiling:.0f} s of compiling" if compiling else ""
     return [
@@ -180,7 +180,7 @@ def _closing_lines(document: dict[str, Any]) -> list[str]:
         f"{document['steps_per_second']:,.0f} a second.",
         f"Evaluate it anew: metarl evaluate {shlex.quote(first)}{beside} --tasks {document.get('tasks_again', 10_000)}",
         f"Use it: from metarl import rl_squared; agent = rl_squared.load({loaded}).as_agent()",
-        f"Go on from it: metarl train --init-from {shlex.quote(str(run_dir))} ...",
+        f"Go on from it: metarl train --init-from {shlex.quote(first)} ...",
         f"Report: metarl report {shlex.quote(str(run_dir))}",
     ]
 

@@ -92,7 +92,8 @@ def load(path_or_name: str | Path, own: Collection[str | None] = ()) -> TrainedA
     """Returns an agent.
 
     Args:
-      path_or_name: an agent's `.npz`, a run directory, or a name of `agent_names()`.
+      path_or_name: an agent's `.npz`, a run directory, or a name of `agent_names()`; a name comes before a path of
+        the same letters, but for a `Path`.
       own: environments outside metarl, my_module:factory, that may be imported.
 
     Raises:
@@ -131,7 +132,7 @@ def agent_names() -> tuple[str, ...]:
 
 def _find(path_or_name: str | Path) -> Path:
     text = str(path_or_name)
-    if text in agent_names():
+    if isinstance(path_or_name, str) and text in agent_names():
         return Path(str(importlib.resources.files(_PACKAGE) / _NAMED / f"{text}.npz"))
     path = Path(path_or_name).expanduser()
     if path.is_dir():

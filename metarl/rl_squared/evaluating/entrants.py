@@ -106,9 +106,18 @@ def find_entrants(
     for number, agent in enumerate(agents, start=1):
         if isinstance(agent, TrainedAgent):
             found[f"agent {number}"] = Entrant(f"agent {number}", agent)
-        elif str(agent) not in found:
-            found[str(agent)] = _find(str(agent), own)
+            continue
+        text = text_of_path(agent) if isinstance(agent, Path) else agent
+        if text not in found:
+            found[text] = _find(text, own)
     return list(found.values())
+
+
+def text_of_path(path: str | Path) -> str:
+    """Returns a text that names what is at a path, also where an agent has the name of the path."""
+    text = str(path)
+    own = text in agent_names() or _name(text) in _known_names()
+    return os.path.join(os.curdir, text) if own else text
 
 
 def find_trial(entrants: Sequence[Entrant], given: WorldConfig | Mapping[str, Any]) -> Trial:
@@ -155,8 +164,12 @@ def _find(text: str, own: Collection[str | None]) -> Entrant:
     looks_like_path = text.endswith(".npz") or os.sep in text
     if looks_like_path or Path(text).expanduser().exists():
         return Entrant(text, load(text, own))
-    known = [*classical_agents.names(), *rl_baselines.names(), *offline, *agent_names()]
-    raise unknown_name("agent", name, [*known, "AGENT.npz", "RUN_DIR"])
+    raise unknown_name("agent", name, [*_known_names(), *agent_names(), "AGENT.npz", "RUN_DIR"])
+
+
+def _known_names() -> tuple[str, ...]:
+    """Returns the names of classical agents and of learners."""
+    return (*classical_agents.names(), *rl_baselines.names(), *rl_baselines.offline_names())
 
 
 def _name(text: str) -> str:

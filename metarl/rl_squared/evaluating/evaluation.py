@@ -50,7 +50,7 @@ def evaluate(
     Args:
       agents: files, runs or names of trained agents, texts of classical ones ("ucb1:c=0.2") or
         of learners from scratch ("dqn"), or trained agents themselves. One that is named twice is
-        played once. A name comes before a path of the same letters; write `./name` for the path.
+        played once. A name comes before a path of the same letters; write `./name`, or give a `Path`, for the path.
       world: where; some settings as a mapping are enough if a trained agent tells the others, and
         none are needed then; but an environment of somebody's own (my_module:factory) is imported
         only if it is named here. Trained agents can be tried in longer or shorter trials than their

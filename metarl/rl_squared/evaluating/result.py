@@ -12,6 +12,7 @@ from metarl.runs import RESULT, RunDirectory, resume_command, stored_result
 
 from ..agent.agent_files import AGENT_FILE, load
 from ..settings.config import train_config
+from .entrants import text_of_path
 from .evaluation import DEFAULT_TASKS, evaluate
 from .rival_agents import rivals
 
@@ -83,7 +84,7 @@ def conclude(
         "random_validation_return": agent.scores.get("random_validation_return"),
         "beats_random": agent.scores.get("beats_random"),
         "evaluation": evaluate(
-            [str(run_dir), *beside], world=world, tasks=tasks, say=say
+            [text_of_path(run_dir), *beside], world=world, tasks=tasks, say=say
         ).to_json(),
         "tasks_again": suitable_test_tasks(speed, agent.trial.length)
         if agent.trial.environment.on_host

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import sys
 import textwrap
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +18,17 @@ from metarl.rl_squared import (
     NetworkConfig,
     TrainConfig,
     WorldConfig,
+    conclude,
     evaluate,
     evaluation_table,
+    load,
     make_trial,
     rivals,
     save,
 )
-from metarl.rl_squared.evaluating import evaluation_job
+from metarl.rl_squared.evaluating import evaluation_job, result
+from metarl.rl_squared.evaluating.entrants import find_entrants
+from metarl.runs import RunDirectory
 
 BANDIT = WorldConfig("bandit", arms=3, episodes=4)
 NETWORK = NetworkConfig(hidden=4)
@@ -211,6 +217,27 @@ def test_rivals_fit_their_world():
     bandit, mdp = rivals(make_trial(BANDIT)), rivals(make_trial(WorldConfig("mdp")))
     assert "gittins" in bandit and any(text.startswith("ucb1:c=") for text in bandit)
     assert {text.partition("=")[2] for text in mdp} == {"paper", "matched"}
+
+
+@pytest.mark.parametrize("name", ["ppo", "random", "rl2-bandit-10x5"])
+def test_a_run_that_is_called_as_an_agent_is_evaluated_itself(monkeypatch, make_agent, name):
+    config = make_agent().config
+    run = RunDirectory.create(Path(name), "train", config.to_json(), ["metarl", "train"])
+    run.write_outcome({"outcome": "finished", "position": 100, "seconds": 1.0})
+    save(make_agent(), run.path / "agent.npz")
+    asked: list[Any] = []
+    monkeypatch.setattr(result, "rivals", lambda trial, say: ["gittins"])
+    monkeypatch.setattr(result, "evaluate", lambda agents, **how: asked.append(agents) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        conclude(name)
+    assert asked == [[f"./{name}", "gittins"]]
+    for given in (f"./{name}", Path(name)):
+        (entrant,) = find_entrants([given])
+        assert entrant.text == f"./{name}" and entrant.trained is not None
+        assert entrant.trained.config == config
+    assert load(Path(name)).config == config
+    (known,) = find_entrants([name])  # a text names the agent first
+    assert known.trained is None or known.trained.config != config
 
 
 def test_a_searcher_is_shown_in_dark_rooms():
