@@ -55,16 +55,16 @@ def test_before_the_first_step_there_is_no_pair():
 @pytest.mark.parametrize("whole", ["int8", "uint8", "int32"])
 def test_what_is_left_behind_has_one_type_whatever_the_family_and_the_policy_have(real, whole):
     """As a compiled trial needs: a user's family may show other types than its spaces say."""
-    kinds = {
-        spaces.Box(-1.0, 1.0, (2,), np.float16): (2, real),
-        spaces.Box(-1.0, 1.0, (2,), np.float64): (2, real),
-        spaces.MultiBinary(2): (2, whole),
-        spaces.MultiDiscrete([2, 3]): (2, whole),
-        spaces.Discrete(3): ((), whole),
-        spaces.Discrete(3, dtype=np.int8): ((), whole),
-    }
+    kinds: list[tuple[spaces.Space, tuple[int, ...], str]] = [
+        (spaces.Box(-1.0, 1.0, (2,), np.float16), (2,), real),
+        (spaces.Box(-1.0, 1.0, (2,), np.float64), (2,), real),
+        (spaces.MultiBinary(2), (2,), whole),
+        (spaces.MultiDiscrete([2, 3]), (2,), whole),
+        (spaces.Discrete(3), (), whole),
+        (spaces.Discrete(3, dtype=np.int8), (), whole),
+    ]
     flag, reward = jax.ShapeDtypeStruct((), bool), jax.ShapeDtypeStruct((), jnp.float32)
-    for space, (shape, kind) in kinds.items():
+    for space, shape, kind in kinds:
         family = dataclasses.replace(
             environments.load("bandit"), observation_space=space, action_space=space
         )
