@@ -103,7 +103,8 @@ def load(path_or_name: str | Path, own: Collection[str | None] = ()) -> TrainedA
     path = _find(path_or_name)
     card = _read_card(path)
     given = Path(path_or_name).expanduser()
-    payload = read_bytes(path, _MOST_PACKED, beneath=given if given.is_dir() else None)
+    in_run = path == given / AGENT_FILE
+    payload = read_bytes(path, _MOST_PACKED, beneath=given if in_run else None)
     require(
         hashlib.sha256(payload).hexdigest() == card.get("sha256"),
         f"Agent {str(path)!r} is damaged or was cut short: its bytes do not have the hash that "
