@@ -163,10 +163,11 @@ def _meta_overfitting(selection: Mapping[str, Any]) -> list[str]:
         f"{first['search_score']:+.3f} to {last['search_score']:+.3f}"
     ]
     for name, correlation in found["rank_correlation"].items():
-        sentences.append(
-            f"on {_LABELS[name]} from {first[name]['mean']:+.3f} to {last[name]['mean']:+.3f} (rank correlation "
-            f"{_text(_interval(correlation, 'estimate'))} over {len(points)} rules that led)"
-        )
+        told = f"on {_LABELS[name]} from {first[name]['mean']:+.3f} to {last[name]['mean']:+.3f}"
+        if len(points) > 2:  # the order of two says nothing
+            agreement = _text(_interval(correlation, "estimate"))
+            told += f" (rank correlation {agreement} over {len(points)} rules that led)"
+        sentences.append(told)
     return ["; ".join(sentences) + "."]
 
 
