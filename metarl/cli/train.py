@@ -223,17 +223,20 @@ def _usual(words: Sequence[str]) -> TrainConfig:
 
 
 def settings_of_run(path: Path) -> TrainConfig:
-    """Returns the settings in a file; a time limit becomes the budget that repeats the run, if it has ended."""
+    """Returns the settings in a file; a time limit becomes the budget that repeats the run, if one does."""
     path = path / "config.json" if path.is_dir() else path
     values = read_json_object(path, MOST_SETTINGS)
     config = train_config(values, str(path))
     outcome = path.parent / "outcome.json"
     if config.minutes is None or not outcome.exists():
         return config
-    budget = read_json_object(outcome, MOST_SETTINGS).get("repeats_with_budget")
+    ended = read_json_object(outcome, MOST_SETTINGS)
+    budget, limited = ended.get("repeats_with_budget"), ended.get("reason") == "time limit"
     if budget is None:
         return config
     require(type(budget) is int, f"{str(outcome)!r}: repeats_with_budget is no whole number.")
+    if config.env_steps is not None and not limited:  # the clock had no part in it
+        return dataclasses.replace(config, minutes=None)
     return _without_clock(config, budget, path.parent)
 
 
@@ -241,7 +244,8 @@ def _without_clock(config: TrainConfig, position: int, run_dir: Path) -> TrainCo
     """Returns settings that end after as many environment steps as a run did that had a time limit.
 
     The budget counts reinforcement alone. Where only the clock was to end the run, the learning rate
-    did not decay.
+    did not decay. Where it was on its way to 0 over steps that the clock has cut off, in imitation or in
+    reinforcement, no budget repeats the run: the settings keep their time limit.
     """
     from metarl.runs import MetricLog
 
@@ -251,9 +255,14 @@ def _without_clock(config: TrainConfig, position: int, run_dir: Path) -> TrainCo
         all(type(place) is int for place in imitated),
         f"The metric log of {str(run_dir)!r} holds a wrong position.",
     )
+    steps = position - max(imitated, default=0)
+    decays = config.algorithm == "ppo" and config.learning_rate_decay
+    decays = decays and config.ppo.decay_updates is None and config.env_steps is not None
+    if decays or steps == 0:
+        return config
     return dataclasses.replace(
         config,
         minutes=None,
-        env_steps=max(1, position - max(imitated, default=0)),
+        env_steps=steps,
         learning_rate_decay=config.learning_rate_decay and config.env_steps is not None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import textwrap
 
@@ -95,13 +96,10 @@ def test_an_evaluation_anew_is_proposed_at_the_size_that_the_result_names(traine
     assert len(proposed) == 1 and proposed[0].endswith("--tasks 50")
 
 
-def test_the_report_gives_the_seconds_that_its_steps_per_second_are_of_and_what_chance_earns(
-    trained,
-):
-    _, document = trained
+def test_the_report_gives_the_seconds_that_its_steps_per_second_are_of_and_what_chance_earns():
     numbers = {"env_steps": 20_000, "seconds": 32.0, "compile_seconds": 30.0}
-    numbers |= {"steps_per_second": 10_000.0, "random_validation_return": 4.8123}
-    said = _facts({**document, **numbers}).values
+    numbers |= {"validation_return": 4.77, "random_validation_return": 4.8123}
+    said = _facts({"warm_start": None, "steps_per_second": 10_000.0, **numbers}).values
     assert said["seconds"] == "2, and 30 of compiling"
     assert said["steps per second"] == "10,000"
     assert said["the same, acting at random"] == "4.812"
@@ -276,16 +274,50 @@ def test_damaged_settings_are_refused_by_name(capsys, elsewhere):
     assert "it is not JSON" in refusal(["train", "--config", "config.json"], capsys)
 
 
-def test_a_training_that_was_limited_by_time_is_repeated_with_its_budget(elsewhere):
-    config = TrainConfig(minutes=2.0, warm_start="gittins")
+def repeated(rows: list[tuple[str, int]], reason: str, **settings):
+    """Returns the settings that repeat a training which had two minutes, and ended as is told."""
+    config = TrainConfig(minutes=2.0, **settings)
     run = RunDirectory.create("timed", "train", config.to_json(), ["metarl"])
-    for number, (phase, position) in enumerate([("imitation", 300), ("ppo", 500), ("ppo", 700)]):
+    for number, (phase, position) in enumerate(rows):
         run.metrics.append({"generation": number + 1, "position": position, "phase": phase})
     run.metrics.close()
-    run.write_outcome({"outcome": "finished", "repeats_with_budget": 700})
-    repeated = printed(["train", "--config", "timed/config.json", "--print-config"])
-    assert (repeated["env_steps"], repeated["minutes"]) == (400, None)
-    assert repeated["learning_rate_decay"] is False
+    run.write_outcome({"outcome": "finished", "reason": reason, "repeats_with_budget": rows[-1][1]})
+    return config, train_config(
+        printed(["train", "--config", "timed/config.json", "--print-config"])
+    )
+
+
+WARM = [("imitation", 300), ("ppo", 500), ("ppo", 700)]
+
+
+def test_a_training_that_was_limited_by_time_is_repeated_with_its_budget(elsewhere):
+    own, again = repeated(WARM, "time limit", warm_start="gittins")
+    decay = {"learning_rate_decay": False}
+    assert again == dataclasses.replace(own, env_steps=400, minutes=None, **decay)
+
+
+@pytest.mark.parametrize("decay", [True, False])
+def test_a_training_whose_learning_rate_the_clock_cut_off_keeps_its_clock(elsewhere, decay):
+    settings = {"env_steps": 900, "learning_rate_decay": decay, "warm_start": "gittins"}
+    own, again = repeated(WARM, "time limit", **settings)
+    assert again == (own if decay else dataclasses.replace(own, env_steps=400, minutes=None))
+
+
+def test_a_training_that_the_clock_ended_while_it_imitated_keeps_its_clock(elsewhere):
+    own, again = repeated(WARM[:1], "time limit", warm_start="gittins")
+    assert again == own
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings"),
+    [
+        (WARM, {"warm_start": "gittins", "env_steps": 400}),
+        (WARM[:1], {"distil": "algorithm", "teacher": "ucb1", "env_steps": 300}),
+    ],
+)
+def test_a_training_that_ended_before_its_clock_is_repeated_without_it(elsewhere, rows, settings):
+    own, again = repeated(rows, "complete", **settings)
+    assert again == dataclasses.replace(own, minutes=None)
 
 
 @pytest.mark.parametrize(
