@@ -7,6 +7,7 @@ it leaves the interpreter, is an `InvalidInput` that names what was asked for an
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import inspect
 import os
@@ -21,6 +22,7 @@ from metarl.errors import InvalidInput, require, unknown_name
 
 Kind = TypeVar("Kind")
 
+_DIGITS = 16  # of a digest
 _MOST_LISTED = 50  # names of a module that a message shows
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
 _SCRIPT = (
@@ -57,6 +59,13 @@ def find_own(kind: str, name: str, expected: type) -> Any:
     if not 0 < len(own) <= _MOST_LISTED:  # a library, not a module of the user's
         raise InvalidInput(f"Module {module_name!r} has nothing called {attribute!r}.")
     raise unknown_name(f"factory of module {module_name}", attribute, own)
+
+
+def own_sources() -> dict[str, str]:
+    """Returns the modules that were found here in this process, by name, each with the beginning of the SHA-256 of its
+    file as it was then; what has no file is left out.
+    """
+    return dict(_sources)
 
 
 def call_own(kind: str, name: str, expected: type[Kind], /, **arguments: Any) -> Kind:
@@ -161,7 +170,9 @@ def _import(kind: str, name: str, module_name: str) -> Any:
         importlib.invalidate_caches()
     about = f"{kind.capitalize()} {name!r}: module {module_name!r} cannot be imported:"
     try:
-        return importlib.import_module(module_name)
+        module = importlib.import_module(module_name)
+        _remember_source(module_name, module)
+        return module
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -171,6 +182,17 @@ def _import(kind: str, name: str, module_name: str) -> Any:
             ) from error
         advice = _SCRIPT if isinstance(error, SystemExit) else ""
         raise InvalidInput(f"{about} {fault(error, module_name)}{advice}") from error
+
+
+def _remember_source(name: str, module: Any) -> None:
+    file = getattr(module, "__file__", None)
+    if name in _sources or not file:
+        return
+    with contextlib.suppress(OSError):
+        _sources[name] = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:_DIGITS]
+
+
+_sources: dict[str, str] = {}  # see `own_sources`
 
 
 def _is_within(module_name: str, package: str | None) -> bool:

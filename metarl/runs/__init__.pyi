@@ -40,6 +40,7 @@ from .progress import Progress as Progress
 from .progress import SilentProgress as SilentProgress
 from .progress import progress_on_stderr as progress_on_stderr
 from .provenance import changed_bits as changed_bits
+from .provenance import changed_code as changed_code
 from .provenance import collect_provenance as collect_provenance
 from .pruning import prune as prune
 from .pruning import prune_plan as prune_plan
@@ -50,6 +51,7 @@ from .results import stored_result as stored_result
 from .results import telling_of_damage as telling_of_damage
 from .resuming import resume_command as resume_command
 from .resuming import saying_how_to_resume as saying_how_to_resume
+from .resuming import tell_what_changed as tell_what_changed
 from .status import RunStatus as RunStatus
 from .status import find_runs as find_runs
 from .status import run_status as run_status
@@ -83,6 +85,7 @@ __all__ = [
     "UnusableCheckpoint",
     "begin_or_go_on",
     "changed_bits",
+    "changed_code",
     "collect_provenance",
     "compilation_seconds",
     "compiled_beside",
@@ -108,6 +111,7 @@ __all__ = [
     "saying_how_to_go_on",
     "saying_how_to_resume",
     "stored_result",
+    "tell_what_changed",
     "telling_of_damage",
     "together",
     "usable_cores",

@@ -15,7 +15,16 @@ from .nested import differing
 from .results import RESULT
 from .status import best_so_far
 
-_RAN_ON = ("versions", "revision", "devices", "processor", "cores", "settings", "matmul_precision")
+_RAN_ON = (
+    "versions",
+    "revision",
+    "devices",
+    "processor",
+    "cores",
+    "settings",
+    "matmul_precision",
+    "own_code",
+)
 _CLOCK = ("seconds",)
 
 

@@ -84,7 +84,6 @@ class RunDirectory:
         command: Sequence[str],
         root: str | os.PathLike[str] = "runs",
         *,
-        matmul_precision: str | None = None,
         tensorboard: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> RunDirectory:
@@ -96,7 +95,6 @@ class RunDirectory:
           config: the configuration, as JSON can hold it; its "seed" goes into the provenance.
           command: the command line, as a list of words.
           root: where directories without a given path are made.
-          matmul_precision: see `collect_provenance`.
           tensorboard: also write the metric log as TensorBoard's event files.
           files: what the run is to have from its beginning on beside these, by name.
 
@@ -111,9 +109,7 @@ class RunDirectory:
         _require_free(place)
         if tensorboard:
             require_tensorboard()
-        provenance = collect_provenance(
-            command, seed=config.get("seed"), matmul_precision=matmul_precision
-        )
+        provenance = collect_provenance(command, seed=config.get("seed"))
         identity = {
             "format": FORMAT,
             "version": FORMAT_VERSION,

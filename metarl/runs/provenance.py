@@ -1,8 +1,8 @@
 """Provenance: what a run's numbers may depend on, written down before the first of them exists.
 
 Versions, devices, the processor and those of its features that change the last bits, threads,
-matrix product precision, seed, command line, time, revision. No path of the machine is recorded
-beyond what the command line itself names.
+matrix product precision, seed, command line, time, revision, a user's own modules. No path of the
+machine is recorded beyond what the command line itself names.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from metarl.user_code import own_sources
 
 from .cores import usable_cores
 from .nested import differing
@@ -35,27 +37,24 @@ _THREAD_SETTINGS = (
 _DECIDES_BITS = ("versions", "devices", "processor", "cores", "settings", "matmul_precision")
 
 
-def collect_provenance(
-    command: Sequence[str], *, seed: int | None = None, matmul_precision: str | None = None
-) -> dict[str, Any]:
+def collect_provenance(command: Sequence[str], *, seed: int | None = None) -> dict[str, Any]:
     """Returns the provenance of a run that starts now; starts jax's backend to see the devices.
 
     Args:
       command: the command line, as a list of words.
       seed: the seed of everything random in the run.
-      matmul_precision: what jax's default matrix product precision was set to; None is the
-        backend's own.
 
     Returns:
-      A dict that JSON can hold.
+      A dict that JSON can hold. Of the user's own code it has what was imported before.
     """
     return {
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": list(command),
         "seed": seed,
-        "matmul_precision": matmul_precision,
+        "matmul_precision": _matmul_precision(),
         "versions": {"python": platform.python_version(), **_versions()},
         "revision": _revision(),
+        "own_code": own_sources(),
         "devices": _devices(),
         "processor": _processor(),
         "cores": {"present": os.cpu_count(), "usable": usable_cores()},
@@ -87,6 +86,23 @@ def changed_bits(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> str | N
     )
 
 
+def changed_code(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Says which modules of the user's differ between two provenances; None if none does that both have.
+
+    Args:
+      recorded: the provenance of the run when it started.
+      now: that of the process that resumes it, which has imported them.
+    """
+    before, after = (seen.get("own_code") or {} for seen in (recorded, now))
+    changed = [name for name in after if name in before and before[name] != after[name]]
+    if not changed:
+        return None
+    return (
+        f"Since the run began code of yours has changed: {', '.join(changed)}. What it had computed "
+        "then is kept beside what it computes now; begin a new run unless the change alters no number."
+    )
+
+
 def _brief(value: Any) -> str:
     """Returns a value of a provenance in a word; of devices and features only how many they are."""
     if value is None:
@@ -103,6 +119,13 @@ def _version(distribution: str) -> str | None:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None  # used from a checkout, without having been installed
+
+
+def _matmul_precision() -> str | None:
+    """Returns what jax's default precision of matrix products was set to; None is the backend's own."""
+    import jax
+
+    return jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
 
 
 def _devices() -> list[dict[str, Any]]:

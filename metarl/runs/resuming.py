@@ -1,15 +1,17 @@
-"""How to go on with a run: the command, and who says it when a signal has ended the work."""
+"""How to go on with a run: the command, who says it when a signal has ended the work, and what has changed since."""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 
 from .directory import RunDirectory
 from .experiments import REPRODUCTION
 from .interruption import Interrupted
 from .progress import Progress
+from .provenance import changed_bits, changed_code, collect_provenance
 
 
 def resume_command(run: RunDirectory) -> str:
@@ -17,6 +19,19 @@ def resume_command(run: RunDirectory) -> str:
     if run.job == REPRODUCTION:
         return shlex.join(run.provenance["command"]) or "the call that began it"
     return f"metarl resume {shlex.quote(str(run.path))}"
+
+
+def tell_what_changed(run: RunDirectory, say: Callable[[str], None]) -> None:
+    """Says what the numbers of a run may depend on and is not as it was when the run began.
+
+    Args:
+      run: that is gone on with; the user's own code that it needs has been imported.
+      say: called with a line; not at all where everything is as it was.
+    """
+    now = collect_provenance(sys.argv)
+    for told in (changed_bits(run.provenance, now), changed_code(run.provenance, now)):
+        if told is not None:
+            say(told)
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ from metarl.runs import (
     resume_command,
     saying_how_to_resume,
     stored_result,
+    tell_what_changed,
     telling_of_damage,
     write_arrays,
 )
@@ -160,6 +161,9 @@ def resume_comparison(
         return finished
     progress = progress or progress_on_stderr()
     entrants, config = _stored(run, own)
+    for name in filter(is_own, config.problem):
+        problem_suite.load(name)
+    tell_what_changed(run, progress.message)
     optimizers = [entrant.label for entrant in entrants if entrant.is_own]
     again = _flags(optimizers, [name for name in config.problem if is_own(name)])
     with run.lock(), saying_how_to_resume(run, progress, again):

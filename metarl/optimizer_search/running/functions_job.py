@@ -27,6 +27,7 @@ from metarl.runs import (
     drive,
     progress_on_stderr,
     stored_result,
+    tell_what_changed,
 )
 from metarl.update_rules import LANGUAGE, Grammar, Interpreter
 
@@ -115,10 +116,12 @@ def resume_functions(run_dir: str | Path, *, progress: Progress | None = None) -
     if finished is not None:
         return finished
     job = FunctionsJob(from_dict(FunctionsConfig, run.config, str(run.path / "config.json")))
+    progress = progress or progress_on_stderr()
+    tell_what_changed(run, progress.message)
     state, outcome = drive(
         job,
         run,
-        progress or progress_on_stderr(),
+        progress,
         checkpoint_seconds=_CHECKPOINT_SECONDS,
         unit="rules",
         describe=lambda metrics: f"size {metrics['size']}",

@@ -14,19 +14,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require
 from metarl.problems import Problem
 from metarl.runs import (
     Progress,
     RunDirectory,
-    changed_bits,
-    collect_provenance,
     compiled_beside,
     progress_on_stderr,
     saying_how_to_resume,
+    tell_what_changed,
     telling_of_damage,
 )
 from metarl.update_rules import parse
@@ -83,13 +80,11 @@ def search(
       Interrupted: a signal came; everything is kept, and it has been said how to go on.
     """
     check(config)
-    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     run = RunDirectory.create(
         run_dir,
         JOB,
         to_dict(config),
         command or sys.argv,
-        matmul_precision=precision,
         tensorboard=tensorboard,
     )
     return _conduct(run, config, progress or progress_on_stderr(), backend)
@@ -118,9 +113,8 @@ def resume(
             _write_report(run.path, progress)
         return finished
     config = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
-    changed = changed_bits(run.provenance, collect_provenance(sys.argv))
-    if changed:
-        progress.message(changed)
+    _own_code(config)
+    tell_what_changed(run, progress.message)
     return _conduct(run, config, progress, backend)
 
 
@@ -131,7 +125,7 @@ def check(config: SearchConfig) -> list[Problem]:
       InvalidInput: says what is wrong.
     """
     config.validate()
-    strategies.make(config.strategy, grammar_of(config), config)
+    _own_code(config)
     suite = [problem_suite.load(name) for name in dict.fromkeys(config.problem)]
     final = config.final
     judging = [problem_suite.load(name) for name in (*final.funnel, *final.meta_overfitting)]
@@ -149,6 +143,18 @@ def check(config: SearchConfig) -> list[Problem]:
     if config.init_from is not None:
         _earlier(config)
     return suite
+
+
+def _own_code(config: SearchConfig) -> None:
+    """Imports the strategy and all problems of a search; any may be the user's.
+
+    Raises:
+      InvalidInput: one of them cannot be used.
+    """
+    final = config.final
+    strategies.make(config.strategy, grammar_of(config), config)
+    for name in (*config.problem, *final.funnel, *final.meta_overfitting, *final.held_out):
+        problem_suite.load(name)
 
 
 def _conduct(

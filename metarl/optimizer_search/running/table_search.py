@@ -33,6 +33,7 @@ from metarl.runs import (
     progress_on_stderr,
     saying_how_to_resume,
     stored_result,
+    tell_what_changed,
 )
 from metarl.update_rules import LANGUAGE
 
@@ -91,7 +92,9 @@ def resume_table_search(run_dir: str | Path, *, progress: Progress | None = None
     if finished is not None:
         return finished
     config = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
-    return _conduct(run, config, progress or progress_on_stderr())
+    made, progress = _job(config), progress or progress_on_stderr()
+    tell_what_changed(run, progress.message)
+    return _conduct(run, config, progress, made)
 
 
 class TableChoice(NamedTuple):
@@ -145,14 +148,14 @@ def _conduct(
     run: RunDirectory,
     config: SearchConfig,
     progress: Progress,
-    made: tuple[SearchJob, TablePrograms] | None = None,
+    made: tuple[SearchJob, TablePrograms],
 ) -> dict[str, Any]:
     with (
         run.lock(),
         saying_how_to_resume(run, progress),
         Journal(run.path / FILE, progress.message) as journal,
     ):
-        job, programs = made or _job(config)
+        job, programs = made
         if programs.table.notice:
             progress.message(programs.table.notice)
         backend = journaling(partial(TableEvaluator, programs.table), journal)

@@ -32,6 +32,7 @@ from metarl.runs import (
     drive,
     progress_on_stderr,
     stored_result,
+    tell_what_changed,
     write_arrays,
 )
 from metarl.update_rules import LANGUAGE, Grammar, Interpreter
@@ -333,11 +334,13 @@ def resume_table(
         return finished
     config = from_dict(TableConfig, run.config, str(run.path / "config.json"))
     job = TableJob(config, run.path, run.provenance, backend)
+    progress = progress or progress_on_stderr()
+    tell_what_changed(run, progress.message)
     try:
         state, outcome = drive(
             job,
             run,
-            progress or progress_on_stderr(),
+            progress,
             checkpoint_seconds=_CHECKPOINT_SECONDS,
             unit="verdicts",
             describe=lambda metrics: metrics["judge"],

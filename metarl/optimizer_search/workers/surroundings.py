@@ -40,7 +40,7 @@ _DECIDING_SETTINGS = ("jax_enable_x64", "jax_disable_most_optimizations")
 def process_fingerprint() -> dict[str, str]:
     """Returns what the bits of this process depend on, by name; starts jax's backend."""
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
-    found = collect_provenance([], matmul_precision=precision)
+    found = collect_provenance([])
     return {
         **{name: str(version) for name, version in found["versions"].items()},
         "sources of metarl": _sources(),

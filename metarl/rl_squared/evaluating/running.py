@@ -26,12 +26,11 @@ from metarl.runs import (
     Interruption,
     Progress,
     RunDirectory,
-    changed_bits,
-    collect_provenance,
     drive,
     flatten_tree,
     progress_on_stderr,
     stored_result,
+    tell_what_changed,
 )
 
 from ..agent.agent import TrainedAgent
@@ -93,10 +92,7 @@ def begin_evaluation(
         "force": force,
         "weights": _weights(job.named),
     }
-    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
-    return RunDirectory.create(
-        run_dir, JOB, config, command or sys.argv, matmul_precision=precision
-    )
+    return RunDirectory.create(run_dir, JOB, config, command or sys.argv)
 
 
 def resume_evaluation(
@@ -126,10 +122,8 @@ def resume_evaluation(
     if finished is not None:
         return _with_place(finished, run)
     progress = progress or progress_on_stderr()
-    changed = changed_bits(run.provenance, collect_provenance(sys.argv))
-    if changed:
-        progress.message(changed)
     with Interruption() as stop, contextlib.closing(_stored(run, progress.message)) as job:
+        tell_what_changed(run, progress.message)
         state = _driven(job, run, progress, stop)
         with run.lock():
             document = concluded(job, state).to_json()

@@ -17,13 +17,12 @@ from metarl.runs import (
     Outcome,
     Progress,
     RunDirectory,
-    changed_bits,
-    collect_provenance,
     compilation_seconds,
     follow,
     lead,
     leaving_nothing_if_refused,
     progress_on_stderr,
+    tell_what_changed,
 )
 
 from ..agent.agent import TrainedAgent, check_own_world
@@ -93,13 +92,11 @@ def begin_training(
     ancestor = named_ancestor(config)
     job = make_job(config, ancestor)
     check_own_world(config.world.environment, job.trial.environment)
-    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     return RunDirectory.create(
         run_dir,
         JOB,
         config.to_json(),
         command or sys.argv,
-        matmul_precision=precision,
         tensorboard=tensorboard,
         files=kept_files(ancestor),
     )
@@ -135,10 +132,9 @@ def resume_training(
         return load(run.path, own=[config.world.environment])
     gang.share_json({"run": str(run_dir), "config": run.config})
     progress = progress or progress_on_stderr()
-    changed = changed_bits(run.provenance, collect_provenance(sys.argv))
-    if changed:
-        progress.message(changed)
-    return _conduct(run, make_job(config, ancestor_of(run, config)), progress, gang, owner)
+    job = make_job(config, ancestor_of(run, config))
+    tell_what_changed(run, progress.message)
+    return _conduct(run, job, progress, gang, owner)
 
 
 def train_in(
