@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from metarl.runs import RunDirectory
 from metarl.statistics import fewest_runs
 
+from ..searching.programs import RATES_TRIED, SHORT_RUN, adam_tokens, grammar_of
 from ..settings.config import SearchConfig
 from ..training.schedules import CONSTANT
 from .result import SearchResult
@@ -24,31 +25,17 @@ _REWARDS = {
 def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
     """Returns five paragraphs: search, choice, tuning, report, intervals."""
     training, final = config.training, config.final
-    rates = training.multiples if training.one_rate else training.learning_rates
     compared = result.comparison.values()
     grids = sorted({len(problem["learning_rates"]) for problem in compared})
     low = min((problem["learning_rates"][0] for problem in compared), default=0.0)
     high = max((problem["learning_rates"][-1] for problem in compared), default=0.0)
     seeds = sorted({problem["report_seeds"] for problem in compared})
-    lengths = " and ".join(f"{horizon:g}" for horizon in training.horizons)
-    horizons = f" at {lengths} times the steps" if training.horizons != (1.0,) else ""
-    horizons += _spread("the number of its steps", training.random_horizon)
-    horizons += _spread("the scale of its start", training.random_scale)
-    kind = (
-        "learning rate" if training.schedule == CONSTANT else f"{training.schedule} learning rate"
-    )
-    tried, around = (
-        f"{_count(len(rates), kind)} from {min(rates):g} to {max(rates):g}",
-        "learning rates",
-    )
+    around = "learning rates"
     if training.one_rate:
-        multiples = f"{_count(len(rates), 'multiple')} from {min(rates):g} to {max(rates):g}"
-        tried = f"{multiples} of tuned Adam's {kind}, the same for all problems,"
         around = "multiples of Adam's, again the same for all problems,"
     return [
-        f"Search: each rule was trained{horizons} at {tried} on one seed for {training.sweep_fraction:.0%} of "
-        "the steps, then at the best of them in "
-        f"full on {_count(training.seeds, 'other seed')}, and judged on search data. {_REWARDS[config.reward]}",
+        f"Search: {_short_runs(config)}{_full_runs(config)}{_lengths(config)}{_spreads(config)}"
+        f"{_REWARDS[config.reward]}",
         f"Choice: the best of many is partly lucky, so up to {final.candidates} rules of the search, none a "
         f"near-duplicate of another, were tuned anew around their {around} on fresh seeds and run on a few more; "
         "the better ones went on, twice, to two and to four times as many, and all runs so far ranked them, on choice "
@@ -56,9 +43,9 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
         "give the score that is reported. "
         f"{_funnel(config)}Rank 1 is the winner, and the claim is about it alone.",
         f"Tuning: finalists and references all tried the same {_joined(grids)} learning rates, in half-decades from "
-        f"{low:.0e} to {high:.0e}, on {_count(final.tuning_seeds, 'seed')} of their own{_finer(compared)}; where the "
-        "best rate of anyone lay on the grid's edge, the grid of that problem was widened for all. The rate of the "
-        "lowest mean loss, on data apart from the test data, was taken.",
+        f"{low:.0e} to {high:.0e},{_schedules(config)} on {_count(final.tuning_seeds, 'seed')} of their own"
+        f"{_finer(compared)}; where the best rate of anyone lay on the grid's edge, the grid of that problem was "
+        "widened for all. The rate of the lowest mean loss, on data apart from the test data, was taken.",
         f"Report: at its rate each then ran on {_joined(seeds)} fresh seeds, the same for all, so that runs pair up, "
         "and was judged on test data that neither search, choice nor tuning had seen. On the held-out problems the "
         "rules themselves are untouched; only their learning rates are tuned, as everybody's are.",
@@ -69,8 +56,87 @@ def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
     ]
 
 
-def _spread(what: str, most: float) -> str:
-    return "" if most == 1.0 else f", {what} drawn for each seed up to a factor of {most:g},"
+def _short_runs(config: SearchConfig) -> str:
+    """Returns how every rule was trained at first."""
+    training = config.training
+    rates = training.multiples if training.one_rate else training.learning_rates
+    kind = (
+        "learning rate" if training.schedule == CONSTANT else f"{training.schedule} learning rate"
+    )
+    number = _count(len(rates), "multiple" if training.one_rate else kind)
+    tried = f"{number} from {min(rates):g} to {max(rates):g}"
+    if training.one_rate:
+        tried += f" of tuned Adam's {kind}, the same for all problems,"
+    if config.racing and len(rates) > RATES_TRIED and adam_tokens(grammar_of(config)) is not None:
+        tried = f"the {RATES_TRIED} of {tried} nearest to what the size of its update predicts,"
+    share = SHORT_RUN if config.racing else training.sweep_fraction
+    beside = ", then at the half-decades beside the best" if _is_refined(config) else ""
+    return f"each rule was trained at {tried} on one seed for {share:.0%} of the steps{beside}"
+
+
+def _full_runs(config: SearchConfig) -> str:
+    """Returns who was trained in full, and how."""
+    training = config.training
+    two = training.refine or (config.racing and not training.one_rate)
+    full = (
+        f"in full at the {'two best' if two else 'best'} of them on {_count(training.seeds, 'other seed')}, and judged "
+        f"on search data{' by the better' if two else ''}"
+    )
+    if config.racing:
+        return f". The best sixth of each generation was trained {full}; all others were stopped there. "
+    learnt = ", if it had learnt anything," if training.give_up == 1.0 else ""
+    return f", then{learnt} {full}. "
+
+
+def _is_refined(config: SearchConfig) -> bool:
+    return config.training.refine or config.racing
+
+
+def _lengths(config: SearchConfig) -> str:
+    """Returns at which horizons that was done, where at others than the usual."""
+    training = config.training
+    if training.horizons == (1.0,):
+        return ""
+    rates = "" if training.one_rate else ", at rates of its own each time"
+    text = (
+        f"That was done at {_times(training.horizons)} the steps{rates}, and rewards were averaged"
+    )
+    if config.racing and not training.one_rate and len(training.horizons) > 1:
+        text += "; the shortest runs decided who went on"
+    if training.hurdle is not None:
+        text += (
+            f"; a rule with no more than {training.hurdle:g} at the shorter ones kept that reward, and was not trained "
+            "for longer"
+        )
+    return f"{text}. "
+
+
+def _times(horizons: Sequence[float]) -> str:
+    return f"{_and(f'{horizon:g}' for horizon in horizons)} times"
+
+
+def _spreads(config: SearchConfig) -> str:
+    """Returns in what the runs of different seeds differed beyond start, split and order."""
+    factors = {
+        "the number of steps": config.training.random_horizon,
+        "the scale of the start": config.training.random_scale,
+    }
+    drawn = [
+        f"{what} by up to {most:g} times above or below"
+        for what, most in factors.items()
+        if most > 1
+    ]
+    return f"Drawn for each seed: {_and(drawn)}. " if drawn else ""
+
+
+def _schedules(config: SearchConfig) -> str:
+    """Returns under which schedules the comparison tuned, where rates were not simply constant."""
+    schedules = config.final.schedules or (config.training.schedule,)
+    if schedules == (CONSTANT,):
+        return ""
+    if len(schedules) == 1:
+        return f" of a {schedules[0]} schedule,"
+    return f" of each of the schedules {_and(schedules)},"
 
 
 def _finer(compared: Iterable[Mapping[str, Any]]) -> str:
@@ -83,9 +149,16 @@ def _funnel(config: SearchConfig) -> str:
     """Returns what else happened between choice and comparison, where anything did."""
     final, text = config.final, ""
     if final.funnel:
+        again = (
+            "were ranked again at the same multiples"
+            if config.training.one_rate
+            else "were tuned and ranked again"
+        )
+        usual = final.funnel_horizons == (1.0,)
+        lengths = "" if usual else f" at {_times(final.funnel_horizons)} the steps"
         text += (
-            f"The first {final.funnel_rules} of them were tuned and ranked again on choice data of "
-            f"{', '.join(final.funnel)}, with {_count(final.funnel_seeds, 'fresh seed')}; that order counts. "
+            f"The first {final.funnel_rules} of them {again} on choice data of {', '.join(final.funnel)}{lengths}, "
+            f"with {_count(final.funnel_seeds, 'fresh seed')}; that order counts. "
         )
     if final.simplify is not None:
         text += (
@@ -148,6 +221,12 @@ def _pairs(values: Mapping[str, Any]) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _and(texts: Iterable[str]) -> str:
+    """Returns "a", "a and b", "a, b and c"."""
+    *first, last = texts
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _joined(numbers: list[int]) -> str:

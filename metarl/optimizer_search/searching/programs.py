@@ -164,11 +164,8 @@ class SearchPrograms:
     @cached_property
     def adam_update(self) -> np.ndarray | None:
         """What Adam does on the probes, [n]; None where the grammar cannot write it."""
-        try:
-            tokens = self.grammar.to_tokens(
-                parse("rms(adam)" if self.grammar.normalised else "adam")
-            )
-        except InvalidInput:
+        tokens = adam_tokens(self.grammar)
+        if tokens is None:
             return None
         return self.probes.outputs(tokens[None]).update[0]
 
@@ -250,6 +247,14 @@ def grammar_of(config: SearchConfig) -> Grammar:
         reuse_values=config.reuse_values,
         normalised=config.normalised,
     )
+
+
+def adam_tokens(grammar: Grammar) -> np.ndarray | None:
+    """Returns Adam as a grammar writes it, [L]; None where it cannot."""
+    try:
+        return grammar.to_tokens(parse("rms(adam)" if grammar.normalised else "adam"))
+    except InvalidInput:
+        return None
 
 
 def search_trial(steps: int, config: SearchConfig) -> Trial:
