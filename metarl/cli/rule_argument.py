@@ -174,7 +174,10 @@ def _provenance(
     problems = settings.get("problem") or []
     compared = result.get("finalists", {}).get("problems", {})
     place = next((p for p in (*problems, *compared) if entry["rule"] in compared.get(p, {})), None)
-    own = compared[place][entry["rule"]].get("learning_rate") if place else None
+    tuned = compared[place][entry["rule"]] if place else {}
+    own, schedule = tuned.get("learning_rate"), tuned.get("schedule")
+    if not own:
+        schedule = settings.get("training", {}).get("schedule")
     references = result.get("finalists", {}).get("references", {})
     return Provenance(
         found_in=f"a search of metarl, run {name}, rank {rank}",
@@ -183,6 +186,7 @@ def _provenance(
         metarl_version=versions.get("metarl"),
         learning_rate=own or entry["learning_rate"],
         adam_learning_rate=_adams_rate(references.get(place, {})) if own else None,
+        schedule=None if schedule is None else str(schedule),
         tuned_on=place or (", ".join(problems) or None),
     )
 

@@ -9,6 +9,14 @@ from dataclasses import dataclass
 from metarl.errors import require
 
 _LONGEST = 500
+_FALLS = "(up over the first 5 % of the steps, then down to zero)"
+_SCHEDULES = {
+    "constant": "",
+    "warm-up": ", after a rise over the first 5 % of the steps",
+    "linear": f", as the peak of a linear schedule {_FALLS}",
+    "cosine": f", as the peak of a cosine schedule {_FALLS}",
+    "linear-cosine": ", as the beginning of the paper's linear cosine decay",
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,7 @@ class Provenance:
       learning_rate: the one that suits it.
       adam_learning_rate: the one that was found for Adam in the same way.
       tuned_on: what both were found on: a problem, or problems.
+      schedule: the learning-rate schedule whose highest rate that is, as `metarl compare --schedules` names it.
       note: anything else worth knowing, in a sentence.
     """
 
@@ -33,6 +42,7 @@ class Provenance:
     learning_rate: float | None = None
     adam_learning_rate: float | None = None
     tuned_on: str | None = None
+    schedule: str | None = None
     note: str | None = None
 
     def __post_init__(self):
@@ -59,6 +69,8 @@ class Provenance:
         if self.learning_rate is None:
             return "not measured; try a grid of half-decades around Adam's."
         place = f" on {plain(self.tuned_on)}" if self.tuned_on else ""
+        name = self.schedule or "constant"
+        place += _SCHEDULES.get(name, f", under the schedule {plain(name)}")
         if self.adam_learning_rate is None:
             return f"{self.learning_rate:.3g}{place}."
         return f"{self.learning_rate:.3g}{place}, where Adam's is {self.adam_learning_rate:.3g}."

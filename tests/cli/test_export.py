@@ -105,6 +105,34 @@ def test_the_tuned_learning_rate_is_in_the_usage_example(capsys, run_directory):
     assert "0.001" in exported(capsys, str(run_directory), "--to", "optax")["text"]
 
 
+@pytest.mark.parametrize("target", ["optax", "torch"])
+def test_a_rate_that_was_the_peak_of_a_schedule_is_exported_as_that(capsys, run_directory, target):
+    def head() -> str:
+        text = exported(capsys, str(run_directory), "--to", target)["text"]
+        return " ".join(text.partition("Usage:")[0].split())
+
+    result = run_directory / "result.json"
+    document = json.loads(result.read_text())
+    entry = document["finalists"]["problems"]["digits-mlp"]["adam * 2"]
+    entry["schedule"] = "constant"
+    result.write_text(json.dumps(document))
+    assert "Learning rate: 0.001 on digits-mlp, where Adam's is 0.002." in head()
+    entry["schedule"] = "cosine"
+    result.write_text(json.dumps(document))
+    assert (
+        "Learning rate: 0.001 on digits-mlp, as the peak of a cosine schedule (up over the first 5 % of the steps, "
+        "then down to zero), where Adam's is 0.002."
+    ) in head()
+
+
+def test_a_rate_that_only_the_choice_tuned_has_the_schedule_of_the_search(capsys, run_directory):
+    config = json.loads((run_directory / "config.json").read_text())
+    config["training"] = {"schedule": "linear"}
+    (run_directory / "config.json").write_text(json.dumps(config))
+    document = exported(capsys, f"{run_directory}#2", "--to", "json")
+    assert json.loads(document["text"])["provenance"]["schedule"] == "linear"
+
+
 def test_a_mistake_in_a_rule_is_shown_with_its_place(capsys):
     message = refused(capsys, "exp(sgn(g)) * g", "--to", "optax")
     assert "Did you mean 'sign'?" in message

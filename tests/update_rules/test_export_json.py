@@ -21,6 +21,7 @@ def test_a_document_holds_the_rule_and_where_it_comes_from():
         "learning_rate": 0.3,
         "adam_learning_rate": None,
         "tuned_on": None,
+        "schedule": None,
         "note": None,
     }
 

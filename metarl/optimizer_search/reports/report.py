@@ -35,6 +35,7 @@ from ..comparing.entrants import BASELINE
 from ..comparing.tables import problem_table
 from ..searching.time_spent import time_text
 from ..selecting.choice import Choice
+from ..training.schedules import CONSTANT
 from .finished import Finished, read_finished
 from .protocol import export_command, protocol, provenance_facts, repeat_command
 from .selection_report import selection_charts, selection_sections
@@ -166,11 +167,13 @@ def _operands(node: Expression) -> set[str]:
 
 def _usage(finished: Finished, winner: Choice, rule: Rule) -> str:
     compared = next(iter(finished.result.comparison.values()))
-    rate = compared["entries"][winner.rule]["learning_rate"]
+    entry = compared["entries"][winner.rule]
+    rate, schedule = entry["learning_rate"], entry.get("schedule", CONSTANT)
+    highest = "" if schedule == CONSTANT else f"  # the highest of a {schedule} schedule"
     steps = f", total_steps={compared['steps']}" if "progress" in rule.needs else ""
     return (
         "from metarl.update_rules import to_optax\n\n"
-        f'optimizer = to_optax("{winner.rule}", learning_rate={number_text(rate)}{steps})'
+        f'optimizer = to_optax("{winner.rule}", learning_rate={number_text(rate)}{steps}){highest}'
     )
 
 

@@ -210,6 +210,11 @@ def test_the_snippet_of_a_rule_that_decays_gives_the_total_steps(tmp_path):
     assert winner is not None
     snippet = _usage(finished, winner, parse(winner.rule))
     assert snippet.endswith("total_steps=300)")  # the rule decays, so it has to know
+    compared = next(iter(finished.result.comparison.values()))
+    compared["entries"][winner.rule]["schedule"] = "cosine"
+    assert _usage(finished, winner, parse(winner.rule)) == (
+        f"{snippet}  # the highest of a cosine schedule"
+    )
     assert "p: share of the run" in _letters(parse(winner.rule))
 
 
