@@ -34,6 +34,15 @@ class Judge(NamedTuple):
         return replicate_seeds(root, stage, count * (self.draw + 1))[count * self.draw :]
 
 
+def judge_name(problem: str, horizon: float) -> str:
+    """Returns the name of the judge that a problem's name and a horizon make.
+
+    >>> judge_name("digits-mlp", 4.0)
+    'digits-mlp x4'
+    """
+    return problem if horizon == 1 else f"{problem} x{horizon:g}"
+
+
 def judges_of(
     problems: Iterable[Problem], steps: int | None = None, horizons: Sequence[float] = (1.0,)
 ) -> list[Judge]:
@@ -46,7 +55,7 @@ def judges_of(
     """
     return [
         Judge(
-            problem.name if horizon == 1 else f"{problem.name} x{horizon:g}",
+            judge_name(problem.name, horizon),
             problem,
             horizon,
             max(1, round(horizon * (steps or problem.steps))),

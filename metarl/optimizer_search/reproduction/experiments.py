@@ -115,6 +115,13 @@ _ROWS = (
         costs={"smoke": "under a minute", "laptop": "an hour", "paper": "a day"},
     ),
     Experiment(
+        name="joint-strategies",
+        folder="joint_strategies",
+        analysis="strategies:compare_strategies",
+        caption="the same by a joint judge of three problems at two horizons",
+        costs={"smoke": "two minutes", "laptop": "two hours", "paper": "days"},
+    ),
+    Experiment(
         name="rule-tables",
         folder="rule_tables",
         analysis="rule_tables:ask_tables",

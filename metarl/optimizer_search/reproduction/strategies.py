@@ -5,15 +5,20 @@ distinct rules trained, and in optimizer steps, for rules that diverge or are st
 each search go through its own choice. The one that it hands over is then measured once more, beside Adam and as Adam
 is: both are tuned to an eighth of a decade on the same seeds, and run on others, all fresh, on choice data.
 
+Where searches are judged by several problems or horizons, Adam and the rule are tuned for each, and a score is the mean
+over these judges, capped for each as the search caps it. What a rule is worth on problems that no search saw is
+measured in the same way, but that neither brings a rate there: both are tuned over decades first.
+
 Rivals are picked on some seeds; of those picked further seeds tell what they are worth, since the best of many is
 flattered by the seeds that it was picked on.
 
-Letters: S searches of a rival, M positions.
+Letters: S searches of a rival, M positions, J judges, H judges that no search saw, R learning rates.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,15 +26,13 @@ from typing import Any
 import numpy as np
 
 from metarl.errors import require
+from metarl.problems import load
 from metarl.reading import Count, CountOrNone, check_fields
 from metarl.reporting import Column, Drawing, Table, curve_panels
 from metarl.statistics import Mean, mean_interval
-from metarl.update_rules import parse
 
-from ..judging.candidates import Trial, in_the_ways_of
 from ..judging.halving import HalvingPanel
-from ..judging.judges import judges_of
-from ..judging.panel import Panel
+from ..judging.judges import judge_name
 from ..judging.rewards import FLOOR
 from ..reports.chart import Chart
 from ..reports.figures import column
@@ -42,6 +45,7 @@ from ..settings.config import (
     GuidedEvolutionConfig,
     SearchConfig,
 )
+from .fresh import FreshJudges, fresh_panel
 from .searches import (
     Log,
     at_positions,
@@ -55,8 +59,6 @@ from .work import Findings, Work
 RANDOM = "random"
 _POSITIONS, _WINDOWS = 40, 8
 _LATE = 0.75  # the last quarter of a search
-_EIGHTHS = 10.0 ** (np.arange(-4, 5) / 8.0)  # of a decade, half a decade either way
-_FRESH = 1_000_000  # is added to the seed of a search for the seeds of the last measurement
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class Settings:
     """Fresh seeds on which the rule that is handed over, and Adam, are tuned to an eighth of a decade."""
     report_seeds: Count = 64
     """Fresh seeds on which they are then compared."""
+    held_out: tuple[str, ...] = ()
+    """Names of problems that no search sees, on which the rules handed over are compared with Adam too."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -115,9 +119,15 @@ class Settings:
             len(set(names)) == len(names) and RANDOM in names,
             f"rivals must have different names, {RANDOM} among them, not {', '.join(names)}.",
         )
+        seen = [name for name in self.held_out if name in self.search.problem]
         require(
-            len(self.search.problem) * len(self.search.training.horizons) == 1,
-            "The searches of this experiment are judged by one problem at one horizon.",
+            not seen and len(set(self.held_out)) == len(self.held_out),
+            "held_out must be different problems that the searches do not see, not "
+            f"{', '.join(self.held_out)}; the searches see {', '.join(self.search.problem)}.",
+        )
+        require(
+            not self.search.training.one_rate,
+            "The rules of this experiment are tuned for each problem; leave search.training.one_rate out.",
         )
         unknown = [name for name in self.picked if name not in names]
         require(not unknown, f"picked must be of {', '.join(names)}; {unknown} are not.")
@@ -136,6 +146,8 @@ def compare_strategies(work: Work) -> Findings:
     tables = {"strategies": _table(rows, settings, first)}
     if more:
         tables["further"] = _table(more, settings, further)
+    if len(_names(settings)) > 1:
+        tables["problems"] = _problem_table(runs, settings, first)
     return Findings(
         claims=[*_claims(rows, first), *_claims(more, further)],
         tables=tables,
@@ -179,46 +191,45 @@ class _Programs:
     settings: Settings
     jobs: dict[bool, SearchJob] = field(default_factory=dict)  # by whether there is racing
     choice: HalvingPanel | None = None
-    fresh: Panel | None = None
-    adam: np.ndarray | None = None  # its scores on the fresh seeds
+    fresh: FreshJudges | None = None
+    elsewhere: FreshJudges | None = None  # problems that the search does not see
 
     def chosen(self, job: SearchJob, entries: Any) -> list[Ranked]:
         """Returns rules of an archive in the order of their choice, best first."""
         self.choice = self.choice or choice_panel(job.problems, job.grammar, job.config)
         return rank(entries, self.choice)
 
-    def against_adam(self, job: SearchJob, rule: Ranked) -> np.ndarray:
-        """Returns the scores of a rule less those of Adam, which is tuned as it is, by fresh seed."""
+    def against_adam(self, job: SearchJob, rule: Ranked) -> dict[str, np.ndarray]:
+        """Returns what a rule is worth beside Adam, which is tuned as it is, on fresh seeds.
+
+        Returns:
+          "fresh_scores": by fresh seed, the mean over judges, [report seeds]; "judge_scores": by judge, those of the
+          search and then those it does not see, [J + H].
+        """
+        seeds = (self.settings.tuning_seeds, self.settings.report_seeds)
         if self.fresh is None:
-            self.fresh = _fresh_panel(job, self.settings)
-            adam, name = job.grammar.to_tokens(parse("adam")), self.fresh.names[0]
-            rate = job.programs.references[name].learning_rate
-            self.adam = _finely_tuned(self.fresh, adam, rate)
-        return _finely_tuned(self.fresh, rule.tokens, rule.choice.learning_rate) - self.adam
+            references = job.programs.references
+            self.fresh = FreshJudges(
+                fresh_panel(job, job.problems, job.config.training.horizons, *seeds),
+                lambda name: references[name].learning_rate,
+            )
+        here = self.fresh.less_adams(rule.tokens, rule.rates)
+        by_judge = [here.by_judge[name] for name in self.fresh.panel.names]
+        if self.settings.held_out:
+            problems = [load(name) for name in self.settings.held_out]
+            self.elsewhere = self.elsewhere or FreshJudges(
+                fresh_panel(job, problems, (1.0,), *seeds)
+            )
+            there = self.elsewhere.less_adams(rule.tokens)
+            by_judge += [there.by_judge[name] for name in self.elsewhere.panel.names]
+        return {"fresh_scores": here.replicates[0], "judge_scores": np.concatenate(by_judge)}
 
     def close(self) -> None:
         """Frees threads and devices."""
-        for panel in (self.choice, self.fresh):
+        panels = [fresh.panel for fresh in (self.fresh, self.elsewhere) if fresh is not None]
+        for panel in (self.choice, *panels):
             if panel is not None:
                 panel.close()
-
-
-def _fresh_panel(job: SearchJob, settings: Settings) -> Panel:
-    """Returns the judges of a search on seeds that neither the search nor its choice has seen."""
-
-    def trial(steps: int) -> Trial:
-        seeds = (settings.tuning_seeds, settings.report_seeds)
-        return Trial(steps, steps, *seeds, len(_EIGHTHS), **in_the_ways_of(job.config.training))
-
-    judges = judges_of(job.problems, job.config.training.steps, job.config.training.horizons)
-    config = dataclasses.replace(job.config, seed=job.config.seed + _FRESH)
-    return Panel(judges, job.grammar, config, "choice", trial)
-
-
-def _finely_tuned(panel: Panel, tokens: np.ndarray, rate: float) -> np.ndarray:
-    """Returns the scores of one rule at the best of the rates around this one, by seed."""
-    tried = np.asarray(rate * _EIGHTHS, np.float32)[None, None]  # [1, 1, R]
-    return np.maximum(panel.scores(tokens[None], tried).replicates[0], FLOOR)
 
 
 def _one_search(
@@ -233,13 +244,14 @@ def _one_search(
         job, state = run_search(work, place, config, programs.jobs.get(config.racing))
         programs.jobs.setdefault(config.racing, job)
         best = programs.chosen(job, state.archive.best(config.final.candidates))
-        fresh = programs.against_adam(job, best[0]) if best else np.array([np.nan])
+        nothing = {"fresh_scores": np.array([np.nan]), "judge_scores": np.array([np.nan])}
+        fresh = programs.against_adam(job, best[0]) if best else nothing
         rows = search_rows(work, place)
         names = ("trained", "steps", "best_reward", "mean_reward", "better_than_adam", "sampled")
         return {
             **{column_name: column(rows, column_name) for column_name in names},
             "choice_score": best[0].choice.choice_score if best else np.nan,
-            "fresh_scores": fresh,
+            **fresh,
             "rule": best[0].choice.rule if best else "",
         }
 
@@ -343,6 +355,49 @@ def _table(rows: Sequence[Mapping[str, Any]], settings: Settings, seeds: range) 
     title = f"Searches that train, {', '.join(settings.search.problem)}, seeds {seeds[0]} to {seeds[-1]}"
     shown = [{column.name: _bounded(row[column.name]) for column in columns} for row in rows]
     return Table(title, columns, shown, notes)
+
+
+def _names(settings: Settings) -> list[str]:
+    """Returns the names of the judges on fresh seeds: the search's, then those it does not see, [J + H]."""
+    own = itertools.product(settings.search.problem, settings.search.training.horizons)
+    return [*(judge_name(*pair) for pair in own), *settings.held_out]
+
+
+def _problem_table(runs: Mapping[str, Sequence[Log]], settings: Settings, seeds: range) -> Table:
+    """Returns a row for each judge and rival: what the rules handed over are worth there."""
+    names = _names(settings)
+    own = len(names) - len(settings.held_out)
+    scores = {
+        name: np.stack([run["judge_scores"] for run in found]) for name, found in runs.items()
+    }
+    rows = [
+        {
+            "problem": names[place],
+            "seen": "yes" if place < own else "no",
+            "strategy": rival,
+            "score": _bounded(mean_interval(found[:, place])),
+            "difference": None
+            if rival == RANDOM
+            else _bounded(mean_interval(found[:, place] - scores[RANDOM][:, place])),
+            "ahead": int(np.sum(found[:, place] > 0)),
+        }
+        for place in range(len(names))
+        for rival, found in scores.items()
+    ]
+    columns = [
+        Column("problem"),
+        Column("seen", "seen by the searches"),
+        Column("strategy", "rival"),
+        Column("score", "score on fresh seeds"),
+        Column("difference", "less random search's", better="higher"),
+        Column("ahead", "rules ahead of Adam"),
+    ]
+    notes = [
+        f"The rules handed over from seeds {seeds[0]} to {seeds[-1]}, problem by problem; scores are not capped here. "
+        "Rule and Adam are tuned to an eighth of a decade there; where the searches did not see the problem, over "
+        "decades first.",
+    ]
+    return Table("The same by problem", columns, rows, notes)
 
 
 def _claims(rows: Sequence[Mapping[str, Any]], seeds: range) -> list[str]:

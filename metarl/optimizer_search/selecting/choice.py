@@ -53,6 +53,7 @@ class Ranked(NamedTuple):
 
     tokens: np.ndarray  # [L]
     choice: Choice
+    rates: np.ndarray  # [J], re-tuned, by judge
 
 
 def choose(
@@ -104,5 +105,6 @@ def rank(entries: Sequence[ArchivedRule], panel: HalvingPanel) -> list[Ranked]:
             first_score=float(halved.first[i]),
             rate_multiple=None if adam is None else float(tuned[i] / adam),
         )
-        found.setdefault(choice.rule, Ranked(tokens[i], choice))
+        by_judge = np.array([scores.rates[name][i] for name in panel.names])
+        found.setdefault(choice.rule, Ranked(tokens[i], choice, by_judge))
     return list(found.values())

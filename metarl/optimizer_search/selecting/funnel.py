@@ -180,8 +180,8 @@ class Funnel:
         judges = self._choice.judges
         found = simplify(rules, self._grammar, judges, self._config, tolerance, say, self._backend)
         best: dict[str, Choice] = {}
-        for (_, choice), new in zip(ranked, found, strict=True):
-            text = str(new.rule.canonical())
+        for rule, new in zip(ranked, found, strict=True):
+            text, choice = str(new.rule.canonical()), rule.choice
             if text != choice.rule:
                 choice = choice._replace(
                     rule=text, learning_rate=new.learning_rate, simplified_from=choice.rule

@@ -10,6 +10,7 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.judging.rewards import FLOOR
 from metarl.optimizer_search.reproduction import strategies
+from metarl.optimizer_search.reproduction.fresh import FreshJudges, fresh_panel
 from metarl.optimizer_search.reproduction.strategies import Rival, Settings
 from metarl.optimizer_search.searching.search_job import SearchJob
 from metarl.optimizer_search.settings.config import (
@@ -17,6 +18,7 @@ from metarl.optimizer_search.settings.config import (
     SearchConfig,
     TrainingConfig,
 )
+from metarl.update_rules import parse
 
 RANDOM = Rival("random", "random", batch_size=512)
 
@@ -30,6 +32,7 @@ def searched(choice, fresh):
         "sampled": np.array([64.0, 128.0]),
         "choice_score": np.array(choice),
         "fresh_scores": np.array(fresh),
+        "judge_scores": np.array([choice, -choice]),
         "rule": np.array("adam"),
     }
 
@@ -83,10 +86,14 @@ def test_a_search_of_a_rival_has_its_own_settings_and_shares_the_rest():
         ({"rivals": (Rival("a", "ppo"),)}, "different names, random among them, not a"),
         ({"rivals": (RANDOM, RANDOM)}, "must have different names"),
         ({"picked": ("ppo",)}, r"picked must be of random; \['ppo'\] are not"),
-        ({"search": SearchConfig(problem=("a", "b"))}, "judged by one problem at one horizon"),
         (
-            {"search": SearchConfig(training=TrainingConfig(horizons=(1.0, 4.0)))},
-            "judged by one problem at one horizon",
+            {"held_out": ("lorenz", "digits-mlp")},
+            "that the searches do not see, not lorenz, digits-mlp; the searches see digits-mlp",
+        ),
+        ({"held_out": ("lorenz", "lorenz")}, "must be different problems"),
+        (
+            {"search": SearchConfig(training=TrainingConfig(one_rate=True))},
+            "tuned for each problem; leave search.training.one_rate out",
         ),
     ],
 )
@@ -100,8 +107,60 @@ def test_fresh_seeds_are_run_as_the_search_runs_its_own():
     training = TrainingConfig(steps=4, seeds=1, schedule="cosine", random_scale=2.0)
     config = SearchConfig(problem=("quadratic",), depth=1, budget=2, training=training)
     job = SearchJob(config.validate())
-    settings = Settings(search=config, tuning_seeds=2, report_seeds=3)
-    trial = strategies._fresh_panel(job, settings)._trial_of(4)
+    trial = fresh_panel(job, job.problems, (1.0,), 2, 3)._trial_of(4)
     assert (trial.schedule, trial.random_scale) == ("cosine", 2.0)
     assert (trial.sweep_replicates, trial.full_replicates) == (2, 3)
     job.close()
+
+
+def test_rules_are_told_apart_problem_by_problem():
+    """The rows of a problem hold its own column of scores, those of random search taken off by seed."""
+    luck = np.linspace(-1.0, 1.0, 8)
+    runs = {
+        "random": [searched(x, [x]) for x in luck],
+        "ours": [searched(x + 0.25, [x]) for x in luck],
+    }
+    settings = Settings(SearchConfig(problem=("quadratic",)), (RANDOM,), held_out=("lorenz",))
+    table = strategies._problem_table(runs, settings, range(1, 9))
+    told = {(row["problem"], row["strategy"]): row for row in table.rows}
+    assert [row["seen"] for row in table.rows] == ["yes", "yes", "no", "no"]
+    assert told["quadratic", "ours"]["difference"].mean == pytest.approx(0.25)
+    assert told["lorenz", "ours"]["difference"].mean == pytest.approx(-0.25)
+    assert told["quadratic", "ours"]["ahead"] == 5 and told["lorenz", "ours"]["ahead"] == 3
+    assert told["lorenz", "random"]["difference"] is None
+
+
+@pytest.fixture(scope="module")
+def job():
+    training = TrainingConfig(steps=4, horizons=(1.0, 2.0), seeds=1, schedule="cosine")
+    config = SearchConfig(problem=("quadratic",), depth=1, budget=2, training=training)
+    made = SearchJob(config.validate())
+    yield made
+    made.close()
+
+
+def test_adam_is_worth_nothing_beside_itself_wherever_it_is_tuned(job):
+    """Rates about its own, and decades first where none is known: the same number, so no difference at all."""
+    adam = job.grammar.to_tokens(parse("adam"))
+    for rate in (None, np.array([0.1, 0.1])):
+        panel = fresh_panel(job, job.problems, (1.0, 2.0), 2, 3)
+        fresh = FreshJudges(panel, None if rate is None else lambda name: 0.1)
+        found = fresh.less_adams(adam, rate)
+        assert set(found.by_judge) == {"quadratic", "quadratic x2"}
+        assert found.replicates.shape == (1, 3) and not found.replicates.any()
+        assert not any(scores.any() for scores in found.by_judge.values())
+        panel.close()
+
+
+def test_a_rule_whose_rate_is_not_known_is_tuned_over_decades_to_an_eighth_of_one(job):
+    """The gradient's sign wants another rate than the gradient; both are found from the same decades."""
+    panel = fresh_panel(job, job.problems, (1.0, 2.0), 2, 3)
+    fresh = FreshJudges(panel)
+    tuned = {
+        text: fresh._tuned(job.grammar.to_tokens(parse(text)), None).rates["quadratic"][0]
+        for text in ("g", "sign(g)")
+    }
+    eighths = {text: np.log10(rate) * 8 for text, rate in tuned.items()}
+    assert all(abs(place - round(place)) < 1e-3 for place in eighths.values())
+    assert tuned["g"] != tuned["sign(g)"]
+    panel.close()
