@@ -173,7 +173,8 @@ def _provenance(
         settings, versions, name = run.config, run.provenance.get("versions", {}), run.path.name
     problems = settings.get("problem") or []
     compared = result.get("finalists", {}).get("problems", {})
-    place = next((p for p in (*problems, *compared) if entry["rule"] in compared.get(p, {})), None)
+    # those searched come first there, a user's by its own name and not as my_module:factory
+    place = next((problem for problem, rules in compared.items() if entry["rule"] in rules), None)
     tuned = compared[place][entry["rule"]] if place else {}
     own, schedule = tuned.get("learning_rate"), tuned.get("schedule")
     if not own:

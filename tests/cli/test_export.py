@@ -125,6 +125,20 @@ def test_a_rate_that_was_the_peak_of_a_schedule_is_exported_as_that(capsys, run_
     ) in head()
 
 
+def test_the_rate_is_that_of_the_first_problem_also_where_it_is_of_the_users(capsys, run_directory):
+    config = json.loads((run_directory / "config.json").read_text())
+    config["problem"] = ["my_module:factory", "digits-mlp"]
+    (run_directory / "config.json").write_text(json.dumps(config))
+    result = run_directory / "result.json"
+    document = json.loads(result.read_text())
+    problems = document["finalists"]["problems"]
+    document["finalists"]["problems"] = {"mine": {"adam * 2": {"learning_rate": 0.03}}, **problems}
+    result.write_text(json.dumps(document))
+    text = exported(capsys, str(run_directory), "--to", "optax")["text"]
+    assert "Learning rate: 0.03 on mine." in text
+    assert "found_rule(learning_rate=0.03)" in text
+
+
 def test_a_rate_that_only_the_choice_tuned_has_the_schedule_of_the_search(capsys, run_directory):
     config = json.loads((run_directory / "config.json").read_text())
     config["training"] = {"schedule": "linear"}
