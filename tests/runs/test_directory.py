@@ -9,6 +9,7 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.runs import RunDirectory, changed_bits
+from metarl.user_code import own_sources
 
 CONFIG = {"seed": 7, "rates": (1e-3, 1e-2), "nested": {"depth": 2, "text": "m * g"}}
 
@@ -43,7 +44,8 @@ def test_provenance_says_what_the_numbers_depend_on(tmp_path):
     provenance = create(tmp_path / "run").provenance
     assert provenance["seed"] == 7
     assert provenance["command"] == ["metarl", "search", "--seed", "7"]
-    assert provenance["matmul_precision"] is None and provenance["own_code"] == {}
+    assert provenance["matmul_precision"] is None
+    assert provenance["own_code"] == own_sources()  # of what other tests have imported
     assert [device["platform"] for device in provenance["devices"]] == ["cpu", "cpu"]
     versions = provenance["versions"]
     assert set(versions) >= {"python", "metarl", "jax", "jaxlib", "optax", "dm-haiku", "numpy"}
