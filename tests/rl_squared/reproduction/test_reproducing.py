@@ -249,7 +249,7 @@ def test_what_several_trainings_earn_stands_beside_the_committed_agent(folder, t
 
 
 def test_trainings_of_other_settings_are_not_gone_on_with(folder, monkeypatch):
-    def interrupted(place, progress):
+    def interrupted(place, progress, owner):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("metarl.rl_squared.learning.training.resume_training", interrupted)
