@@ -22,7 +22,7 @@ from metarl.rl_squared import (
     train,
 )
 from metarl.rl_squared.agent.network import fit_to
-from metarl.rl_squared.learning.training import _acting_network
+from metarl.rl_squared.learning.ancestors import _described
 from metarl.rl_squared.settings.network_config import CORES
 from metarl.runs import SilentProgress
 
@@ -106,6 +106,6 @@ def test_settings_that_make_no_network_are_refused(settings, message):
 
 def test_a_network_is_told_by_all_that_its_weights_mean():
     config = with_network(core="delta-rule", layers=3)
-    assert _acting_network(config) == "delta-rule-8 of 3 layers with 2 heads"
-    assert _acting_network(with_network(core="lru")) == "lru-8 of 1 layers"
-    assert _acting_network(with_network(core="gru")) == "gru-8"
+    assert _described(config.network) == "delta-rule-8 of 3 layers with 2 heads"
+    assert _described(with_network(core="lru").network) == "lru-8 of 1 layers"
+    assert _described(with_network(core="gru").network) == "gru-8"
