@@ -305,6 +305,7 @@ def _row(name: str, runs: Sequence[Log], random: Sequence[Log], steps: float) ->
     )
     then = curves_at(runs, "steps", "best_reward", np.array([steps]))[:, 0]
     alone = name == RANDOM
+    ahead = _ahead_after(runs, random)
     return {
         "strategy": name,
         "searches": len(runs),
@@ -317,11 +318,24 @@ def _row(name: str, runs: Sequence[Log], random: Sequence[Log], steps: float) ->
         "fresh_score": mean_interval(fresh),
         "fresh_difference": None if alone else mean_interval(fresh - others),
         "better": int(sum(mean_interval(run["fresh_scores"]).low > 0 for run in runs)),
+        # rules trained until a search is ahead of all that random search finds from its seed, None where it never is
+        "ahead_after": [int(count) if np.isfinite(count) else None for count in ahead],
+        "ahead_after_median": None if alone else float(np.median(ahead)),
         "sampled": float(np.mean([run["sampled"][-1] for run in runs])),
         "steps": float(np.mean(own["steps"])),
         "rules": [str(run["rule"]) for run in runs],
         "fresh_scores": fresh.tolist(),
     }
+
+
+def _ahead_after(runs: Sequence[Log], random: Sequence[Log]) -> np.ndarray:
+    """Returns the rules trained when each search is first ahead of another's end, inf if never, [S]."""
+    counts = np.full(len(runs), np.inf)
+    for place, (run, other) in enumerate(zip(runs, random, strict=True)):
+        ahead = run["trained"][run["best_reward"] > other["best_reward"][-1]]
+        if len(ahead):
+            counts[place] = ahead[0]
+    return counts
 
 
 def _late_mean(run: Log) -> float:
@@ -342,6 +356,7 @@ def _table(rows: Sequence[Mapping[str, Any]], settings: Settings, seeds: range) 
         Column("better", "clearly better than Adam"),
         Column("late_mean", "mean reward, last quarter", essential=False),
         Column("best_at_equal_steps", "best reward at equal steps", essential=False),
+        Column("ahead_after_median", "rules to be ahead of random search's end", essential=False),
         Column("sampled", "rules proposed", essential=False),
         Column("steps", "optimizer steps", essential=False),
     ]

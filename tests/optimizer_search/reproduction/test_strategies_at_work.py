@@ -69,6 +69,15 @@ def test_who_has_not_ended_a_generation_at_equal_steps_has_found_nothing():
     assert strategies._rows({}) == []
 
 
+def test_a_search_is_ahead_once_it_has_a_better_rule_than_random_search_ever_finds():
+    """From the generation on in which it has; one that is as good in the end never is."""
+    theirs, good = searched(0.0, [0.0, 0.0]), np.array([0.3, 0.4])
+    late = {"best_reward": np.array([0.2, 0.3])}
+    ours = [theirs | {"best_reward": good}, theirs | late, theirs]
+    row = strategies._row("ours", ours, [theirs] * 3, 200.0)
+    assert row["ahead_after"] == [10, 20, None] and row["ahead_after_median"] == 20.0
+
+
 def test_a_search_of_a_rival_has_its_own_settings_and_shares_the_rest():
     rival = Rival("small", "evolution", racing=False, evolution=EvolutionConfig(population=8))
     settings = Settings(SearchConfig(budget=50, depth=1), (RANDOM, rival))
