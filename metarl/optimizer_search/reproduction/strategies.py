@@ -216,10 +216,9 @@ class _Programs:
         here = self.fresh.less_adams(rule.tokens, rule.rates)
         by_judge = [here.by_judge[name] for name in self.fresh.panel.names]
         if self.settings.held_out:
-            problems = [load(name) for name in self.settings.held_out]
-            self.elsewhere = self.elsewhere or FreshJudges(
-                fresh_panel(job, problems, (1.0,), *seeds)
-            )
+            if self.elsewhere is None:
+                problems = [load(name) for name in self.settings.held_out]
+                self.elsewhere = FreshJudges(fresh_panel(job, problems, (1.0,), *seeds))
             there = self.elsewhere.less_adams(rule.tokens)
             by_judge += [there.by_judge[name] for name in self.elsewhere.panel.names]
         return {"fresh_scores": here.replicates[0], "judge_scores": np.concatenate(by_judge)}
