@@ -61,7 +61,7 @@ def run(arguments: Arguments) -> dict[str, Any]:
         resume_comparison,
     )
     from metarl.reporting import write_csv
-    from metarl.runs import progress_on_stderr
+    from metarl.runs import leaving_nothing_if_refused, progress_on_stderr
 
     own = (*arguments.optimizer, *arguments.compare.problem)
     begun = begin_comparison(
@@ -73,7 +73,8 @@ def run(arguments: Arguments) -> dict[str, Any]:
     )
     progress = progress_on_stderr()
     progress.message(_first_words(arguments))
-    document = resume_comparison(begun.path, own=(*arguments.rules, *own), progress=progress)
+    with leaving_nothing_if_refused(begun):
+        document = resume_comparison(begun.path, own=(*arguments.rules, *own), progress=progress)
     if arguments.output is not None:
         write_csv(arguments.output, finalists_table(document["details"]))
     return document

@@ -21,6 +21,7 @@ from metarl.runs import (
     Progress,
     RunDirectory,
     compiled_beside,
+    leaving_nothing_if_refused,
     progress_on_stderr,
     saying_how_to_resume,
     tell_what_changed,
@@ -75,7 +76,8 @@ def search(
       The result, which is also on disk.
 
     Raises:
-      InvalidInput: the settings cannot be used; nothing has been written then.
+      InvalidInput: the settings cannot be used, or a strategy or problem of the user's fails at its work; nothing is
+        left on disk then, unless rules have been trained.
       OSError: the run could not be written.
       Interrupted: a signal came; everything is kept, and it has been said how to go on.
     """
@@ -87,7 +89,8 @@ def search(
         command or sys.argv,
         tensorboard=tensorboard,
     )
-    return _conduct(run, config, progress or progress_on_stderr(), backend)
+    with leaving_nothing_if_refused(run):
+        return _conduct(run, config, progress or progress_on_stderr(), backend)
 
 
 def resume(

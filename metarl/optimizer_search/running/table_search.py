@@ -30,6 +30,7 @@ from metarl.runs import (
     RESULT,
     Progress,
     RunDirectory,
+    leaving_nothing_if_refused,
     progress_on_stderr,
     saying_how_to_resume,
     stored_result,
@@ -77,7 +78,8 @@ def search_table(
     config = _within(config.validate(), _table_of(config))
     made = _job(config)
     run = RunDirectory.create(run_dir, JOB, to_dict(config), command or sys.argv)
-    return _conduct(run, config, progress or progress_on_stderr(), made)
+    with leaving_nothing_if_refused(run):
+        return _conduct(run, config, progress or progress_on_stderr(), made)
 
 
 def resume_table_search(run_dir: str | Path, *, progress: Progress | None = None) -> dict[str, Any]:

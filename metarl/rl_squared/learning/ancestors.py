@@ -7,10 +7,14 @@ So a training is resumed from any folder, with the same numbers, whatever has be
 
 from __future__ import annotations
 
+import dataclasses
+import math
+
+from metarl.environments import Trial
 from metarl.errors import require
 from metarl.runs import RunDirectory
 
-from ..agent.agent import TrainedAgent
+from ..agent.agent import TrainedAgent, make_trial
 from ..agent.agent_files import load, packed
 from ..settings.config import TrainConfig
 from ..settings.network_config import STACKED, NetworkConfig
@@ -20,10 +24,12 @@ _OF_CORES = {
     "memory_keys": ("outer-product",),
     "memory_values": ("outer-product",),
     "activation": ("gru",),
+    "normalise_weights": ("gru",),
     "layers": STACKED,
     "heads": STACKED[1:],
+    "context": STACKED[2:],
 }
-_OF_ALL = ("normalise_weights", "pairs", "inner_values", "filters", "pixel_units", "beside")
+_OF_ALL = ("pairs", "inner_values", "filters", "pixel_units", "beside")
 
 
 def named_ancestor(config: TrainConfig) -> TrainedAgent | None:
@@ -60,12 +66,23 @@ def ancestor_of(run: RunDirectory, config: TrainConfig) -> TrainedAgent | None:
 def require_same_network(ancestor: TrainedAgent, config: TrainConfig) -> None:
     """Raises unless the weights of an agent mean in the network asked for what they have meant."""
     own, asked = ancestor.config.network, config.network
+    trial = make_trial(config.world)
+    if min(_context(own, ancestor.trial), trial.length) == min(
+        _context(asked, trial), trial.length
+    ):
+        asked = dataclasses.replace(asked, context=own.context)
     described = _described(own), _described(asked)
     require(
         described[0] == described[1],
         f"Agent {config.init_from!r} has another network than asked for: {described[0]}, not {described[1]}. "
         f"Give the same --network settings: {_flags(own, asked)}.",
     )
+
+
+def _context(network: NetworkConfig, trial: Trial) -> float:
+    """Returns how many steps a transformer looks back in longer trials than those that it was made for."""
+    context = network.context
+    return math.inf if context is None or context >= trial.length else context
 
 
 def _described(network: NetworkConfig) -> str:
@@ -79,13 +96,23 @@ def _described(network: NetworkConfig) -> str:
         + (f" of {network.activation}" if other else "")
         + (f" of {network.layers} layers" if network.core in STACKED else "")
         + (f" with {network.heads} heads" if network.core in STACKED[1:] else "")
-        + (" with normalised weights" if network.normalise_weights else "")
+        + (_reach(network) if network.core == "transformer" else "")
+        + (
+            " with normalised weights"
+            if network.core == "gru" and network.normalise_weights
+            else ""
+        )
         + (" with pairs" if network.pairs else "")
         + (" with inner values" if network.inner_values else "")
         + (f" with {network.filters} filters" if network.filters != usual.filters else "")
         + (f" with {network.pixel_units} pixel units" if network.pixel_units is not None else "")
         + (f" with {network.beside} units beside" if network.beside != usual.beside else "")
     )
+
+
+def _reach(network: NetworkConfig) -> str:
+    """Returns how far a transformer looks back, where that is not the whole trial."""
+    return "" if network.context is None else f" that looks back {network.context} steps"
 
 
 def _flags(own: NetworkConfig, asked: NetworkConfig) -> str:

@@ -251,6 +251,23 @@ def test_what_is_refused_leaves_no_directory(toy, tmp_path, change, text):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_strategy_of_ones_own_that_is_refused_at_its_work_leaves_no_directory(
+    toy, few_references, tmp_path, monkeypatch
+):
+    (tmp_path / "idle.py").write_text(
+        "from metarl.optimizer_search import strategies\n"
+        "def factory(grammar, config):\n"
+        "    idle = strategies.make('random', grammar, config)\n"
+        "    return idle._replace(ask=lambda key, state, count: (state, 7))\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = dataclasses.replace(CONFIG, strategy="idle:factory")
+    with pytest.raises(InvalidInput, match="ask gave int beside its state; it must give"):
+        search(config, tmp_path / "run", progress=Onlooker())
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_directory_that_exists_is_refused_and_left_as_it_is(complete, tmp_path):
     (tmp_path / "mine.txt").write_text("precious", encoding="utf-8")
     for place in (complete[0], tmp_path):

@@ -18,9 +18,9 @@ from metarl.optimizer_search import (
 )
 from metarl.optimizer_search.running import table_search
 from metarl.optimizer_search.screening.probes import Probes
-from metarl.optimizer_search.settings.config import FilterConfig, FinalistConfig
+from metarl.optimizer_search.settings.config import FilterConfig, FinalistConfig, to_dict
 from metarl.optimizer_search.tables import deal, table_files, truth
-from metarl.runs import SilentProgress
+from metarl.runs import RunDirectory, SilentProgress
 
 CONFIG = SearchConfig(
     problem=("quadratic", "wine-mlp"),
@@ -190,3 +190,50 @@ def test_rules_that_are_too_large_for_a_table_earn_the_floor_and_are_counted(tmp
         said[0] == f"sign-1: up to size 1, {len(table.tokens)} rules; larger ones earn the floor."
     )
     assert json.loads((tmp_path / "run" / "config.json").read_text())["table"] == "sign-1-size-1"
+
+
+OWN = """
+from metarl.optimizer_search import strategies
+
+def failing(grammar, config):
+    random = strategies.make("random", grammar, config)
+    def ask(key, state, count):
+        raise KeyError("beam")
+    return random._replace(ask=ask)
+
+def unlearning(grammar, config):
+    random = strategies.make("random", grammar, config)
+    return random._replace(tell=lambda key, state, proposals, feedback: state)
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Two strategies of a user's: one fails as it is asked, the other once it has been told of rewards."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "own_beam.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+
+
+def test_a_strategy_that_fails_as_it_is_asked_leaves_no_run(own, tmp_path):
+    with pytest.raises(InvalidInput, match="'own_beam:failing': ask raised KeyError"):
+        searched(tmp_path / "run", strategy="own_beam:failing")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_strategy_that_fails_later_leaves_what_was_judged_and_is_gone_on_with(own, tmp_path):
+    with pytest.raises(InvalidInput, match="'own_beam:unlearning': tell must return a pair"):
+        searched(tmp_path / "run", strategy="own_beam:unlearning")
+    judged = (tmp_path / "run" / "journal.jsonl").read_bytes()
+    with pytest.raises(InvalidInput, match="tell must return a pair"):
+        resume_table_search(tmp_path / "run", progress=SilentProgress())
+    assert (tmp_path / "run" / "journal.jsonl").read_bytes() == judged
+
+
+def test_a_resumed_search_that_is_refused_is_kept_though_nothing_was_judged(own, tmp_path):
+    config = dataclasses.replace(CONFIG, strategy="own_beam:failing", budget=60)
+    run = RunDirectory.create(tmp_path / "run", table_search.JOB, to_dict(config), ["metarl"])
+    with pytest.raises(InvalidInput, match="ask raised KeyError"):
+        resume_table_search(run.path, progress=SilentProgress())
+    assert RunDirectory.open(run.path).config["strategy"] == "own_beam:failing"
