@@ -15,7 +15,6 @@ from .driver import Job as Job
 from .driver import Outcome as Outcome
 from .driver import drive as drive
 from .durable import write_durably as write_durably
-from .experiments import REPRODUCTION as REPRODUCTION
 from .experiments import SCALES as SCALES
 from .experiments import ExperimentCard as ExperimentCard
 from .experiments import ScaleName as ScaleName
@@ -49,8 +48,10 @@ from .results import RESULT as RESULT
 from .results import no_result_yet as no_result_yet
 from .results import stored_result as stored_result
 from .results import telling_of_damage as telling_of_damage
+from .resuming import REPRODUCTION as REPRODUCTION
 from .resuming import resume_command as resume_command
 from .resuming import saying_how_to_resume as saying_how_to_resume
+from .resuming import stands_for as stands_for
 from .resuming import tell_what_changed as tell_what_changed
 from .status import RunStatus as RunStatus
 from .status import find_runs as find_runs
@@ -110,6 +111,7 @@ __all__ = [
     "save_checkpoint",
     "saying_how_to_go_on",
     "saying_how_to_resume",
+    "stands_for",
     "stored_result",
     "tell_what_changed",
     "telling_of_damage",

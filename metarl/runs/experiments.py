@@ -4,13 +4,15 @@
     runs/FOLDER-SCALE/      a reproduction at work; it holds NAME.json once NAME is done
 
 An experiment is a card here and a function elsewhere. Whatever has been measured lies in the run's
-directory and is not measured again, so the command that began a reproduction goes on with it.
+directory and is not measured again, so the command that began a reproduction goes on with it, and says
+what has changed since: versions and the like, and the settings in `experiments/`, of which the run
+keeps those it began with (`begun-with.json`), unless they are a part of its configuration.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,14 +20,17 @@ from typing import Any, Literal, get_args
 from metarl.errors import require
 
 from .directory import RunDirectory
+from .durable import json_bytes, read_json_object
 from .progress import Progress
+from .provenance import changed_settings
+from .resuming import REPRODUCTION, tell_what_changed
 
 ScaleName = Literal["smoke", "laptop", "paper"]
 Status = Literal["not begun", "begun", "done"]
 
 SCALES: tuple[ScaleName, ...] = get_args(ScaleName)
-REPRODUCTION = "reproduce"  # the job of their runs
 _ROOT = Path("runs")
+_SETTINGS = "begun-with.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,21 +91,28 @@ def experiment_folder(name: str) -> Path:
 
 
 def begin_or_go_on(
-    place: str | Path, config: Mapping[str, Any], command: Sequence[str]
+    place: str | Path,
+    config: Mapping[str, Any],
+    command: Sequence[str],
+    say: Callable[[str], None],
+    settings: Mapping[str, Any] | None = None,
 ) -> RunDirectory:
     """Returns the run of a reproduction, new or begun before.
 
     Args:
       place: its directory.
-      config: what is reproduced and by which settings, as JSON can hold it.
+      config: what is reproduced, and by which settings if others are to be refused, as JSON can hold it.
       command: the command line to record.
+      say: called with a line about each kind of thing that has changed since it was begun.
+      settings: of `experiments/` that may change, where some of what is measured is kept and some is new.
 
     Raises:
       InvalidInput: the directory holds another run, or one that was begun with other settings.
     """
     place = Path(place)
     if not (place / "run.json").exists():
-        return RunDirectory.create(place, REPRODUCTION, config, command)
+        files = {} if settings is None else {_SETTINGS: json_bytes(settings)}
+        return RunDirectory.create(place, REPRODUCTION, config, command, files=files)
     run = RunDirectory.open(place)
     name = next(iter(config))  # says which experiment this is
     require(
@@ -112,6 +124,11 @@ def begin_or_go_on(
         f"{str(place)!r} was begun with other settings than experiments/ has now; choose another "
         "--run-dir, or remove that directory.",
     )
+    tell_what_changed(run, say)
+    if settings is not None and (run.path / _SETTINGS).is_file():  # not in runs of before
+        told = changed_settings(read_json_object(run.path / _SETTINGS), settings)
+        if told is not None:
+            say(told)
     return run
 
 

@@ -103,6 +103,23 @@ def changed_code(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> str | N
     )
 
 
+def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Says which settings of an experiment are not those that its run began with; None if all are.
+
+    Args:
+      before: those it began with, nested.
+      now: those that stand in `experiments/`.
+    """
+    pairs = differing(before, now)
+    if not pairs:
+        return None
+    changes = [f"{name} ({_brief(old)}, now {_brief(new)})" for name, (old, new) in pairs.items()]
+    return (
+        f"Since the run began settings in experiments/ have changed: {', '.join(changes)}. What was measured then is "
+        "kept beside what is measured now; choose another --run-dir unless the change alters nothing that is there."
+    )
+
+
 def _brief(value: Any) -> str:
     """Returns a value of a provenance in a word; of devices and features only how many they are."""
     if value is None:

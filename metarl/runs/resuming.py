@@ -6,12 +6,14 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from .directory import RunDirectory
-from .experiments import REPRODUCTION
 from .interruption import Interrupted
 from .progress import Progress
 from .provenance import changed_bits, changed_code, collect_provenance
+
+REPRODUCTION = "reproduce"  # the job of an experiment's run
 
 
 def resume_command(run: RunDirectory) -> str:
@@ -19,6 +21,20 @@ def resume_command(run: RunDirectory) -> str:
     if run.job == REPRODUCTION:
         return shlex.join(run.provenance["command"]) or "the call that began it"
     return f"metarl resume {shlex.quote(str(run.path))}"
+
+
+def stands_for(owner: RunDirectory, stored: str, now: str) -> bool:
+    """Tells whether a path that was stored is of what `now` is of, in a run which may have been moved since.
+
+    Args:
+      owner: the run, in its present place.
+      stored: a path of before.
+      now: a path; if it lies in the run, one of before that ends in the same place is as good.
+    """
+    if stored == now or not Path(now).is_relative_to(owner.path):
+        return stored == now
+    within = Path(now).relative_to(owner.path).parts
+    return len(within) > 0 and Path(stored).parts[-len(within) :] == within
 
 
 def tell_what_changed(run: RunDirectory, say: Callable[[str], None]) -> None:

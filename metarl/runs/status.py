@@ -18,9 +18,9 @@ from typing import Any, Literal, NamedTuple
 from metarl.errors import InvalidInput, require
 
 from .directory import RunDirectory, is_in_use
-from .experiments import REPRODUCTION
 from .heartbeat import Beat, read_heartbeat
 from .results import RESULT
+from .resuming import REPRODUCTION
 
 RunState = Literal["running", "stalled", "finished", "interrupted", "dead", "unreadable"]
 

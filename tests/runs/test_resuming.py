@@ -9,7 +9,7 @@ import jax
 import pytest
 
 from metarl import user_code
-from metarl.runs import RunDirectory, tell_what_changed
+from metarl.runs import RunDirectory, stands_for, tell_what_changed
 
 MODULE = "a_module_of_the_users"
 
@@ -74,3 +74,13 @@ def test_a_module_that_only_one_of_the_two_has_imported_is_no_change(tmp_path, m
     during = begun(tmp_path / "during")
     monkeypatch.setattr(user_code, "_sources", {})
     assert told(during) == []
+
+
+def test_a_path_in_a_run_that_was_moved_stands_for_the_one_of_before(tmp_path):
+    run = begun(tmp_path / "new")
+    now = str(tmp_path / "new" / "trainings" / "a")
+    assert stands_for(run, "runs/old/trainings/a", now) and stands_for(run, now, now)
+    assert not stands_for(run, "runs/old/trainings/b", now)
+    assert not stands_for(run, "runs/old/a", now)
+    assert stands_for(run, "ucb1", "ucb1") and not stands_for(run, "a/ucb1", "ucb1")
+    assert not stands_for(run, "elsewhere", str(run.path))

@@ -67,8 +67,9 @@ def reproduce(
     settings, seed = read_settings(experiment, scale)
     _require_data(settings)
     config = {"experiment": name, "scale": scale, _SEED: seed, "settings": _plain(settings)}
-    run = begin_or_go_on(run_dir or experiment.run_dir(scale), config, command)
     progress = progress or progress_on_stderr()
+    place = run_dir or experiment.run_dir(scale)
+    run = begin_or_go_on(place, config, command, progress.message)
     with run.lock(), saying_how_to_go_on(progress):
         findings = _function(experiment)(Work(settings, run, folder, seed, progress))
         files = _write(run.path, name, findings)

@@ -67,17 +67,23 @@ class Standing(NamedTuple):
 class EvaluationJob:
     """Plays everybody, and learns beforehand what is to be learnt; see `metarl.runs.Job`."""
 
-    def __init__(self, order: Order, say: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self,
+        order: Order,
+        say: Callable[[str], None] = lambda text: None,
+        formerly: Mapping[str, str] | None = None,
+    ) -> None:
         """Finds everybody and the trial.
 
         Args:
           order: what is asked for.
           say: called with a line about what is played next.
+          formerly: of texts that are paths, those that stand in what is saved, if all was moved since it began.
 
         Raises:
           InvalidInput: see `evaluate`.
         """
-        self.order, self._say = order, say
+        self.order, self._say, self._formerly = order, say, formerly or {}
         own = [order.world.get("environment")]
         self.named = find_entrants(order.agents, own=own)
         self.trial = find_trial(self.named, order.world)
@@ -132,7 +138,7 @@ class EvaluationJob:
         if state.walk is not None:
             arrays |= {f"{_WALK}{name}": a for name, a in flatten_tree(state.walk).items()}
         meta = {
-            "parts": [part.name for part in self.parts],
+            "parts": self._saved_names(),
             "done": len(state.done),
             "first": state.first,
             "steps": state.steps,
@@ -146,7 +152,7 @@ class EvaluationJob:
         Raises:
           InvalidInput: it is the state of something else, or of another evaluation.
         """
-        ours = [part.name for part in self.parts]
+        ours = self._saved_names()
         theirs = meta.get("parts") if isinstance(meta, dict) else None
         require(
             theirs == ours,
@@ -227,6 +233,10 @@ class EvaluationJob:
 
     def _is_tuned(self, who: str) -> bool:
         return self.order.from_scratch.tune and who in rl_baselines.names()
+
+    def _saved_names(self) -> list[str]:
+        """Returns the names of all parts in what is saved."""
+        return [f"{part.kind} {self._formerly.get(part.who, part.who)}" for part in self.parts]
 
     def _agent(self, part: Part, state: Standing) -> Agent:
         """Returns who acts in a part."""

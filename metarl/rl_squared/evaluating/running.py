@@ -29,6 +29,7 @@ from metarl.runs import (
     drive,
     flatten_tree,
     progress_on_stderr,
+    stands_for,
     stored_result,
     tell_what_changed,
 )
@@ -165,18 +166,21 @@ def evaluate_in(
         begin_evaluation(
             agents, place, world=world, tasks=tasks, from_scratch=plan, command=command
         )
-    run = RunDirectory.open(place)
-    asked = {
-        "agents": _texts(agents),
-        "tasks": tasks,
-        "from_scratch": dataclasses.asdict(plan),
-    }
+    run, texts = RunDirectory.open(place), _texts(agents)
+    asked = {"tasks": tasks, "from_scratch": dataclasses.asdict(plan)}
+    before = run.config.get("agents", [])
     require(
-        run.job == JOB and asked == {name: run.config.get(name) for name in asked},
+        run.job == JOB
+        and asked == {name: run.config.get(name) for name in asked}
+        and len(before) == len(texts)
+        and all(stands_for(owner, *pair) for pair in zip(before, texts, strict=True)),
         f"{str(place)!r} was begun with other agents or settings than are asked for now; choose another --run-dir, or "
         "remove that directory.",
     )
-    with Interruption() as stop, contextlib.closing(_stored(run, progress.message)) as job:
+    with (
+        Interruption() as stop,
+        contextlib.closing(_stored(run, progress.message, texts)) as job,
+    ):
         return concluded(job, _driven(job, run, progress, stop, owner))
 
 
@@ -202,20 +206,31 @@ def _driven(
     return state
 
 
-def _stored(run: RunDirectory, say: Callable[[str], None]) -> EvaluationJob:
-    """Returns the job of a run, if everybody is who they were when it began."""
+def _stored(
+    run: RunDirectory, say: Callable[[str], None], agents: Sequence[str] | None = None
+) -> EvaluationJob:
+    """Returns the job of a run, if everybody is who they were when it began.
+
+    Args:
+      run: of `begin_evaluation`.
+      say: see `EvaluationJob`.
+      agents: their texts, where paths are others now; None if they are not.
+    """
     where, config = str(run.path / "config.json"), run.config
     try:
         plan = FromScratchPlan(**config["from_scratch"])
         world = {k: tuple(v) if isinstance(v, list) else v for k, v in config["world"].items()}
         weights = dict(config["weights"])
-        order = Order(config["agents"], world, config["tasks"], config["seed"], plan)
+        before: list[str] = config["agents"]
+        texts = before if agents is None else agents
+        formerly: dict[str, str] = dict(zip(texts, before, strict=True))
+        order = Order(texts, world, config["tasks"], config["seed"], plan)
     except (KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
             f"{where} is damaged ({reason(error)}). Begin a new evaluation."
         ) from error
     try:
-        job = EvaluationJob(order, say)
+        job = EvaluationJob(order, say, formerly)
     except InvalidInput as error:
         if not weights:
             raise
@@ -223,7 +238,7 @@ def _stored(run: RunDirectory, say: Callable[[str], None]) -> EvaluationJob:
             f"{error} Files of agents are read from the folder in which the evaluation was begun."
         ) from error
     now = _weights(job.named)
-    other = [text for text in now if now[text] != weights.get(text)]
+    other = [text for text in now if now[text] != weights.get(formerly.get(text, text))]
     require(
         not other,
         f"{', '.join(other)}: the weights are not those with which {str(run.path)!r} was begun. Put the agent's "

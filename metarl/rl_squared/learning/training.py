@@ -22,6 +22,7 @@ from metarl.runs import (
     lead,
     leaving_nothing_if_refused,
     progress_on_stderr,
+    stands_for,
     tell_what_changed,
 )
 
@@ -161,7 +162,7 @@ def train_in(
     """
     if place.exists():
         require(
-            train_config(RunDirectory.open(place).config, str(place)) == config,
+            _begun_with(place, config, owner) == config,
             f"{str(place)!r} was begun with other settings than {settings} has now; choose another "
             "--run-dir, or remove that directory.",
         )
@@ -170,6 +171,15 @@ def train_in(
         begin_training(config, place, command=owner.provenance["command"])
     progress.message(f"{label}: training in {place}")
     resume_training(place, progress=progress, owner=owner)
+
+
+def _begun_with(place: Path, asked: TrainConfig, owner: RunDirectory) -> TrainConfig:
+    """Returns the settings of a training in a larger undertaking, as it would have begun in its present place."""
+    config = train_config(RunDirectory.open(place).config, str(place))
+    before, now = config.init_from, asked.init_from
+    if before is not None and now is not None and stands_for(owner, before, now):
+        return dataclasses.replace(config, init_from=now)
+    return config
 
 
 def follow_training(gang: Gang) -> Outcome:

@@ -43,6 +43,7 @@ from .scales import changed_config
 from .worlds import SETTINGS, Documents, WorldWork, Written, reproduce_worlds
 
 YARDSTICKS = ("random", "oracle")  # who knows nothing, and who knows the task
+_TRAININGS = "trainings"
 _LUCK = 0  # seed of test tasks and of what happens in them
 
 
@@ -80,7 +81,13 @@ class _Work(WorldWork):
                 },
             }
             write_json(kept, document)
-        return read_json_object(kept)
+        document = read_json_object(kept)
+        return {**document, "runs": self._found(document["runs"])}
+
+    def _found(self, runs: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """Returns where the runs of architectures are now, if all was moved since they were noted."""
+        place = self.run.path / _TRAININGS
+        return {name: [str(place / Path(one).name) for one in ones] for name, ones in runs.items()}
 
     def _play(self, world: str, name: str, agent: Agent, trial: Trial) -> dict[str, float]:
         """Returns the mean return of an agent in the test tasks."""
@@ -137,7 +144,7 @@ class _Work(WorldWork):
         }
         config = self._config(world, name, own)
         what = f"{name}-rate-{learning_rate:g}-seed-{seed}"
-        place = self.run.path / "trainings" / f"{world}-{what}"
+        place = self.run.path / _TRAININGS / f"{world}-{what}"
         label = f"{world}, {what}, {rate.env_steps:,} steps"
         train_in(place, config, label, SETTINGS, self.run, self.progress)
         return place

@@ -84,7 +84,13 @@ def reproduce_mazes(
         if cell not in scales[scale]["cells"]:
             raise unknown_name("cell", cell, scales[scale]["cells"])
     place = run_dir or experiment.run_dir(scale)  # type: ignore[arg-type]
-    run = begin_or_go_on(place, {"mazes": experiment.folder, "scale": scale}, command)
+    run = begin_or_go_on(
+        place,
+        {"mazes": experiment.folder, "scale": scale},
+        command,
+        progress.message,
+        {**settings, "scales": {scale: scales[scale]}},
+    )
     with run.lock(), saying_how_to_go_on(progress):
         work = _Work(settings, scales[scale], run, progress, committed)
         tables: dict[str, Table] = {}

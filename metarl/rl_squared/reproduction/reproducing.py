@@ -146,7 +146,14 @@ def reproduce(
             raise unknown_name("cell", cell, table.cells)
     progress = progress or progress_on_stderr()
     place = run_dir or experiment.run_dir(plan.scale)
-    run = begin_or_go_on(place, {"table": experiment.folder, "scale": plan.scale}, command)
+    given, trained = (read_json_object(folder / name) for name in ("settings.json", FILE))
+    run = begin_or_go_on(
+        place,
+        {"table": experiment.folder, "scale": plan.scale},
+        command,
+        progress.message,
+        {**given, "scales": {plan.scale: trained[plan.scale]}},
+    )
     with run.lock(), saying_how_to_go_on(progress):
         if not plan.anew:
             _take_known(folder, run.path)

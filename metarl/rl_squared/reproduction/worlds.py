@@ -72,9 +72,15 @@ def reproduce_worlds(
     if scale not in settings["scales"]:
         raise unknown_name("scale", scale, settings["scales"])
     place = run_dir or experiment.run_dir(scale)  # type: ignore[arg-type]
-    run = begin_or_go_on(place, {experiment.name: experiment.folder, "scale": scale}, command)
+    of_scale = settings["scales"][scale]
+    run = begin_or_go_on(
+        place,
+        {experiment.name: experiment.folder, "scale": scale},
+        command,
+        progress.message,
+        {**settings, "scales": {scale: of_scale}},
+    )
     with run.lock(), saying_how_to_go_on(progress):
-        of_scale = settings["scales"][scale]
         work = begin(settings, of_scale, run, progress)
         documents = {world: work.measure(world) for world in of_scale["worlds"]}
         tables, files = write(run.path, documents)

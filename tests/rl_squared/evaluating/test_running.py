@@ -132,6 +132,38 @@ def test_a_part_of_a_reproduction_is_gone_on_with_and_nobody_learns_anew(elsewhe
         part(SignalAt(), tasks=5)
 
 
+def test_a_part_of_a_reproduction_that_was_moved_is_gone_on_with(elsewhere, untrained, monkeypatch):
+    def whole(name):
+        place = elsewhere / name
+        return RunDirectory.open(place), place / "trainings" / "a.npz"
+
+    def part(progress, name):
+        owner, agent = whole(name)
+        return evaluate_in(
+            owner.path / "part",
+            [str(agent), "q-learning"],
+            tasks=4,
+            from_scratch=PLAN,
+            owner=owner,
+            progress=progress,
+        )
+
+    RunDirectory.create(elsewhere / "old", "reproduce", {}, ["metarl", "reproduce", "control"])
+    (elsewhere / "old" / "trainings").mkdir()
+    save(
+        untrained(TrainConfig(world=WORLD, network=NetworkConfig(hidden=4))),
+        elsewhere / "old" / "trainings" / "a.npz",
+    )
+    monkeypatch.setenv("METARL_CHECKPOINT_SECONDS", "0")
+    for name in ("old", "new"):  # moved twice
+        with pytest.raises(KeyboardInterrupt):
+            part(SignalAt(100 if name == "old" else 200), name)
+        (elsewhere / name).rename(elsewhere / {"old": "new", "new": "newest"}[name])
+    found = part(SignalAt(), "newest")
+    agents = [str(whole("newest")[1]), "q-learning"]
+    assert found.to_json() == evaluate(agents, tasks=4, from_scratch=PLAN).to_json()
+
+
 @pytest.mark.parametrize("share", [0.02, 0.4, 0.9])
 def test_interrupted_and_resumed_is_never_stopped(whole, share, elsewhere):
     run = begin(elsewhere / "cut")

@@ -256,6 +256,15 @@ def test_all_rates_are_measured_before_anybody_is_trained(settings, tmp_path, mo
     assert set(measured) == set(scale["worlds"])
 
 
+def test_runs_are_found_where_they_are_when_all_was_moved(settings, tmp_path):
+    run = RunDirectory.create(tmp_path / "new", "reproduce", {}, ["metarl"])
+    work = _Work(settings, settings["scales"]["smoke"], run, SilentProgress())
+    kept = {"runs": {"gru": ["runs/old/trainings/mdp-gru-seed-0"]}, "tasks": 10}
+    (run.path / "mdp.json").write_text(json.dumps(kept))
+    place = str(run.path / "trainings" / "mdp-gru-seed-0")
+    assert work.measure("mdp") == {"runs": {"gru": [place]}, "tasks": 10}
+
+
 @pytest.mark.parametrize("plan", [{"cells": ["10"]}, {"committed": True}, {"anew": True}])
 def test_what_architectures_have_not_is_refused(plan, tmp_path):
     with pytest.raises(InvalidInput, match="architectures has no cells and no classical agents"):

@@ -6,13 +6,14 @@ import csv
 import json
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from metarl.classical_agents import read_table
 from metarl.errors import InvalidInput
-from metarl.rl_squared import Plan, reproduce, resume_training, train_config
+from metarl.rl_squared import Plan, reproduce, resume_training, save, train_config
 from metarl.rl_squared.learning.train_job import TrainJob
 from metarl.rl_squared.learning.training import train_in
 from metarl.rl_squared.reports.learning_curves import learning_curve
@@ -176,6 +177,35 @@ def test_who_interrupts_a_training_is_told_to_go_on_with_the_whole_reproduction(
     with pytest.raises(KeyboardInterrupt):
         train_in(tmp_path / "part", config, "3x2", "settings.json", owner, Heard())
     assert messages[-1] == f"Interrupted. Everything is saved; go on with: {said}"
+
+
+def test_a_later_stage_goes_on_in_a_reproduction_that_was_moved(tmp_path, monkeypatch, untrained):
+    """The updates are left out, so it ends with the agent of the stage before."""
+    monkeypatch.setattr(
+        "metarl.rl_squared.learning.training._conduct", lambda run, job, *_: begun.append(run.path)
+    )
+    begun: list[Path] = []
+    world = {"world": {"arms": 2}, **TINY}
+
+    def stages(place):
+        owner = RunDirectory.open(place)
+        start = place / "trainings" / "first"
+        config = train_config({**world, "init_from": str(start)})
+        train_in(place / "trainings" / "second", config, "second", "it", owner, SilentProgress())
+
+    RunDirectory.create(tmp_path / "old", "reproduce", {}, ["metarl"])
+    start = tmp_path / "old" / "trainings" / "first"
+    start.mkdir(parents=True)
+    save(untrained(train_config(world)), start / "agent.npz")
+    (start / "run.json").write_text("{}")
+    stages(tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+    stages(tmp_path / "new")
+    assert begun == [tmp_path / name / "trainings" / "second" for name in ("old", "new")]
+    other = train_config({**world, "init_from": str(tmp_path / "new" / "trainings" / "another")})
+    owner = RunDirectory.open(tmp_path / "new")
+    with pytest.raises(InvalidInput, match="was begun with other settings than it has now"):
+        train_in(begun[-1], other, "second", "it", owner, SilentProgress())
 
 
 def test_known_means_are_taken_unless_they_are_to_be_measured_anew(folder, tmp_path):
