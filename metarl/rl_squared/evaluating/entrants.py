@@ -37,6 +37,11 @@ class Entrant(NamedTuple):
         return self.trained is None and _name(self.text) in rl_baselines.names()
 
     @property
+    def is_offline(self) -> bool:
+        """Whether it learns from offline data before it is played."""
+        return self.trained is None and _name(self.text) in rl_baselines.offline_names()
+
+    @property
     def teacher(self) -> str | None:
         """Whom it imitated, if anybody; "an ancestor's teacher" if that is all that is known."""
         if self.trained is None or not self.trained.warm_started:

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from metarl import classical_agents, rl_baselines
-from metarl.environments import Agent, NotRepeated, Pieces
+from metarl.environments import Agent, NotRepeated, Pieces, Trial
 from metarl.errors import InvalidInput, require
 from metarl.runs import flatten_tree, restore_tree
 
@@ -197,8 +197,8 @@ class EvaluationJob:
     def _all_parts(self) -> tuple[Part, ...]:
         """Returns all parts in their order, and refuses who does not fit before anything is played."""
         order, trial, plan = self.order, self.trial, self.order.from_scratch
-        offline = [entrant.text for entrant in self.named if _is_offline(entrant)]
-        lessons = [_lesson(text, self.trial) for text in offline]
+        offline = [entrant.text for entrant in self.named if entrant.is_offline]
+        lessons = [lesson_part(text, self.trial) for text in offline]
         tunings = [
             Part("tuning", text, self.long_trial or trial, rl_baselines.TUNING_TASKS, learns=True)
             for who in self.learners
@@ -330,20 +330,17 @@ class EvaluationJob:
             "greedy": f"{text}, greedily: {tasks:,} tasks",
             "mark": f"{text}: {tasks} tasks, several trials in each",
             "scratch": f"{text}: {tasks} tasks, {episodes:,} episodes from scratch in each",
+            "alone": f"{text}: {tasks:,} tasks, {episodes:,} episodes in each",
         }
         if part.kind in lines:
             self._say(lines[part.kind])
 
 
-def _lesson(text: str, trial: Any) -> Part:
+def lesson_part(text: str, trial: Trial) -> Part:
+    """Returns the lesson of who learns from offline data, if it can act in the trial's environment."""
     row, config = rl_baselines.parse(text)
     row.require_fits(trial.environment)
     return Part("lesson", text, trial, config.steps)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _is_offline(entrant: Entrant) -> bool:
-    names = rl_baselines.offline_names()
-    return entrant.trained is None and entrant.text.partition(":")[0] in names
 
 
 def _fits(name: str, trial: Any) -> bool:

@@ -6,6 +6,7 @@
   greedy   the same, with the likeliest actions
   mark     several trials in each of the first test tasks, of who stands beside learners from scratch
   scratch  many episodes in each of these tasks, of a learner from scratch
+  alone    the trials of one agent that is compared with nobody here; all of them is kept
 
 Tasks are played a chunk at a time, and of a chunk is kept what is needed. A chunk is *walked*, some steps at a
 time, where an agent learns while it plays or worlds are stepped on the host, which takes minutes and hours;
@@ -32,7 +33,7 @@ _TOGETHER = 10_000  # tasks that are played at a time, by agents that remember l
 _ON_HOST = 64  # worlds that are stepped at a time
 _PIECES = 100  # of a walk at most
 
-Kind = Literal["lesson", "tuning", "play", "greedy", "mark", "scratch"]
+Kind = Literal["lesson", "tuning", "play", "greedy", "mark", "scratch", "alone"]
 Kept = Mapping[str, np.ndarray]
 
 
@@ -112,6 +113,8 @@ class Part:
         """Returns what is kept of a chunk."""
         if self.kind == "tuning":
             return {"totals": np.asarray(played.totals)}
+        if self.kind == "alone":
+            return {name: np.asarray(part) for name, part in played._asdict().items()}
         returns = np.asarray(played.returns, np.float64)  # [n, E]
         if self.kind in ("mark", "scratch"):
             return {"returns": returns}
@@ -128,7 +131,7 @@ class Part:
             self._require_finite(chunk["totals"], len(before.get("totals", ())))
         if not before:
             return chunk
-        rows = ("totals", "returns")
+        rows = ("totals", "returns", "lengths", "terminated")
         return {
             name: np.concatenate([before[name], part]) if name in rows else before[name] + part
             for name, part in chunk.items()

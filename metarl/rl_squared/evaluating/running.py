@@ -125,7 +125,7 @@ def resume_evaluation(
     progress = progress or progress_on_stderr()
     with Interruption() as stop, contextlib.closing(_stored(run, progress.message)) as job:
         tell_what_changed(run, progress.message)
-        state = _driven(job, run, progress, stop)
+        state = driven(job, run, progress, stop)
         with run.lock():
             document = concluded(job, state).to_json()
             if write is not None and run.config["output"] is not None:
@@ -181,10 +181,10 @@ def evaluate_in(
         Interruption() as stop,
         contextlib.closing(_stored(run, progress.message, texts)) as job,
     ):
-        return concluded(job, _driven(job, run, progress, stop, owner))
+        return concluded(job, driven(job, run, progress, stop, owner))
 
 
-def _driven(
+def driven(
     job: EvaluationJob,
     run: RunDirectory,
     progress: Progress,

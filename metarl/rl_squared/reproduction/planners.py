@@ -5,15 +5,17 @@ Every method is measured by the mean return of E successive episodes of a test t
   from scratch   the last E of many episodes in it; what came before them are its real steps in the task
   all others     the first E; what they learnt before, they learnt elsewhere, in training tasks
 
-Seconds are of the processor, one agent after the other, with compiling, learning and playing in all tasks.
+Seconds are of the processor, one agent after the other, with compiling, learning and playing in all tasks; of a
+method that was interrupted those of all sessions, but for one that was killed.
 
 Letters: S trainings; N tasks; E episodes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,12 +33,13 @@ from metarl.reporting import (
     write_file,
     write_json,
 )
-from metarl.rl_baselines import learn_split, offline_names, parse
+from metarl.rl_baselines import offline_names, parse
 from metarl.runs import without_compilation_cache
 from metarl.statistics import Mean, infinities_to_json, mean_interval, number_from_json
 
 from ..agent.agent import make_trial
 from ..agent.agent_files import load
+from ..evaluating.alone import play_alone
 from ..evaluating.entrants import Entrant, find_entrants
 from ..learning.training import train_in
 from ..settings.config import TrainConfig
@@ -77,20 +80,22 @@ class _Work(WorldWork):
         kept = self.run.path / "rows" / f"{slug(world)}-{slug(method)}.json"
         if not kept.is_file():
             self.progress.message(f"{world}, {method}")
-            data, began = self._data(world), time.process_time()
-            with without_compilation_cache():
+            data, spent = self._data(world), kept.with_suffix(".seconds.json")
+            kept.parent.mkdir(exist_ok=True)
+            with without_compilation_cache(), _adding_up(spent):
                 seeds = range(trainings(row, data))
                 shown = [self._shown(world, method, row, seed) for seed in seeds]
-            document = summed_up(shown, time.process_time() - began)
-            kept.parent.mkdir(exist_ok=True)
+            document = summed_up(shown, read_json_object(spent)["seconds"])
             write_json(kept, document | {"command": command(row, data)})
+            spent.unlink()
         return read_json_object(kept)
 
     def _shown(self, world: str, method: str, row: Mapping[str, Any], seed: int) -> Shown:
-        data = self._data(world)
-        trial = make_trial(world_config(world_of(row, data)))
+        data, where = self._data(world), world_of(row, self._data(world))
+        trial = make_trial(world_config(where))
+        name = f"{slug(world)}-{slug(method)}-{seed}"
         if "train" in row:
-            place = self.run.path / "trainings" / f"{slug(world)}-{slug(method)}-{seed}"
+            place = self.run.path / "trainings" / name
             config = training(row, data, seed)
             label = f"{world}, {method}, seed {seed}"
             train_in(place, config, label, SETTINGS, self.run, self.progress)
@@ -98,14 +103,34 @@ class _Work(WorldWork):
             played = play_split(learnt.as_agent(), trial, _LUCK, tasks_of(row, data), "test")
             return _first(played, trial, learnt.scores["env_steps"])
         (entrant,) = find_entrants([text_of(row, data, seed)])
+        if not (entrant.from_scratch or entrant.is_offline):
+            played = play_split(entrant.make(trial), trial, _LUCK, tasks_of(row, data), "test")
+            return _first(played, trial, _seen_elsewhere(entrant, trial))
+        plan = from_scratch(row, data) if entrant.from_scratch else data
+        played = play_alone(
+            self.run.path / "learning" / name,
+            entrant.text,
+            where,
+            tasks_of(row, plan),
+            _LUCK,
+            plan["episodes"] if entrant.from_scratch else None,
+            self.run,
+            self.progress,
+        )
         if entrant.from_scratch:
-            plan = from_scratch(row, data)
-            longer = Trial(trial.environment, episodes=plan["episodes"])
-            played = learn_split(entrant.make(longer), longer, _LUCK, tasks_of(row, plan), "test")
             return _last(played, trial)
-        agent = entrant.make(trial)
-        played = play_split(agent, trial, _LUCK, tasks_of(row, data), "test")
         return _first(played, trial, _seen_elsewhere(entrant, trial))
+
+
+@contextlib.contextmanager
+def _adding_up(spent: Path) -> Iterator[None]:
+    """Adds the processor seconds of the block to those that a file tells, however the block ends."""
+    before = read_json_object(spent)["seconds"] if spent.is_file() else 0.0
+    began = time.process_time()
+    try:
+        yield
+    finally:
+        write_json(spent, {"seconds": before + time.process_time() - began})
 
 
 # Rows of the settings ----------------------------------------------------------------------------
