@@ -75,6 +75,22 @@ def test_names_of_references_mean_optaxs_own_at_their_defaults(name, transform):
     assert name in {reference.label for reference in references()}
 
 
+@pytest.mark.parametrize(("weight", "is_it"), [(1 - 0.92, True), (0.92, False)])  # optax's, Adan's
+def test_adan_weighs_the_difference_of_gradients_as_its_page_says(weight, is_it):
+    first, second = 1.0, 3.0
+    average = (0.98 * 0.02 * first + 0.02 * second) / (1 - 0.98**2)
+    difference = 0.08 * (second - first) / (1 - 0.92**2)
+    ahead = second + weight * (second - first)
+    square = (0.99 * 0.01 * first**2 + 0.01 * ahead**2) / (1 - 0.99**2)
+    expected = -0.05 * (average + weight * difference) / np.sqrt(square)
+
+    transform, _ = parts(made("adan"))
+    params = jnp.zeros(())
+    _, state = transform.update(jnp.array(first), transform.init(params), params)
+    update: Any = transform.update(jnp.array(second), state, params)[0]
+    assert np.isclose(update, expected, rtol=1e-5) == is_it
+
+
 def test_adam_is_the_baseline_of_references_with_names_of_their_own():
     labels = [reference.label for reference in references()]
     assert len(labels) == len(set(labels)) == 23 and BASELINE == "adam" and BASELINE in labels
