@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from metarl.optimizer_search import FunctionsConfig
+from metarl.reporting import counted
 
 from .machine import Machine
 
@@ -69,14 +70,14 @@ def show(document: Mapping[str, Any]) -> None:
 
 def _how_far(document: Mapping[str, Any]) -> str:
     where = f"space {document['space']}, depth {document['depth']}"
-    counted = (
-        f"{document['functions']:,} functions, {document['pass']:,} of which pass the filters; "
+    met = (
+        f"{counted(document['functions'], 'function')}, {document['pass']:,} of which pass the filters; "
         f"{document['tried']:,} rules were run on the probes."
     )
     if document["whole_space"]:
-        return f"That is all of {where} ({document['sequences']:,} token sequences): {counted}"
+        return f"That is all of {where} ({document['sequences']:,} token sequences): {met}"
     return (
         f"Every function of {where} whose simplest rule has at most {document['complete_size']} nodes is met: "
-        f"{counted} The space goes on ({document['sequences']:,} token sequences); --budget and --max-size say how "
+        f"{met} The space goes on ({document['sequences']:,} token sequences); --budget and --max-size say how "
         "far to go."
     )

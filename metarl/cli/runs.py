@@ -14,6 +14,7 @@ import tyro
 
 from metarl.errors import InvalidInput, require
 from metarl.reading import CountOrNone
+from metarl.reporting import counted
 
 Action = Literal["list", "diff", "prune"]
 _REFRESH_SECONDS = 1.0
@@ -128,7 +129,7 @@ def _run_table(rows: Sequence[dict[str, Any]]) -> Any:
         Column("rate", "a second", essential=False),
         Column("heartbeat", essential=False),
     ]
-    return Table(_count(len(rows), "run"), columns, [_run_row(row) for row in rows])
+    return Table(counted(len(rows), "run"), columns, [_run_row(row) for row in rows])
 
 
 def _run_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +226,7 @@ def _agreed(plan: Any) -> bool:
     Raises:
       InvalidInput: there is none.
     """
-    count, runs = _count(plan.checkpoints, "old checkpoint"), _count(len(plan.runs), "run")
+    count, runs = counted(plan.checkpoints, "old checkpoint"), counted(len(plan.runs), "run")
     what = f"{count} of {runs}, {plan.size:,} bytes"
     if not sys.stdin.isatty():
         raise InvalidInput(f"To remove {what}, without anybody to ask, give --yes.")
@@ -236,9 +237,5 @@ def _agreed(plan: Any) -> bool:
 def _show_pruned(document: dict[str, Any]) -> None:
     for path, why in document["left_alone"].items():
         print(f"Left alone: {path} ({why})")
-    count = _count(len(document["removed"]), "checkpoint")
+    count = counted(len(document["removed"]), "checkpoint")
     print(f"{count} removed, {document['bytes']:,} bytes.")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

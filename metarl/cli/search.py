@@ -16,6 +16,7 @@ import tyro
 from metarl.errors import require
 from metarl.optimizer_search import SearchConfig, from_dict, preset
 from metarl.reading import MOST_SETTINGS, read_json_object
+from metarl.reporting import counted
 
 from .data_files import DataFiles
 from .evaluators import Evaluators
@@ -200,7 +201,8 @@ def _sampled(document: Mapping[str, Any], done: str) -> str:
     filtered, repeated = document["filtered"], document["duplicates"]
     beyond = sampled - trained - filtered - repeated  # of the last generation, new ones
     over = f", {beyond:,} beyond the budget" if beyond else ""
-    return f"{sampled:,} rules sampled: {trained:,} {done}, {filtered:,} filtered out, {repeated:,} met before{over}"
+    rules = counted(sampled, "rule")
+    return f"{rules} sampled: {trained:,} {done}, {filtered:,} filtered out, {repeated:,} met before{over}"
 
 
 def _ranked_on(winner: Any) -> str:
@@ -223,12 +225,14 @@ def _show_estimate(estimate: dict[str, Any]) -> None:
             f"{name}: {cost['runs_per_rule']:.3g} runs and at most {cost['steps_per_rule']:,} steps a rule, "
             f"{cost['microseconds_per_step']:.0f} microseconds a step"
         )
-    rules = "as many rules as fit" if estimate["rules"] is None else f"{estimate['rules']:,} rules"
+    rules = (
+        "as many rules as fit" if estimate["rules"] is None else counted(estimate["rules"], "rule")
+    )
     print(f"learning rates in search and choice: {estimate['schedule']}")
     print(f"search: {rules}, at most {_duration(estimate['search_seconds'])}")
     print(f"selection: about {_duration(estimate['selection_seconds'])}")
     print(
-        f"comparison: {estimate['comparison_networks']:,} networks, about "
+        f"comparison: {counted(estimate['comparison_networks'], 'network')}, about "
         f"{_duration(estimate['comparison_seconds'])}"
     )
     print(

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from metarl.optimizer_search import TableConfig
+from metarl.reporting import counted
 
 from .data_files import DataFiles
 from .evaluators import Evaluators
@@ -55,7 +56,7 @@ def show(document: Mapping[str, Any]) -> None:
         Column("bytes", "bytes"),
         Column("rounding", "rounding of log losses"),
     ]
-    title = f"Table {document['table']}: {document['functions']:,} rules"
+    title = f"Table {document['table']}: {counted(document['functions'], 'rule')}"
     print_table(Table(title, columns, document["judges"]))
     print(f"{document['steps']:,} optimizer steps of rules.")
     print(f"The table: {Path(document['run_dir']) / 'table'}")

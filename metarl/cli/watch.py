@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from metarl.reading import Count, Seed
+from metarl.reporting import counted
 
 from .machine import Machine
 from .output_file import check_output
@@ -64,5 +65,7 @@ def show(document: dict[str, Any]) -> None:
     """Prints a line an episode, then where the animation is."""
     for number, episode in enumerate(document["episodes"], 1):
         end = "" if episode["terminated"] else ", cut short by the clock"
-        print(f"episode {number}: {episode['length']} steps, return {episode['return']:.2f}{end}")
+        print(
+            f"episode {number}: {counted(episode['length'], 'step')}, return {episode['return']:.2f}{end}"
+        )
     print(document["animation"])

@@ -21,6 +21,7 @@ from .landscapes import Trajectory as Trajectory
 from .landscapes import View as View
 from .landscapes import landscape_chart as landscape_chart
 from .numerals import IntervalLike as IntervalLike
+from .numerals import counted as counted
 from .numerals import interval_text as interval_text
 from .numerals import number_text as number_text
 from .pages import html_page as html_page
@@ -61,6 +62,7 @@ __all__ = [
     "WritingRow",
     "WritingStep",
     "bar_panels",
+    "counted",
     "curve_chart",
     "curve_panels",
     "formula_svg",

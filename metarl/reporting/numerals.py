@@ -50,6 +50,16 @@ def number_text(value: Any, digits: int = 3) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Returns a count with its noun, which is one that takes an s in the plural.
+
+    >>> counted(1, "rule"), counted(12_000, "old checkpoint"), counted(2, "search")
+    ('1 rule', '12,000 old checkpoints', '2 searches')
+    """
+    ending = "es" if noun.endswith(("ch", "s", "x")) else "s"
+    return f"{count:,} {noun}" + (ending if count != 1 else "")
+
+
 def interval_text(interval: IntervalLike) -> IntervalText:
     """Returns the estimate and the bounds of an interval with the decimals it supports.
 

@@ -15,6 +15,7 @@ from metarl.errors import InvalidInput
 from metarl.reporting import (
     Column,
     Table,
+    counted,
     interval_text,
     number_text,
     print_table,
@@ -219,3 +220,12 @@ def test_markdown_has_one_line_a_row_and_no_stray_bars():
         "### Agents\n\n| agent | return of a trial |\n| --- | ---: |\n"
         "| a \\| b | 1.5 [1.0, 2.0] |\n| c | – |\n\nA note.\n"
     )
+
+
+def test_a_count_agrees_with_its_noun():
+    assert [counted(n, "fresh seed") for n in (0, 1, 2)] == [
+        "0 fresh seeds",
+        "1 fresh seed",
+        "2 fresh seeds",
+    ]
+    assert counted(1_200, "search") == "1,200 searches" and counted(1, "search") == "1 search"

@@ -30,6 +30,7 @@ import numpy as np
 from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require, unknown_name
 from metarl.problems import Card, Problem
+from metarl.reporting import counted
 
 from ..judging.evaluators import Device, driven_devices, executor
 from ..settings.compare_config import ALL_REFERENCES, CLASSIC_REFERENCES, CompareConfig
@@ -270,7 +271,7 @@ def _measure(
     with Crew(contest.devices) as crew:
         tuned, choices = _tuned(contest, field, rates, config, crew, say)
         settings = {label: found.settings[0] for label, found in choices.items()}
-        say(f"{problem.name}: {len(report)} fresh runs of each")
+        say(f"{problem.name}: {counted(len(report), 'fresh run')} of each")
         curves = _reported(contest, field, choices, crew)
         adam = _adam_runs(problem, field, config, curves, crew, say)
         seconds = _seconds_per_step(contest, field, settings, crew)
@@ -323,7 +324,7 @@ def _tuned(
     """Returns what the tuning of the track found, and the points that the report runs of everybody."""
     name, blank = contest.problem.name, untuned(contest.axes, field)
     if rates is None:
-        say(f"{name}: tuning {len(field)} optimizers")
+        say(f"{name}: tuning {counted(len(field), 'optimizer')}")
         tuned = tune(contest, field, crew.map)
         _tell_hopeless(tuned, name, say)
         return tuned, {e.label: tuned.likely(e.label) for e in field}

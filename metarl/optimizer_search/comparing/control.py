@@ -24,7 +24,7 @@ import optax
 from metarl import problems as problem_suite
 from metarl.errors import require
 from metarl.reading import read_json_object
-from metarl.reporting import write_json
+from metarl.reporting import counted, write_json
 
 from ..judging.evaluators import Device
 from ..settings.compare_config import CompareConfig
@@ -86,7 +86,7 @@ def found_setting(
     with Crew() as crew:
         courts = []
         for name in problems:
-            say(f"{name}: {count} settings of Adam, as control")
+            say(f"{name}: {counted(count, 'setting')} of Adam, as control")
             courts.append(tuned_court(name, config, crew, extra_points=count))
 
         def losses(places: np.ndarray, seeds: slice) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from metarl import problems as problem_suite
 from metarl.reading import read_json_object
-from metarl.reporting import write_json
+from metarl.reporting import counted, write_json
 
 from ..settings.compare_config import CompareConfig
 from .contest import Contest, Crew
@@ -99,7 +99,7 @@ def found_multiples(
     relative: dict[str, list[np.ndarray]] = {e.label: [] for e in field}
     with Crew() as crew:
         for name in problems:
-            say(f"{name}: default learning rates of {len(field)} optimizers")
+            say(f"{name}: default learning rates of {counted(len(field), 'optimizer')}")
             problem = problem_suite.load(name)
             contest = Contest(
                 problem, problem.steps, seeds, seeds[:1], points=1, axes=axes, other_seeds=others

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metarl import problems as problem_suite
+from metarl.reporting import counted
 
 from ..judging.evaluators import Device
 from ..settings.compare_config import CompareConfig
@@ -69,7 +70,7 @@ def found_multiples_of_adam(
     with Crew() as crew:
         courts = []
         for name in problems:
-            say(f"{name}: multiples of Adam's learning rate of {len(others)} optimizers")
+            say(f"{name}: multiples of Adam's learning rate of {counted(len(others), 'optimizer')}")
             courts.append(tuned_court(name, config, crew))
         halves = {e.label: _HALF_DECADES + np.log10(e.rate_scale) for e in others}
         first = _mean_log_losses(courts, others, halves, crew)

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from math import nan
 from typing import Any
 
-from metarl.reporting import Column, Table, number_text
+from metarl.reporting import (
+    Column,
+    Table,
+    counted,
+    number_text,
+)
 from metarl.statistics import fewest_runs, interval_from_json, number_from_json
 
 _COLUMNS = (
@@ -51,7 +56,7 @@ def problem_table(name: str, result: Mapping[str, Any], highlighted: Sequence[st
     rows = [{k: v for k, v in _row(label, e).items() if k in keep} for label, e in entries]
     labels = [label for label, _ in entries]
     return Table(
-        f"{name}: {result['steps']} steps, {result['report_seeds']} fresh seeds",
+        f"{name}: {result['steps']} steps, {counted(result['report_seeds'], 'fresh seed')}",
         columns,
         rows,
         _notes(result),

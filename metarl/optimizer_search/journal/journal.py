@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl.errors import require
+from metarl.reporting import counted
 
 from ..judging.candidates import Verdicts
 from .specification import plain_number
@@ -152,8 +153,8 @@ class Journal:
         if damaged:
             few = ", ".join(map(str, damaged[:3])) + " ..." * (len(damaged) > 3)
             say(
-                f"{self.path.name}: {len(damaged)} damaged lines skipped ({few}); their results "
-                "are computed again."
+                f"{self.path.name}: {counted(len(damaged), 'damaged line')} skipped ({few}); what "
+                "was there is computed again."
             )
 
     def _note(self, line: bytes) -> bool:

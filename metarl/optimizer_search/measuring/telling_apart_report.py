@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metarl.reporting import Column, Table, to_markdown, write_csv, write_file, write_json
+from metarl.reporting import Column, Table, counted, to_markdown, write_csv, write_file, write_json
 
 from .telling_apart import FINISHED
 
@@ -43,8 +43,8 @@ def problems_table(document: Mapping[str, Any]) -> Table:
         for name, row in sorted(found.items(), key=lambda one: -one[1]["ratio"])
     ]
     title = (
-        f"{len(rows)} problems, {count} optimizers tuned on {document['tuning_seeds']} seeds, {document['seeds']} "
-        "other seeds of each"
+        f"{counted(len(rows), 'problem')}, {count} optimizers tuned on {document['tuning_seeds']} seeds, "
+        f"{document['seeds']} other seeds of each"
     )
     return Table(title, list(_COLUMNS), rows, _notes(document))
 

@@ -21,6 +21,7 @@ from metarl.reporting import (
     Folded,
     Paragraph,
     Section,
+    counted,
     curve_chart,
     html_page,
     interval_chart,
@@ -63,7 +64,7 @@ def write_comparison_report(place: Path, document: Mapping[str, Any]) -> Path:
         sections.append(Section("Diagnostics", [table]))
     sections += [_problem_section(name, document, labels) for name in document["details"]]
     sections.append(_measurement_section(RunDirectory.open(place)))
-    subtitle = f"{', '.join(labels) or 'standard optimizers'} · {len(document['details'])} problems"
+    subtitle = f"{', '.join(labels) or 'standard optimizers'} · {counted(len(document['details']), 'problem')}"
     return write_file(place / REPORT, html_page("A comparison of optimizers", sections, subtitle))
 
 

@@ -23,6 +23,7 @@ from metarl.reporting import (
     Paragraph,
     Section,
     Table,
+    counted,
     html_page,
     number_text,
     to_json,
@@ -89,7 +90,7 @@ def _subtitle(finished: Finished) -> str:
     config, result = finished.config, finished.result
     return (
         f"{', '.join(config.problem)} · {config.strategy} · space {config.space}, depth {config.depth} · "
-        f"{result.rules_trained:,} rules trained in {_duration(result.seconds)}"
+        f"{counted(result.rules_trained, 'rule')} trained in {_duration(result.seconds)}"
     )
 
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metarl.reporting import Column, Table, interval_text
+from metarl.reporting import (
+    Column,
+    Table,
+    counted,
+    interval_text,
+)
 from metarl.statistics import Interval, interval_from_json, number_from_json
 
 from ..comparing.diagnostics import diagnostics_table
@@ -71,7 +76,7 @@ def score_table(document: Mapping[str, Any], highlighted: Sequence[str] = ()) ->
         for label, score in scores.items()
     ]
     problems, labels = len(document["details"]), list(scores)
-    title = f"{problems} problem{'s' * (problems != 1)}, track {protocol['track']}"
+    title = f"{counted(problems, 'problem')}, track {protocol['track']}"
     return Table(
         f"{title}, protocol {protocol['version']}",
         _SCORE_COLUMNS,
@@ -156,7 +161,7 @@ def _sentence(label: str, score: Mapping[str, Any]) -> str:
     count = won + lost + unclear
     worth = "" if speed is None else f"; a step is worth {_in_words(speed)} of tuned Adam's"
     return (
-        f"{label}: over {count} problem{'s' * (count != 1)} {verdict} Adam; {_in_words(ratio)} times its loss{worth}. "
+        f"{label}: over {counted(count, 'problem')} {verdict} Adam; {_in_words(ratio)} times its loss{worth}. "
         f"Better on {won}, worse on {lost}, unclear on {unclear}."
     )
 
@@ -247,8 +252,9 @@ def _tuning(protocol: Mapping[str, Any]) -> str:
     seeds = protocol["tuning_seeds"]
     text = f"Everybody is tuned on each problem: the same {' x '.join(axes)}, "
     if protocol["version"] < _TUNING_NOISE:
-        return f"{text}{seeds} seeds each."
-    return f"{text}{(seeds + 1) // 2} seeds each; then {_finer(protocol)}, {seeds} seeds each."
+        return f"{text}{counted(seeds, 'seed')} each."
+    half = counted((seeds + 1) // 2, "seed")
+    return f"{text}{half} each; then {_finer(protocol)}, {counted(seeds, 'seed')} each."
 
 
 def _finer(protocol: Mapping[str, Any]) -> str:
@@ -311,7 +317,7 @@ def _speed(protocol: Mapping[str, Any], details: Mapping[str, Any]) -> list[str]
     left_out = [
         name for name, found in details.items() if found["entries"][BASELINE]["speed_up"] is None
     ]
-    problems = f"{len(details) - len(left_out)} of {len(details)} problems"
+    problems = f"{len(details) - len(left_out)} of {counted(len(details), 'problem')}"
     missing = f"; left out: {', '.join(left_out)}" if left_out else ""
     return [
         "Speed-up: the steps in which Adam, tuned anew for them, ends as low, over the steps taken; geometric mean "

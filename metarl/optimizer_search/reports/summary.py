@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from metarl.reporting import counted
 from metarl.statistics import Interval, fewest_runs, interval_from_json
 
 from ..comparing.entrants import BASELINE, RANDOM_PREFIX
@@ -62,7 +63,7 @@ def _sentence(name: str, entry: dict[str, Any], compared: dict[str, Any]) -> str
     adam = interval_from_json(compared["entries"]["adam"]["final_loss"])
     assert difference is not None and loss is not None and adam is not None
     said = "no clear difference to" if entry["verdict"] == "unclear" else f"{entry['verdict']} than"
-    over = f"over {compared['report_seeds']} fresh seeds"
+    over = f"over {counted(compared['report_seeds'], 'fresh seed')}"
     if compared["report_seeds"] < fewest_runs():
         said, over = (
             "no verdict beside",
@@ -81,7 +82,7 @@ def _found_again(name: str, compared: dict[str, Any]) -> str:
     assert loss is not None
     return (
         f"{name}: this is tuned Adam itself, found again; test loss {loss.estimate:.4g} over "
-        f"{compared['report_seeds']} fresh seeds."
+        f"{counted(compared['report_seeds'], 'fresh seed')}."
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from metarl import problems as problem_suite
 from metarl.errors import InvalidInput, require
 from metarl.problems import Problem
+from metarl.reporting import counted
 from metarl.runs import (
     Progress,
     RunDirectory,
@@ -177,7 +178,7 @@ def _conduct(
                 spent = job.time.to_json()
                 said = f"; {time_text(spent)}" if spent else ""
                 progress.message(
-                    f"Searched: {state.counts.trained:,} distinct rules trained{said}."
+                    f"Searched: {counted(state.counts.trained, 'distinct rule')} trained{said}."
                 )
                 if ready is not None:
                     ready.result()
@@ -293,7 +294,7 @@ def _random_winner(
         if place.exists()
         else RunDirectory.create(place, JOB, to_dict(settings), run.provenance["command"])
     )
-    progress.message(f"Random search beside it, {budget:,} rules.")
+    progress.message(f"Random search beside it, {counted(budget, 'rule')}.")
     job = SearchJob(settings)
     job.programs.share(searched.programs)
     state = drive_search(job, beside, progress, owner=run, backend=backend)

@@ -23,6 +23,7 @@ import numpy as np
 
 from metarl import problems as problem_suite
 from metarl.problems import Problem
+from metarl.reporting import counted
 from metarl.statistics import rank_correlation
 from metarl.update_rules import Grammar
 
@@ -85,7 +86,7 @@ class Funnel:
         stages.append(self._choice_stage(ranked))
         if self._larger is not None and ranked:
             ranked = ranked[: self._config.final.funnel_rules]
-            say(f"Ranking {len(ranked)} rules on {', '.join(self._larger.names)}.")
+            say(f"Ranking {counted(len(ranked), 'rule')} on {', '.join(self._larger.names)}.")
             ranked = _ranked_again(ranked, self._larger)
             stages.append(self._larger_stage(ranked, self._larger))
         best, simplification = self._simplified(ranked[:finalists], say)
@@ -98,7 +99,7 @@ class Funnel:
     def look_again(self, state: SearchState, say: Say = lambda text: None) -> dict[str, Any]:
         """Returns the scores elsewhere of the rules that led during a search."""
         records = state.records.spaced(MOMENTS)
-        say(f"Judging {len(records)} rules that led during the search again.")
+        say(f"Judging {counted(len(records), 'rule')} that led during the search again.")
         names = dict.fromkeys(self._config.final.meta_overfitting)
         others = [problem_suite.load(name) for name in names]
         return look_again(records, self._choice, others, self._grammar, self._config, self._backend)

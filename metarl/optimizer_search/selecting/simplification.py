@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl.errors import InvalidInput
+from metarl.reporting import counted
 from metarl.statistics import Interval, interval_to_json, paired_difference
 from metarl.update_rules import Grammar, Rule, complexity, simpler, unscaled, with_parts
 
@@ -92,7 +93,8 @@ def simplify(
     going = list(range(len(rules)))
     while going:
         offered = {place: [unscaled(cut) for cut in simpler(current[place])] for place in going}
-        say(f"Simplifying {len(going)} rules: {sum(map(len, offered.values()))} cuts.")
+        cuts = counted(sum(map(len, offered.values())), "cut")
+        say(f"Simplifying {counted(len(going), 'rule')}: {cuts}.")
         _judge([rule for offer in offered.values() for rule in offer], panel, known)
         for place, offer in offered.items():
             judged = [rule for rule in offer if rule.canonical() in known]

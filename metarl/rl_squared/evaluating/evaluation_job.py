@@ -19,6 +19,7 @@ import numpy as np
 from metarl import classical_agents, rl_baselines
 from metarl.environments import Agent, NotRepeated, Pieces, Trial
 from metarl.errors import InvalidInput, require
+from metarl.reporting import counted
 from metarl.runs import flatten_tree, restore_tree
 
 from ..agent.agent import TrainedAgent, check_own_world
@@ -322,15 +323,15 @@ class EvaluationJob:
         return self._pieces(part, state).template(state.steps)
 
     def _announce(self, part: Part, state: Standing) -> None:
-        text, tasks = self.text_of(part.who, state.done), part.tasks
-        episodes = part.trial.episodes or 0
+        text, tasks = self.text_of(part.who, state.done), counted(part.tasks, "task")
+        episodes = counted(part.trial.episodes or 0, "episode")
         lines = {
-            "lesson": f"{text}: {tasks:,} gradient steps on offline data",
-            "play": f"{text}: {tasks:,} tasks",
-            "greedy": f"{text}, greedily: {tasks:,} tasks",
-            "mark": f"{text}: {tasks} tasks, several trials in each",
-            "scratch": f"{text}: {tasks} tasks, {episodes:,} episodes from scratch in each",
-            "alone": f"{text}: {tasks:,} tasks, {episodes:,} episodes in each",
+            "lesson": f"{text}: {counted(part.tasks, 'gradient step')} on offline data",
+            "play": f"{text}: {tasks}",
+            "greedy": f"{text}, greedily: {tasks}",
+            "mark": f"{text}: {tasks}, several trials in each",
+            "scratch": f"{text}: {tasks}, {episodes} from scratch in each",
+            "alone": f"{text}: {tasks}, {episodes} in each",
         }
         if part.kind in lines:
             self._say(lines[part.kind])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from metarl.reporting import Column, Table
+from metarl.reporting import Column, Table, counted
 from metarl.statistics import Mean
 
 from ..evaluating.entrants import FOLLOWED
@@ -71,7 +71,7 @@ def evaluation_table(document: Mapping[str, Any]) -> Table:
             )
     doubts = document.get("doubts", {})  # evaluations of before have none
     notes += [f"† {text} {'; '.join(doubts[text])}." for text in ranked if text in doubts]
-    title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"
+    title = f"{world_text(document['environment'])}: {counted(document['tasks'], 'test task')}"
     return Table(title, shown, rows, notes, [ranked.index(text) for text in learnt])
 
 
@@ -83,8 +83,11 @@ def world_text(environment: Mapping[str, Any]) -> str:
         if name != "name" and name not in _BUDGETS
     ]
     budget = next(name for name in _BUDGETS if name in environment)
-    unit = "episodes" if budget == "episodes" else "steps"
-    return f"{environment['name']}({', '.join(settings)}), trials of {environment[budget]} {unit}"
+    number = environment[budget]
+    unit = ("episode" if budget == "episodes" else "step") + "s" * (
+        number != 1
+    )  # of thousands without a comma
+    return f"{environment['name']}({', '.join(settings)}), trials of {number} {unit}"
 
 
 def read_mean(value: Mapping[str, float | None] | None) -> Mean | None:

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metarl.reporting import Column, Curve, Drawing, Table, curve_chart, number_text, write_csv
+from metarl.reporting import (
+    Column,
+    Curve,
+    Drawing,
+    Table,
+    counted,
+    curve_chart,
+    number_text,
+    write_csv,
+)
 
 from .tables import read_mean, world_text
 
@@ -37,7 +46,8 @@ def within_task_table(document: Mapping[str, Any]) -> Table:
         columns = columns[:3]
     rows = [{column.name: row[column.name] for column in columns} for row in rows]
     notes = [
-        f"From scratch: {episodes:,} episodes in each of {part['tasks']} test tasks. Intervals: 95 %, over tasks."
+        f"From scratch: {counted(episodes, 'episode')} in each of {part['tasks']} test tasks. Intervals: 95 %, over "
+        "tasks."
     ]
     if mark is not None:
         notes.append(

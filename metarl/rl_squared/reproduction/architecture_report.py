@@ -15,6 +15,7 @@ from metarl.reporting import (
     Column,
     Curve,
     Table,
+    counted,
     curve_panels,
     to_markdown,
     write_csv,
@@ -102,7 +103,7 @@ def architecture_table(document: Mapping[str, Any]) -> Table:
         "Steps a second: acting and learning, warm, measured before the trainings.",
         f"Learning rate: the best of {tries} on validation tasks, with the first seed.",
     ]
-    title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"
+    title = f"{world_text(document['environment'])}: {counted(document['tasks'], 'test task')}"
     return Table(title, _COLUMNS, rows, notes)
 
 

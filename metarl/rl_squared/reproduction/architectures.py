@@ -27,7 +27,7 @@ import jax
 from metarl import classical_agents
 from metarl.environments import Agent, Trial, play
 from metarl.reading import read_json_object
-from metarl.reporting import write_json
+from metarl.reporting import counted, write_json
 from metarl.runs import Progress
 from metarl.statistics import mean_interval
 
@@ -91,7 +91,7 @@ class _Work(WorldWork):
 
     def _play(self, world: str, name: str, agent: Agent, trial: Trial) -> dict[str, float]:
         """Returns the mean return of an agent in the test tasks."""
-        self.progress.message(f"{world}, {name}: {self.scale['tasks']:,} test tasks")
+        self.progress.message(f"{world}, {name}: {counted(self.scale['tasks'], 'test task')}")
         task_key, key = jax.random.split(jax.random.key(_LUCK))
         tasks = trial.environment.sample_tasks(task_key, self.scale["tasks"], "test")
         return mean_interval(play(agent, trial, key, tasks).totals)._asdict()

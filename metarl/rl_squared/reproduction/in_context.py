@@ -26,6 +26,7 @@ from metarl.reporting import (
     Column,
     Curve,
     Table,
+    counted,
     curve_chart,
     to_markdown,
     write_csv,
@@ -97,7 +98,7 @@ class WaysWork(WorldWork):
     def _play(self, world: str, name: str, agents: Sequence[Agent], trial: Trial) -> np.ndarray:
         """Returns what each seed earned in each episode of the test tasks [S, N, E]."""
         count = self._tasks(world)
-        self.progress.message(f"{world}, {name}: {count:,} test tasks")
+        self.progress.message(f"{world}, {name}: {counted(count, 'test task')}")
         if trial.environment.on_host:
             played = (play_on_host(agent, trial, _LUCK, count, "test") for agent in agents)
             return np.stack([np.asarray(one.returns) for one in played])
@@ -139,11 +140,11 @@ def in_context_table(document: Mapping[str, Any]) -> Table:
     ]
     rows.sort(key=lambda row: -row["return"].mean)
     notes = [
-        f"Intervals are over tasks, of the mean of {seeds} training{'s' * (seeds > 1)} each; they do not tell how "
+        f"Intervals are over tasks, of the mean of {counted(seeds, 'training')} each; they do not tell how "
         f"another training would differ. The reference is {reference}; differences are by task, with the same luck.",
     ]
     learnt = [index for index, row in enumerate(rows) if row["env_steps"]]
-    title = f"{world_text(document['environment'])}: {document['tasks']:,} test tasks"
+    title = f"{world_text(document['environment'])}: {counted(document['tasks'], 'test task')}"
     return Table(title, columns, rows, notes, learnt)
 
 

@@ -21,6 +21,7 @@ from metarl.reporting import (
     Column,
     Curve,
     Table,
+    counted,
     curve_panels,
     to_markdown,
     write_csv,
@@ -63,7 +64,7 @@ def learnt_table(documents: Documents) -> Table:
     notes = [
         _NOTE,
         *(
-            f"{world}: {world_text(one['environment'])}; {one['tasks']:,} test tasks."
+            f"{world}: {world_text(one['environment'])}; {counted(one['tasks'], 'test task')}."
             for world, one in documents.items()
         ),
     ]

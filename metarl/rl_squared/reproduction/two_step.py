@@ -23,6 +23,7 @@ from metarl.reporting import (
     Column,
     Table,
     bar_panels,
+    counted,
     to_markdown,
     write_csv,
     write_file,
@@ -68,7 +69,7 @@ class _Work(WorldWork):
         return place
 
     def _row(self, text: str, agent: Any, trial: Trial) -> dict[str, Any]:
-        self.progress.message(f"{text}: {self.scale['tasks']:,} tasks")
+        self.progress.message(f"{text}: {counted(self.scale['tasks'], 'task')}")
         rounds = play_rounds(agent, trial, self.scale["tasks"])
         stays = stays_of(rounds)
         return {

@@ -129,7 +129,7 @@ def test_bench_problems_prints_one_row_a_problem_with_numbers_of_a_seed(toy, cap
     assert again["measured_problems"]["toy"]["runs"] == row["runs"]
     assert "of 1" in (place / "problems.csv").read_text()
     table = problems_table(document)
-    assert table.rows[0]["problem"] == "toy" and table.title.startswith("1 problems, 2 optimizers")
+    assert table.rows[0]["problem"] == "toy" and table.title.startswith("1 problem, 2 optimizers")
 
 
 def test_a_problem_that_ends_below_zero_is_refused():

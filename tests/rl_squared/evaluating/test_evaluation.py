@@ -342,3 +342,11 @@ def test_rewards_that_are_nan_where_no_check_has_looked_are_told(elsewhere, monk
     world = WorldConfig("broken_world:make", episodes=2)
     with pytest.raises(InvalidInput, match="random: its return in test task 0 is not finite"):
         evaluate(["random"], world=world, tasks=10)
+
+
+def test_what_is_one_is_told_in_the_singular():
+    said: list[str] = []
+    found = evaluate(["ucb1"], world=WorldConfig(arms=2, episodes=1), tasks=1, say=said.append)
+    assert said[-1] == "ucb1: 1 task"
+    title = evaluation_table(found.to_json()).title
+    assert title.endswith("trials of 1 episode: 1 test task")
