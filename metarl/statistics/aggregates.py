@@ -17,9 +17,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metarl.errors import require
+from metarl.errors import InvalidInput, require
 
 TRIMMED_SHARE = 0.25  # of the values, at either end
+_NOT_REAL = "Expected an array of real numbers; received {}."
 
 
 def extended_mean(values: ArrayLike, axis: int = -1) -> np.ndarray:
@@ -105,8 +106,8 @@ def geometric_mean(values: ArrayLike, axis: int = -1) -> np.ndarray:
 
 
 def checked_numbers(values: ArrayLike) -> np.ndarray:
-    """Returns `values` as float64 [..., N]; refuses scalars, no values, and NaN."""
-    numbers = np.asarray(values, dtype=np.float64)
+    """Returns `values` as float64 [..., N]; refuses scalars, no values, NaN, and what is no array of real numbers."""
+    numbers = real_numbers(values)
     require(
         numbers.ndim > 0 and numbers.size > 0,
         f"Expected an array of at least one number, and received the shape {numbers.shape}.",
@@ -116,3 +117,21 @@ def checked_numbers(values: ArrayLike) -> np.ndarray:
         "Received NaN; write a diverged run as the worst value instead (+inf for a loss).",
     )
     return numbers
+
+
+def real_numbers(values: ArrayLike) -> np.ndarray:
+    """Returns `values` as float64; refuses what numpy would take for numbers by dropping or reading something."""
+    require(
+        not np.ma.is_masked(values),
+        "Received a masked array, whose mask would be dropped; leave out what is masked (`.compressed()`).",
+    )
+    try:
+        given = np.asarray(values)
+    except ValueError as error:
+        raise InvalidInput(_NOT_REAL.format("rows of different lengths")) from error
+    is_real = given.dtype.kind not in "cSUmM" and not issubclass(given.dtype.type, np.void)
+    require(is_real, _NOT_REAL.format(given.dtype))
+    try:
+        return given.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(_NOT_REAL.format(given.dtype)) from error

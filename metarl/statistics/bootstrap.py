@@ -39,6 +39,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -142,6 +143,10 @@ def paired_difference(
     True
     """
     differences = paired_differences(ours, theirs)
+    require(
+        differences.ndim == 1,
+        f"A paired difference takes two vectors of losses; received the shape {differences.shape}.",
+    )
     return bootstrap_interval(differences, iqm, confidence, resamples, seed)
 
 
@@ -214,6 +219,10 @@ def stratified_bootstrap(
       Differs from the paper: statistics are taken within each problem first, not of all runs
       pooled.
     """
+    require(
+        isinstance(strata, Sequence) or np.ndim(strata) > 0,
+        "A stratified bootstrap takes a list of the problems' runs; received one number.",
+    )
     vectors = [checked_numbers(values) for values in strata]
     require(
         len(vectors) > 0, "A stratified bootstrap needs at least one problem, and received none."
@@ -231,9 +240,22 @@ def stratified_bootstrap(
         len(errors) in (0, len(vectors)),
         f"Of {len(vectors)} problems there are as many errors or none; received {len(errors)}.",
     )
-    require(resamples >= 1, f"The number of resamples must be at least 1; received {resamples}.")
+    require(
+        isinstance(resamples, Integral) and resamples >= 1,
+        f"resamples is a whole number and must be at least 1; received {resamples}.",
+    )
+    require(
+        isinstance(seed, Integral) and seed >= 0,
+        f"seed is a whole number of at least 0; received {seed}.",
+    )
 
-    estimate = float(across(np.stack([within(vector, axis=0) for vector in vectors]), axis=-1))
+    own = np.stack([within(vector, axis=0) for vector in vectors])  # [P]
+    require(
+        own.ndim == 1,
+        f"A statistic gives one number of the rows; received shape {own.shape[1:]}. Give one column, or a statistic "
+        "that takes the columns together.",
+    )
+    estimate = float(across(own, axis=-1))
     sizes = [len(vector) for vector in vectors]
     counted = [*sizes, len(vectors)] if redraw_strata else sizes
     if min(counted) < fewest_runs(confidence):

@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from metarl.errors import require
 
+from .aggregates import real_numbers
 from .bootstrap import Interval, bootstrap_interval, fewest_runs
 
 
@@ -26,7 +27,7 @@ def rank_correlation(one: ArrayLike, other: ArrayLike, seed: int = 0) -> Interva
       seed: of the redraws.
 
     Raises:
-      InvalidInput: the sides differ in length, are empty, or hold what is not finite.
+      InvalidInput: the sides differ in length, are empty, or hold what is no finite real number.
 
     >>> round(rank_correlation([1, 2, 3, 4], [10, 20, 30, 15]).estimate, 3)
     0.4
@@ -36,7 +37,7 @@ def rank_correlation(one: ArrayLike, other: ArrayLike, seed: int = 0) -> Interva
         "A rank correlation needs two vectors of one length, and received the shapes "
         f"{np.shape(one)} and {np.shape(other)}.",
     )
-    pairs = np.stack([np.asarray(one, float), np.asarray(other, float)], axis=-1)  # [N, 2]
+    pairs = np.stack([real_numbers(one), real_numbers(other)], axis=-1)  # [N, 2]
     require(bool(np.isfinite(pairs).all()), "A rank correlation needs finite numbers.")
     if len(pairs) < fewest_runs():
         return Interval(float(_spearman(pairs, 0)), -1.0, 1.0)

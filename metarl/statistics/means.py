@@ -49,16 +49,16 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Mean:
     """Returns the mean of independent numbers with its interval.
 
     Args:
-      values: [N] numbers.
+      values: [N] finite numbers.
       confidence: the nominal coverage, between 0 and 1.
 
     Raises:
-      InvalidInput: if the values are no vector, empty or NaN, or the confidence is out of range.
+      InvalidInput: if the values are no vector, empty or not finite, or the confidence is out of range.
 
     >>> mean_interval([1.0] * 8)
     Mean(mean=1.0, standard_error=0.0, low=1.0, high=1.0)
     """
-    numbers = _vector(values)
+    numbers = _finite_vector(values)
     return _interval(float(np.mean(numbers)), numbers, 1.0, confidence)
 
 
@@ -68,8 +68,8 @@ def ratio_interval(
     """Returns the ratio of two means over the same tasks, with its interval.
 
     Args:
-      numerators: [N] numbers x.
-      denominators: [N] numbers y of the same tasks, whose mean is not 0.
+      numerators: [N] finite numbers x.
+      denominators: [N] finite numbers y of the same tasks, whose mean is not 0.
       confidence: the nominal coverage, between 0 and 1.
 
     Raises:
@@ -79,7 +79,7 @@ def ratio_interval(
     >>> ratio_interval([1.0, 2.0] * 4, [2.0, 4.0] * 4)
     Mean(mean=0.5, standard_error=0.0, low=0.5, high=0.5)
     """
-    above, below = _vector(numerators), _vector(denominators)
+    above, below = _finite_vector(numerators), _finite_vector(denominators)
     require(
         above.shape == below.shape,
         f"A ratio needs equally many numbers on both sides; received {above.size} and {below.size}.",
@@ -96,19 +96,23 @@ def share_interval(events: ArrayLike, confidence: float = 0.95) -> Interval:
     (p + z² / 2n ± z √(p (1 - p) / n + z² / 4n²)) / (1 + z² / n)      z the normal quantile, p the share of n
 
     Args:
-      events: [N] true where it happened.
+      events: [N] true where it happened; ones and noughts are taken for true and false.
       confidence: the nominal coverage, between 0 and 1.
 
     Returns:
       The share and its interval, [0, 1] for fewer than eight trials; never of no length, also where all trials agree.
 
     Raises:
-      InvalidInput: if there are no trials, or the confidence is out of range.
+      InvalidInput: if there are no trials, one is neither true nor false, or the confidence is out of range.
 
     >>> share_interval([True] * 20).high, round(share_interval([True] * 20).low, 3)
     (1.0, 0.839)
     """
-    numbers = _vector(np.asarray(events, bool))
+    require(
+        bool(np.isin(np.asarray(events), (0, 1)).all()),
+        "A share is of trials in which something happened or did not: true or false; received something else.",
+    )
+    numbers = _vector(events)
     require(
         0 < confidence < 1,
         f"A confidence lies between 0 and 1 (such as 0.95); received {confidence}.",
@@ -125,6 +129,16 @@ def share_interval(events: ArrayLike, confidence: float = 0.95) -> Interval:
 def _vector(values: ArrayLike) -> np.ndarray:
     numbers = checked_numbers(values)
     require(numbers.ndim == 1, f"Expected a vector of numbers; received shape {numbers.shape}.")
+    return numbers
+
+
+def _finite_vector(values: ArrayLike) -> np.ndarray:
+    numbers = _vector(values)
+    require(
+        bool(np.isfinite(numbers).all()),
+        "A mean with Student's interval takes finite numbers, and received infinite ones; `iqm` with "
+        "`bootstrap_interval` takes those too.",
+    )
     return numbers
 
 

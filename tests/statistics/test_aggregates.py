@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,6 +76,34 @@ def test_ratios_of_zero_and_infinity_are_counted_in_the_geometric_mean():
 def test_aggregates_refuse_nan_and_nothing(aggregate, values, message):
     with pytest.raises(InvalidInput, match=message):
         aggregate(values)
+
+
+@pytest.mark.parametrize("aggregate", [extended_mean, iqm, geometric_mean])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.ma.masked_less([1.0, 5.0, 9.0], 4.0), "masked array"),
+        ([1.0 + 2.0j, 3.0], "real numbers; received complex128"),
+        (["0.5", "0.7"], "real numbers; received <U3"),
+        ([[1.0, 2.0], [3.0]], "real numbers; received rows of different lengths"),
+        ([{}, 1.0], "real numbers; received object"),
+    ],
+)
+def test_what_would_be_counted_as_another_number_is_refused(aggregate, values, message):
+    """numpy drops a mask and the imaginary part, and reads texts."""
+    with pytest.raises(InvalidInput, match=message):
+        aggregate(values)
+
+
+def test_whole_numbers_truths_and_narrow_types_are_numbers():
+    for values in (
+        [1, 0],
+        [True, False],
+        np.array([1, 0], np.float16),
+        jnp.array([1, 0], jnp.bfloat16),
+    ):
+        assert extended_mean(values) == 0.5
+    assert extended_mean(np.array([1, 0], object)) == 0.5
 
 
 def test_a_negative_ratio_is_refused():

@@ -219,7 +219,15 @@ def test_rows_are_redrawn_whole():
         (lambda: bootstrap_interval(np.ones((2, 2, 2))), r"shapes \[\(2, 2, 2\)\]"),
         (lambda: bootstrap_interval([1.0, 2.0], confidence=95), "between 0 and 1"),
         (lambda: bootstrap_interval([1.0, 2.0], resamples=0), "at least 1; received 0"),
+        (
+            lambda: bootstrap_interval(np.ones((9, 3))),
+            r"one number of the rows; received shape \(3,\)",
+        ),
+        (lambda: bootstrap_interval([1.0, 2.0], resamples=1.5), "resamples is a whole number"),
+        (lambda: bootstrap_interval([1.0, 2.0], seed=-1), "seed is a whole number"),
         (lambda: paired_difference([1.0, 2.0], [1.0]), "equally many runs"),
+        (lambda: paired_difference(np.ones((9, 3)), np.zeros((9, 3))), "vectors"),
+        (lambda: stratified_bootstrap(1.0), "problems' runs"),
         (lambda: stratified_bootstrap([]), "at least one problem"),
     ],
 )

@@ -56,6 +56,8 @@ def test_a_few_pairs_say_nothing():
         ([], [], "two vectors of one length"),
         ([1.0], 2.0, "two vectors of one length"),
         ([1.0, np.inf, 2.0], [1.0, 2.0, 3.0], "finite numbers"),
+        (["a", "b"], [1.0, 2.0], "real numbers"),
+        (np.ma.masked_less([1.0, 5.0], 4.0), [1.0, 2.0], "masked array"),
     ],
 )
 def test_what_are_no_pairs_of_numbers_is_refused(one, other, text):

@@ -62,6 +62,25 @@ def test_what_has_no_ratio_is_refused(arguments, message):
         ratio_interval(*arguments)
 
 
+def test_no_interval_is_made_of_infinite_numbers():
+    """Their mean has no spread that Student's t could use; both came out as NaN, without an error."""
+    with pytest.raises(InvalidInput, match=r"finite.*`iqm`"):
+        mean_interval([1.0] * 8 + [float("inf")])
+    with pytest.raises(InvalidInput, match="finite"):
+        ratio_interval([1.0, float("-inf")], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("events", [[1.0, float("nan")], ["yes", "no"], [0.2, 0.9]])
+def test_what_is_neither_true_nor_false_is_no_event(events):
+    """Python takes all of them for true."""
+    with pytest.raises(InvalidInput, match=r"true or false"):
+        share_interval(events)
+
+
+def test_events_may_be_written_as_ones_and_noughts():
+    assert share_interval([1, 0, 1.0, 0]).estimate == share_interval([True, False] * 2).estimate
+
+
 def test_a_confidence_out_of_range_is_refused():
     with pytest.raises(InvalidInput, match="between 0 and 1"):
         mean_interval([1.0, 2.0], confidence=95)
