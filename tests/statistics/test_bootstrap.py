@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -223,11 +224,14 @@ def test_rows_are_redrawn_whole():
             lambda: bootstrap_interval(np.ones((9, 3))),
             r"one number of the rows; received shape \(3,\)",
         ),
-        (lambda: bootstrap_interval([1.0, 2.0], resamples=1.5), "resamples is a whole number"),
+        (
+            lambda: bootstrap_interval([1.0, 2.0], resamples=cast(int, 1.5)),
+            "resamples is a whole number",
+        ),
         (lambda: bootstrap_interval([1.0, 2.0], seed=-1), "seed is a whole number"),
         (lambda: paired_difference([1.0, 2.0], [1.0]), "equally many runs"),
         (lambda: paired_difference(np.ones((9, 3)), np.zeros((9, 3))), "vectors"),
-        (lambda: stratified_bootstrap(1.0), "problems' runs"),
+        (lambda: stratified_bootstrap(cast(list, 1.0)), "problems' runs"),
         (lambda: stratified_bootstrap([]), "at least one problem"),
     ],
 )
