@@ -53,6 +53,23 @@ _OF_ADAPTERS = (
 )
 
 _MOST_DEVICES = 512  # on one machine
+_ALL_OF_WORLD = tuple(field.name for field in dataclasses.fields(WorldConfig))
+_TRAINED = (*_ALL_OF_WORLD, "preset", "hidden", "batch_steps")
+# The flags that each measurement goes by; --json and those of the machine are for all.
+_FLAGS = {
+    "search": ("problem", "rules", "repeats"),
+    "train": (*_TRAINED, "inner_values", "repeats"),
+    "scaling": (*_TRAINED, "devices", "repeats", "output", "force"),
+    "maze": ("size", "worlds", "repeats"),
+    "adapters": (
+        *(name for name in _ALL_OF_WORLD if name not in ("episodes", "trial_steps")),
+        "worlds",
+        "repeats",
+    ),
+    "strategies": ("table", "strategy", "searches", "budget", "seed", "output", "force"),
+    "table": ("table", "strategy", "budget", "seed", "repeats"),
+    "problems": ("problem", "seeds", "tuning_seeds", "seed", "output", "force"),
+}
 
 
 @dataclass(frozen=True)
@@ -117,6 +134,7 @@ class Arguments:
 
 def run(arguments: Arguments) -> dict[str, Any]:
     """Measures and returns the figures."""
+    _check_flags(arguments)
     check_output_folder(arguments.output, arguments.force)
     if arguments.what == "scaling":
         return _scaling(arguments)
@@ -156,6 +174,29 @@ def run(arguments: Arguments) -> dict[str, Any]:
     return measure_training(_training(arguments), arguments.repeats, say, arguments.inner_values)
 
 
+def _check_flags(arguments: Arguments) -> None:
+    """Refuses flags of another measurement, which would be given for nothing."""
+    usual = Arguments(arguments.what)
+    given = [
+        name
+        for part, default in (
+            (arguments, usual),
+            (arguments.world, usual.world),
+            (arguments.strategies, usual.strategies),
+        )
+        for name in (field.name for field in dataclasses.fields(part))
+        if name not in ("what", "world", "strategies", "machine", "json")
+        and getattr(part, name) != getattr(default, name)
+    ]
+    for name in given:
+        takers = [what for what, names in _FLAGS.items() if name in names]
+        require(
+            arguments.what in takers,
+            f"metarl bench {arguments.what} has no use for --{name.replace('_', '-')}, which is of metarl bench "
+            f"{', '.join(takers)}. Leave it out.",
+        )
+
+
 def _adapters(arguments: Arguments, say: Callable[[str], None]) -> dict[str, Any]:
     """Measures the usual worlds, or the one that is named."""
     from metarl.environments import measure_adapters
@@ -183,7 +224,7 @@ def _training(arguments: Arguments, batch_steps: int | None = None) -> TrainConf
 
 def _scaling(arguments: Arguments) -> dict[str, Any]:
     """Measures on as many devices as are named; of CPUs so many are made."""
-    counts = _counts(arguments.devices or "1,2,4,8")
+    counts = _counts("1,2,4,8" if arguments.devices is None else arguments.devices)
     machine = arguments.machine
     dataclasses.replace(machine, threads=machine.threads or max(counts)).start()
     import jax

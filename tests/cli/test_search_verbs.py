@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import textwrap
 
 import pytest
 
-from metarl.cli import compare, main, parse_arguments
+from metarl.cli import bench, compare, main, parse_arguments
+from metarl.cli.machine import Machine
 from metarl.cli.search import _sampled
 from metarl.errors import InvalidInput
-from metarl.optimizer_search import SearchConfig, from_dict
+from metarl.optimizer_search import SearchConfig, StrategiesConfig, from_dict
+from metarl.rl_squared import WorldConfig
 from metarl.runs import RunDirectory
 
 
@@ -283,6 +286,50 @@ def test_a_comparison_says_first_what_it_does(words, who, capsys, monkeypatch):
     monkeypatch.setattr("metarl.optimizer_search.resume_comparison", lambda *run, **how: {})
     assert main(["compare", *words, "--problem", "beale", "--json"]) == 0
     assert f"Comparing {who} on beale: everybody is tuned" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "flag", "of"),
+    [
+        (["search", "-o", "results"], "--output", "scaling, strategies, problems"),
+        (["train", "--rules", "3"], "--rules", "search"),
+        (["search", "--devices", "1,2"], "--devices", "scaling"),
+        (["maze", "--arms", "3"], "--arms", "train, scaling, adapters"),
+        (["scaling", "--inner-values"], "--inner-values", "train"),
+        (["table", "--searches", "3"], "--searches", "strategies"),
+        (["problems", "--force", "--table", "sign-1"], "--table", "strategies, table"),
+    ],
+)
+def test_a_bench_refuses_flags_of_another_measurement(words, flag, of, capsys, monkeypatch):
+    """They were given for nothing: no file was written where --output named a folder."""
+    monkeypatch.setattr(bench, "show", lambda document: None)
+    monkeypatch.setattr(Machine, "start", lambda machine: pytest.fail("it began"))
+    assert main(["bench", *words]) == 2
+    assert f"has no use for {flag}, which is of metarl bench {of}." in capsys.readouterr().err
+
+
+def test_a_bench_takes_the_flags_of_its_own():
+    for what, names in bench._FLAGS.items():
+        assert set(names) <= {
+            field.name
+            for part in (bench.Arguments, WorldConfig, StrategiesConfig)
+            for field in dataclasses.fields(part)
+        }, what
+    world = WorldConfig(arms=3, episodes=5)
+    bench._check_flags(
+        bench.Arguments("train", repeats=1, world=world, hidden=4, inner_values=True)
+    )
+    bench._check_flags(
+        bench.Arguments(
+            "strategies", strategies=StrategiesConfig(table=("sign-1",), seed=1), force=True
+        )
+    )
+
+
+def test_no_devices_are_no_number_of_devices(capsys, monkeypatch):
+    monkeypatch.setattr(Machine, "start", lambda machine: pytest.fail("it began"))
+    assert main(["bench", "scaling", "--devices", ""]) == 2
+    assert "--devices takes numbers from 1 to 512" in capsys.readouterr().err
 
 
 def test_a_bare_bench_says_first_what_it_measures(capsys, monkeypatch):
