@@ -57,6 +57,20 @@ def conclude(
     finished = stored_result(run, "evaluation")
     if finished is not None:
         return {**finished, "run_dir": str(run_dir)}
+    with run.lock():  # who resumes it meanwhile would play everybody again
+        result = _evaluated(run, run_dir, outcome, tasks, say)
+        write_json(run.path / RESULT, result)
+    return result
+
+
+def _evaluated(
+    run: RunDirectory,
+    run_dir: str | Path,
+    outcome: Mapping[str, Any],
+    tasks: int | None,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Returns what `conclude` writes into a run."""
     config = train_config(run.config, str(run.path / "config.json"))
     world = {"environment": config.world.environment}
     agent = load(run.path, own=world.values())
@@ -71,7 +85,7 @@ def conclude(
                 "metarl evaluate with --tasks plays it in more."
             )
     speed = outcome["position"] / _learning_seconds(outcome)
-    result = {
+    return {
         "run_dir": str(run_dir),
         "agent": str(run.path / AGENT_FILE),
         "warm_start": agent.config.warm_start,
@@ -90,8 +104,6 @@ def conclude(
         if agent.trial.environment.on_host
         else _MANY_TASKS,
     }
-    write_json(run.path / RESULT, result)
-    return result
 
 
 def affordable_test_tasks(steps: int, trial_steps: int) -> int:

@@ -28,7 +28,7 @@ from metarl.rl_squared import (
 )
 from metarl.rl_squared.evaluating import evaluation_job, result
 from metarl.rl_squared.evaluating.entrants import find_entrants
-from metarl.runs import RunDirectory
+from metarl.runs import RunDirectory, run_status
 
 BANDIT = WorldConfig("bandit", arms=3, episodes=4)
 NETWORK = NetworkConfig(hidden=4)
@@ -211,6 +211,24 @@ def test_the_table_says_what_an_agent_assumes_that_is_not_so():
     table = evaluation_table(document)
     assert {row["agent"] for row in table.rows} == {"thompson †", "random"}
     assert "† thompson assumes arms that stay as they are." in table.notes
+
+
+def test_a_training_is_in_use_while_its_agent_is_evaluated(monkeypatch, make_agent, tmp_path):
+    """It was called interrupted, and `metarl resume` beside it played everybody once more."""
+    run = RunDirectory.create(tmp_path / "run", "train", make_agent().config.to_json(), ["metarl"])
+    run.write_outcome({"outcome": "finished", "position": 100, "total": 100, "seconds": 1.0})
+    save(make_agent(), run.path / "agent.npz")
+
+    def played(agents: list[str], **how: Any) -> None:
+        assert run_status(run.path).state == "running"
+        conclude(run.path)
+
+    monkeypatch.setattr(result, "rivals", lambda trial, say: [])
+    monkeypatch.setattr(result, "evaluate", played)
+    with pytest.raises(InvalidInput, match="is in use by process"):
+        conclude(run.path)
+    with run.lock():
+        pass
 
 
 def test_rivals_fit_their_world():
