@@ -77,7 +77,8 @@ class Ledger:
         fresh = []
         for cell in cells:
             mean = mean_interval(earned[:, self.trials[cell].max_episodes - 1])
-            fresh.append(Measured(split, cell, text, tasks, mean.mean, mean.standard_error))
+            numbers = map(_as_written, (mean.mean, mean.standard_error))
+            fresh.append(Measured(split, cell, text, tasks, *numbers))
         self.known |= {measured.key: measured for measured in fresh}
         _append(self.path, fresh)
 
@@ -89,6 +90,11 @@ class Ledger:
             for other in others
             if other != cell and self.trials[other].environment is environment
         ]
+
+
+def _as_written(number: float) -> float:
+    """Returns a number as who goes on reads it, so that both have the same."""
+    return float(f"{number:.6f}")
 
 
 def _read(path: Path) -> list[Measured]:
@@ -109,7 +115,7 @@ def _read(path: Path) -> list[Measured]:
 
 
 def _append(path: Path, fresh: Sequence[Measured]) -> None:
-    new = not path.exists()
+    new = not path.exists() or path.stat().st_size == 0
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         if new:

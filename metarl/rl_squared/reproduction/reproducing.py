@@ -66,6 +66,7 @@ from .scales import FILE, Learnt, Scale, read_scale, table_at
 from .several_trainings import read_several, several
 from .two_step import reproduce_two_step
 
+_ANEW = "anew"  # the folder of means that are measured though they are known
 _WHOLE = {  # without cells
     CONTROL: reproduce_control,
     ARCHITECTURES: reproduce_architectures,
@@ -155,7 +156,9 @@ def reproduce(
         {**given, "scales": {plan.scale: trained[plan.scale]}},
     )
     with run.lock(), saying_how_to_go_on(progress):
-        if not plan.anew:
+        if plan.anew:
+            (run.path / _ANEW).mkdir(exist_ok=True)
+        else:
             _take_known(folder, run.path)
         return _Work(plan, experiment, folder, table, scale, run, progress).do()
 
@@ -174,7 +177,7 @@ class _Work(NamedTuple):
     def do(self) -> dict[str, Any]:
         cells = list(self.plan.cells) or list(self.table.cells)
         self.progress.message(f"Classical agents in {', '.join(cells)}.")
-        classical = reproduce_table(self.table, self.run.path, cells, self._tell)
+        classical = reproduce_table(self.table, self._measured(), cells, self._tell)
         learnt, trainings = [], {}
         for cell in cells:
             for heading, column in self.scale.learnt.items():
@@ -192,6 +195,10 @@ class _Work(NamedTuple):
             files += self._curves(cells, lines)
         found, whole = {"cells": document}, not self.plan.cells
         return finish(self.experiment, self.plan.scale, self.run, found, files, whole)
+
+    def _measured(self) -> Path:
+        """Returns where the means of classical agents are kept: apart, if none that was known is to be taken."""
+        return self.run.path / _ANEW if self.plan.anew else self.run.path
 
     def _quoted(self, cell: str) -> dict[str, dict[str, Any]]:
         """Returns the paper's numbers of a cell for learners of which none is measured here."""

@@ -225,6 +225,24 @@ def test_known_means_are_taken_unless_they_are_to_be_measured_anew(folder, tmp_p
     assert anew["cells"]["3x2"]["Random"]["ours"]["mean"] != 1.25
 
 
+def test_anew_measures_where_known_means_were_taken_before_and_goes_on_with_the_same_numbers(
+    folder, tmp_path, monkeypatch
+):
+    (folder / "measured.csv").write_text(
+        "split,cell,agent,tasks,mean,standard_error\ntest,3x2,random,40,1.25,0.5\n"
+    )
+    training = {"smoke": {"classical": ["Random"], "learnt": {}}}
+    (folder / "training.json").write_text(json.dumps(training))
+    taken = again(Plan("rl2-table-1", "smoke", ["3x2"]))["cells"]
+    assert taken["3x2"]["Random"]["ours"]["mean"] == 1.25
+    anew = Plan("rl2-table-1", "smoke", ["3x2"], anew=True)
+    first = again(anew)["cells"]
+    assert first["3x2"]["Random"]["ours"]["mean"] != 1.25
+    monkeypatch.setattr("metarl.classical_agents.measurements.play_split", never)
+    assert again(anew)["cells"] == first
+    assert again(Plan("rl2-table-1", "smoke", ["3x2"]))["cells"] == taken
+
+
 def test_a_figure_has_no_warm_starts(folder, monkeypatch):
     taught = {"every": {**TINY, "warm_start": "gittins"}}
     training = {"smoke": {"classical": ["Random"], "learnt": {"RL², taught": taught}}}
