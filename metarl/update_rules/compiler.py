@@ -9,6 +9,7 @@ Letters: t steps taken before this one, T steps of the whole run (`total_steps`)
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +29,7 @@ NOT_REAL = (
     "Update rules work on real floating-point {what}; leaf '{leaf}'",
     "is {dtype}. Leave it out with optax.masked, or cast it.",
 )
+_STEPS = "total_steps is a positive number of steps, at most {:,}; received {}."
 
 
 class ScaleByRuleState(NamedTuple):
@@ -354,9 +356,10 @@ def _check_total_steps(expression: Expression, total_steps: Any) -> None:
             f"The rule depends on how far the run is ({', '.join(dict.fromkeys(decays))}): "
             "pass total_steps, the number of steps of the whole run.",
         )
-    elif isinstance(total_steps, int | float):
-        whole = isinstance(total_steps, int) and not isinstance(total_steps, bool)
-        require(
-            whole and 0 < total_steps <= MOST_STEPS,
-            f"total_steps is a positive number of steps, at most {MOST_STEPS:,}; received {total_steps}.",
-        )
+    elif isinstance(total_steps, jax.Array):
+        # From `optax.inject_hyperparams`: a number in the type of the parameters, or traced.
+        known = known_number(total_steps)
+        require(known is None or known > 0, _STEPS.format(MOST_STEPS, total_steps))
+    else:
+        whole = isinstance(total_steps, Integral) and not isinstance(total_steps, bool)
+        require(whole and 0 < total_steps <= MOST_STEPS, _STEPS.format(MOST_STEPS, total_steps))

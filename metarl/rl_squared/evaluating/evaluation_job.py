@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,7 +51,15 @@ class Order:
     from_scratch: FromScratchPlan
 
     def __post_init__(self) -> None:
+        require(
+            not isinstance(self.agents, str),
+            f"Agents stand in a list, such as [{self.agents!r}]; received {self.agents!r} alone.",
+        )
         require(len(self.agents) > 0, "There is nobody to evaluate; name at least one agent.")
+        for name in ("tasks", "seed"):
+            number = getattr(self, name)
+            whole = isinstance(number, Integral) and not isinstance(number, bool)
+            require(whole, f"{name} is {number!r}; it must be a whole number.")
         require(self.tasks >= 1, f"tasks is {self.tasks}; it must be at least 1.")
         require(0 <= self.seed < 2**32, f"seed is {self.seed}; it must be from 0 to 4294967295.")
 

@@ -290,6 +290,9 @@ def test_the_layouts_are_drawn_without_any_training(again, tmp_path):
         (["rl2-table-3"], {"committed": True}, "No agent of this scale comes with the package"),
     ],
 )
-def test_what_cannot_be_reproduced_is_refused(again, arguments, changes, message):
+def test_what_cannot_be_reproduced_is_refused_and_leaves_nothing(
+    again, tmp_path, arguments, changes, message
+):
     with pytest.raises(InvalidInput, match=message):
         again(*arguments, **changes)
+    assert not (tmp_path / "run").exists()
