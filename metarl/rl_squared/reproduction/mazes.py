@@ -83,6 +83,13 @@ def reproduce_mazes(
     for cell in cells:
         if cell not in scales[scale]["cells"]:
             raise unknown_name("cell", cell, scales[scale]["cells"])
+    name = experiment.name
+    if committed:  # refused before anything is written
+        require(name != CURVES, f"{name} shows trainings: leave --agents committed out.")
+        require(
+            name == VIEWS or "agent" in scales[scale],
+            "No agent of this scale comes with the package; train.",
+        )
     place = run_dir or experiment.run_dir(scale)  # type: ignore[arg-type]
     run = begin_or_go_on(
         place,
@@ -94,11 +101,9 @@ def reproduce_mazes(
     with run.lock(), saying_how_to_go_on(progress):
         work = _Work(settings, scales[scale], run, progress, committed)
         tables: dict[str, Table] = {}
-        name = experiment.name
         if name == VIEWS:
             files = draw_observations(run.path, name, work.trials())
         elif name == CURVES:
-            require(not committed, f"{name} shows trainings: leave --agents committed out.")
             work.best()
             files = draw_training(run.path, name, work.runs())
         elif name == WAYS:
@@ -140,7 +145,6 @@ class _Work(NamedTuple):
     def best(self) -> str:
         """Returns the last agent of the best seed, all seeds trained to the end; or the committed."""
         if self.committed:
-            require("agent" in self.scale, "No agent of this scale comes with the package; train.")
             return self.scale["agent"]
         places = [self._trained(seed) for seed in range(self.scale["seeds"])]
         scores = [load(place).standing for place in places]
