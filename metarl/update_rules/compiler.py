@@ -362,4 +362,6 @@ def _check_total_steps(expression: Expression, total_steps: Any) -> None:
         require(known is None or known > 0, _STEPS.format(MOST_STEPS, total_steps))
     else:
         whole = isinstance(total_steps, Integral) and not isinstance(total_steps, bool)
-        require(whole and 0 < total_steps <= MOST_STEPS, _STEPS.format(MOST_STEPS, total_steps))
+        require(
+            whole and 0 < int(total_steps) <= MOST_STEPS, _STEPS.format(MOST_STEPS, total_steps)
+        )

@@ -97,6 +97,8 @@ def test_who_must_know_the_length_of_a_run_is_told(text, expected):
     if expected:
         with pytest.raises(InvalidInput, match="total_steps"):
             optimizers.by_name(text, 1e-2)
+        with pytest.raises(InvalidInput, match="total_steps is a positive number of steps"):
+            optimizers.by_name(text, 1e-2, total_steps=0)
     optimizers.by_name(text, 1e-2, total_steps=10)
 
 

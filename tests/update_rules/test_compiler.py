@@ -339,6 +339,22 @@ def test_every_named_rule_compiles_and_moves(name):
         ("g * ld + cd10", {}, r"\(ld, cd10\): pass total_steps"),
         ("ld", {"total_steps": 0}, "positive number of steps, at most 107,374,182; received 0"),
         ("ld", {"total_steps": 2.5}, "positive number of steps, at most 107,374,182; received 2.5"),
+        (
+            "ld",
+            {"total_steps": np.int64(0)},
+            "positive number of steps, at most 107,374,182; received 0",
+        ),
+        (
+            "ld",
+            {"total_steps": np.float32(2.5)},
+            "positive number of steps, at most .* received 2.5",
+        ),
+        (
+            "ld",
+            {"total_steps": jnp.float32(0)},
+            "positive number of steps, at most .* received 0.0",
+        ),
+        ("ld", {"total_steps": "10"}, "positive number of steps, at most .* received 10"),
         ("m", {"b1": 1.0}, "0 <= b1 < 1; received 1.0"),
         ("adam", {"eps": -1.0}, "eps must not be negative; received -1.0"),
         ("powersgin", {}, "Did you mean 'powersign'"),
