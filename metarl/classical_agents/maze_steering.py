@@ -17,7 +17,7 @@ from metarl.environments import Environment, Maze, MazeState, act_in_maze
 from metarl.errors import require
 
 SIDES = ((1, 0), (0, 1), (-1, 0), (0, -1))  # x, y to the neighbours of a cell
-_FORWARD = 2
+LEFT, RIGHT, FORWARD = range(3)  # actions
 
 
 def frames_of_an_action(agent: str, environment: Environment) -> jax.Array:
@@ -85,11 +85,11 @@ def steer(
     """
     aside = jnp.where(arrived, 0, jnp.array(SIDES)[side])
     aim = cell_of(state) + aside + 0.5 - state.position
-    actions = jnp.arange(_FORWARD + 1)
+    actions = jnp.arange(FORWARD + 1)
     heading = jax.vmap(lambda action: act_in_maze(state, action, task, frames)[1])(actions)
     away = 1 - jnp.cos(heading - jnp.arctan2(aim[1], aim[0]))  # 0 ahead, 2 behind
-    turn = jnp.argmin(away[:_FORWARD])
-    return jnp.where(away[turn] < away[_FORWARD], turn, _FORWARD)
+    turn = jnp.argmin(away[:FORWARD])
+    return jnp.where(away[turn] < away[FORWARD], turn, FORWARD)
 
 
 def reckon(task: Maze, state: MazeState, action: jax.Array, frames: jax.Array) -> MazeState:

@@ -13,6 +13,7 @@ from .grid_guide import grid_guide
 from .key_to_door_guide import key_to_door_guide
 from .maze_explorer import maze_explorer
 from .maze_guide import maze_guide
+from .maze_steady_explorer import maze_steady_explorer
 from .mdp_table import MDP_ROWS
 from .memory_planning_agents import MEMORY_PLANNING_ROWS
 from .point_robot_agents import POINT_ROBOT_ROWS
@@ -35,6 +36,14 @@ _MAZE_ROWS = (
         formula="to the nearest cell not yet seen; to the goal once it is seen",
         paper="Yamauchi 1997",
         build=lambda values, trial: maze_explorer(trial),
+    ),
+    Row(
+        name="steady-frontier",
+        world="maze",
+        caption="the same, but what it has decided in a cell holds until it leaves it, so that it can be imitated",
+        formula="through the side of the cell beyond which one not yet seen is nearest",
+        paper="Yamauchi 1997",
+        build=lambda values, trial: maze_steady_explorer(trial),
     ),
 )
 

@@ -9,6 +9,7 @@ from .cores import lstm as lstm
 from .cores import unroll as unroll
 from .delta_memory import DeltaRuleMemory as DeltaRuleMemory
 from .delta_memory import delta_rule as delta_rule
+from .delta_memory import gru_below_delta_rule as gru_below_delta_rule
 from .distributions import Categorical as Categorical
 from .distributions import DiagonalGaussian as DiagonalGaussian
 from .distributions import Distribution as Distribution
@@ -69,6 +70,7 @@ __all__ = [
     "as_numbers",
     "categorical_head",
     "delta_rule",
+    "gru_below_delta_rule",
     "dense_front",
     "gaussian_head",
     "gru",

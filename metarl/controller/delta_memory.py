@@ -27,7 +27,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from .cores import Core
+from .cores import Core, GatedRecurrentUnit
 from .linear import linear
 from .residual import FeedForward, ResidualStack
 
@@ -54,6 +54,21 @@ def delta_rule(hidden_size: int, layers: int = 2, heads: int = 4) -> Core:
     memory = functools.partial(DeltaRuleMemory, hidden_size, heads, name="memory")
     think = functools.partial(FeedForward, name="think")
     return functools.partial(ResidualStack, hidden_size, (memory, think) * layers, name="delta")
+
+
+def gru_below_delta_rule(hidden_size: int, layers: int = 1, heads: int = 4) -> Core:
+    """Returns the maker of a GRU below a stack of delta-rule memories, each with a feed-forward layer above it.
+
+    Args:
+      hidden_size: D, of the GRU too, a multiple of the heads.
+      layers: how many memories, one above the other.
+      heads: H, of each.
+    """
+    count = functools.partial(GatedRecurrentUnit, hidden_size, name="count")
+    memory = functools.partial(DeltaRuleMemory, hidden_size, heads, name="memory")
+    think = functools.partial(FeedForward, name="think")
+    stacked = (count, *(memory, think) * layers)
+    return functools.partial(ResidualStack, hidden_size, stacked, name="gru_delta")
 
 
 class DeltaRuleMemory(hk.RNNCore):

@@ -19,6 +19,7 @@ from metarl.controller import (
     dense_front,
     gaussian_head,
     gru,
+    gru_below_delta_rule,
     image_front,
     lru,
     lstm,
@@ -141,6 +142,8 @@ def make_core(encoder: Encoder, config: NetworkConfig, scored: bool = True) -> C
             return lru(config.hidden, config.layers)
         case "delta-rule":
             return delta_rule(config.hidden, config.layers, config.heads)
+        case "gru-delta-rule":
+            return gru_below_delta_rule(config.hidden, config.layers, config.heads)
         case "transformer":
             assert config.context is not None, "given by `fit_to`"
             return transformer(config.hidden, config.layers, config.heads, config.context)

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, get_args
 from metarl.errors import require
 from metarl.reading import Bounds, Count, Positive, check_fields
 
-CoreName = Literal["gru", "lstm", "outer-product", "lru", "delta-rule", "transformer", "none"]
+CoreName = Literal["gru", "lstm", "outer-product", "lru", "delta-rule", "gru-delta-rule", "transformer", "none"]
 CORES: tuple[CoreName, ...] = get_args(CoreName)
-STACKED = ("lru", "delta-rule", "transformer")  # cores of several layers
+STACKED = ("lru", "delta-rule", "gru-delta-rule", "transformer")  # cores of several layers
 Units = Annotated[int, Bounds(least=1, most=65_536)]
 
 
