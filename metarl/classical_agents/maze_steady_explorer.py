@@ -9,8 +9,8 @@ cell, as an episode begins, and when what it heads for is no longer worth it:
     seen                     the side on which the way to it goes on
 
 and then turns towards the middle of the next cell, to the left if that is behind it, and walks as soon as that lies
-roughly ahead, for walls are slid along; where it was blocked it turns on. Beyond a side lies what is reached through it alone; a maze
-is a tree, so that is no part of what lies beyond another.
+roughly ahead, for walls are slid along; where it was blocked it turns on. Beyond a side lies what is reached
+through it alone; a maze is a tree, so that is no part of what lies beyond another.
 
 Letters: n cells along one side.
 
@@ -41,7 +41,12 @@ from .maze_steering import (
     start_again,
 )
 
-_ORDER = (0, 2, 3, 1)  # of a side that lies so many quarters to the left of ahead: ahead, left, back, right
+_ORDER = (
+    0,
+    2,
+    3,
+    1,
+)  # of a side that lies so many quarters to the left of ahead: ahead, left, back, right
 _TIE = 0.1  # steps by which an earlier one of equal sides is preferred
 _AHEAD = 0.45  # radians off what is headed for, within which it walks
 _BEHIND = jnp.pi * 7 / 6  # radians to the left, up to which it turns left

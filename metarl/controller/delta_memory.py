@@ -9,6 +9,10 @@ bounded. Keys, values and strengths are learnt from all inputs, and the memory i
 query, so it serves any world; the memory of `fast_weights` knows what actions are and asks about each.
 Several heads have memories of their own.
 
+Only who makes a key again finds what is held under it. Where one walks, keys had best be places; pictures do not
+tell which, but the sum of all turns and steps does, and a memory that is written and read does not add up. A GRU
+below it does: from its states keys, values and queries are made (`gru_below_delta_rule`).
+
 All that does not look back is computed for all steps at once; the memories alone are scanned.
 
 Letters: T steps; B batch; D hidden units; H heads; K keys and V values of a head, D / H each.

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metarl.controller import delta_rule, lru, transformer, unroll
+from metarl.controller import delta_rule, gru_below_delta_rule, lru, transformer, unroll
 
 B, T, FEATURES, D = 2, 9, 3, 8
 CUT, CONTEXT = 5, 4
@@ -19,6 +19,7 @@ CUT, CONTEXT = 5, 4
 CORES = {
     "lru": lru(D, layers=1),
     "delta-rule": delta_rule(D, layers=1, heads=2),
+    "gru-delta-rule": gru_below_delta_rule(D, layers=1, heads=2),
     "transformer": transformer(D, layers=1, heads=2, context=CONTEXT),
 }
 

@@ -8,7 +8,9 @@ from typing import Annotated, Literal, get_args
 from metarl.errors import require
 from metarl.reading import Bounds, Count, Positive, check_fields
 
-CoreName = Literal["gru", "lstm", "outer-product", "lru", "delta-rule", "gru-delta-rule", "transformer", "none"]
+CoreName = Literal[
+    "gru", "lstm", "outer-product", "lru", "delta-rule", "gru-delta-rule", "transformer", "none"
+]
 CORES: tuple[CoreName, ...] = get_args(CoreName)
 STACKED = ("lru", "delta-rule", "gru-delta-rule", "transformer")  # cores of several layers
 Units = Annotated[int, Bounds(least=1, most=65_536)]
@@ -20,7 +22,8 @@ class NetworkConfig:
 
     core: CoreName = "gru"
     """What remembers: "outer-product" is a fast-weight memory that is asked about each action, "lru" a
-    linear recurrence, "delta-rule" a fast-weight memory for any world; "none" has no memory."""
+    linear recurrence, "delta-rule" a fast-weight memory for any world, "gru-delta-rule" the same above a GRU;
+    "none" has no memory."""
 
     hidden: Units = 64
     """Its units."""
@@ -42,10 +45,10 @@ class NetworkConfig:
     """Of the outer-product memory: its columns."""
 
     layers: Annotated[int, Bounds(least=1, most=64)] = 2
-    """Of lru, delta-rule and transformer: how many stand one above the other."""
+    """Of lru, delta-rule and transformer: how many stand one above the other; of gru-delta-rule above its GRU."""
 
     heads: Units = 4
-    """Of each layer of delta-rule and transformer."""
+    """Of each layer of delta-rule, gru-delta-rule and transformer."""
 
     context: Units | None = None
     """Of the transformer: how many steps a layer looks back, itself included; the whole trial if not
@@ -92,7 +95,9 @@ class NetworkConfig:
             f"outer-product; the core is {self.core!r}, and inner values are "
             f"{'' if self.inner_values else 'not '}shown.",
         )
-        parts = {"delta-rule": self.heads, "transformer": 2 * self.heads}.get(self.core, 1)
+        parts = self.heads if self.core in STACKED[1:] else 1
+        if self.core == "transformer":  # its positions turn pairs of numbers
+            parts *= 2
         require(
             self.hidden % parts == 0,
             f"hidden is {self.hidden}; with {self.heads} heads of {self.core} it must be a multiple "

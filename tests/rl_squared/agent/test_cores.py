@@ -53,6 +53,7 @@ RUNS = {
     "trpo, delta-rule": dataclasses.replace(with_network(core="delta-rule"), algorithm="trpo"),
     "trpo, transformer": dataclasses.replace(with_network(core="transformer"), algorithm="trpo"),
     "gaussian, delta-rule": dataclasses.replace(with_network(core="delta-rule"), world=PENDULUM),
+    "images, gru-delta-rule": dataclasses.replace(with_network(core="gru-delta-rule"), world=MAZE),
     "images, lru": dataclasses.replace(with_network(core="lru"), world=MAZE),
     "truncated, transformer": with_network(core="transformer", context=3, truncate=2),
     "imitation, delta-rule": dataclasses.replace(
@@ -96,6 +97,10 @@ def test_a_transformer_looks_back_over_the_trial_unless_told_otherwise():
         (
             {"core": "delta-rule", "hidden": 10},
             "hidden is 10; with 4 heads of delta-rule it must be a multiple of 4.",
+        ),
+        (
+            {"core": "gru-delta-rule", "hidden": 6},
+            "hidden is 6; with 4 heads of gru-delta-rule it must be a multiple of 4.",
         ),
     ],
 )
