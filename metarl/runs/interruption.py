@@ -8,14 +8,18 @@ Python runs a handler in the main thread alone, between two of its own steps: wh
 computes there, signals wait. A thread hears of them at once, says what is waited for, and ends the
 process on the second signal where a command line has allowed that (`leave_when_insisted`). So does
 the handler itself while a module is imported: an extension that is interrupted as it is made fails
-in ways of its own, jax's by an ImportError or an abort.
+in ways of its own, jax's by an ImportError or an abort. An error that is raised where Python lets
+none through, as in a callback of its garbage collector, is dropped: there the signal is sent anew.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -25,8 +29,10 @@ _IMPORTER = "<frozen importlib._bootstrap>"  # the file that Python names in fra
 _NOTICE = "Stopping when what is compiled or computed now is done; once more stops at once."
 _MOMENT = 0.5  # seconds in which the main thread, if it can, says by itself what is waited for
 _PATIENCE = 2.0  # and ends by itself when the second signal came
+_ANEW = 0.01  # seconds until a signal is sent anew that had no effect
 
 _may_leave = threading.Event()
+_goodbyes: list[str] = []  # of the blocks under way, the innermost last
 
 
 class GivenUp(Exception):
@@ -45,6 +51,20 @@ def leave_when_insisted() -> None:
     _may_leave.set()
 
 
+@contextlib.contextmanager
+def leaving_with(goodbye: str) -> Iterator[None]:
+    """Has something said where a signal ends the process in the midst of the block, which can then say nothing.
+
+    Args:
+      goodbye: a line, in which it stands how to go on.
+    """
+    _goodbyes.append(goodbye)
+    try:
+        yield
+    finally:
+        _goodbyes.pop()
+
+
 class Interruption:
     """Context in which the first signal is remembered as `requested`.
 
@@ -56,13 +76,14 @@ class Interruption:
 
     Attributes:
       requested: whether to stop.
-      goodbye: what is said where the second signal ends the process.
+      goodbye: what is said where the second signal ends the process; None says that it was interrupted, and
+        what `leaving_with` was given.
     """
 
     def __init__(self, *, patient: bool = True) -> None:
         """Nothing is requested yet."""
         self.requested = False
-        self.goodbye = "metarl: interrupted"
+        self.goodbye: str | None = None
         self._patient = patient
         self._previous: dict[signal.Signals, Any] = {}
         self._heard = self._handled = 0  # signals, by the thread and by the main thread
@@ -81,6 +102,7 @@ class Interruption:
             os.set_blocking(mouth, False)
             self._mouth = mouth, signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
             threading.Thread(target=self._listen, name="signals", daemon=True).start()
+            self._unraisable, sys.unraisablehook = sys.unraisablehook, self._insist
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -91,6 +113,7 @@ class Interruption:
         mouth, before = self._mouth
         signal.set_wakeup_fd(before)
         os.close(mouth)  # so the thread ends
+        sys.unraisablehook = self._unraisable
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -103,6 +126,15 @@ class Interruption:
             raise KeyboardInterrupt
         self.request()
         self._say()
+
+    def _insist(self, dropped: sys.UnraisableHookArgs) -> None:
+        """Sends a signal anew whose KeyboardInterrupt had no effect; other errors are for who told of them before."""
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+            self._unraisable(dropped)
+            return
+        again = threading.Timer(_ANEW, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
 
     def _listen(self) -> None:
         while heard := os.read(self._ear, 16):
@@ -121,7 +153,7 @@ class Interruption:
             self._say()
 
     def _leave(self) -> None:
-        _write(self.goodbye)
+        _write(self.goodbye or "\n".join([*_goodbyes[-1:], "metarl: interrupted"]))
         os._exit(_INTERRUPTED)
 
     def _say(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .directory import RunDirectory
-from .interruption import Interrupted
+from .interruption import Interrupted, leaving_with
 from .progress import Progress
 from .provenance import changed_bits, changed_code, collect_provenance
 
@@ -62,10 +62,12 @@ def saying_how_to_resume(run: RunDirectory, progress: Progress, more: str = "") 
     Raises:
       Interrupted: in place of KeyboardInterrupt.
     """
+    said = f"Interrupted. Go on with: {resume_command(run)}{more}"
     try:
-        yield
+        with leaving_with(said):
+            yield
     except Interrupted:
         raise
     except KeyboardInterrupt as signalled:
-        progress.message(f"Interrupted. Go on with: {resume_command(run)}{more}")
+        progress.message(said)
         raise Interrupted from signalled

@@ -35,10 +35,33 @@ except BaseException as error:
     raise ImportError("half made") from error
 """
 IMPORTING = """
-from metarl.runs import Interruption, leave_when_insisted
+import sys
+from metarl.runs import Interruption, RunDirectory, SilentProgress
+from metarl.runs import leave_when_insisted, saying_how_to_resume
 leave_when_insisted()
 with Interruption(patient=False):
-    import fragile
+    if len(sys.argv) == 1:
+        import fragile
+    run = RunDirectory.create("cut", "toy", {}, ["metarl"])
+    with saying_how_to_resume(run, SilentProgress()):
+        import fragile
+"""
+
+# Python drops what is raised in a callback of its garbage collector.
+COLLECTING = """
+import gc, signal, sys, time
+from metarl.runs import Interruption
+def callback(phase, info):
+    if phase == "start":
+        gc.callbacks.remove(callback)
+        signal.raise_signal(getattr(signal, sys.argv[1]))
+gc.callbacks.append(callback)
+try:
+    with Interruption(patient=False):
+        gc.collect()
+        time.sleep(20)
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 
 
@@ -80,12 +103,24 @@ def test_the_first_signal_says_what_is_waited_for_and_the_second_ends_the_proces
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_in_the_midst_of_an_import_ends_the_process_as_elsewhere(number, tmp_path):
-    (tmp_path / "fragile.py").write_text(FRAGILE, encoding="utf-8")
-    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    assert _ended_while_importing(number, tmp_path) == (130, "\nmetarl: interrupted\n")
+
+
+def test_a_signal_in_the_midst_of_an_import_says_how_to_go_on_with_a_run(tmp_path):
+    code, errors = _ended_while_importing(signal.SIGINT, tmp_path, "run")
+    expected = "\nInterrupted. Go on with: metarl resume cut\nmetarl: interrupted\n"
+    assert (code, errors) == (130, expected)
+
+
+def _ended_while_importing(number, place, *words):
+    """Returns the exit code of a process that a signal ends while a module is made, and what it said."""
+    (place / "fragile.py").write_text(FRAGILE, encoding="utf-8")
+    path = os.pathsep.join([str(place), *filter(None, sys.path)])
     process = subprocess.Popen(
-        [sys.executable, "-c", IMPORTING],
+        [sys.executable, "-c", IMPORTING, *words],
         stderr=subprocess.PIPE,
         text=True,
+        cwd=place,
         env={**os.environ, "PYTHONPATH": path},
     )
     try:
@@ -94,7 +129,17 @@ def test_a_signal_in_the_midst_of_an_import_ends_the_process_as_elsewhere(number
         _, errors = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert (process.returncode, errors) == (130, "\nmetarl: interrupted\n")
+    return process.returncode, errors
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_in_the_midst_of_collecting_garbage_is_not_lost(name):
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECTING, name], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+    assert time.monotonic() - began < 20.0
 
 
 @pytest.mark.slow  # the quick form: what is allowed
