@@ -11,6 +11,7 @@ from metarl.reporting import write_json
 from metarl.runs import RESULT, RunDirectory, resume_command, stored_result
 
 from ..agent.agent_files import AGENT_FILE, load
+from ..learning.training import UNIT
 from ..settings.config import train_config
 from .entrants import text_of_path
 from .evaluation import DEFAULT_TASKS, evaluate
@@ -58,6 +59,8 @@ def conclude(
     if finished is not None:
         return {**finished, "run_dir": str(run_dir)}
     with run.lock():  # who resumes it meanwhile would play everybody again
+        run.heartbeat.note(outcome["position"], outcome.get("total"), UNIT)
+        run.heartbeat.note_end()
         result = _evaluated(run, run_dir, outcome, tasks, say)
         write_json(run.path / RESULT, result)
     return result

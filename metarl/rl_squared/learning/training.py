@@ -35,6 +35,7 @@ from .train_job import TrainJob
 from .train_state import TrainState
 
 JOB = "train"
+UNIT = "environment steps"  # of a position
 
 
 def train(
@@ -240,7 +241,7 @@ def _conduct(
         progress,
         gang,
         minutes=job.config.minutes,
-        unit="environment steps",
+        unit=UNIT,
         describe=describe,
         compiling=compilation_seconds,
         owner=owner,

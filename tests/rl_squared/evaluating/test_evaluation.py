@@ -227,6 +227,8 @@ def test_a_training_is_in_use_while_its_agent_is_evaluated(monkeypatch, make_age
     monkeypatch.setattr(result, "evaluate", played)
     with pytest.raises(InvalidInput, match="is in use by process"):
         conclude(run.path)
+    status = run_status(run.path)
+    assert (status.position, status.total, status.unit) == (100, 100, "environment steps")
     with run.lock():
         pass
 

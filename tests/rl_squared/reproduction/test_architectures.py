@@ -48,7 +48,8 @@ def test_architectures_differ_in_what_remembers_and_see_and_learn_alike(settings
     for world in work.scale["worlds"]:
         configs = [work._config(world, name) for name in settings["architectures"]]
         assert [config.network.core for config in configs] == list(settings["architectures"])
-        assert set(CORES) - {config.network.core for config in configs} == {"none"}
+        left_out = {"none", "gru-delta-rule"}  # the latter is newer than what was measured
+        assert set(CORES) - {config.network.core for config in configs} == left_out
         assert len({(c.world, c.batch_steps, c.discount, c.network.pairs) for c in configs}) == 1
         make_trial(configs[0].world)
 
