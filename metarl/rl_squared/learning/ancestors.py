@@ -27,7 +27,7 @@ _OF_CORES = {
     "normalise_weights": ("gru",),
     "layers": STACKED,
     "heads": STACKED[1:],
-    "context": STACKED[2:],
+    "context": ("transformer",),
 }
 _OF_ALL = ("pairs", "inner_values", "filters", "pixel_units", "beside")
 
