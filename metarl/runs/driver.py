@@ -24,7 +24,7 @@ import numpy as np
 from metarl.errors import InvalidInput, require
 
 from .directory import RunDirectory
-from .interruption import GivenUp, Interrupted, Interruption
+from .interruption import GivenUp, Interrupted, Interruption, leaving_with
 from .metric_log import GENERATION
 from .progress import Progress
 from .resuming import resume_command
@@ -147,6 +147,7 @@ def drive(
         _handled(interruption) as stop,
         _displayed(progress, run, unit, owner or run),
         _closing(run),
+        leaving_with(_stopped(owner or run)),
     ):
         end = _known_end(run)  # before anything is computed
         snapshot = _restore(job, run, progress)
@@ -154,7 +155,6 @@ def drive(
             run.write_outcome(None)
         elif snapshot.generation == end.generation:
             return snapshot.state, _wanted(stop)
-        stop.goodbye = _stopped(owner or run)
         heed = getattr(job, "heed", None)
         if heed is not None:
             heed(stop)

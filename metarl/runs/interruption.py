@@ -33,6 +33,7 @@ _ANEW = 0.01  # seconds until a signal is sent anew that had no effect
 
 _may_leave = threading.Event()
 _goodbyes: list[str] = []  # of the blocks under way, the innermost last
+INTERRUPTED = "metarl: interrupted"  # what is said at last, as by a command line
 
 
 class GivenUp(Exception):
@@ -56,7 +57,7 @@ def leaving_with(goodbye: str) -> Iterator[None]:
     """Has something said where a signal ends the process in the midst of the block, which can then say nothing.
 
     Args:
-      goodbye: a line, in which it stands how to go on.
+      goodbye: lines, in which it stands how to go on.
     """
     _goodbyes.append(goodbye)
     try:
@@ -76,14 +77,11 @@ class Interruption:
 
     Attributes:
       requested: whether to stop.
-      goodbye: what is said where the second signal ends the process; None says that it was interrupted, and
-        what `leaving_with` was given.
     """
 
     def __init__(self, *, patient: bool = True) -> None:
         """Nothing is requested yet."""
         self.requested = False
-        self.goodbye: str | None = None
         self._patient = patient
         self._previous: dict[signal.Signals, Any] = {}
         self._heard = self._handled = 0  # signals, by the thread and by the main thread
@@ -153,7 +151,7 @@ class Interruption:
             self._say()
 
     def _leave(self) -> None:
-        _write(self.goodbye or "\n".join([*_goodbyes[-1:], "metarl: interrupted"]))
+        _write(_goodbyes[-1] if _goodbyes else INTERRUPTED)
         os._exit(_INTERRUPTED)
 
     def _say(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .directory import RunDirectory
-from .interruption import Interrupted, leaving_with
+from .interruption import INTERRUPTED, Interrupted, leaving_with
 from .progress import Progress
 from .provenance import changed_bits, changed_code, collect_provenance
 
@@ -64,7 +64,7 @@ def saying_how_to_resume(run: RunDirectory, progress: Progress, more: str = "") 
     """
     said = f"Interrupted. Go on with: {resume_command(run)}{more}"
     try:
-        with leaving_with(said):
+        with leaving_with(f"{said}\n{INTERRUPTED}"):
             yield
     except Interrupted:
         raise

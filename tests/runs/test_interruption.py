@@ -16,10 +16,10 @@ from metarl.runs import Interrupted, Interruption, SilentProgress, saying_how_to
 BUSY = """
 import hashlib, sys, threading
 from metarl.runs import Interruption, leave_when_insisted
+from metarl.runs.interruption import leaving_with
 if int(sys.argv[1]):
     leave_when_insisted()
-with Interruption(patient=bool(int(sys.argv[2]))) as stop:
-    stop.goodbye = "Go on with: metarl resume it"
+with Interruption(patient=bool(int(sys.argv[2]))), leaving_with("Go on with: metarl resume it"):
     threading.Timer(0.5, lambda: print("begun", file=sys.stderr, flush=True)).start()
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
 """
