@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import optax
 
 from metarl.errors import require
-from metarl.update_rules import Rule, known_number, resolve, to_optax
+from metarl.update_rules import Rule, check_total_steps, resolve, to_optax
 
 from .caution import cautious_adamw
 from .eigenbasis import soap
@@ -185,9 +185,5 @@ def _length(run: _Run, name: str) -> int:
         f"The optimizer {name} changes over the run, and total_steps is not given; give the number of steps.",
     )
     assert run.total_steps is not None
-    known = known_number(run.total_steps)
-    require(
-        known is None or known > 0,
-        f"total_steps is a positive number of steps; received {run.total_steps}.",
-    )
+    check_total_steps(run.total_steps)
     return run.total_steps

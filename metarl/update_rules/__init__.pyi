@@ -1,5 +1,6 @@
 from .compiler import ScaleByRuleState as ScaleByRuleState
 from .compiler import average_rate as average_rate
+from .compiler import check_total_steps as check_total_steps
 from .compiler import descend as descend
 from .compiler import known_number as known_number
 from .compiler import scale_by_rule as scale_by_rule
@@ -77,6 +78,7 @@ __all__ = [
     "UnaryFunction",
     "applied",
     "average_rate",
+    "check_total_steps",
     "complexity",
     "descend",
     "evaluate",

@@ -356,7 +356,17 @@ def _check_total_steps(expression: Expression, total_steps: Any) -> None:
             f"The rule depends on how far the run is ({', '.join(dict.fromkeys(decays))}): "
             "pass total_steps, the number of steps of the whole run.",
         )
-    elif isinstance(total_steps, jax.Array):
+    else:
+        check_total_steps(total_steps)
+
+
+def check_total_steps(total_steps: Any) -> None:
+    """Refuses what is no number of steps of a run.
+
+    Raises:
+      InvalidInput: it is known and not positive; or it is neither a whole number nor an array of jax's.
+    """
+    if isinstance(total_steps, jax.Array):
         # From `optax.inject_hyperparams`: a number in the type of the parameters, or traced.
         known = known_number(total_steps)
         require(known is None or known > 0, _STEPS.format(MOST_STEPS, total_steps))
