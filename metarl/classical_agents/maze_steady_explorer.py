@@ -32,6 +32,7 @@ from .maze_steering import (
     LEFT,
     RIGHT,
     SIDES,
+    aim_from,
     cell_of,
     distances_beyond,
     frames_of_an_action,
@@ -41,12 +42,8 @@ from .maze_steering import (
     start_again,
 )
 
-_ORDER = (
-    0,
-    2,
-    3,
-    1,
-)  # of a side that lies so many quarters to the left of ahead: ahead, left, back, right
+# Of a side that lies so many quarters to the left of ahead: quarters to turn, and its place among equal ones.
+_QUARTERS, _ORDER = (0, 1, 2, 1), (0, 2, 3, 1)
 _TIE = 0.1  # steps by which an earlier one of equal sides is preferred
 _AHEAD = 0.45  # radians off what is headed for, within which it walks
 _BEHIND = jnp.pi * 7 / 6  # radians to the left, up to which it turns left
@@ -98,7 +95,7 @@ def _decide(
     walked, turned = reach_in_maze(frames)
     ahead = jnp.round(state.heading / (jnp.pi / 2)).astype(jnp.int32)
     quarters = (jnp.arange(len(SIDES)) - ahead) % len(SIDES)  # to the left
-    turning = jnp.array((0, 1, 2, 1))[quarters] * (jnp.pi / 2) / turned
+    turning = jnp.array(_QUARTERS)[quarters] * (jnp.pi / 2) / turned
     steps = cells / walked + turning + _TIE * jnp.array(_ORDER)[quarters]
     return jnp.argmin(steps).astype(jnp.int32), jnp.isfinite(cells)
 
@@ -114,8 +111,7 @@ def _act(frames: jax.Array, key: jax.Array, memory: Memory, observation: Any):
     del frames, key, observation
     task, state = memory.task, memory.state
     arrived = (goal_cell(task) & memory.seen)[*cell_of(state)]
-    aside = jnp.where(arrived, 0, jnp.array(SIDES)[memory.side])
-    aim = cell_of(state) + aside + 0.5 - state.position
+    aim = aim_from(state, memory.side, arrived)
     left = (jnp.arctan2(aim[1], aim[0]) - state.heading) % (2 * jnp.pi)
     ahead = jnp.minimum(left, 2 * jnp.pi - left) < _AHEAD
     turn = jnp.where(left < _BEHIND, LEFT, RIGHT)

@@ -83,13 +83,18 @@ def steer(
       arrived: [] bool; if so, the middle of this cell is headed for.
       frames: of an action.
     """
-    aside = jnp.where(arrived, 0, jnp.array(SIDES)[side])
-    aim = cell_of(state) + aside + 0.5 - state.position
+    aim = aim_from(state, side, arrived)
     actions = jnp.arange(FORWARD + 1)
     heading = jax.vmap(lambda action: act_in_maze(state, action, task, frames)[1])(actions)
     away = 1 - jnp.cos(heading - jnp.arctan2(aim[1], aim[0]))  # 0 ahead, 2 behind
     turn = jnp.argmin(away[:FORWARD])
     return jnp.where(away[turn] < away[FORWARD], turn, FORWARD)
+
+
+def aim_from(state: MazeState, side: jax.Array, arrived: jax.Array) -> jax.Array:
+    """Returns the way [2], in cells, to the middle of the next cell, or of this one if `arrived`; see `steer`."""
+    aside = jnp.where(arrived, 0, jnp.array(SIDES)[side])
+    return cell_of(state) + aside + 0.5 - state.position
 
 
 def reckon(task: Maze, state: MazeState, action: jax.Array, frames: jax.Array) -> MazeState:

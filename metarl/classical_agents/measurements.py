@@ -77,7 +77,8 @@ class Ledger:
         fresh = []
         for cell in cells:
             mean = mean_interval(earned[:, self.trials[cell].max_episodes - 1])
-            numbers = map(_as_written, (mean.mean, mean.standard_error))
+            # As who goes on reads them, so that both have the same.
+            numbers = (float(_written(number)) for number in (mean.mean, mean.standard_error))
             fresh.append(Measured(split, cell, text, tasks, *numbers))
         self.known |= {measured.key: measured for measured in fresh}
         _append(self.path, fresh)
@@ -92,9 +93,8 @@ class Ledger:
         ]
 
 
-def _as_written(number: float) -> float:
-    """Returns a number as who goes on reads it, so that both have the same."""
-    return float(f"{number:.6f}")
+def _written(number: float) -> str:
+    return f"{number:.6f}"
 
 
 def _read(path: Path) -> list[Measured]:
@@ -121,5 +121,5 @@ def _append(path: Path, fresh: Sequence[Measured]) -> None:
         if new:
             writer.writerow(Measured.__dataclass_fields__)
         for one in fresh:
-            numbers = (f"{one.mean:.6f}", f"{one.standard_error:.6f}")
+            numbers = (_written(one.mean), _written(one.standard_error))
             writer.writerow((one.split, one.cell, one.agent, one.tasks, *numbers))

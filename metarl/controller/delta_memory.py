@@ -55,9 +55,8 @@ def delta_rule(hidden_size: int, layers: int = 2, heads: int = 4) -> Core:
       layers: how many memories, one above the other.
       heads: H, of each.
     """
-    memory = functools.partial(DeltaRuleMemory, hidden_size, heads, name="memory")
-    think = functools.partial(FeedForward, name="think")
-    return functools.partial(ResidualStack, hidden_size, (memory, think) * layers, name="delta")
+    stacked = _memories(hidden_size, layers, heads)
+    return functools.partial(ResidualStack, hidden_size, stacked, name="delta")
 
 
 def gru_below_delta_rule(hidden_size: int, layers: int = 1, heads: int = 4) -> Core:
@@ -69,10 +68,14 @@ def gru_below_delta_rule(hidden_size: int, layers: int = 1, heads: int = 4) -> C
       heads: H, of each.
     """
     count = functools.partial(GatedRecurrentUnit, hidden_size, name="count")
+    stacked = (count, *_memories(hidden_size, layers, heads))
+    return functools.partial(ResidualStack, hidden_size, stacked, name="gru_delta")
+
+
+def _memories(hidden_size: int, layers: int, heads: int) -> tuple[Core, ...]:
     memory = functools.partial(DeltaRuleMemory, hidden_size, heads, name="memory")
     think = functools.partial(FeedForward, name="think")
-    stacked = (count, *(memory, think) * layers)
-    return functools.partial(ResidualStack, hidden_size, stacked, name="gru_delta")
+    return (memory, think) * layers
 
 
 class DeltaRuleMemory(hk.RNNCore):

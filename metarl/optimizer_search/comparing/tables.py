@@ -6,12 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import nan
 from typing import Any
 
-from metarl.reporting import (
-    Column,
-    Table,
-    counted,
-    number_text,
-)
+from metarl.reporting import Column, Table, counted, number_text
 from metarl.statistics import fewest_runs, interval_from_json, number_from_json
 
 _COLUMNS = (

@@ -8,12 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metarl.reporting import (
-    Column,
-    Table,
-    counted,
-    interval_text,
-)
+from metarl.reporting import Column, Table, counted, interval_text
 from metarl.statistics import Interval, interval_from_json, number_from_json
 
 from ..comparing.diagnostics import diagnostics_table

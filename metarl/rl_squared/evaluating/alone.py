@@ -19,7 +19,7 @@ from metarl.runs import Interruption, Progress, RunDirectory
 
 from .evaluation_job import EvaluationJob, Order, lesson_part
 from .parts import Part
-from .running import driven
+from .running import driven, world_of_json
 from .within_task import FromScratchPlan
 
 JOB = "play"
@@ -67,8 +67,7 @@ def play_alone(
       KeyboardInterrupt: a signal came; the same call goes on.
     """
     plan = FromScratchPlan(episodes)
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in world.items()}
-    job = AloneJob(Order([agent], given, tasks, seed, plan), progress.message)
+    job = AloneJob(Order([agent], world_of_json(world), tasks, seed, plan), progress.message)
     config = {
         "agent": agent,
         "world": dict(world),

@@ -184,6 +184,11 @@ def evaluate_in(
         return concluded(job, driven(job, run, progress, stop, owner))
 
 
+def world_of_json(world: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings of a world, by the names of `WorldConfig`, as they were before JSON had them."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in world.items()}
+
+
 def driven(
     job: EvaluationJob,
     run: RunDirectory,
@@ -219,7 +224,7 @@ def _stored(
     where, config = str(run.path / "config.json"), run.config
     try:
         plan = FromScratchPlan(**config["from_scratch"])
-        world = {k: tuple(v) if isinstance(v, list) else v for k, v in config["world"].items()}
+        world = world_of_json(config["world"])
         weights = dict(config["weights"])
         before: list[str] = config["agents"]
         texts = before if agents is None else agents

@@ -84,10 +84,9 @@ def world_text(environment: Mapping[str, Any]) -> str:
     ]
     budget = next(name for name in _BUDGETS if name in environment)
     number = environment[budget]
-    unit = ("episode" if budget == "episodes" else "step") + "s" * (
-        number != 1
-    )  # of thousands without a comma
-    return f"{environment['name']}({', '.join(settings)}), trials of {number} {unit}"
+    unit = "episode" if budget == "episodes" else "step"
+    plural = "" if number == 1 else "s"
+    return f"{environment['name']}({', '.join(settings)}), trials of {number} {unit}{plural}"
 
 
 def read_mean(value: Mapping[str, float | None] | None) -> Mean | None:

@@ -91,7 +91,8 @@ class _Work(WorldWork):
         return read_json_object(kept)
 
     def _shown(self, world: str, method: str, row: Mapping[str, Any], seed: int) -> Shown:
-        data, where = self._data(world), world_of(row, self._data(world))
+        data = self._data(world)
+        where = world_of(row, data)
         trial = make_trial(world_config(where))
         name = f"{slug(world)}-{slug(method)}-{seed}"
         if "train" in row:
