@@ -16,52 +16,21 @@ from metarl.environments import Environment, MazeState, Trial, load, play
 from metarl.errors import InvalidInput
 
 SIDES = ((1, 0), (0, 1), (-1, 0), (0, -1))
-SMALL = {"width": 13, "height": 13}
 SIZE = 5
 
 
 @pytest.fixture(scope="module")
-def trial():
-    return Trial(load("maze", size=SIZE, horizon=1000, **SMALL), episodes=2)
-
-
-@pytest.fixture(scope="module")
-def tasks(trial):
-    draw = jax.jit(lambda key: trial.environment.sample_tasks(key, 20, "test"))
-    return draw(jax.random.key(1))
-
-
-@pytest.fixture(scope="module")
-def explorer(trial):
-    return make("frontier", trial)
-
-
-@pytest.fixture(scope="module")
-def act(explorer):
-    return jax.jit(lambda memory: explorer.act(jax.random.key(0), memory, None)[0])
-
-
-@pytest.fixture(scope="module")
-def begin(explorer, trial):
-    return jax.jit(lambda task: explorer.init(jax.random.key(0), trial, task))
-
-
-@pytest.fixture(scope="module")
-def observe(explorer):
-    return jax.jit(
-        lambda memory, action, over: explorer.observe(memory, None, action, 0.0, False, over, None)
-    )
-
-
-def number(tasks, index):
-    return jax.tree.map(lambda x: x[index], tasks)
+def explorer(explorer_of):
+    return explorer_of("frontier")
 
 
 @pytest.mark.slow  # the quick forms: what it sees, what it does not, and that it forgets nothing
-def test_it_finds_every_goal_and_then_walks_as_who_knows_the_map(trial, tasks, explorer):
-    key = jax.random.key(2)
-    found = jax.device_get(play(explorer, trial, key, tasks))
-    guided = jax.device_get(play(make("oracle", trial), trial, key, tasks))
+def test_it_finds_every_goal_and_then_walks_as_who_knows_the_map(maze_trial, mazes):
+    tasks = jax.tree.map(lambda *x: jnp.stack(x), *mazes)
+    found, guided = (
+        jax.device_get(play(make(name, maze_trial), maze_trial, jax.random.key(2), tasks))
+        for name in ("frontier", "oracle")
+    )
     assert found.terminated.all()
     np.testing.assert_array_equal(found.lengths[:, 1], guided.lengths[:, 1])
     first, best = found.lengths[:, 0], guided.lengths[:, 0]
@@ -83,11 +52,11 @@ def view_by_walking(walls, cell, heading) -> np.ndarray:
     return seen
 
 
-def test_what_is_seen_is_the_corridors_within_the_view(tasks):
+def test_what_is_seen_is_the_corridors_within_the_view(mazes):
     view = jax.jit(lambda task, state: cells_in_view(shut_sides(task), state))
     rng = np.random.default_rng(0)
     for index in range(20):
-        task = number(tasks, index)
+        task = mazes[index]
         cell, heading = tuple(rng.integers(0, SIZE, 2).tolist()), 15 * int(rng.integers(0, 24))
         position = jnp.array(cell) + rng.uniform(0.1, 0.9, 2)
         state = MazeState(position, jnp.float32(math.radians(heading)), jnp.int32(0))
@@ -95,12 +64,12 @@ def test_what_is_seen_is_the_corridors_within_the_view(tasks):
         np.testing.assert_array_equal(view(task, state), expected)
 
 
-def test_what_it_has_not_seen_changes_no_action(tasks, begin, act, observe):
+def test_what_it_has_not_seen_changes_no_action(mazes, explorer):
     """At every step of the first episodes, the goal and the walls among cells not yet seen are drawn anew."""
     rng, changed = np.random.default_rng(0), 0
     for index in range(3):
-        task = number(tasks, index)
-        memory = begin(task)
+        task = mazes[index]
+        memory = explorer.begin(task)
         for _ in range(60):
             seen = np.asarray(memory.seen)
             if seen.all() or seen[int(task.goal) % SIZE, int(task.goal) // SIZE]:
@@ -113,18 +82,18 @@ def test_what_it_has_not_seen_changes_no_action(tasks, begin, act, observe):
                     walls[1, y + 1, x] = rng.random() < 0.5
             x, y = rng.permutation(np.argwhere(~seen))[0]
             other = task._replace(walls=jnp.array(walls), goal=jnp.int32(x + SIZE * y))
-            action = act(memory)
-            assert act(memory._replace(task=other)) == action
+            action = explorer.act(memory)
+            assert explorer.act(memory._replace(task=other)) == action
             changed += (walls != np.asarray(task.walls)).any()
-            memory = observe(memory, action, False)
+            memory = explorer.observe(memory, action, False)
     assert changed > 30
 
 
-def test_nothing_that_was_seen_is_forgotten_between_episodes(tasks, begin, act, observe):
-    memory = begin(number(tasks, 0))
+def test_nothing_that_was_seen_is_forgotten_between_episodes(mazes, explorer):
+    memory = explorer.begin(mazes[0])
     before = np.asarray(memory.seen)
     for step in range(40):
-        memory = observe(memory, act(memory), step == 39)
+        memory = explorer.observe(memory, explorer.act(memory), step == 39)
     assert np.asarray(memory.seen).sum() > before.sum() and memory.seen[before].all()
     np.testing.assert_array_equal(memory.state.position, memory.start.position)
 

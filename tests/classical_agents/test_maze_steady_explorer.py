@@ -17,40 +17,8 @@ SIZE = 5
 
 
 @pytest.fixture(scope="module")
-def trial():
-    return Trial(load("maze", size=SIZE, horizon=1000, width=13, height=13), episodes=2)
-
-
-@pytest.fixture(scope="module")
-def tasks(trial):
-    draw = jax.jit(lambda key: trial.environment.sample_tasks(key, 20, "test"))
-    return draw(jax.random.key(1))
-
-
-@pytest.fixture(scope="module")
-def explorer(trial):
-    return make("steady-frontier", trial)
-
-
-@pytest.fixture(scope="module")
-def begin(explorer, trial):
-    return jax.jit(lambda task: explorer.init(jax.random.key(0), trial, task))
-
-
-@pytest.fixture(scope="module")
-def act(explorer):
-    return jax.jit(lambda memory: explorer.act(jax.random.key(0), memory, None)[0])
-
-
-@pytest.fixture(scope="module")
-def observe(explorer):
-    return jax.jit(
-        lambda memory, action, over: explorer.observe(memory, None, action, 0.0, False, over, None)
-    )
-
-
-def number(tasks, index):
-    return jax.tree.map(lambda x: x[index], tasks)
+def explorer(explorer_of):
+    return explorer_of("steady-frontier")
 
 
 def nearest_by_walking(walls, cell, side, targets) -> float:
@@ -71,25 +39,25 @@ def nearest_by_walking(walls, cell, side, targets) -> float:
     return np.inf
 
 
-def test_what_is_nearest_beyond_each_side_is_what_a_walk_finds(tasks):
+def test_what_is_nearest_beyond_each_side_is_what_a_walk_finds(mazes):
     measure = jax.jit(lambda task, cell, targets: beyond_each(shut_sides(task), cell, targets))
     rng = np.random.default_rng(0)
     for index in range(20):
-        task = number(tasks, index)
+        task = mazes[index]
         cell = tuple(rng.integers(0, SIZE, 2).tolist())
         targets = rng.random((SIZE, SIZE)) < 0.15
         expected = [nearest_by_walking(np.asarray(task.walls), cell, s, targets) for s in SIDES]
         np.testing.assert_array_equal(measure(task, jnp.array(cell), targets), expected)
 
 
-def test_what_it_has_decided_holds_until_it_is_elsewhere_or_not_worth_it(tasks, begin, observe):
+def test_what_it_has_decided_holds_until_it_is_elsewhere_or_not_worth_it(mazes, explorer):
     """Moved about at random within cells, as somebody is who learns from it."""
     rng, kept, changed = np.random.default_rng(0), 0, 0
     for index in range(5):
-        memory = begin(number(tasks, index))
+        memory = explorer.begin(mazes[index])
         for _ in range(60):
             action = jnp.int32(rng.choice((LEFT, RIGHT, FORWARD)))
-            after = observe(memory, action, False)
+            after = explorer.observe(memory, action, False)
             same_cell = (cell_of(after.state) == cell_of(memory.state)).all()
             learnt = (after.seen != memory.seen).any()
             if same_cell and not learnt:
@@ -100,36 +68,36 @@ def test_what_it_has_decided_holds_until_it_is_elsewhere_or_not_worth_it(tasks, 
     assert kept > 100 and changed > 10
 
 
-def test_it_turns_on_after_it_has_walked_against_a_wall(tasks, begin, act, observe):
-    memory = begin(number(tasks, 0))
+def test_it_turns_on_after_it_has_walked_against_a_wall(mazes, explorer):
+    memory = explorer.begin(mazes[0])
     shut = np.asarray(shut_sides(memory.task))
     x, y = np.argwhere(shut[0])[0]  # a cell with a wall to the right
     middle = jnp.array([x + 0.5, y + 0.5], jnp.float32)
     state = memory.state._replace(position=middle, heading=jnp.float32(0))
-    moving = observe(memory._replace(state=state), jnp.int32(FORWARD), False)
+    moving = explorer.observe(memory._replace(state=state), jnp.int32(FORWARD), False)
     assert not moving.blocked
     blocked = moving
     for _ in range(3):  # it keeps away from the wall by its own width
-        blocked = observe(blocked, jnp.int32(FORWARD), False)
-    assert blocked.blocked and act(blocked) != FORWARD
-    assert not observe(blocked, jnp.int32(LEFT), False).blocked
+        blocked = explorer.observe(blocked, jnp.int32(FORWARD), False)
+    assert blocked.blocked and explorer.act(blocked) != FORWARD
+    assert not explorer.observe(blocked, jnp.int32(LEFT), False).blocked
 
 
-def test_walls_and_goal_that_it_has_not_seen_change_nothing(tasks, begin, act, observe):
+def test_walls_and_goal_that_it_has_not_seen_change_nothing(mazes, explorer):
     rng, changed = np.random.default_rng(0), 0
     for index in range(3):
-        task = number(tasks, index)
-        memory = begin(task)
+        task = mazes[index]
+        memory = explorer.begin(task)
         for _ in range(60):
             seen = np.asarray(memory.seen)
             if seen.all() or seen[int(task.goal) % SIZE, int(task.goal) // SIZE]:
                 break
             x, y = rng.permutation(np.argwhere(~seen))[0]
             other = task._replace(goal=jnp.int32(x + SIZE * y))
-            action = act(memory)
-            assert act(memory._replace(task=other)) == action
-            there = observe(memory._replace(task=other), action, False)
-            memory = observe(memory, action, False)
+            action = explorer.act(memory)
+            assert explorer.act(memory._replace(task=other)) == action
+            there = explorer.observe(memory._replace(task=other), action, False)
+            memory = explorer.observe(memory, action, False)
             if not memory.seen[x, y]:
                 assert there.side == memory.side
                 changed += 1

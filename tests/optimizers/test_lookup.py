@@ -99,7 +99,7 @@ def test_who_must_know_the_length_of_a_run_is_told(text, expected):
             optimizers.by_name(text, 1e-2)
         with pytest.raises(InvalidInput, match="total_steps is a positive number of steps"):
             optimizers.by_name(text, 1e-2, total_steps=0)
-        with pytest.raises(InvalidInput, match="number of steps, at most .*; received 2.5"):
+        with pytest.raises(InvalidInput, match=r"number of steps, at most .*; received 2\.5"):
             optimizers.by_name(text, 1e-2, total_steps=2.5)  # type: ignore[arg-type]
     optimizers.by_name(text, 1e-2, total_steps=10)
 
