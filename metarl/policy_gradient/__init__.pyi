@@ -6,6 +6,7 @@ from .config import ReinforceConfig as ReinforceConfig
 from .config import TRPOConfig as TRPOConfig
 from .losses import clipped_surrogate as clipped_surrogate
 from .losses import masked_mean as masked_mean
+from .losses import prediction_loss as prediction_loss
 from .losses import surrogate as surrogate
 from .normalisation import RunningMoments as RunningMoments
 from .preferences import Preferences as Preferences
@@ -45,6 +46,7 @@ __all__ = [
     "global_norm",
     "masked_mean",
     "ppo",
+    "prediction_loss",
     "reinforce",
     "surrogate",
     "trpo",

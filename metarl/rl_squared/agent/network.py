@@ -43,6 +43,7 @@ from .inner_learner import trust_in_plans
 from .inputs import Encoder, Inputs, make_encoder
 
 POLICY = "policy"  # the branch of the parameters that acts
+LABELS = "labels"  # the one that predicts what the simulator knows, in learning alone
 _ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 

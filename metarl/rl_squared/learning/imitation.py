@@ -5,6 +5,9 @@ happens, says at every step what is to be done, and the student learns to say so
 
   minimise  - mean log π(what was said | all inputs so far)
 
+and, with an auxiliary weight, so much of the cross-entropy of what the simulator knows of the state, which the
+memory then learns to predict.
+
 Who says it tells what comes of it (`teachers`):
 
   warm start              the teacher itself, also where the student's own actions lead
@@ -36,7 +39,7 @@ import optax
 
 from metarl.controller import Policy
 from metarl.environments import Agent, Trial
-from metarl.policy_gradient import global_norm
+from metarl.policy_gradient import global_norm, prediction_loss
 
 from ..agent.inputs import Encoder, Inputs
 from ..settings.config import ImitationConfig
@@ -53,6 +56,7 @@ class Lessons(NamedTuple):
 
     inputs: Inputs  # [B, T, ...]
     labels: jax.Array  # [B, T, ...] actions
+    known: Any  # [B, T] int32 by name, what the simulator knows and the memory learns to predict; () if nothing
     mask: jax.Array  # [B, T] bool
     returns: jax.Array  # [B] of the trials in which the student acted, 0 in the others
     own: jax.Array  # [B] bool, the student acted
@@ -61,7 +65,7 @@ class Lessons(NamedTuple):
 class ImitationState(NamedTuple):
     """Everything imitation remembers."""
 
-    params: Any  # of the acting policy
+    params: Any  # of the acting policy, and of what predicts
     optimizer: Any
 
 
@@ -81,11 +85,12 @@ def imitation(
     trials: int,
     updates: int,
     mesh: Mesh,
+    auxiliary_weight: float = 0.0,
 ) -> Imitation:
     """Returns the functions of imitation.
 
     Args:
-      policy: the acting policy, without a value.
+      policy: the acting policy, without a value; if the auxiliary weight is not 0, with the labels to predict.
       encoder: how worlds are shown to it.
       trial: the student's environment and budget.
       teaching: who acts before it, and who says what is to be done.
@@ -93,6 +98,7 @@ def imitation(
       trials: B, a multiple of the mesh's size.
       updates: how many there will be; the learning rate falls to 0 over them.
       mesh: the devices to spread the trials over.
+      auxiliary_weight: of the cross-entropy of the labels.
     """
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, config.learning_rate, max(1, int(_RISE * updates)), max(2, updates)
@@ -105,23 +111,28 @@ def imitation(
         mesh,
         replicated=1,
     )
-    apply = spread(policy.apply, mesh, replicated=1)
+    predict = spread(policy.predict, mesh, replicated=1)
 
     def init(params: Any) -> ImitationState:
         return ImitationState(params, optimizer.init(params))
 
     def loss(params: Any, lessons: Lessons) -> tuple[jax.Array, Metrics]:
-        parameters, _ = apply(params, lessons.inputs)
+        parameters, _, logits = predict(params, lessons.inputs)
         log_probs = policy.distribution.log_prob(parameters, lessons.labels)
         entropy = policy.distribution.entropy(parameters)
         agrees = policy.distribution.mode(parameters) == lessons.labels
         weight = lessons.mask / jnp.maximum(jnp.sum(lessons.mask), 1)
         agrees = agrees.reshape(*lessons.mask.shape, -1).all(axis=-1)
-        cross_entropy = -jnp.sum(log_probs * weight)
-        return cross_entropy, {
+        cross_entropy = total = -jnp.sum(log_probs * weight)
+        predicted = {}
+        if policy.labels:
+            missed, predicted = prediction_loss(logits, lessons.known, lessons.mask)
+            total = cross_entropy + auxiliary_weight * missed
+        return total, {
             "cross_entropy": cross_entropy,
             "entropy": jnp.sum(entropy * weight),
             "agreement": jnp.sum(agrees * weight),
+            **predicted,
         }
 
     def update(key: jax.Array, state: ImitationState) -> tuple[ImitationState, Metrics]:
@@ -161,6 +172,8 @@ def collect_lessons(
     own = jax.vmap(jax.random.uniform)(who_keys) >= teaching.share  # [B]
     fold = jax.vmap(jax.random.fold_in, in_axes=(0, None))
     taught = teaching.trial
+    targets = taught.environment.auxiliary_targets if policy.labels else None
+    known_tasks = jax.vmap(targets.solve)(tasks) if targets else ()
     voices = [teaching.acts] if teaching.says is None else [teaching.acts, teaching.says]
 
     def ask(carry: Any, time: jax.Array):
@@ -174,6 +187,7 @@ def collect_lessons(
             strict=True,
         )
         actions, labels = spoken[0], spoken[-1]
+        known = jax.vmap(targets.tell)(known_tasks, state.environment) if targets else ()
         if teaching.share < 1:
             memory, parameters, _ = policy.step(
                 params, memory, Inputs(seen, jnp.zeros((keys.shape[0], 0)))
@@ -197,7 +211,7 @@ def collect_lessons(
         shown = _shown(teaching, time - 1)
         previous = jax.tree.map(lambda a, b: jnp.where(shown, a, b), later, previous)
         carry = (following, previous, memory, teachers)
-        return carry, (seen, labels, transition.reward, transition.valid)
+        return carry, (seen, labels, known, transition.reward, transition.valid)
 
     def first_lesson(voice: Agent, keys: jax.Array) -> Any:
         return jax.vmap(
@@ -211,9 +225,11 @@ def collect_lessons(
     carry = (start.trial, start.previous, start.memory, teachers)
     _, recorded = jax.lax.scan(ask, carry, jnp.arange(1, taught.length + 1))
     kept = np.flatnonzero(_shown(teaching, np.arange(taught.length)))  # [T]
-    seen, labels, rewards, mask = jax.tree.map(lambda x: jnp.swapaxes(x[kept], 0, 1), recorded)
+    seen, labels, known, rewards, mask = jax.tree.map(
+        lambda x: jnp.swapaxes(x[kept], 0, 1), recorded
+    )
     returns = jnp.where(own, jnp.sum(rewards, axis=1), 0.0)
-    return Lessons(Inputs(seen, jnp.zeros((*mask.shape, 0))), labels, mask, returns, own)
+    return Lessons(Inputs(seen, jnp.zeros((*mask.shape, 0))), labels, known, mask, returns, own)
 
 
 def _shown(teaching: Teaching, step: Any) -> Any:

@@ -30,7 +30,7 @@ from metarl.runs import GivenUp, Interruption
 
 from ..agent.agent import acting_agent, make_trial
 from ..agent.inputs import make_encoder
-from ..agent.network import POLICY, fit_to, is_privileged, make_policy
+from ..agent.network import LABELS, POLICY, fit_to, is_privileged, make_policy
 from ..settings.config import TrainConfig
 from .averages import averaged, handed_over
 from .control_variates import require_known
@@ -307,8 +307,9 @@ class TrainJob:
     @cached_property
     def _imitation(self) -> Any:
         assert self.teaching is not None
+        environment, weight = self.trial.environment, self.config.auxiliary_weight
         return imitation(
-            self.acting,
+            make_policy(environment, self._network, acting=True, predicting=weight > 0),
             self.encoder,
             self.trial,
             self.teaching,
@@ -316,6 +317,7 @@ class TrainJob:
             self.sizes.lessons,
             self.sizes.imitation_updates,
             self.mesh,
+            weight,
         )
 
     def _initial_params(self) -> Params:
@@ -334,12 +336,13 @@ class TrainJob:
         return over_seeds(self._learning.init, self.config.seeds)(params)
 
     def _imitation_learner(self, params: Params) -> Any:
-        return over_seeds(self._imitation.init, self.config.seeds)({POLICY: params[POLICY]})
+        learnt = {name: params[name] for name in (POLICY, LABELS) if name in params}
+        return over_seeds(self._imitation.init, self.config.seeds)(learnt)
 
     def _begin_reinforcement(self, learner: Any) -> Any:
         """Returns the learner of the second phase, whose policy is what the first has learnt."""
         params = self._initial_params()
-        return self._learner({**params, POLICY: jax.device_get(learner.params[POLICY])})
+        return self._learner({**params, **jax.device_get(learner.params)})
 
     def _keys(self, stream: int, first: int, count: int) -> jax.Array:
         key = jax.random.fold_in(self._key, stream)

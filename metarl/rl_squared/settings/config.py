@@ -98,8 +98,9 @@ class TrainConfig:
     best expected return. Nothing of it is needed to act; tables mark it."""
 
     auxiliary_weight: NotNegative = 0.0
-    """Let PPO also teach the memory to predict what the simulator knows of the state, where the world says what
-    (mazes do): so much of the cross-entropy is added to the loss. Nothing of it is needed to act; tables mark it."""
+    """Let PPO, a warm start and --distil also teach the memory to predict what the simulator knows of the state, where
+    the world says what (mazes do): so much of the cross-entropy is added to the loss. Nothing of it is needed to
+    act; tables mark it."""
 
     batch_steps: Count = 25_600
     """Environment steps of an update, in whole trials."""
@@ -155,7 +156,7 @@ class TrainConfig:
         check_fields(self)
         self._check_distillation()
         require(
-            self.auxiliary_weight == 0 or self.algorithm == "ppo",
+            self.auxiliary_weight == 0 or self.algorithm == "ppo" or self.distil != "none",
             f"auxiliary_weight is {self.auxiliary_weight:g} and algorithm {self.algorithm!r}, whose loss has no such "
             "term; leave --auxiliary-weight out, or give --algorithm ppo.",
         )
@@ -184,11 +185,6 @@ class TrainConfig:
             not distils or self.average_weights is None,
             f"average_weights is {self.average_weights} and distil {self.distil!r}, which has no updates of "
             "reinforcement to average over; leave --average-weights out.",
-        )
-        require(
-            not distils or self.auxiliary_weight == 0,
-            f"auxiliary_weight is {self.auxiliary_weight:g} and distil {self.distil!r}, which has no updates of "
-            "reinforcement; leave --auxiliary-weight out.",
         )
         require(
             self.imitation.skip == 1 or self.distil == "algorithm",

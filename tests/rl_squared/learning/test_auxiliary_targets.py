@@ -12,7 +12,7 @@ import pytest
 from metarl.environments import AuxiliaryTargets, Trial, load
 from metarl.environments.mazes.maze import LEFT, RIGHT
 from metarl.errors import InvalidInput
-from metarl.rl_squared import NetworkConfig, TrainConfig, WorldConfig, make_job
+from metarl.rl_squared import ImitationConfig, NetworkConfig, TrainConfig, WorldConfig, make_job
 from metarl.rl_squared.agent.inputs import make_encoder
 from metarl.rl_squared.agent.network import POLICY, make_policy
 from metarl.rl_squared.learning.rollout import collect
@@ -50,15 +50,8 @@ def test_the_labels_of_a_batch_are_of_the_states_that_were_acted_upon():
             np.testing.assert_array_equal(labels[episode], np.round(degrees / 45) % 8)
 
 
-def test_the_memory_learns_to_predict_and_goes_on_where_it_stopped_and_acts_without(monkeypatch):
-    """In bandits that tell which arm is the better one."""
-    best = AuxiliaryTargets(
-        {"best": 2}, lambda task: jnp.argmax(task.means), lambda arm, state: {"best": arm}
-    )
-    telling = dataclasses.replace(load("bandit", arms=2), auxiliary_targets=best)
-    where = "metarl.rl_squared.learning.train_job"
-    monkeypatch.setattr(f"{where}.make_trial", lambda world: Trial(telling, episodes=5))
-    monkeypatch.setattr(f"{where}.CHUNK_STEPS", 200)
+@pytest.mark.usefixtures("telling")
+def test_the_memory_learns_to_predict_and_goes_on_where_it_stopped_and_acts_without():
     job = make_job(dataclasses.replace(TINY, auxiliary_weight=0.5))
     start = job.init()
     assert "labels" not in start.best
@@ -80,6 +73,63 @@ def test_the_memory_learns_to_predict_and_goes_on_where_it_stopped_and_acts_with
     jax.tree.map(np.testing.assert_array_equal, start.learner.params[POLICY], plain[POLICY])
 
 
+@pytest.fixture
+def telling(monkeypatch):
+    """Lets jobs train in bandits that tell which arm is the better one, 200 steps a chunk."""
+    best = AuxiliaryTargets(
+        {"best": 2}, lambda task: jnp.argmax(task.means), lambda arm, state: {"best": arm}
+    )
+    bandits = dataclasses.replace(load("bandit", arms=2), auxiliary_targets=best)
+    where = "metarl.rl_squared.learning.train_job"
+    monkeypatch.setattr(f"{where}.make_trial", lambda world: Trial(bandits, episodes=5))
+    monkeypatch.setattr(f"{where}.CHUNK_STEPS", 200)
+
+
+@pytest.mark.usefixtures("telling")
+@pytest.mark.parametrize(
+    "taught", [{"warm_start": "thompson"}, {"distil": "decision", "teacher": "thompson"}]
+)
+def test_imitation_teaches_the_memory_too(taught):
+    imitation = ImitationConfig(env_steps=600, batch_steps=200)
+    config = dataclasses.replace(TINY, imitation=imitation, auxiliary_weight=0.5, **taught)
+    config = dataclasses.replace(config, env_steps=600)
+    job, plain = (make_job(c) for c in (config, dataclasses.replace(config, auxiliary_weight=0.0)))
+    start = job.init()
+    assert set(start.learner.params) == {POLICY, "labels"}
+    assert set(plain.init().learner.params) == {POLICY}
+    first, metrics = job.update(start)  # by a learning rate that begins at 0
+    _, without = plain.update(plain.init())
+    assert metrics["phase"] == "imitation" and "auxiliary_loss" not in without
+    # two classes: as good as guessing at first
+    assert 0.3 < metrics["auxiliary_loss"] < 1.5 and 0 < metrics["accuracy_best"] < 1
+    assert metrics["cross_entropy"] == without["cross_entropy"]
+    assert metrics["gradient_norm"] > without["gradient_norm"]
+    second, _ = job.update(first)
+    assert _moved(first.learner.params, second.learner.params)
+    arrays, meta = job.save(first)
+    resumed, _ = job.update(job.load(arrays, meta))
+    jax.tree.map(np.testing.assert_array_equal, second.learner, resumed.learner)
+
+
+@pytest.mark.usefixtures("telling")
+def test_what_a_warm_start_has_learnt_to_predict_reinforcement_begins_with():
+    imitation = ImitationConfig(env_steps=400, batch_steps=200)
+    config = dataclasses.replace(TINY, imitation=imitation, warm_start="thompson", env_steps=200)
+    job = make_job(dataclasses.replace(config, auxiliary_weight=0.5))
+    start = job.init()
+    state, _ = job.update(start)
+    state, _ = job.update(state)
+    assert "value" in state.learner.params  # reinforcement has begun
+    taught = {name: state.learner.params[name] for name in (POLICY, "labels")}
+    assert _moved(start.learner.params, taught)
+
+
+def _moved(before, after):
+    """Whether every parameter has changed."""
+    same = jax.tree.map(np.array_equal, jax.device_get(before), jax.device_get(after))
+    return not any(jax.tree.leaves(same))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -88,7 +138,7 @@ def test_the_memory_learns_to_predict_and_goes_on_where_it_stopped_and_acts_with
         ({"algorithm": "reinforce"}, "leave --auxiliary-weight out, or give --algorithm ppo"),
         (
             {"distil": "decision", "teacher": "oracle"},
-            "auxiliary_weight is 1 and distil 'decision', which has no updates of reinforcement",
+            "needs an environment with 'auxiliary_targets', which 'bandit' has not",
         ),
         ({"auxiliary_weight": -1.0}, "auxiliary_weight is -1.0"),
     ],
