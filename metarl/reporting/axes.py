@@ -41,15 +41,17 @@ def new_figure(
     grid: tuple[int, int] = (1, 1),
     columns: int = 0,
     sharey: bool = True,
+    sharex: bool = True,
 ) -> Any:
     """Returns a figure without pyplot, and its axes.
 
     Args:
       height: in inches.
       panels: relative heights of panels one above the other, sharing the horizontal axis.
-      grid: rows and columns of small multiples, sharing the horizontal axis.
+      grid: rows and columns of small multiples.
       columns: panels side by side, with axes of their own.
-      sharey: whether small multiples share the vertical axis too.
+      sharey: whether small multiples share the vertical axis.
+      sharex: whether they share the horizontal one.
 
     Returns:
       The figure and its one axes, or its panels, or its small multiples in reading order.
@@ -69,7 +71,7 @@ def new_figure(
         return figure, figure.subplots(1, columns, squeeze=False).ravel()
     if grid == (1, 1):
         return figure, figure.subplots()
-    multiples = figure.subplots(*grid, sharex=True, sharey=sharey, squeeze=False).ravel()
+    multiples = figure.subplots(*grid, sharex=sharex, sharey=sharey, squeeze=False).ravel()
     return figure, multiples
 
 

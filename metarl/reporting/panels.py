@@ -26,7 +26,7 @@ _LEGEND_COLUMNS = 5
 @with_style
 def curve_panels(
     panels: Mapping[str, Sequence[Curve]],
-    x_label: str,
+    x_label: str | Sequence[str],
     y_label: str | Sequence[str],
     columns: int = 2,
     same_y: bool = False,
@@ -39,7 +39,7 @@ def curve_panels(
 
     Args:
       panels: by title, the curves.
-      x_label: the horizontal axis in words, with the unit.
+      x_label: the horizontal axis in words, with the unit; one for each panel where they differ.
       y_label: the vertical axis in words, with the unit; one for each panel where they differ.
       columns: panels in a row.
       same_y: whether all panels have one vertical axis.
@@ -55,7 +55,7 @@ def curve_panels(
         len(panels) > 0 and all(len(curves) > 0 for curves in panels.values()),
         "A chart needs at least one panel, and every panel a curve.",
     )
-    strokes = _strokes(panels)
+    strokes, shared_x = _strokes(panels), isinstance(x_label, str)
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     legend_rows = -(-len(strokes) // _LEGEND_COLUMNS) if len(strokes) > 1 else 0
@@ -63,27 +63,29 @@ def curve_panels(
         height=height * rows + 0.2 * legend_rows + 0.3,
         grid=(rows, columns),
         sharey=same_y,
+        sharex=shared_x,
     )
     places = np.ravel(grid)
-    labels = [""] * len(panels) if isinstance(y_label, str) else y_label
-    for axes, label, (title, curves) in zip(places, labels, panels.items(), strict=False):
+    below = [""] * len(panels) if isinstance(x_label, str) else x_label
+    beside = [""] * len(panels) if isinstance(y_label, str) else y_label
+    for axes, x, y, (title, curves) in zip(places, below, beside, panels.items(), strict=False):
         for order, curve in enumerate(curves):
             draw_curve(axes, curve, strokes[curve.label], order)
-        scaled(axes, "", label, x_scale, y_scale, ticks=5)
+        scaled(axes, x, y, x_scale, y_scale, ticks=5)
         axes.set_title(title, fontsize=8, loc="left", parse_math=False)
     for unused in places[len(panels) :]:
         unused.set_visible(False)
-    for axes in places[: len(panels)][
-        -columns:
-    ]:  # the lowest of each column, unused places left out
-        axes.set_xlabel(x_label, parse_math=False)
-        axes.tick_params(labelbottom=True)
+    if isinstance(x_label, str):
+        # the lowest of each column, unused places left out
+        for axes in places[: len(panels)][-columns:]:
+            axes.set_xlabel(x_label, parse_math=False)
+            axes.tick_params(labelbottom=True)
     if isinstance(y_label, str):
         figure.supylabel(y_label, fontsize=9)
     if legend_rows:
         _add_legend(figure, strokes, -(-len(strokes) // legend_rows))
-    names = ", ".join(strokes)
-    return Drawing(figure, description or f"{', '.join(panels)} against {x_label}: {names}.")
+    names, against = ", ".join(strokes), x_label if isinstance(x_label, str) else ", ".join(x_label)
+    return Drawing(figure, description or f"{', '.join(panels)} against {against}: {names}.")
 
 
 def _strokes(panels: Mapping[str, Sequence[Curve]]) -> dict[str, Stroke]:

@@ -114,6 +114,9 @@ def test_equal_labels_have_equal_strokes_in_all_panels_and_one_legend():
         "",
     ]  # none lies below "right"
     assert odd[1].xaxis.get_tick_params()["labelbottom"]
+    apart = curve_panels(panels, ["steps", "minutes"], "loss")
+    assert [axes.get_xlabel() for axes in apart.figure.axes] == ["steps", "minutes"]
+    assert "against steps, minutes: a, b, c" in apart.description
     with pytest.raises(InvalidInput, match="every panel a curve"):
         curve_panels({"empty": []}, "steps", "loss")
 
