@@ -24,6 +24,7 @@ from metarl.statistics import (
 from ..measuring.table_searches import Found, mean_to_json, summary
 from ..settings.strategies_config import RANDOM
 from ..tables import RuleTable
+from .searches import slope_weights
 
 _EARLY, _MIDDLE = 1 / 16, 1 / 4  # of the budget, where strategies are compared beside its end
 _FIRST_RULES = 16  # from there on regret is fitted by a power of the rules,
@@ -61,8 +62,7 @@ def exponent(found: Found, budget: int) -> Interval:
     over searches.
     """
     marks = (found.marks >= _FIRST_RULES) & (found.marks <= budget)
-    logs = np.log(found.marks[marks])
-    weights = -(logs - logs.mean()) / ((logs - logs.mean()) ** 2).sum()  # [M]
+    weights = -slope_weights(np.log(found.marks[marks]))
 
     def statistic(regrets: np.ndarray, axis: int) -> np.ndarray:
         means = np.moveaxis(regrets, axis, 0).mean(axis=0)  # [..., M]

@@ -2,7 +2,7 @@
 
 Settings are data: `experiments/FOLDER/settings.json` has an object for each scale, and one named `every` for what all
 scales share. They stand in the run's configuration, so a directory that was begun with others is refused rather than
-mixed.
+mixed; all but those of `Settings.MAY_CHANGE`, where there is one: they only say what is measured beside the rest.
 """
 
 from __future__ import annotations
@@ -66,10 +66,11 @@ def reproduce(
     folder = experiment_folder(experiment.folder)
     settings, seed = read_settings(experiment, scale)
     _require_data(settings)
-    config = {"experiment": name, "scale": scale, _SEED: seed, "settings": _plain(settings)}
+    fixed, free = _plain(settings)
+    config = {"experiment": name, "scale": scale, _SEED: seed, "settings": fixed}
     progress = progress or progress_on_stderr()
     place = run_dir or experiment.run_dir(scale)
-    run = begin_or_go_on(place, config, command, progress.message)
+    run = begin_or_go_on(place, config, command, progress.message, free or None)
     with run.lock(), saying_how_to_go_on(progress):
         findings = _function(experiment)(Work(settings, run, folder, seed, progress))
         files = _write(run.path, name, findings)
@@ -122,9 +123,10 @@ def _function(experiment: Experiment) -> Any:
     return getattr(module, experiment.function)
 
 
-def _plain(settings: Any) -> Any:
-    """Returns settings as they come back from JSON, so that they can be compared with what a run was begun with."""
-    return json.loads(json.dumps(to_dict(settings)))
+def _plain(settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns settings as they come back from JSON, to be compared with what a run was begun with; which may change."""
+    fixed = json.loads(json.dumps(to_dict(settings)))
+    return fixed, {name: fixed.pop(name) for name in getattr(settings, "MAY_CHANGE", ())}
 
 
 def _write(place: Path, name: str, findings: Findings) -> list[Path]:

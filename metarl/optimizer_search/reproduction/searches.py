@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from metarl.reporting import Curve
 from metarl.runs import RunDirectory
-from metarl.statistics import Interval, bootstrap_interval
+from metarl.statistics import Interval, Mean, bootstrap_interval
 
 from ..reports.figures import Rows
 from ..searching.search_job import SearchJob, drive_search
@@ -48,7 +50,12 @@ def run_search(
 
 def search_rows(work: Work, name: str) -> Rows:
     """Returns the metric log of a search, one row a generation."""
-    return RunDirectory.open(work.run.path / _SEARCHES / name).metrics.rows()
+    return RunDirectory.open(search_directory(work, name)).metrics.rows()
+
+
+def search_directory(work: Work, name: str) -> Path:
+    """Returns where a search lies."""
+    return work.run.path / _SEARCHES / name
 
 
 def at_positions(positions: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -98,8 +105,25 @@ def search_curve(label: str, positions: np.ndarray, values: np.ndarray) -> Curve
     return interval_curve(label, positions, values)
 
 
+def slope_weights(x: np.ndarray) -> np.ndarray:
+    """Returns w for which the least-squares line through y over x rises by y · w, [M]."""
+    return (x - x.mean()) / ((x - x.mean()) ** 2).sum()
+
+
+def bounded(value: Any) -> Any:
+    """Returns a mean as a number alone where it has no bounds, for being one of fewer than eight searches."""
+    return value.mean if isinstance(value, Mean) and not np.isfinite(value.low) else value
+
+
+def signed(interval: Mean) -> str:
+    """Returns a mean over searches with its sign, and its interval if it has one."""
+    if not np.isfinite(interval.low):
+        return f"{interval.mean:+.3f} (of fewer than eight searches there is no interval)"
+    return f"{interval.estimate:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
 def _directory(work: Work, name: str, config: SearchConfig) -> RunDirectory:
-    place = work.run.path / _SEARCHES / name
+    place = search_directory(work, name)
     if (place / "run.json").exists():
         return RunDirectory.open(place)
     return RunDirectory.create(place, "search", to_dict(config), work.run.provenance["command"])

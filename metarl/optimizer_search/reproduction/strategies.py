@@ -9,6 +9,8 @@ Where searches are judged by several problems or horizons, Adam and the rule are
 over these judges, capped for each as the search caps it. What a rule is worth on problems that no search saw is
 measured in the same way, but that neither brings a rate there: both are tuned over decades first.
 
+Where positions are asked for, what leads each search is measured on fresh seeds there too: true score against compute.
+
 Rivals are picked on some seeds; of those picked further seeds tell what they are worth, since the best of many is
 flattered by the seeds that it was picked on.
 
@@ -21,7 +23,7 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -37,6 +39,7 @@ from ..judging.rewards import FLOOR
 from ..reports.chart import Chart
 from ..reports.figures import column
 from ..searching.search_job import SearchJob
+from ..searching.search_state import SearchState
 from ..selecting.choice import Ranked, choice_panel, rank
 from ..settings.config import (
     BayesianConfig,
@@ -45,13 +48,17 @@ from ..settings.config import (
     GuidedEvolutionConfig,
     SearchConfig,
 )
+from .by_compute import by_compute
 from .fresh import FreshJudges, fresh_panel
+from .leaders import leaders
 from .searches import (
     Log,
     at_positions,
+    bounded,
     run_search,
     search_curve,
     search_rows,
+    signed,
     window_means,
 )
 from .work import Findings, Work
@@ -95,6 +102,9 @@ _RANDOM_SEARCH = Rival(RANDOM, RANDOM, batch_size=512)
 class Settings:
     """Which rivals search, how often, and how."""
 
+    MAY_CHANGE: ClassVar[tuple[str, ...]] = ("positions",)
+    """What may be others in a reproduction that goes on."""
+
     search: SearchConfig = field(default_factory=SearchConfig)
     """The settings of all searches, with a budget of rules; what rivals have of their own is set for each."""
     rivals: tuple[Rival, ...] = (_RANDOM_SEARCH, Rival("ppo", "ppo"))
@@ -111,6 +121,8 @@ class Settings:
     """Fresh seeds on which they are then compared."""
     held_out: tuple[str, ...] = ()
     """Names of problems that no search sees, on which the rules handed over are compared with Adam too."""
+    positions: tuple[Count, ...] = ()
+    """Numbers of trained rules at which what leads each search is measured on fresh seeds too, rising; M of them."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -129,6 +141,12 @@ class Settings:
             not self.search.training.one_rate,
             "The rules of this experiment are tuned for each problem; leave search.training.one_rate out.",
         )
+        budget = self.search.budget or 0
+        require(
+            all(a < b for a, b in itertools.pairwise((0, *self.positions, budget + 1))),
+            "positions must be numbers of trained rules that rise, up to the searches' budget of "
+            f"{budget:,}, not {', '.join(map(str, self.positions))}.",
+        )
         unknown = [name for name in self.picked if name not in names]
         require(not unknown, f"picked must be of {', '.join(names)}; {unknown} are not.")
 
@@ -138,7 +156,8 @@ def compare_strategies(work: Work) -> Findings:
     settings: Settings = work.settings
     first = range(work.seed + 1, work.seed + 1 + settings.seeds)
     further = range(first.stop, first.stop + settings.further)
-    runs = _searched(work, settings, first, [rival.name for rival in settings.rivals])
+    everybody = [rival.name for rival in settings.rivals]
+    runs = _searched(work, settings, first, everybody, settings.positions)
     again = _searched(work, settings, further, [RANDOM, *settings.picked])
     positions = np.linspace(0, settings.search.budget or 0, _POSITIONS + 1)[1:]  # [M]
     steps = np.linspace(0, _common_steps(runs), _POSITIONS + 1)[1:]
@@ -148,16 +167,19 @@ def compare_strategies(work: Work) -> Findings:
         tables["further"] = _table(more, settings, further)
     if len(_names(settings)) > 1:
         tables["problems"] = _problem_table(runs, settings, first)
+    spent = by_compute(runs, settings.positions) if settings.positions else Findings()
     return Findings(
-        claims=[*_claims(rows, first), *_claims(more, further)],
-        tables=tables,
+        claims=[*_claims(rows, first), *_claims(more, further), *spent.claims],
+        tables={**tables, **spent.tables},
         charts=[
             Chart("rules", _drawing(runs, "trained", positions, "rules trained"), _RULES),
             Chart("steps", _drawing(runs, "steps", steps, "optimizer steps"), _STEPS),
+            *spent.charts,
         ],
         numbers={
             "first": {row["strategy"]: row for row in rows},
             "further": {row["strategy"]: row for row in more},
+            **spent.numbers,
         },
     )
 
@@ -171,28 +193,59 @@ _STEPS = f"The same at equal compute: optimizer steps executed, of all trainings
 
 
 def _searched(
-    work: Work, settings: Settings, seeds: range, names: Sequence[str]
+    work: Work,
+    settings: Settings,
+    seeds: range,
+    names: Sequence[str],
+    positions: Sequence[int] = (),
 ) -> dict[str, list[Log]]:
-    """Returns for each of these rivals the logs of its searches, one for each seed."""
+    """Returns for each of these rivals the logs of its searches, one for each seed, with what led it at positions."""
     chosen = [rival for rival in settings.rivals if rival.name in names]
     runs: dict[str, list[Log]] = {rival.name: [] for rival in chosen if len(seeds)}
     for seed in seeds:
-        programs = _Programs(settings)
+        programs = _Programs(work, settings, seed)
         for rival in chosen:
-            runs[rival.name].append(_one_search(work, rival, seed, settings, programs))
+            log = _one_search(work, rival, seed, programs)
+            runs[rival.name].append(log | programs.leaders(rival, positions))
         programs.close()
     return runs
 
 
 @dataclass
 class _Programs:
-    """What the searches of one seed share, so that it is compiled once."""
+    """The searches of one seed, and what they share, so that it is compiled once."""
 
+    work: Work
     settings: Settings
+    seed: int
     jobs: dict[bool, SearchJob] = field(default_factory=dict)  # by whether there is racing
     choice: HalvingPanel | None = None
     fresh: FreshJudges | None = None
     elsewhere: FreshJudges | None = None  # problems that the search does not see
+    ended: dict[str, tuple[SearchJob, SearchState]] = field(default_factory=dict)  # by rival
+
+    def end(self, rival: Rival) -> tuple[SearchJob, SearchState]:
+        """Returns a search and how it ended, once it has."""
+        if rival.name not in self.ended:
+            config = rival.config(self.settings, self.seed)
+            twin, place = self.jobs.get(config.racing), _place(rival, self.seed)
+            self.ended[rival.name] = run_search(self.work, place, config, twin)
+            self.jobs.setdefault(config.racing, self.ended[rival.name][0])
+        return self.ended[rival.name]
+
+    def leaders(self, rival: Rival, positions: Sequence[int]) -> Log:
+        """Returns what leads a search at each position, and what it is worth; nothing without positions."""
+        if not positions:
+            return {}
+        place = _place(rival, self.seed)
+        return leaders(
+            self.work,
+            place,
+            self.seed,
+            positions,
+            lambda: self.end(rival)[1],
+            lambda: self.fresh_judges(self.end(rival)[0]),
+        )
 
     def chosen(self, job: SearchJob, entries: Any) -> list[Ranked]:
         """Returns rules of an archive in the order of their choice, best first."""
@@ -206,22 +259,30 @@ class _Programs:
           "fresh_scores": by fresh seed, the mean over judges, [report seeds]; "judge_scores": by judge, those of the
           search and then those it does not see, [J + H].
         """
-        seeds = (self.settings.tuning_seeds, self.settings.report_seeds)
-        if self.fresh is None:
-            references = job.programs.references
-            self.fresh = FreshJudges(
-                fresh_panel(job, job.problems, job.config.training.horizons, *seeds),
-                lambda name: references[name].learning_rate,
-            )
-        here = self.fresh.less_adams(rule.tokens, rule.rates)
-        by_judge = [here.by_judge[name] for name in self.fresh.panel.names]
+        fresh = self.fresh_judges(job)
+        here = fresh.less_adams(rule.tokens, rule.rates)
+        by_judge = [here.by_judge[name] for name in fresh.panel.names]
         if self.settings.held_out:
             if self.elsewhere is None:
                 problems = [load(name) for name in self.settings.held_out]
-                self.elsewhere = FreshJudges(fresh_panel(job, problems, (1.0,), *seeds))
+                self.elsewhere = FreshJudges(fresh_panel(job, problems, (1.0,), *self._seeds))
             there = self.elsewhere.less_adams(rule.tokens)
             by_judge += [there.by_judge[name] for name in self.elsewhere.panel.names]
         return {"fresh_scores": here.replicates[0], "judge_scores": np.concatenate(by_judge)}
+
+    def fresh_judges(self, job: SearchJob) -> FreshJudges:
+        """Returns the judges of a search on fresh seeds, and how Adam does there."""
+        if self.fresh is None:
+            references = job.programs.references
+            self.fresh = FreshJudges(
+                fresh_panel(job, job.problems, job.config.training.horizons, *self._seeds),
+                lambda name: references[name].learning_rate,
+            )
+        return self.fresh
+
+    @property
+    def _seeds(self) -> tuple[int, int]:
+        return self.settings.tuning_seeds, self.settings.report_seeds
 
     def close(self) -> None:
         """Frees threads and devices."""
@@ -231,18 +292,19 @@ class _Programs:
                 panel.close()
 
 
-def _one_search(
-    work: Work, rival: Rival, seed: int, settings: Settings, programs: _Programs
-) -> Log:
+def _place(rival: Rival, seed: int) -> str:
+    """Returns the name of a search's directory and part."""
+    return f"{rival.name.replace(', ', '-').replace(' ', '-')}-seed-{seed}"
+
+
+def _one_search(work: Work, rival: Rival, seed: int, programs: _Programs) -> Log:
     """Returns the log of one search, and how the rule that it hands over does on fresh seeds."""
-    place = f"{rival.name.replace(', ', '-').replace(' ', '-')}-seed-{seed}"
+    place = _place(rival, seed)
 
     def measure() -> Mapping[str, Any]:
-        config = rival.config(settings, seed)
-        work.say(f"{rival.name}, seed {seed}: {config.budget:,} rules")
-        job, state = run_search(work, place, config, programs.jobs.get(config.racing))
-        programs.jobs.setdefault(config.racing, job)
-        best = programs.chosen(job, state.archive.best(config.final.candidates))
+        work.say(f"{rival.name}, seed {seed}: {programs.settings.search.budget:,} rules")
+        job, state = programs.end(rival)
+        best = programs.chosen(job, state.archive.best(job.config.final.candidates))
         nothing = {"fresh_scores": np.array([np.nan]), "judge_scores": np.array([np.nan])}
         fresh = programs.against_adam(job, best[0]) if best else nothing
         rows = search_rows(work, place)
@@ -367,7 +429,7 @@ def _table(rows: Sequence[Mapping[str, Any]], settings: Settings, seeds: range) 
         f"{settings.report_seeds} others. Clearly better: searches whose rule has an interval above 0 there.",
     ]
     title = f"Searches that train, {', '.join(settings.search.problem)}, seeds {seeds[0]} to {seeds[-1]}"
-    shown = [{column.name: _bounded(row[column.name]) for column in columns} for row in rows]
+    shown = [{column.name: bounded(row[column.name]) for column in columns} for row in rows]
     return Table(title, columns, shown, notes)
 
 
@@ -389,10 +451,10 @@ def _problem_table(runs: Mapping[str, Sequence[Log]], settings: Settings, seeds:
             "problem": names[place],
             "seen": "yes" if place < own else "no",
             "strategy": rival,
-            "score": _bounded(mean_interval(found[:, place])),
+            "score": bounded(mean_interval(found[:, place])),
             "difference": None
             if rival == RANDOM
-            else _bounded(mean_interval(found[:, place] - scores[RANDOM][:, place])),
+            else bounded(mean_interval(found[:, place] - scores[RANDOM][:, place])),
             "ahead": int(np.sum(found[:, place] > 0)),
         }
         for place in range(len(names))
@@ -417,8 +479,8 @@ def _problem_table(runs: Mapping[str, Sequence[Log]], settings: Settings, seeds:
 def _claims(rows: Sequence[Mapping[str, Any]], seeds: range) -> list[str]:
     return [
         f"{row['strategy']}, seeds {seeds[0]} to {seeds[-1]}: {_word(row['fresh_difference'])} random search, "
-        f"difference of its rules on fresh seeds {_signed(row['fresh_difference'])}; score over tuned Adam "
-        f"{_signed(row['fresh_score'])}, clearly better than it in {row['better']} of {row['searches']} searches."
+        f"difference of its rules on fresh seeds {signed(row['fresh_difference'])}; score over tuned Adam "
+        f"{signed(row['fresh_score'])}, clearly better than it in {row['better']} of {row['searches']} searches."
         for row in rows
         if row["fresh_difference"] is not None
     ]
@@ -428,14 +490,3 @@ def _word(difference: Mean) -> str:
     if difference.low <= 0 <= difference.high:
         return "no clear difference to"
     return "better than" if difference.low > 0 else "worse than"
-
-
-def _bounded(value: Any) -> Any:
-    """Returns a mean as a number alone where it has no bounds, for being one of fewer than eight searches."""
-    return value.mean if isinstance(value, Mean) and not np.isfinite(value.low) else value
-
-
-def _signed(interval: Mean) -> str:
-    if not np.isfinite(interval.low):
-        return f"{interval.mean:+.3f} (of fewer than eight searches there is no interval)"
-    return f"{interval.estimate:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"

@@ -41,6 +41,11 @@ class Records:
                 Leader(np.int64(trained), best.reward, best.tokens, best.learning_rates)
             )
 
+    def at(self, trained: int) -> Leader | None:
+        """Returns who led once so many rules were trained, by the generations that had ended; None before the first."""
+        before = [row for row in self._rows if row.trained <= trained]
+        return before[-1] if before else None
+
     def spaced(self, count: int) -> list[Leader]:
         """Returns who led at `count` log-spaced numbers of trained rules, 2 at least; the last leader is among them."""
         if not self._rows:

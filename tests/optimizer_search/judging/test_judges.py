@@ -81,6 +81,13 @@ def test_spaced_records_are_those_that_led_at_log_spaced_moments():
     assert [int(row.trained) for row in noted((5, 0.1)).spaced(4)] == [5]
 
 
+def test_before_the_first_generation_has_ended_nobody_leads():
+    records = noted((10, 0.1), (40, 0.2))
+    led = [records.at(trained) for trained in (9, 10, 39, 40, 1000)]
+    assert led[0] is None
+    assert [int(row.tokens[0]) for row in led[1:] if row is not None] == [0, 0, 1, 1]
+
+
 def test_records_survive_a_checkpoint_and_old_checkpoints_have_none():
     records = noted((10, 0.1), (40, 0.2))
     again = Records.from_arrays(records.to_arrays())

@@ -10,7 +10,7 @@ import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search import EXPERIMENTS, reproduce
-from metarl.optimizer_search.reproduction import Work
+from metarl.optimizer_search.reproduction import Work, rosenbrock
 from metarl.optimizer_search.reproduction.reproducing import read_settings
 from metarl.optimizer_search.reproduction.titled_rules import titled_rules
 from metarl.reporting import to_json
@@ -23,6 +23,16 @@ def checkout():
         return experiment_folder("nos_rosenbrock").parent
     except InvalidInput:
         pytest.skip("needs a checkout")
+
+
+class Told(SilentProgress):
+    """Keeps what is said."""
+
+    def __init__(self):
+        self.texts: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.texts.append(text)
 
 
 @pytest.fixture
@@ -41,7 +51,7 @@ def small(tmp_path, monkeypatch):
 
 
 def again(**settings) -> dict:
-    return reproduce("nos-rosenbrock", "smoke", progress=SilentProgress(), **settings)
+    return reproduce("nos-rosenbrock", "smoke", **{"progress": SilentProgress(), **settings})
 
 
 def test_every_experiment_has_a_folder_with_settings_and_a_readme(checkout):
@@ -122,6 +132,23 @@ def test_what_is_done_is_not_done_again_and_other_settings_are_refused(small, mo
     (small / "settings.json").write_text(json.dumps(settings))
     with pytest.raises(InvalidInput, match="was begun with other settings"):
         again()
+
+
+def test_settings_that_may_change_are_no_reason_to_refuse_a_run_and_what_changed_is_told(
+    small, monkeypatch
+):
+    """A run that was begun before there was such a setting goes on too."""
+    first = again()
+    monkeypatch.setattr(rosenbrock.Settings, "MAY_CHANGE", ("exponents",), raising=False)
+    with pytest.raises(InvalidInput, match="was begun with other settings"):
+        again()  # until now it was a part of the configuration
+    begun = again(run_dir="begun")
+    settings = json.loads((small / "settings.json").read_text())
+    settings["every"]["exponents"] = [-3.0, -1.0]
+    (small / "settings.json").write_text(json.dumps(settings))
+    told = Told()
+    assert again(run_dir="begun", progress=told)["run_dir"] == begun["run_dir"] != first["run_dir"]
+    assert any("settings in experiments/ have changed: exponents" in text for text in told.texts)
 
 
 def test_parts_keep_infinities_and_are_read_back_as_they_were_measured(tmp_path):
