@@ -114,6 +114,9 @@ def load(name: str, /, **settings: Any) -> Environment:
       InvalidInput: no family has the name, or it has no such setting, or cannot take its value; or
         a user's module cannot be imported, its factory fails, or what it gives is malformed.
     """
+    require(
+        isinstance(name, str), f"An environment's name must be a text, not {type(name).__name__}."
+    )
     given = {key: value for key, value in settings.items() if value is not None}
     call = (name, _as_text(name, given))
     if call not in _loaded:

@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec
 import jax
 import optax
 
-from metarl.errors import unknown_name
+from metarl.errors import require, unknown_name
 from metarl.update_rules import NAMED_RULES, Found, NamedRule, to_optax
 
 Settings = ParamSpec("Settings")
@@ -65,8 +65,9 @@ def named(
       >>> from metarl import optimizers
       >>> optimizer = optimizers.named("powersign-cd", learning_rate=0.1, total_steps=1000)
     """
+    require(isinstance(name, str), f"A rule's name must be a text, not {type(name).__name__}.")
     if name not in NAMED_RULES:
-        raise unknown_name("named rule", str(name), NAMED_RULES)
+        raise unknown_name("named rule", name, NAMED_RULES)
     return to_optax(
         NAMED_RULES[name].rule,
         learning_rate,

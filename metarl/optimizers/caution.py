@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from metarl.errors import require
 from metarl.update_rules import descend, scale_by_rule
 
 _LEAST_SHARE = 1e-3
@@ -39,6 +40,9 @@ def cautious(optimizer: optax.GradientTransformation) -> optax.GradientTransform
     Returns:
       The transform; its state is that of `optimizer`.
 
+    Raises:
+      InvalidInput: `optimizer` is no optax transform, such as a name.
+
     Differs from the paper, which divides by (number kept + 1) / d; this is the authors' later code.
 
     Examples:
@@ -57,6 +61,11 @@ def cautious(optimizer: optax.GradientTransformation) -> optax.GradientTransform
       Liang et al., `Cautious Optimizers: Improving Training with One Line of Code
       <https://arxiv.org/abs/2411.16085>`_, 2024
     """
+    require(
+        callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "update", None)),
+        f"cautious takes an optimizer of optax, such as optax.adam(1e-3), or by_name('adam', 1e-3) of a name; "
+        f"received {optimizer!r}.",
+    )
     return _where_downhill(optimizer, -1.0)
 
 

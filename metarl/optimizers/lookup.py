@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import optax
 
 from metarl.errors import require
-from metarl.update_rules import Rule, check_total_steps, resolve, to_optax
+from metarl.update_rules import Rule, check_learning_rate, check_total_steps, resolve, to_optax
 
 from .caution import cautious_adamw
 from .eigenbasis import soap
@@ -146,14 +146,16 @@ def by_name(
       The transform.
 
     Raises:
-      InvalidInput: the text is neither a name nor a rule, or T is needed and missing or not positive.
+      InvalidInput: the text is neither a name nor a rule, the learning rate neither a finite number nor a schedule, or
+        T is needed and missing or not positive.
 
     Examples:
       >>> from metarl import optimizers
       >>> optimizer = optimizers.by_name("adam-step-back", 0.032)
     """
     run = _Run(total_steps, weight_dimension_numbers)
-    if text in _BY_NAME:
+    check_learning_rate(learning_rate)
+    if _is_name(text):
         return _BY_NAME[text](learning_rate, run, settings)
     rule = _rule(text)
     return to_optax(rule, learning_rate, total_steps=total_steps, seed=seed, **settings)
@@ -165,9 +167,17 @@ def needs_total_steps(text: str) -> bool:
     Raises:
       InvalidInput: the text is neither a name nor a rule.
     """
-    if text in _BY_NAME:
+    if _is_name(text):
         return text == "ademamix"
     return "progress" in _rule(text).needs
+
+
+def _is_name(text: str) -> bool:
+    require(
+        isinstance(text, str),
+        f"An optimizer is named by a text, such as 'adam' or a rule, not by {type(text).__name__}.",
+    )
+    return text in _BY_NAME
 
 
 def _rule(text: str) -> Rule:

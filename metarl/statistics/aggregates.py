@@ -125,13 +125,18 @@ def real_numbers(values: ArrayLike) -> np.ndarray:
         not np.ma.is_masked(values),
         "Received a masked array, whose mask would be dropped; leave out what is masked (`.compressed()`).",
     )
-    try:
-        given = np.asarray(values)
-    except ValueError as error:
-        raise InvalidInput(_NOT_REAL.format("rows of different lengths")) from error
+    given = as_array(values)
     is_real = given.dtype.kind not in "cSUmM" and not issubclass(given.dtype.type, np.void)
     require(is_real, _NOT_REAL.format(given.dtype))
     try:
         return given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInput(_NOT_REAL.format(given.dtype)) from error
+
+
+def as_array(values: ArrayLike) -> np.ndarray:
+    """Returns `values` as an array of whatever they are; refuses rows of different lengths."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise InvalidInput(_NOT_REAL.format("rows of different lengths")) from error

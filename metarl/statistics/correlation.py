@@ -32,12 +32,13 @@ def rank_correlation(one: ArrayLike, other: ArrayLike, seed: int = 0) -> Interva
     >>> round(rank_correlation([1, 2, 3, 4], [10, 20, 30, 15]).estimate, 3)
     0.4
     """
+    left, right = real_numbers(one), real_numbers(other)
     require(
-        np.shape(one) == np.shape(other) and np.ndim(one) == 1 and len(np.asarray(one)) > 0,
+        left.shape == right.shape and left.ndim == 1 and left.size > 0,
         "A rank correlation needs two vectors of one length, and received the shapes "
-        f"{np.shape(one)} and {np.shape(other)}.",
+        f"{left.shape} and {right.shape}.",
     )
-    pairs = np.stack([real_numbers(one), real_numbers(other)], axis=-1)  # [N, 2]
+    pairs = np.stack([left, right], axis=-1)  # [N, 2]
     require(bool(np.isfinite(pairs).all()), "A rank correlation needs finite numbers.")
     if len(pairs) < fewest_runs():
         return Interval(float(_spearman(pairs, 0)), -1.0, 1.0)

@@ -27,7 +27,7 @@ from scipy import special
 
 from metarl.errors import require
 
-from .aggregates import checked_numbers
+from .aggregates import as_array, checked_numbers
 from .bootstrap import Interval, fewest_runs
 
 
@@ -109,7 +109,7 @@ def share_interval(events: ArrayLike, confidence: float = 0.95) -> Interval:
     (1.0, 0.839)
     """
     require(
-        bool(np.isin(np.asarray(events), (0, 1)).all()),
+        bool(np.isin(as_array(events), (0, 1)).all()),
         "A share is of trials in which something happened or did not: true or false; received something else.",
     )
     numbers = _vector(events)

@@ -1,5 +1,6 @@
 from .compiler import ScaleByRuleState as ScaleByRuleState
 from .compiler import average_rate as average_rate
+from .compiler import check_learning_rate as check_learning_rate
 from .compiler import check_total_steps as check_total_steps
 from .compiler import descend as descend
 from .compiler import known_number as known_number
@@ -78,6 +79,7 @@ __all__ = [
     "UnaryFunction",
     "applied",
     "average_rate",
+    "check_learning_rate",
     "check_total_steps",
     "complexity",
     "descend",

@@ -9,7 +9,8 @@ Letters: t steps taken before this one, T steps of the whole run (`total_steps`)
 
 from __future__ import annotations
 
-from numbers import Integral
+import math
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import jax
@@ -138,7 +139,13 @@ def descend(
       learning_rate: a number, or a schedule from steps taken to a number.
       weight_decay: strength of the decay; None or 0 for no decay.
       mask: which parameters decay, as in `optax.adamw`.
+
+    Raises:
+      InvalidInput: a rate or a decay is neither a finite number nor a schedule.
     """
+    check_learning_rate(learning_rate)
+    if weight_decay is not None:
+        check_learning_rate(weight_decay, "weight_decay")
     # An array of 0 is a hyperparameter of `optax.inject_hyperparams`, which may become another number.
     decay = ()
     if weight_decay is not None and not (
@@ -358,6 +365,31 @@ def _check_total_steps(expression: Expression, total_steps: Any) -> None:
         )
     else:
         check_total_steps(total_steps)
+
+
+def check_learning_rate(rate: Any, name: str = "learning_rate") -> None:
+    """Refuses what is no learning rate. None is one to optax, which then climbs: it leaves the sign out, too.
+
+    Args:
+      rate: of an array only the type is looked at: it may be traced, or come from `optax.inject_hyperparams`.
+      name: for the message.
+
+    Raises:
+      InvalidInput: it is neither a finite number, nor an array of real numbers, nor a schedule.
+    """
+    if callable(rate):
+        return
+    if isinstance(rate, Real):
+        accepted = math.isfinite(rate)
+    else:
+        kind = getattr(rate, "dtype", None)
+        accepted = kind is not None and any(
+            jnp.issubdtype(kind, real) for real in (jnp.floating, jnp.integer)
+        )
+    require(
+        accepted,
+        f"{name} is a finite number, or a schedule from steps taken to a number; received {rate!r}.",
+    )
 
 
 def check_total_steps(total_steps: Any) -> None:

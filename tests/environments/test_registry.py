@@ -103,6 +103,8 @@ def test_a_users_environment_needs_no_factory(own):
         ("mdp", {"states": {1}}, "settings must be numbers, texts or lists of them"),
         ("no such:thing", {}, "'no such:thing' is not of the form my_module:factory"),
         ("not_there:thing", {}, "module 'not_there' cannot be imported"),
+        (3, {}, "An environment's name must be a text, not int"),
+        (["bandit"], {}, "An environment's name must be a text, not list"),
     ],
 )
 def test_names_and_settings_that_are_none_are_refused(name, settings, message):

@@ -111,6 +111,22 @@ def test_what_is_neither_a_name_nor_a_rule_is_refused():
         optimizers.by_name("adam *", 1e-2)
 
 
+@pytest.mark.parametrize("name", [3, None, b"adam", ["adam"]])
+def test_what_is_no_text_names_no_optimizer(name):
+    with pytest.raises(InvalidInput, match="named by a text, such as 'adam' or a rule, not by"):
+        optimizers.by_name(name, 1e-2)
+    with pytest.raises(InvalidInput, match="named by a text"):
+        optimizers.needs_total_steps(name)
+    with pytest.raises(InvalidInput, match="A rule's name must be a text"):
+        optimizers.named(name, 1e-2)
+
+
+def test_no_optimizer_is_made_of_a_learning_rate_that_is_no_number():
+    for rate in (float("nan"), "0.01"):
+        with pytest.raises(InvalidInput, match="learning_rate is a finite number"):
+            optimizers.by_name("muon", rate)  # type: ignore[arg-type]
+
+
 def test_code_outside_metarl_is_refused_with_what_is_accepted():
     for refused in (optimizers.needs_total_steps, lambda text: optimizers.by_name(text, 1e-2)):
         with pytest.raises(InvalidInput, match=r"'mine:sgd' names code outside metarl, .* muon, "):

@@ -57,6 +57,7 @@ def test_a_few_pairs_say_nothing():
         ([1.0], 2.0, "two vectors of one length"),
         ([1.0, np.inf, 2.0], [1.0, 2.0, 3.0], "finite numbers"),
         (["a", "b"], [1.0, 2.0], "real numbers"),
+        ([[1.0, 2.0], [3.0]], [1.0, 2.0], "rows of different lengths"),
         (np.ma.masked_less([1.0, 5.0], 4.0), [1.0, 2.0], "masked array"),
     ],
 )

@@ -77,6 +77,11 @@ def test_what_is_neither_true_nor_false_is_no_event(events):
         share_interval(events)
 
 
+def test_events_in_rows_of_different_lengths_are_refused():
+    with pytest.raises(InvalidInput, match="rows of different lengths"):
+        share_interval([[True, False], [True]])
+
+
 def test_events_may_be_written_as_ones_and_noughts():
     assert share_interval([1, 0, 1.0, 0]).estimate == share_interval([True, False] * 2).estimate
 

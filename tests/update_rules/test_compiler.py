@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import math
 from typing import Any
 
 import jax
@@ -363,6 +364,26 @@ def test_every_named_rule_compiles_and_moves(name):
 def test_a_mistake_is_named_when_the_optimizer_is_made(rule, arguments, message):
     with pytest.raises(InvalidInput, match=message):
         to_optax(rule, 0.1, **arguments)
+
+
+@pytest.mark.parametrize(
+    "rate", ["0.1", None, math.nan, np.float32("inf"), 1j, [0.1], jnp.array(1j)]
+)
+def test_what_is_no_learning_rate_is_refused_when_the_optimizer_is_made(rate):
+    """A text was met in the first step, NaN never; None is one to optax, and led uphill."""
+    with pytest.raises(InvalidInput, match="learning_rate is a finite number, or a schedule"):
+        to_optax("adam", rate)
+    if rate is not None:
+        with pytest.raises(InvalidInput, match="weight_decay is a finite number, or a schedule"):
+            to_optax("adam", 0.1, weight_decay=rate)
+
+
+@pytest.mark.parametrize(
+    "rate", [0, 1, -0.1, np.float32(0.1), np.array(0.1), jnp.bfloat16(0.1), lambda count: 0.1]
+)
+def test_whatever_optax_takes_for_a_learning_rate_is_taken(rate):
+    optimizer = to_optax("adam", rate, weight_decay=rate)
+    optimizer.update(jnp.ones(2), optimizer.init(jnp.ones(2)), jnp.ones(2))
 
 
 def test_an_unknown_argument_is_refused():

@@ -132,6 +132,10 @@ def agent_names() -> tuple[str, ...]:
 
 
 def _find(path_or_name: str | Path) -> Path:
+    require(
+        isinstance(path_or_name, str | Path),
+        f"An agent is a name, a path or a run directory, not {type(path_or_name).__name__}.",
+    )
     text = str(path_or_name)
     if isinstance(path_or_name, str) and text in agent_names():
         return Path(str(importlib.resources.files(_PACKAGE) / _NAMED / f"{text}.npz"))

@@ -128,3 +128,9 @@ def test_links_out_of_a_run_are_not_followed(agent, tmp_path):
     (run.path / "config.json").symlink_to("/etc/hostname")
     with pytest.raises(InvalidInput, match="is a link that leads out of"):
         RunDirectory.open(run.path)
+
+
+@pytest.mark.parametrize("name", [3, None, b"rl2-bandit-10x5", ["rl2-bandit-10x5"]])
+def test_what_is_neither_a_name_nor_a_path_is_no_agent(name):
+    with pytest.raises(InvalidInput, match="An agent is a name, a path or a run directory, not"):
+        load(name)
