@@ -7,6 +7,8 @@ from pathlib import Path
 
 from metarl.errors import require
 
+_OF_FILES = (".csv", ".gif", ".html", ".json", ".md", ".pdf", ".png", ".svg", ".txt")
+
 
 def check_output(path: Path | None, force: bool, *, beside: tuple[str, ...] = ()) -> None:
     """Looks at the place of a file that is to be written.
@@ -41,7 +43,8 @@ def check_output_folder(path: Path | None, force: bool) -> None:
       force: whether --force was given: files that are there may be replaced.
 
     Raises:
-      InvalidInput: it holds something already, it is a file, or there is no folder to make it in.
+      InvalidInput: it holds something already, it is a file or has the name of one, or there is no folder to make it
+        in.
     """
     if path is None:
         return
@@ -52,6 +55,10 @@ def check_output_folder(path: Path | None, force: bool) -> None:
     require(
         path.is_dir() or not os.path.lexists(path),
         f"--output {str(path)!r} is a file; name a folder.",
+    )
+    require(
+        path.is_dir() or path.suffix.lower() not in _OF_FILES,
+        f"--output {str(path)!r} has the name of a file, and several files are written; name a folder.",
     )
     require(
         force or not path.is_dir() or not any(path.iterdir()),

@@ -107,6 +107,10 @@ def _reproduced(name: str, arguments: Arguments) -> dict[str, Any]:
     command = ["metarl", *sys.argv[1:]]
     if name in rl_squared.EXPERIMENTS:
         cells = [cell.strip() for cell in (arguments.cells or "").split(",") if cell.strip()]
+        require(
+            bool(cells) or arguments.cells is None,
+            f"--cells {arguments.cells!r} names none; name some, or leave it out for all.",
+        )
         plan = rl_squared.Plan(
             name,
             arguments.scale,

@@ -274,6 +274,9 @@ def test_a_folder_that_holds_something_is_written_into_only_when_told(
     assert "holds files already. Name another folder, or give --force" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "mine.csv")]) == 2
     assert "is a file; name a folder" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "table.CSV")]) == 2
+    assert "has the name of a file, and several files are written" in capsys.readouterr().err
+    assert not (tmp_path / "table.CSV").exists()
     assert main([*words, str(tmp_path / "missing" / "folder")]) == 2
     assert "there is no folder" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "new")]) == main([*words, str(tmp_path), "--force"]) == 0

@@ -49,6 +49,14 @@ def done(monkeypatch):
     return asked
 
 
+def test_a_list_of_cells_that_names_none_is_refused(capsys, elsewhere, done):
+    """It stood for all of them, which take hours."""
+    for cells in ("", " , "):
+        assert main(["reproduce", "rl2-table-1", "--cells", cells]) == 2
+        assert f"--cells {cells!r} names none; name some" in capsys.readouterr().err
+    assert not done
+
+
 def test_without_a_name_all_experiments_are_listed_with_cost_and_status(capsys, elsewhere):
     begun, finished = elsewhere / "runs/nos_decays-smoke", elsewhere / "runs/nos_rosenbrock-laptop"
     for place in (begun, finished):

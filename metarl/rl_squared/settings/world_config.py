@@ -47,10 +47,17 @@ class WorldConfig:
         """Returns the settings of the family that were given.
 
         Raises:
-          InvalidInput: one of `setting` is not of the form name=value.
+          InvalidInput: one of `setting` is not of the form name=value, or a setting is given twice.
         """
         named = {name: getattr(self, name) for name in _FAMILY_SETTINGS}
-        return {k: v for k, v in named.items() if v is not None} | dict(map(_pair, self.setting))
+        given = {name: value for name, value in named.items() if value is not None}
+        for name, value in map(_pair, self.setting):
+            require(
+                name not in given,
+                f"{name} is given twice, as {given.get(name)!r} and as {value!r}; give it once.",
+            )
+            given[name] = value
+        return given
 
 
 _FAMILY_SETTINGS = ("arms", "states", "actions", "horizon", "size")
