@@ -133,7 +133,7 @@ def _rule_of_run(place: str, rank: int) -> FoundRule:
     run = RunDirectory.open(place)
     require(
         run.job == "search",
-        f"Run {str(run.path)!r} is a {run.job} and holds no rule to take home. {_INSTEAD.get(run.job, _BY_TEXT)}",
+        f"Run {str(run.path)!r} is {run.described} and holds no rule to take home. {_INSTEAD.get(run.job, _BY_TEXT)}",
     )
     return _rule_of_result(str(run.path), _result(run), rank, run)
 

@@ -149,8 +149,9 @@ def _progress(row: dict[str, Any]) -> str | None:
     position, total = row["position"], row["total"]
     if position is None:
         return None
-    done = f"{position:,}" if total is None else f"{position:,}/{total:,}"
-    return f"{done} {row['unit']}" if row["unit"] else done
+    from metarl.runs import position_text
+
+    return position_text(position, total, row["unit"] or "")
 
 
 def _duration(seconds: float) -> str:

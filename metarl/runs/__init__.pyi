@@ -37,6 +37,7 @@ from .orbax_checkpoints import OrbaxCheckpoints as OrbaxCheckpoints
 from .progress import PlainProgress as PlainProgress
 from .progress import Progress as Progress
 from .progress import SilentProgress as SilentProgress
+from .progress import position_text as position_text
 from .progress import progress_on_stderr as progress_on_stderr
 from .provenance import changed_bits as changed_bits
 from .provenance import changed_code as changed_code
@@ -101,6 +102,7 @@ __all__ = [
     "load_checkpoint",
     "no_result_yet",
     "peak_memory_mb",
+    "position_text",
     "progress_on_stderr",
     "prune",
     "prune_plan",

@@ -39,6 +39,17 @@ FORMAT, FORMAT_VERSION = "metarl-run", 2
 _READABLE = (1, 2)  # in format 1 every run has checkpoints of the kind "npz"
 _IDENTITY, _CONFIG, _PROVENANCE = "run.json", "config.json", "provenance.json"
 _OUTCOME = "outcome.json"
+_DESCRIBED = {
+    "search": "a search",
+    "table-search": "a search on a table",
+    "table": "a table",
+    "enumerate": "an enumeration",
+    "compare": "a comparison",
+    "train": "a training",
+    "evaluate": "an evaluation",
+    "play": "an agent at play",
+    "reproduce": "a reproduction",
+}
 _LOCK = "lock"
 # Who lists runs looks at a lock for an instant, and must not keep the owner of a run out.
 _LOCK_TRIES, _LOCK_PAUSE = 5, 0.03  # seconds
@@ -74,6 +85,11 @@ class RunDirectory:
         self.checkpoints = make_checkpoints(checkpoints, path / "checkpoints")
         self.heartbeat = Heartbeat(path)
         self._locks_held = 0
+
+    @property
+    def described(self) -> str:
+        """What kind of run this is, with its article."""
+        return _DESCRIBED.get(self.job, f"one of another kind ({self.job})")
 
     @classmethod
     def create(

@@ -180,11 +180,7 @@ class Pace:
         is_warm = self._warm is not None and position > self._warm[1]
         begun, start = self._warm if self._warm is not None and is_warm else self._first
         rate = (position - start) / (now - begun) if now > begun else 0.0
-        done = (
-            f"{position:,}/{total:,} {self.unit}"
-            if total is not None
-            else f"{position:,} {self.unit}"
-        )
+        done = position_text(position, total, self.unit)
         left = [seconds_left] if seconds_left is not None else []
         left += (
             [max(0, total - position) / rate] if total is not None and is_warm and rate > 0 else []
@@ -195,6 +191,17 @@ class Pace:
             *([f"{_clock_time(min(left))} left"] if left else []),
         ]
         return ", ".join(parts)
+
+
+def position_text(position: int, total: int | None, unit: str) -> str:
+    """Returns how far a run has come.
+
+    >>> position_text(120, 1_000, "rules"), position_text(1, None, "rules"), position_text(0, 1, "problems")
+    ('120/1,000 rules', '1 rule', '0/1 problem')
+    """
+    many = position if total is None else total
+    done = f"{position:,}" if total is None else f"{position:,}/{total:,}"
+    return f"{done} {unit.removesuffix('s') if many == 1 else unit}".rstrip()
 
 
 def _clock_time(seconds: float) -> str:

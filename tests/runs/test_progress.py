@@ -40,7 +40,7 @@ def test_a_position_is_printed_once():
     progress.report(1, None)
     progress.end()
     progress.end()
-    assert stream.getvalue() == "search: 1 rules\n"
+    assert stream.getvalue() == "search: 1 rule\n"
 
 
 @pytest.mark.parametrize(

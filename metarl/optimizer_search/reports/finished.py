@@ -53,7 +53,7 @@ def read_finished(run_dir: Path) -> Finished:
     run = RunDirectory.open(run_dir)
     require(
         run.job == "search",
-        f"Run {str(run.path)!r} is a {run.job}, not a search; there is no report for it.",
+        f"Run {str(run.path)!r} is {run.described}, not a search; there is no report for it.",
     )
     with telling_of_damage(run):
         result = SearchResult.read(run.path)

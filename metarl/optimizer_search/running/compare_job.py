@@ -121,7 +121,8 @@ def control_number(text: str | None) -> str | None:
     run = RunDirectory.open(text)
     require(
         run.job == _SEARCH,
-        f"Run {str(run.path)!r} is a {run.job}, not a search; the control tries as many settings as a search rules.",
+        f"Run {str(run.path)!r} is {run.described}, not a search; the control tries as many settings as a search has "
+        "rules.",
     )
     with telling_of_damage(run):
         found = SearchResult.read(run.path)
@@ -155,7 +156,7 @@ def resume_comparison(
       Interrupted: a signal came; what is measured is kept, and it has been said how to go on.
     """
     run = RunDirectory.open(run_dir)
-    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a comparison.")
+    require(run.job == JOB, f"Run {str(run.path)!r} is {run.described}, not a comparison.")
     finished = stored_result(run, "scores")
     if finished is not None:
         return finished

@@ -111,7 +111,7 @@ def resume_functions(run_dir: str | Path, *, progress: Progress | None = None) -
       Interrupted: a signal came; everything is kept, and it has been said how to go on.
     """
     run = RunDirectory.open(run_dir)
-    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not an enumeration.")
+    require(run.job == JOB, f"Run {str(run.path)!r} is {run.described}, not an enumeration.")
     finished = stored_result(run, "by_verdict")
     if finished is not None:
         return finished

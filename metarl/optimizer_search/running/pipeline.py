@@ -108,7 +108,7 @@ def resume(
       InvalidInput: there is no search to resume, it is in use, or its checkpoint is damaged.
     """
     run = RunDirectory.open(run_dir)
-    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a search.")
+    require(run.job == JOB, f"Run {str(run.path)!r} is {run.described}, not a search.")
     with telling_of_damage(run):
         finished = SearchResult.read(run.path)
     progress = progress or progress_on_stderr()

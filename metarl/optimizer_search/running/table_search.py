@@ -89,7 +89,7 @@ def resume_table_search(run_dir: str | Path, *, progress: Progress | None = None
       InvalidInput: there is no such run, it is damaged or in use, or its table is not there.
     """
     run = RunDirectory.open(run_dir)
-    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a search on a table.")
+    require(run.job == JOB, f"Run {str(run.path)!r} is {run.described}, not a search on a table.")
     finished = stored_result(run, "best_of_table")
     if finished is not None:
         return finished

@@ -328,7 +328,7 @@ def resume_table(
       Interrupted: a signal came; everything is kept, and it has been said how to go on.
     """
     run = RunDirectory.open(run_dir)
-    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a table.")
+    require(run.job == JOB, f"Run {str(run.path)!r} is {run.described}, not a table.")
     finished = stored_result(run, "judges")
     if finished is not None:
         return finished

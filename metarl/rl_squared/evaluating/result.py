@@ -49,7 +49,7 @@ def conclude(
       InvalidInput: it is no run of a training, or the training has not ended.
     """
     run = RunDirectory.open(run_dir)
-    require(run.job == "train", f"Run {str(run_dir)!r} is a {run.job}, not a training.")
+    require(run.job == "train", f"Run {str(run_dir)!r} is {run.described}, not a training.")
     outcome = run.outcome or {}
     require(
         outcome.get("outcome") == "finished",

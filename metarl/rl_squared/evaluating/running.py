@@ -118,7 +118,7 @@ def resume_evaluation(
       KeyboardInterrupt: a signal came; everything is kept, and it has been said how to go on.
     """
     run = RunDirectory.open(run_dir)
-    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not an evaluation.")
+    require(run.job == JOB, f"Run {str(run.path)!r} is {run.described}, not an evaluation.")
     finished = stored_result(run, "yardsticks")
     if finished is not None:
         return _with_place(finished, run)

@@ -126,7 +126,7 @@ def resume_training(
     """
     gang = gang or Gang()
     run = RunDirectory.open(run_dir)
-    require(run.job == JOB, f"Run {str(run.path)!r} is a {run.job}, not a training.")
+    require(run.job == JOB, f"Run {str(run.path)!r} is {run.described}, not a training.")
     config = train_config(run.config, str(run.path / "config.json"))
     finished = (run.outcome or {}).get("outcome") == "finished"
     if finished and (run.path / AGENT_FILE).is_file():

@@ -41,7 +41,7 @@ def write_training_report(run_dir: str | Path) -> Path:
       OSError: the page could not be written.
     """
     run = RunDirectory.open(run_dir)
-    require(run.job == "train", f"Run {str(run.path)!r} is a {run.job}, not a training.")
+    require(run.job == "train", f"Run {str(run.path)!r} is {run.described}, not a training.")
     result = stored_result(run)
     if result is None:
         raise no_result_yet(run)

@@ -280,7 +280,7 @@ def test_a_run_that_is_not_finished_says_how_to_go_on(tmp_path):
 def test_a_run_of_another_job_and_a_damaged_result_are_refused(tmp_path):
     other = tmp_path / "other"
     RunDirectory.create(other, "train", {}, ["metarl"])
-    with pytest.raises(InvalidInput, match="is a train, not a search"):
+    with pytest.raises(InvalidInput, match="is a training, not a search"):
         write_report(other)
     damaged = tmp_path / "damaged"
     RunDirectory.create(damaged, "search", to_dict(SearchConfig()), ["metarl"])

@@ -232,7 +232,9 @@ def test_a_control_is_a_number_or_that_of_the_rules_of_a_search(tmp_path, monkey
     for text in ("0", "-3", "1e3", "100001", str(tmp_path / "nowhere")):
         with pytest.raises(InvalidInput, match=message):
             control_number(text)
-    with pytest.raises(InvalidInput, match="is a compare, not a search; the control tries as many"):
+    with pytest.raises(
+        InvalidInput, match="is a comparison, not a search; the control tries as many"
+    ):
         control_number(str(finished[0]))
     search = RunDirectory.create(tmp_path / "searched", "search", {}, ["metarl"])
     with pytest.raises(InvalidInput, match="has no result yet; finish it by `metarl resume"):

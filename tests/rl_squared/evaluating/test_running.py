@@ -345,7 +345,7 @@ def test_an_agent_that_is_no_more_what_it_was_is_refused(elsewhere, untrained):
 
 def test_another_run_is_refused(elsewhere):
     RunDirectory.create(elsewhere / "run", "train", {}, [])
-    with pytest.raises(InvalidInput, match="is a train, not an evaluation"):
+    with pytest.raises(InvalidInput, match="is a training, not an evaluation"):
         resume_evaluation(elsewhere / "run")
 
 
