@@ -1,13 +1,17 @@
 from .arrays import read_arrays as read_arrays
+from .bounds import MOST_HORIZON as MOST_HORIZON
 from .bounds import Bounds as Bounds
 from .bounds import Cosine as Cosine
 from .bounds import Count as Count
 from .bounds import CountOrNone as CountOrNone
 from .bounds import Fraction as Fraction
+from .bounds import Horizon as Horizon
 from .bounds import NotNegative as NotNegative
 from .bounds import Positive as Positive
 from .bounds import Real as Real
 from .bounds import Seed as Seed
+from .bounds import Seeds as Seeds
+from .bounds import Steps as Steps
 from .bounds import check_fields as check_fields
 from .bounds import field_rows as field_rows
 from .file_bytes import read_bytes as read_bytes
@@ -25,6 +29,7 @@ __all__ = [
     "MOST_ARRAYS",
     "MOST_DEPTH",
     "MOST_DOCUMENT",
+    "MOST_HORIZON",
     "MOST_LINE",
     "MOST_SETTINGS",
     "Bounds",
@@ -32,10 +37,13 @@ __all__ = [
     "Count",
     "CountOrNone",
     "Fraction",
+    "Horizon",
     "NotNegative",
     "Positive",
     "Real",
     "Seed",
+    "Seeds",
+    "Steps",
     "check_fields",
     "field_rows",
     "from_dict",

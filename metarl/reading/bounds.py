@@ -21,6 +21,10 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from metarl.errors import InvalidInput
 
+from .limits import MOST_WHOLE
+
+MOST_HORIZON = 1000
+
 
 class Bounds(NamedTuple):
     """Between which numbers a setting lies."""
@@ -60,6 +64,12 @@ class Bounds(NamedTuple):
 
 Count = Annotated[int, Bounds(least=1)]
 """How many, one at least."""
+Steps = Annotated[int, Bounds(least=1, most=2_000_000)]
+"""Optimizer steps of a run; at the longest horizon they still count in 32 bits."""
+Horizon = Annotated[float, Bounds(above=0, most=MOST_HORIZON)]
+"""A multiple of these steps."""
+Seeds = Annotated[int, Bounds(least=1, most=100_000)]
+"""How many seeds; all are drawn before anything else happens."""
 CountOrNone = Annotated[int, Bounds(least=0)]
 """How many, or none at all."""
 Positive = Annotated[float, Bounds(above=0)]
@@ -159,6 +169,8 @@ def _check(name: str, value: Any, row: Row) -> None:
         return
     if not any(_fits(value, kind) for kind in row.kinds):
         raise InvalidInput(f"{name} is {_shown(value)}; it must be {_described(row)}.")
+    if isinstance(value, numbers.Integral) and abs(int(value)) > MOST_WHOLE:
+        raise InvalidInput(f"{name} is {_shown(value)}; it must be at most {MOST_WHOLE}.")
     if row.bounds is None or not isinstance(value, numbers.Real):
         return
     if not row.bounds.hold(float(value)):

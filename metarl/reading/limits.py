@@ -9,6 +9,8 @@ MOST_DOCUMENT = 2**28  # bytes of a JSON file of results
 MOST_LINE = 2**24  # bytes of one line of a log or a journal
 MOST_ARRAYS = 2**34  # bytes of all arrays of one archive, unpacked
 
+MOST_WHOLE = 2**63 - 1  # a whole number in settings
+
 MOST_DEPTH = 64  # levels of a JSON document; json.loads itself gives up at about a thousand
 MOST_DIGITS = 40  # of a whole number in JSON; 2^128 has 39
 MOST_MEMBERS = 10_000  # arrays of one archive

@@ -11,9 +11,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from metarl.errors import InvalidInput, require, unknown_name
 
-Config = TypeVar("Config")
+from .limits import MOST_WHOLE
 
-_LARGEST = 2**63  # a whole number in settings is below this
+Config = TypeVar("Config")
 
 
 def from_dict(kind: type[Config], values: Mapping[str, Any], where: str) -> Config:
@@ -85,7 +85,7 @@ def _fits(value: Any, choice: Any) -> bool:
     if choice is float:
         return isinstance(value, float) or _fits(value, int)
     if choice is int:
-        return isinstance(value, int) and abs(value) < _LARGEST
+        return isinstance(value, int) and abs(value) <= MOST_WHOLE
     return isinstance(choice, type) and isinstance(value, choice)
 
 

@@ -26,6 +26,8 @@ from metarl.errors import require
 from .environment import Environment, Observation, Task
 from .setting_checks import whole_number
 
+MOST_STEPS = 2**31 - 1
+
 
 class TrialState(NamedTuple):
     """Where a trial stands."""
@@ -79,6 +81,11 @@ class Trial:
             count = getattr(self, name)
             if count is not None:
                 whole_number(name, count)
+        require(
+            self.length <= MOST_STEPS,
+            f"A trial of {self.length:,} steps is too long: steps are counted in 32 bits, at most {MOST_STEPS:,}. Take "
+            "fewer episodes or a shorter horizon.",
+        )
 
     @property
     def length(self) -> int:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from metarl.errors import require
 from metarl.problems import Problem
+from metarl.reading import MOST_HORIZON
 
 from ..training.seeding import Stage, replicate_seeds
 
@@ -85,8 +86,9 @@ def judges_named(texts: Sequence[str], load: Callable[[str], Problem]) -> list[J
         except ValueError:
             horizon = math.nan
         require(
-            math.isfinite(horizon) and horizon > 0,
-            f"Judge {text!r}: a horizon is a positive multiple of the problem's steps, as in '{name} x4'.",
+            0 < horizon <= MOST_HORIZON,
+            f"Judge {text!r}: a horizon is a positive multiple of the problem's steps, at most {MOST_HORIZON:,}, as in "
+            f"'{name} x4'.",
         )
         draw = sum(judge.problem.name == problem.name for judge in judges)
         judges += [judge._replace(draw=draw) for judge in judges_of([problem], None, [horizon])]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
 from metarl.errors import require, unknown_name
-from metarl.reading import Bounds, Count, NotNegative, Positive, Seed, check_fields
+from metarl.reading import Bounds, Horizon, NotNegative, Seed, Seeds, Steps, check_fields
 
 # 1: learning rates alone, target from tuned Adam. 2: schedules and weight decay as axes, two tracks, target from the
 # best tuned reference, Adam-equivalent steps, scores over problems. 3: as many fresh seeds as the problem's card says,
@@ -37,11 +37,11 @@ class CompareConfig:
     """Problems; names, my_module:factory, or search, held-out, all for those of `metarl list problems`."""
     track: Track = "tuned"
     """tuned: each tuned on each problem; one-rate: each at one multiple of tuned Adam's rate; default: at one rate."""
-    steps: Count | None = None
+    steps: Steps | None = None
     """Optimizer steps of a run; each problem's own default if not given."""
-    seeds: Annotated[int, Bounds(least=2)] | None = None
+    seeds: Annotated[int, Bounds(least=2, most=100_000)] | None = None
     """Fresh paired seeds of the report; 60 if not given, 10 on costly problems; fewer than 8 have no intervals."""
-    tuning_seeds: Count = 10
+    tuning_seeds: Seeds = 10
     """Seeds at each rate around the best; half-decades are tried on half of them."""
     schedules: tuple[Schedule, ...] = ("cosine",)
     """Learning-rate schedules that everybody tries at every rate; cosine and linear rise over 5 %, then fall to 0."""
@@ -51,7 +51,7 @@ class CompareConfig:
     """Changes of its own settings (b2, momentum ...) that each tries too, at three rates; who has none: more rates."""
     references: tuple[str, ...] = (ALL_REFERENCES,)
     """Standard optimizers beside Adam, by name, or classic or all; all of them if not given."""
-    horizons: tuple[Positive, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
+    horizons: tuple[Horizon, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
     """Lengths of tuned Adam's own runs for Adam-equivalent steps, in multiples of the steps; none: left out."""
     control: str | None = None
     """Adam with the best of so many b1, b2, eps, weight decays: a number, or a search's directory for its number."""

@@ -18,10 +18,13 @@ from metarl.reading import (
     Count,
     CountOrNone,
     Fraction,
+    Horizon,
     NotNegative,
     Positive,
     Real,
     Seed,
+    Seeds,
+    Steps,
     check_fields,
 )
 from metarl.reading import from_dict as from_dict
@@ -272,9 +275,9 @@ class FilterConfig:
 class TrainingConfig:
     """How a candidate rule is judged by training real networks."""
 
-    steps: Count | None = None
+    steps: Steps | None = None
     """Optimizer steps of a full run; each problem's own default if not given."""
-    horizons: tuple[Positive, ...] = (1.0,)
+    horizons: tuple[Horizon, ...] = (1.0,)
     """Multiples of these steps; a rule is trained at each, at learning rates of its own, and rewards are averaged."""
     hurdle: Real | None = None
     """A rule with no more than this reward at the shorter horizons keeps it, and is not trained at the longer ones."""
@@ -290,7 +293,7 @@ class TrainingConfig:
     """Multiples tried for every rule with --training.one-rate, in place of learning rates."""
     refine: bool = True
     """Sweep the half-decades beside the best learning rate too, and run the two best rates in full."""
-    seeds: Count = 4
+    seeds: Seeds = 4
     """Full runs at the best learning rate, each with its own start and its own split of the data."""
     give_up: Annotated[float, Bounds(above=0, infinite=True)] = 1.0
     """A rule whose best sweep ends above this multiple of the starting loss is not trained further."""
@@ -308,23 +311,23 @@ class FinalistConfig:
 
     candidates: Count = 64
     """Rules of the archive that are re-tuned on choice data, on few seeds; the better ones go on to more."""
-    choice_seeds: Count = 48
+    choice_seeds: Seeds = 48
     """Fresh seeds that report what the last eighth of them is worth; a sixth of these is a portion of the ranking's."""
     funnel: tuple[str, ...] = ()
     """Larger problems that rank the best of the choice again; without any there is no such stage."""
-    funnel_horizons: tuple[Positive, ...] = (1.0,)
+    funnel_horizons: tuple[Horizon, ...] = (1.0,)
     """Multiples of the larger problems' steps; each is a judge of its own."""
     funnel_rules: Count = 12
     """Rules that reach the larger problems."""
-    funnel_seeds: Count = 12
+    funnel_seeds: Seeds = 12
     """Fresh seeds of the ranking on larger problems."""
     simplify: NotNegative | None = None
     """Drop what a finalist does not need: parts that, by a 95 % interval, cost at most this much score (try 0.02)."""
     meta_overfitting: tuple[str, ...] = ()
     """Problems, best held-out ones, on whose choice data the search's best rule so far is judged as it went."""
-    tuning_seeds: Count = 5
+    tuning_seeds: Seeds = 5
     """Seeds at each learning rate of the comparison's grid."""
-    report_seeds: Annotated[int, Bounds(least=2)] | None = None
+    report_seeds: Annotated[int, Bounds(least=2, most=100_000)] | None = None
     """Fresh paired seeds of the report; 60 if not given, 10 on costly problems (CIFAR-10)."""
     held_out: tuple[str, ...] = ("phase-retrieval", "python-docs-chapters", "digits-neighbours")
     """Problems the search never saw; by default the three whose runs cost least, of families nobody searches on."""
@@ -360,7 +363,7 @@ class SearchConfig:
     """Distinct rules to train. 2,000 if neither this nor --minutes is given."""
     minutes: Positive | None = None
     """Search for so many minutes, compiling not counted; the budget that repeats the run is stored."""
-    batch_size: Count = 64
+    batch_size: Annotated[int, Bounds(least=1, most=100_000)] = 64
     """Rules proposed in a generation."""
     table: str | None = None
     """Look losses up in this rule table instead of training; the same as --evaluator table:NAME."""

@@ -34,7 +34,12 @@ REFUSED = [
     ({"problem": ()}, "A search needs at least one problem"),
     ({"depth": 0}, "depth is 0; it must be from 1 to 4."),
     ({"depth": 5}, "depth is 5; it must be from 1 to 4."),
-    ({"batch_size": 0}, "batch_size is 0; it must be at least 1."),
+    ({"batch_size": 0}, "batch_size is 0; it must be from 1 to 100000."),
+    ({"batch_size": 10**14}, "batch_size is 100000000000000; it must be from 1 to 100000."),
+    (
+        {"budget": 10**20},
+        "budget is 100000000000000000000; it must be at most 9223372036854775807.",
+    ),
     ({"finalists": 0}, "finalists is 0; it must be at least 1."),
     ({"budget": 0}, "budget is 0; it must be at least 1, or None."),
     ({"budget": -3}, "budget is -3; it must be at least 1, or None."),
@@ -43,8 +48,15 @@ REFUSED = [
     ({"budget": 5, "minutes": 1.0}, "Give either a budget or minutes, not both."),
     ({"seed": -1}, "seed is -1; it must be from 0 to 4294967295."),
     ({"seed": 2**32}, "seed is 4294967296; it must be from 0 to 4294967295."),
-    (training(steps=0), "training.steps is 0; it must be at least 1, or None."),
-    (training(seeds=0), "training.seeds is 0; it must be at least 1."),
+    (training(steps=0), "training.steps is 0; it must be from 1 to 2000000, or None."),
+    (
+        training(steps=10**10),
+        "training.steps is 10000000000; it must be from 1 to 2000000, or None.",
+    ),
+    (training(horizons=(1.0, 1e9)), "it must be above 0 and at most 1000."),
+    (training(seeds=0), "training.seeds is 0; it must be from 1 to 100000."),
+    (training(seeds=10**12), "training.seeds is 1000000000000; it must be from 1 to 100000."),
+    (final(report_seeds=10**12), "it must be from 2 to 100000, or None."),
     (
         training(sweep_fraction=0.0),
         "training.sweep_fraction is 0.0; it must be above 0 and at most 1.",
@@ -85,8 +97,14 @@ REFUSED = [
         training(horizons=()),
         "training.horizons must be positive multiples of the steps, such as 1 4, not ().",
     ),
-    (training(horizons=(1.0, 0.0)), "an item of training.horizons is 0.0; it must be positive."),
-    (training(horizons=(-4.0,)), "an item of training.horizons is -4.0; it must be positive."),
+    (
+        training(horizons=(1.0, 0.0)),
+        "an item of training.horizons is 0.0; it must be above 0 and at most 1000.",
+    ),
+    (
+        training(horizons=(-4.0,)),
+        "an item of training.horizons is -4.0; it must be above 0 and at most 1000.",
+    ),
     (
         training(horizons=(float("inf"),)),
         "an item of training.horizons is inf; it must be a finite number.",
@@ -108,16 +126,16 @@ REFUSED = [
     ),
     (
         final(funnel_horizons=(0.0,)),
-        "an item of final.funnel_horizons is 0.0; it must be positive.",
+        "an item of final.funnel_horizons is 0.0; it must be above 0 and at most 1000.",
     ),
     (final(funnel_rules=0), "final.funnel_rules is 0; it must be at least 1."),
-    (final(funnel_seeds=0), "final.funnel_seeds is 0; it must be at least 1."),
+    (final(funnel_seeds=0), "final.funnel_seeds is 0; it must be from 1 to 100000."),
     (final(simplify=-0.01), "final.simplify is -0.01; it must not be negative, or None."),
     (final(simplify=float("inf")), "final.simplify is inf; it must be a finite number, or None."),
     (final(candidates=0), "final.candidates is 0; it must be at least 1."),
-    (final(choice_seeds=0), "final.choice_seeds is 0; it must be at least 1."),
-    (final(tuning_seeds=0), "final.tuning_seeds is 0; it must be at least 1."),
-    (final(report_seeds=1), "final.report_seeds is 1; it must be at least 2, or None."),
+    (final(choice_seeds=0), "final.choice_seeds is 0; it must be from 1 to 100000."),
+    (final(tuning_seeds=0), "final.tuning_seeds is 0; it must be from 1 to 100000."),
+    (final(report_seeds=1), "final.report_seeds is 1; it must be from 2 to 100000, or None."),
 ]
 
 
@@ -132,9 +150,9 @@ def test_a_search_refuses_numbers_that_make_no_sense(fields, text):
     ("fields", "text"),
     [
         ({"problem": ()}, "A comparison needs at least one problem."),
-        ({"steps": 0}, "steps is 0; it must be at least 1, or None."),
-        ({"seeds": 1}, "seeds is 1; it must be at least 2, or None."),
-        ({"tuning_seeds": 0}, "tuning_seeds is 0; it must be at least 1."),
+        ({"steps": 0}, "steps is 0; it must be from 1 to 2000000, or None."),
+        ({"seeds": 1}, "seeds is 1; it must be from 2 to 100000, or None."),
+        ({"tuning_seeds": 0}, "tuning_seeds is 0; it must be from 1 to 100000."),
         ({"seed": -1}, "seed is -1; it must be from 0 to 4294967295."),
         ({"schedules": ("cosin",)}, "Did you mean 'cosine'?"),
         ({"schedules": ()}, "schedules must be one or more different values, not none."),
@@ -143,7 +161,7 @@ def test_a_search_refuses_numbers_that_make_no_sense(fields, text):
             "weight_decays must be one or more different values, not 0.1, 0.1.",
         ),
         ({"weight_decays": (-0.1,)}, "an item of weight_decays is -0.1; it must not be negative."),
-        ({"horizons": (0.0,)}, "an item of horizons is 0.0; it must be positive."),
+        ({"horizons": (0.0,)}, "an item of horizons is 0.0; it must be above 0 and at most 1000."),
     ],
 )
 def test_a_comparison_refuses_numbers_that_make_no_sense(fields, text):

@@ -39,9 +39,13 @@ def test_files_are_written_again_from_the_losses_before_rounding(built, tmp_path
     [
         ({"judges": ("digits-mpl",)}, "Did you mean 'digits-mlp'"),
         ({"judges": ("quadratic xfour",)}, "a horizon is a positive multiple"),
+        (
+            {"judges": ("quadratic x1e99",)},
+            "a positive multiple of the problem's steps, at most 1,000",
+        ),
         ({"judges": ("quadratic", "quadratic")}, "judges must be one or more different problems"),
         ({"space": "sing"}, "Did you mean 'sign'"),
-        ({"replicates": 1}, "replicates is 1; it must be at least 2"),
+        ({"replicates": 1}, "replicates is 1; it must be from 2 to 100000"),
     ],
 )
 def test_settings_that_cannot_be_built_are_refused(tmp_path, values, words):

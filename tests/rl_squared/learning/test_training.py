@@ -461,6 +461,9 @@ def test_bad_worlds_are_refused_before_anything_is_written(tmp_path):
         WorldConfig(states=3): "has no setting 'states'",
         WorldConfig(episodes=1, trial_steps=5): "either of episodes or of steps",
         WorldConfig(setting=("rewards",)): "not of the form name=value",
+        WorldConfig(arms=3, setting=("arms=4",)): "arms is given twice, as 3 and as 4",
+        WorldConfig(setting=("arms=4", "arms=4")): "arms is given twice, as 4 and as 4",
+        WorldConfig(episodes=10**10): "A trial of 10,000,000,000 steps is too long",
     }.items():
         with pytest.raises(InvalidInput, match=message):
             train(dataclasses.replace(TINY, world=world), tmp_path / "run")
