@@ -193,5 +193,6 @@ def unsupported(space: Any) -> InvalidInput:
     """Returns the error for a space that no agent here can see or act in."""
     return InvalidInput(
         f"Space {type(space).__name__} is not supported; accepted are Discrete, MultiDiscrete, "
-        "MultiBinary and Box. Wrap the environment (gymnasium.wrappers.FlattenObservation, say)."
+        "MultiBinary and Box. Wrap the environment (gymnasium.wrappers.FlattenObservation for what is seen, "
+        "TransformAction for actions)."
     )

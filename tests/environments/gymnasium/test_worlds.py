@@ -275,7 +275,9 @@ def test_a_space_that_is_not_supported_is_named_with_a_remedy(space):
         pass
 
     setattr(Odd, space, spaces.Dict({"text": spaces.Text(3)}))
-    with pytest.raises(InvalidInput, match=r"Space Dict is not supported; .*FlattenObservation"):
+    with pytest.raises(
+        InvalidInput, match=r"Dict is not supported; .*FlattenObservation.*TransformAction"
+    ):
         from_gymnasium(Odd, draw_length, horizon=4)
 
 
