@@ -216,17 +216,14 @@ def summary(
 
 def curve(found: Found) -> dict[str, Any]:
     """Returns mean true scores by rules trained, with their intervals, as a plain document."""
+    intervals = [mean_interval(column) for column in found.scores.T]
     return {
         "rules": found.marks.tolist(),
         "steps": found.steps.mean(axis=0).tolist(),
-        **means_of(found.scores),
+        "mean": [i.mean for i in intervals],
+        "low": [i.low for i in intervals],
+        "high": [i.high for i in intervals],
     }
-
-
-def means_of(scores: np.ndarray) -> dict[str, list[float]]:
-    """Returns the mean over searches at each mark with its 95 % interval, as plain columns; scores [n, M]."""
-    intervals = [mean_interval(column) for column in scores.T]
-    return {name: [getattr(i, name) for i in intervals] for name in ("mean", "low", "high")}
 
 
 def mean_to_json(values: Sequence[float] | np.ndarray) -> dict[str, float]:

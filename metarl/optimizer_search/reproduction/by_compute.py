@@ -5,6 +5,9 @@ there is on a table (arena_elsewhere.py). What is fitted is a gain in score for 
 search the least-squares line of its scores over the logarithm of the positions, at which all searches of all rivals
 have a leader. The gain of its lead is that of the difference to random search, seed by seed.
 
+A rule that diverges on one fresh seed may decide a mean over searches; so beside the means stand interquartile means
+(IQM), which one search cannot decide, and these are drawn.
+
 Letters: S searches of a rival, M positions, F fresh seeds.
 """
 
@@ -15,13 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from metarl.reporting import Column, Curve, Table, curve_panels
-from metarl.statistics import mean_interval
+from metarl.reporting import Column, Table, curve_panels
+from metarl.statistics import bootstrap_interval, mean_interval
 
-from ..measuring.table_searches import means_of
 from ..reports.chart import Chart
 from ..settings.strategies_config import RANDOM
-from .searches import Log, at_positions, bounded, signed, slope_weights
+from .searches import Log, at_positions, bounded, search_curve, signed, slope_weights
 from .work import Findings
 
 Runs = Mapping[str, Sequence[Log]]  # by rival, with what `leaders` gives of each search
@@ -71,6 +73,8 @@ def compute_rows(runs: Runs, positions: Sequence[int]) -> list[dict[str, Any]]:
                     "rules": position,
                     "true_score": mean_interval(own) if led else None,
                     "difference": mean_interval(own - others) if compared else None,
+                    "true_score_iqm": bootstrap_interval(own) if led else None,
+                    "difference_iqm": bootstrap_interval(own - others) if compared else None,
                     "better": _clearly_better(found, place) if led else None,
                     "minutes": float(np.median(minutes[:, place])) if led else None,
                     "steps": float(np.mean(steps[:, place])) if led else None,
@@ -99,6 +103,10 @@ def gain_rows(runs: Runs, positions: Sequence[int]) -> list[dict[str, Any]]:
             "gain": mean_interval(gains[name]),
             "lead": None if name == RANDOM else mean_interval(ends[name] - ends[RANDOM]),
             "lead_gain": None if name == RANDOM else mean_interval(gains[name] - gains[RANDOM]),
+            "gain_iqm": bootstrap_interval(gains[name]),
+            "lead_gain_iqm": None
+            if name == RANDOM
+            else bootstrap_interval(gains[name] - gains[RANDOM]),
         }
         for name in runs
     ]
@@ -116,6 +124,8 @@ def _compute_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         Column("rules", "rules trained", whole=True),
         Column("true_score", "true score"),
         Column("difference", "less random search's", better="higher"),
+        Column("true_score_iqm", "true score, IQM"),
+        Column("difference_iqm", "less random search's, IQM", better="higher"),
         Column("better", "clearly better than Adam"),
         Column("minutes", digits=2),
         Column("steps", "optimizer steps", essential=False),
@@ -125,7 +135,8 @@ def _compute_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         "of the loss over Adam's on fresh seeds, both tuned there; the rule that the choice hands over in the end may "
         "be another. A generation counts when it has ended; where a search has ended none yet there is no row. "
         "Minutes: the median over searches, of proposing and training, without compiling, on one machine with other "
-        "work beside. Optimizer steps: the mean. Intervals: 95 % over searches (Student's t), paired by seed.",
+        "work beside. Optimizer steps: the mean. Intervals: 95 % over searches (of means Student's t, of IQM the "
+        "bootstrap's), paired by seed.",
     ]
     shown = [_shown(row) for row in rows if row["true_score"] is not None]
     return Table("True score against compute", columns, shown, notes)
@@ -138,10 +149,13 @@ def _gain_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         Column("gain", "gain in true score a doubling", better="higher"),
         Column("lead", f"less random search's at {rows[0]['last']:,} rules", better="higher"),
         Column("lead_gain", "gain of that lead a doubling", better="higher"),
+        Column("gain_iqm", "gain, IQM", better="higher"),
+        Column("lead_gain_iqm", "gain of that lead, IQM", better="higher"),
     ]
     notes = [
         f"Slopes of least-squares lines of true score over log2 of rules trained, from {rows[0]['first']:,} to "
-        f"{rows[0]['last']:,}, one for each search; their mean with its 95 % interval (Student's t), paired by seed."
+        f"{rows[0]['last']:,}, one for each search; their mean with its 95 % interval (Student's t), and their IQM "
+        "with the bootstrap's, paired by seed."
     ]
     named = {column.name for column in columns}
     shown = [{k: v for k, v in _shown(row).items() if k in named} for row in rows]
@@ -153,14 +167,11 @@ def _charts(runs: Runs, positions: Sequence[int]) -> list[Chart]:
     by_rules, by_minutes = [], []
     for name, found in runs.items():
         scores = true_scores(found)
-        led = ~np.isnan(scores).any(axis=0)
-        if not led.any():
+        if np.isnan(scores).any(axis=0).all():
             continue
-        means = means_of(scores[:, led])
-        minutes = np.median(_until(found, "seconds", positions)[:, led], axis=0) / 60.0
-        bands = (means["mean"], means["low"], means["high"])
-        by_rules.append(Curve(name, np.asarray(positions)[led], *bands))
-        by_minutes.append(Curve(name, minutes, *bands))
+        minutes = np.median(_until(found, "seconds", positions), axis=0) / 60.0  # [M]
+        by_rules.append(search_curve(name, np.asarray(positions), scores))
+        by_minutes.append(search_curve(name, minutes, scores))
     if not by_rules:
         return []
     drawing = curve_panels(
@@ -172,7 +183,7 @@ def _charts(runs: Runs, positions: Sequence[int]) -> list[Chart]:
     )
     caption = (
         "True score of the rule that leads a search, on fresh seeds, against rules trained and against the median "
-        "search's minutes until then; mean over searches with its 95 % interval."
+        "search's minutes until then; IQM over searches with its 95 % bootstrap interval."
     )
     return [Chart("compute", drawing, caption)]
 
@@ -194,7 +205,7 @@ def _clearly_better(found: Sequence[Log], place: int) -> int:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a row with a mean alone where it has no bounds, for being one of fewer than eight searches."""
+    """Returns a row as tables show it."""
     return {name: bounded(value) for name, value in row.items()}
 
 
@@ -207,5 +218,5 @@ def _claim(row: Mapping[str, Any]) -> str:
     word = {1: "grows", 0: "does not clearly change", -1: "shrinks"}[side]
     return (
         f"{told}; what it is ahead of random search, {signed(row['lead'])} in the end, {word}: "
-        f"{signed(row['lead_gain'])} a doubling."
+        f"{signed(row['lead_gain'])} a doubling; IQM {signed(row['lead_gain_iqm'])}."
     )

@@ -111,14 +111,15 @@ def slope_weights(x: np.ndarray) -> np.ndarray:
 
 
 def bounded(value: Any) -> Any:
-    """Returns a mean as a number alone where it has no bounds, for being one of fewer than eight searches."""
-    return value.mean if isinstance(value, Mean) and not np.isfinite(value.low) else value
+    """Returns an interval as a number alone where it has no bounds, for being one of fewer than eight searches."""
+    free = isinstance(value, Mean | Interval) and not np.isfinite(value.low)
+    return value.estimate if free else value
 
 
-def signed(interval: Mean) -> str:
-    """Returns a mean over searches with its sign, and its interval if it has one."""
+def signed(interval: Mean | Interval) -> str:
+    """Returns what was estimated over searches with its sign, and its interval if it has one."""
     if not np.isfinite(interval.low):
-        return f"{interval.mean:+.3f} (of fewer than eight searches there is no interval)"
+        return f"{interval.estimate:+.3f} (of fewer than eight searches there is no interval)"
     return f"{interval.estimate:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 

@@ -160,11 +160,15 @@ def test_a_doubling_gains_the_slope_of_each_search_and_leads_are_paired_by_seed(
     assert random["gain"].mean == pytest.approx(0.1) and ours["gain"][:2] == (0.0, 0.0)
     assert ours["lead"].mean == pytest.approx(0.3)
     assert ours["lead_gain"].mean == pytest.approx(-0.1) and ours["lead_gain"].high < -0.099
-    assert "in the end, shrinks: -0.100" in by_compute(runs, (8, 16, 32)).claims[1]
+    found = by_compute(runs, (8, 16, 32))
+    assert "in the end, shrinks: -0.100" in found.claims[1]
     rows = {(row["strategy"], row["rules"]): row for row in compute_rows(runs, (8, 16, 31))}
     assert rows["ours", 16]["difference"].mean == pytest.approx(0.4)
     assert (rows["ours", 31]["minutes"], rows["ours", 31]["steps"]) == (0.3, 240.0)
     assert rows["random", 8]["better"] == 4 and rows["ours", 8]["better"] == 6
+    runs["ours"][0] = searched([-1.0, 0.0, -5.0])  # one that diverges in the end
+    one = gain_rows(runs, (8, 16, 32))[1]
+    assert one["lead_gain"].mean < -0.3 and one["lead_gain_iqm"].estimate == pytest.approx(-0.1)
 
 
 def test_where_a_search_has_no_leader_yet_its_rival_has_no_row_and_nobody_is_fitted():
