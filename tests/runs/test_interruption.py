@@ -50,6 +50,7 @@ with Interruption(patient=False):
 # Python drops what is raised in a callback of its garbage collector.
 COLLECTING = """
 import gc, signal, sys, time
+gc.disable()  # but for the one below: the callback must not be called while the signals are still Python's
 from metarl.runs import Interruption
 def callback(phase, info):
     if phase == "start":
