@@ -95,12 +95,13 @@ class Interruption:
     def __enter__(self) -> Interruption:
         """Takes over the two signals."""
         if threading.current_thread() is threading.main_thread():
+            # first: what a handler raises within a collection of garbage comes to the hook alone
+            self._unraisable, sys.unraisablehook = sys.unraisablehook, self._insist
             self._previous = {number: signal.signal(number, self._receive) for number in _SIGNALS}
             self._ear, mouth = os.pipe()
             os.set_blocking(mouth, False)
             self._mouth = mouth, signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
             threading.Thread(target=self._listen, name="signals", daemon=True).start()
-            self._unraisable, sys.unraisablehook = sys.unraisablehook, self._insist
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,9 +112,9 @@ class Interruption:
         mouth, before = self._mouth
         signal.set_wakeup_fd(before)
         os.close(mouth)  # so the thread ends
-        sys.unraisablehook = self._unraisable
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        sys.unraisablehook = self._unraisable
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self._handled = max(self._handled + 1, self._heard)  # signals that waited come as one

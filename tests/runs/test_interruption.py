@@ -166,6 +166,21 @@ def test_what_listens_to_signals_leaves_nothing_behind():
     assert (opened(), signal.set_wakeup_fd(-1)) == before
 
 
+def test_the_hook_is_there_whenever_a_handler_is(monkeypatch):
+    """A handler may raise within a collection of garbage as soon as it is set and until it is given back."""
+    before, there, change = sys.unraisablehook, [], signal.signal
+
+    def watched(number, handler):
+        there.append(sys.unraisablehook != before)
+        return change(number, handler)
+
+    monkeypatch.setattr(signal, "signal", watched)
+    with Interruption():
+        assert there == [True, True]
+    assert there == [True] * 4
+    assert sys.unraisablehook is before
+
+
 def test_how_to_go_on_is_said_once(new_run, capsys):
     run = new_run()
     outer = saying_how_to_resume(run, SilentProgress())
