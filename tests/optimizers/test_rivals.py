@@ -377,8 +377,14 @@ def test_it_goes_down_the_valley_of_rosenbrock(name):
         ),
         (lambda: optimizers.mars(0.1, gamma=-1.0), "gamma is a number, 0 or more; received -1.0"),
         (lambda: optimizers.cautious_adamw(0.1, b1=2.0), "0 <= b1 < 1; received 2.0"),
-        (lambda: optimizers.soap("0.1"), "learning_rate is a finite number, or a schedule"),
-        (lambda: optimizers.cautious("adam"), "takes an optimizer of optax.*; received 'adam'"),
+        (
+            lambda: optimizers.soap("0.1"),  # pyright: ignore[reportArgumentType]
+            "learning_rate is a finite number, or a schedule",
+        ),
+        (
+            lambda: optimizers.cautious("adam"),  # pyright: ignore[reportArgumentType]
+            "takes an optimizer of optax.*; received 'adam'",
+        ),
     ],
 )
 def test_what_is_out_of_range_is_named(call, message):
