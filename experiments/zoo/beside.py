@@ -1,12 +1,14 @@
-"""Losses of one optimizer over those of others: python experiments/zoo/beside.py RUN_DIR LABEL OTHER ...
+"""Losses of one optimizer over those of others: python experiments/zoo/beside.py RUN_DIR[,RUN_DIR ...] LABEL OTHER ...
 
-RUN_DIR is that of a comparison, LABEL one of its optimizers. Of each other one are printed the interquartile mean over
-problems, as in the comparison's own table, the geometric mean, and each problem; intervals hold the noise of tuning.
+RUN_DIR is that of a comparison, several are of different problems, LABEL is one of their optimizers. Of each other
+one are printed the interquartile mean over problems, as in the comparison's own table, the geometric mean, and each
+problem; intervals hold the noise of tuning.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +29,10 @@ def text(found: Interval) -> str:
     return f"{found.estimate:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def beside(run_dir: Path, label: str, other: str) -> None:
+def beside(run_dirs: Sequence[Path], label: str, other: str) -> None:
     """Prints how one stands to another, problem by problem and together."""
-    pairs = {}
-    for path in sorted((run_dir / "measurements").glob("*.measured")):
+    pairs, paths = {}, [p for d in run_dirs for p in (d / "measurements").glob("*.measured")]
+    for path in sorted(paths, key=lambda path: path.name):
         records = load(path).records
         pairs[path.stem] = finals_of(records[label]), finals_of(records[other])
     found = [
@@ -49,6 +51,6 @@ def beside(run_dir: Path, label: str, other: str) -> None:
 
 
 if __name__ == "__main__":
-    place, first, *others = sys.argv[1:]
+    places, first, *others = sys.argv[1:]
     for rival in others:
-        beside(Path(place), first, rival)
+        beside([Path(place) for place in places.split(",")], first, rival)
