@@ -7,6 +7,7 @@ from .bounds import CountOrNone as CountOrNone
 from .bounds import Fraction as Fraction
 from .bounds import Horizon as Horizon
 from .bounds import NotNegative as NotNegative
+from .bounds import PairedSeeds as PairedSeeds
 from .bounds import Positive as Positive
 from .bounds import Real as Real
 from .bounds import Seed as Seed
@@ -39,6 +40,7 @@ __all__ = [
     "Fraction",
     "Horizon",
     "NotNegative",
+    "PairedSeeds",
     "Positive",
     "Real",
     "Seed",

@@ -24,6 +24,7 @@ from metarl.errors import InvalidInput
 from .limits import MOST_WHOLE
 
 MOST_HORIZON = 1000
+MOST_SEEDS = 100_000
 
 
 class Bounds(NamedTuple):
@@ -68,8 +69,10 @@ Steps = Annotated[int, Bounds(least=1, most=2_000_000)]
 """Optimizer steps of a run; at the longest horizon they still count in 32 bits."""
 Horizon = Annotated[float, Bounds(above=0, most=MOST_HORIZON)]
 """A multiple of these steps."""
-Seeds = Annotated[int, Bounds(least=1, most=100_000)]
+Seeds = Annotated[int, Bounds(least=1, most=MOST_SEEDS)]
 """How many seeds; all are drawn before anything else happens."""
+PairedSeeds = Annotated[int, Bounds(least=2, most=MOST_SEEDS)]
+"""How many where an interval is taken over them."""
 CountOrNone = Annotated[int, Bounds(least=0)]
 """How many, or none at all."""
 Positive = Annotated[float, Bounds(above=0)]

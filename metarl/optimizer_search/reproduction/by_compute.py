@@ -46,6 +46,7 @@ def by_compute(runs: Runs, positions: Sequence[int]) -> Findings:
                 name: {
                     "rules": [run["led_rules"].tolist() for run in found],
                     "true_scores": _none_for_nan(true_scores(found)),
+                    "since": [run["led_since"].tolist() for run in found],
                 }
                 for name, found in runs.items()
             },

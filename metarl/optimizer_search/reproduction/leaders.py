@@ -50,7 +50,8 @@ def leaders(
 
     Returns:
       "led_scores": of each position's leader by fresh seed, the mean over judges, [M, F], NaN where nobody led;
-      "led_rules": [M] as texts, "" where nobody led; "seconds": since the search began, without compiling, [N].
+      "led_rules": [M] as texts, "" where nobody led; "led_since": rules trained when each that ever led began to, in
+      their order; "seconds": since the search began, without compiling, [N].
     """
     kept = work.arrays(f"{place}-leaders", lambda: _of_search(work, place, ended()))
     records = Records.from_arrays({n: kept[n] for n in Leader._fields if n in kept})
@@ -61,6 +62,7 @@ def leaders(
     return {
         "led_scores": np.stack([nobody if m is None else m["fresh_scores"] for m in measured]),
         "led_rules": np.array(["" if m is None else str(m["rule"]) for m in measured]),
+        "led_since": kept.get("trained", np.zeros(0, np.int64)),
         "seconds": kept["seconds"],
     }
 

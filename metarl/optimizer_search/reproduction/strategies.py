@@ -165,6 +165,8 @@ def compare_strategies(work: Work) -> Findings:
     tables = {"strategies": _table(rows, settings, first)}
     if more:
         tables["further"] = _table(more, settings, further)
+    if len(rows) > 2:
+        tables["pairs"] = _pair_table(rows, first)
     if len(_names(settings)) > 1:
         tables["problems"] = _problem_table(runs, settings, first)
     spent = by_compute(runs, settings.positions) if settings.positions else Findings()
@@ -385,6 +387,7 @@ def _row(name: str, runs: Sequence[Log], random: Sequence[Log], steps: float) ->
         "sampled": float(np.mean([run["sampled"][-1] for run in runs])),
         "steps": float(np.mean(own["steps"])),
         "rules": [str(run["rule"]) for run in runs],
+        "choice_scores": chosen.tolist(),
         "fresh_scores": fresh.tolist(),
     }
 
@@ -431,6 +434,35 @@ def _table(rows: Sequence[Mapping[str, Any]], settings: Settings, seeds: range) 
     title = f"Searches that train, {', '.join(settings.search.problem)}, seeds {seeds[0]} to {seeds[-1]}"
     shown = [{column.name: bounded(row[column.name]) for column in columns} for row in rows]
     return Table(title, columns, shown, notes)
+
+
+def _pair_table(rows: Sequence[Mapping[str, Any]], seeds: range) -> Table:
+    """Returns a row for each two rivals, random search left out, which the table of rivals is beside."""
+    rivals = [row for row in rows if row["strategy"] != RANDOM]
+    columns = [
+        Column("strategy", "rival"),
+        Column("less", "less"),
+        Column("choice_difference", "choice score", better="higher"),
+        Column("fresh_difference", "score on fresh seeds", better="higher"),
+    ]
+    shown = [
+        {
+            "strategy": one["strategy"],
+            "less": other["strategy"],
+            **{
+                f"{stage}_difference": bounded(
+                    mean_interval(np.subtract(one[f"{stage}_scores"], other[f"{stage}_scores"]))
+                )
+                for stage in ("choice", "fresh")
+            },
+        }
+        for one, other in itertools.combinations(rivals, 2)
+    ]
+    notes = [
+        f"What the first rival's rules are worth less the second's, paired by seed, {seeds[0]} to {seeds[-1]}, with "
+        "95 % intervals (Student's t)."
+    ]
+    return Table("Rivals beside each other", columns, shown, notes)
 
 
 def _names(settings: Settings) -> list[str]:

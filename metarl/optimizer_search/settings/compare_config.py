@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
 from metarl.errors import require, unknown_name
-from metarl.reading import Bounds, Horizon, NotNegative, Seed, Seeds, Steps, check_fields
+from metarl.reading import (
+    Bounds,
+    Horizon,
+    NotNegative,
+    PairedSeeds,
+    Seed,
+    Seeds,
+    Steps,
+    check_fields,
+)
 
 # 1: learning rates alone, target from tuned Adam. 2: schedules and weight decay as axes, two tracks, target from the
 # best tuned reference, Adam-equivalent steps, scores over problems. 3: as many fresh seeds as the problem's card says,
@@ -39,7 +48,7 @@ class CompareConfig:
     """tuned: each tuned on each problem; one-rate: each at one multiple of tuned Adam's rate; default: at one rate."""
     steps: Steps | None = None
     """Optimizer steps of a run; each problem's own default if not given."""
-    seeds: Annotated[int, Bounds(least=2, most=100_000)] | None = None
+    seeds: PairedSeeds | None = None
     """Fresh paired seeds of the report; 60 if not given, 10 on costly problems; fewer than 8 have no intervals."""
     tuning_seeds: Seeds = 10
     """Seeds at each rate around the best; half-decades are tried on half of them."""

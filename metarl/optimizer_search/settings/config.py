@@ -20,6 +20,7 @@ from metarl.reading import (
     Fraction,
     Horizon,
     NotNegative,
+    PairedSeeds,
     Positive,
     Real,
     Seed,
@@ -327,7 +328,7 @@ class FinalistConfig:
     """Problems, best held-out ones, on whose choice data the search's best rule so far is judged as it went."""
     tuning_seeds: Seeds = 5
     """Seeds at each learning rate of the comparison's grid."""
-    report_seeds: Annotated[int, Bounds(least=2, most=100_000)] | None = None
+    report_seeds: PairedSeeds | None = None
     """Fresh paired seeds of the report; 60 if not given, 10 on costly problems (CIFAR-10)."""
     held_out: tuple[str, ...] = ("phase-retrieval", "python-docs-chapters", "digits-neighbours")
     """Problems the search never saw; by default the three whose runs cost least, of families nobody searches on."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from metarl.errors import require
-from metarl.reading import Bounds, Count, Seed, check_fields
+from metarl.reading import Bounds, Count, PairedSeeds, Seed, check_fields
 
 from .config import FilterConfig
 
@@ -24,7 +24,7 @@ class TableConfig:
     judges: tuple[str, ...] = ("digits-mlp",)
     """Problems, each one file of the table; "digits-mlp x4" is one at four times its usual steps, "digits-mlp x0.25" at
     a quarter."""
-    replicates: Annotated[int, Bounds(least=2, most=100_000)] = 8
+    replicates: PairedSeeds = 8
     """Runs of a rule at each learning rate, each with its own start and its own split of the data."""
     filters: FilterConfig = field(default_factory=FilterConfig)
     """Which functions are trained: those that a search would train."""

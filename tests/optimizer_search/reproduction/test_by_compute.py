@@ -101,6 +101,12 @@ def test_at_a_position_leads_who_was_best_when_the_last_generation_before_it_end
         score = fresh.less_adams(before[-1].tokens, before[-1].learning_rates).replicates[0]
         assert told["rules"][0][place] == rule
         assert told["true_scores"][0][place] == pytest.approx(score.mean())
+    rising = [
+        trained
+        for (trained, best), (_, before) in zip(led[1:], led, strict=False)
+        if best.reward > before.reward
+    ]
+    assert told["since"] == [[led[0][0], *rising]]
     panel.close()
     job.close()
 
@@ -146,6 +152,7 @@ def searched(scores):
         "seconds": np.array([6.0, 12.0, 18.0, 60.0]),
         "led_scores": np.repeat(np.asarray(scores, float)[:, None], 8, axis=1),
         "led_rules": np.array(["g"] * len(scores)),
+        "led_since": np.array([8]),
     }
 
 
@@ -185,3 +192,24 @@ def test_where_a_search_has_no_leader_yet_its_rival_has_no_row_and_nobody_is_fit
     assert found.numbers["leaders"]["random"]["true_scores"][0] == [None, 0.0, 1.0]
     nobody = by_compute({"random": [searched([np.nan])] * 8}, (8,))
     assert nobody.charts == [] and nobody.claims == [] and set(nobody.tables) == {"compute"}
+
+
+def test_rivals_are_held_beside_each_other_seed_by_seed():
+    luck = np.linspace(-1.0, 1.0, 8)  # of the seed, which drops out
+    rows = [
+        {"strategy": name, "choice_scores": luck + gain, "fresh_scores": luck - gain}
+        for name, gain in (("random", 0.0), ("one", 0.3), ("two", 0.1), ("three", 0.1))
+    ]
+    table = strategies._pair_table(rows, range(1, 9))
+    assert [(row["strategy"], row["less"]) for row in table.rows] == [
+        ("one", "two"),
+        ("one", "three"),
+        ("two", "three"),
+    ]
+    first = table.rows[0]
+    assert first["choice_difference"].mean == pytest.approx(0.2)
+    assert first["fresh_difference"].mean == pytest.approx(-0.2)
+    assert first["choice_difference"].high < 0.2001
+    one_seed = [{**row, "choice_scores": luck[:1], "fresh_scores": luck[:1]} for row in rows[:3]]
+    (few,) = strategies._pair_table(one_seed, range(1, 2)).rows
+    assert few["choice_difference"] == 0.0  # without an interval
