@@ -147,11 +147,11 @@ def _print_json(document: Any) -> None:
 def _help() -> str:
     import metarl
 
-    assert metarl.__doc__ is not None
     width = max(len(verb.name) for verb in VERBS)
     verbs = "\n".join(f"  {verb.name:<{width}}  {verb.caption}" for verb in VERBS)
     width = min(shutil.get_terminal_size().columns, 100)
-    sentences = metarl.__doc__.partition("\n\n    ")[0].split("\n\n")  # what stands above the map
+    told = metarl.__doc__ or ""  # `python -OO` leaves none
+    sentences = told.partition("\n\n    ")[0].split("\n\n")  # what stands above the map
     description = "\n\n".join(textwrap.fill(sentence, width) for sentence in sentences)
     return _HELP.format(description=description, verbs=verbs).rstrip()
 

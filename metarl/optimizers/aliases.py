@@ -7,6 +7,7 @@ arguments off `named`; so a new rule is one line below and one in the package's 
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
 
@@ -111,9 +112,14 @@ def _alias(
 
 
 def _arguments(make: Callable[..., Any]) -> str:
-    """Returns what the docstring says of the arguments, but for the name."""
-    told = make.__doc__ or ""
-    return told[told.index("      learning_rate:") : told.index("    Returns:")].rstrip()
+    """Returns what the docstring says of the arguments, but for the name; nothing where `python -OO` left none.
+
+    How far docstrings are indented hangs on the version of Python: from 3.13 on the compiler takes that away.
+    """
+    told = inspect.getdoc(make) or ""
+    _, learning_rate, rest = told.partition("  learning_rate:")
+    arguments, _, _ = rest.partition("\nReturns:")
+    return textwrap.indent((learning_rate + arguments).rstrip(), "    ")
 
 
 def _provenance(row: NamedRule) -> str:

@@ -208,3 +208,12 @@ def test_python_m_metarl_is_the_same_door():
         [sys.executable, "-m", "metarl", "--version"], capture_output=True, text=True, check=True
     )
     assert answer.stdout == f"metarl {metarl.__version__}\n"
+
+
+def test_the_help_needs_no_docstrings():
+    """`python -OO` leaves none."""
+    answer = subprocess.run(
+        [sys.executable, "-OO", "-m", "metarl", "--help"], capture_output=True, text=True
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "usage: metarl VERB" in answer.stdout

@@ -103,6 +103,16 @@ def test_a_docstring_says_the_learning_rate_that_was_found_and_no_mark_without_w
     assert "92.5 %, quoted from memory" in (optimizers.momentum_exp_g2.__doc__ or "")
 
 
+def test_a_docstring_is_the_same_however_the_compiler_indents_them(monkeypatch):
+    """Python 3.13 takes away what all lines are indented by, 3.11 and 3.12 do not."""
+    aliases = importlib.import_module("metarl.optimizers.aliases")
+    monkeypatch.setattr(aliases.named, "__doc__", inspect.cleandoc(aliases.named.__doc__))
+    made = aliases._alias("adam-step-back")
+    assert made.__doc__ == optimizers.adam_step_back.__doc__
+    monkeypatch.setattr(aliases.named, "__doc__", None)  # as `python -OO` leaves it
+    assert "    Args:\n\n\n    Returns:\n" in (aliases._alias("adam-step-back").__doc__ or "")
+
+
 def test_any_named_rule_is_reached_by_its_name():
     for name in NAMED_RULES:
         expected = two_steps(to_optax(name, 0.1, total_steps=10))
