@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -15,6 +14,9 @@ from .data_files import DataFiles
 from .evaluators import Evaluators
 from .hosts import Hosts
 from .machine import Machine
+
+if TYPE_CHECKING:
+    from metarl.runs import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,14 @@ class Arguments:
 
 def run(arguments: Arguments) -> dict[str, Any]:
     """Finishes the run and returns its document: that of the verb that began it."""
-    from metarl.runs import RunDirectory
+    from metarl.runs import RunDirectory, resume_command
 
     if arguments.together.asked_for:
         return _together(arguments)
     begun = RunDirectory.open(arguments.run_dir)  # before jax starts, which takes a second
     require(
         begun.job != "reproduce",
-        f"A reproduction is gone on with by its own command: {shlex.join(begun.provenance['command'])}",
+        f"A reproduction is gone on with by its own command: {resume_command(begun)}",
     )
     require(
         begun.job in ("search", "table") or arguments.evaluators == Evaluators(),
@@ -76,10 +78,21 @@ def run(arguments: Arguments) -> dict[str, Any]:
             from metarl.optimizer_search import resume_table_search
 
             return resume_table_search(arguments.run_dir)
-        case job:
-            raise InvalidInput(
-                f"Run {str(arguments.run_dir)!r} is a {job}, which this metarl cannot go on with."
-            )
+        case _:
+            raise _not_alone(begun)
+
+
+def _not_alone(run: RunDirectory) -> InvalidInput:
+    """Returns the error for a run that no verb goes on with by itself."""
+    from metarl.runs import owner_of, resume_command
+
+    told, owner = f"Run {str(run.path)!r} is {run.described}", owner_of(run)
+    if owner is None:
+        return InvalidInput(f"{told}, which this metarl cannot go on with.")
+    return InvalidInput(
+        f"{told}, a part of the reproduction {str(owner.path)!r}, which goes on with it by its own command: "
+        f"{resume_command(owner)}"
+    )
 
 
 def _trained_anywhere(arguments: Arguments, job: str) -> dict[str, Any]:

@@ -50,6 +50,7 @@ from .results import no_result_yet as no_result_yet
 from .results import stored_result as stored_result
 from .results import telling_of_damage as telling_of_damage
 from .resuming import REPRODUCTION as REPRODUCTION
+from .resuming import owner_of as owner_of
 from .resuming import resume_command as resume_command
 from .resuming import saying_how_to_resume as saying_how_to_resume
 from .resuming import stands_for as stands_for
@@ -101,6 +102,7 @@ __all__ = [
     "leaving_nothing_if_refused",
     "load_checkpoint",
     "no_result_yet",
+    "owner_of",
     "peak_memory_mb",
     "position_text",
     "progress_on_stderr",

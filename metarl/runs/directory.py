@@ -51,6 +51,7 @@ _DESCRIBED = {
     "reproduce": "a reproduction",
 }
 _LOCK = "lock"
+ROOT = Path("runs")  # where runs lie that were given no other place
 # Who lists runs looks at a lock for an instant, and must not keep the owner of a run out.
 _LOCK_TRIES, _LOCK_PAUSE = 5, 0.03  # seconds
 
@@ -61,6 +62,7 @@ class RunDirectory:
     Attributes:
       path: the directory.
       job: what runs here ("search", "train").
+      name: of its directory when it was made.
       config: the configuration that was asked for.
       provenance: see `collect_provenance`; of the process that created the run.
       metrics: the metric log.
@@ -75,10 +77,12 @@ class RunDirectory:
         config: dict[str, Any],
         provenance: dict[str, Any],
         checkpoints: str = "npz",
+        name: str = "",
     ):
         """Use `create` or `open`; `checkpoints` is their kind."""
         self.path = path
         self.job = job
+        self.name = name
         self.config = config
         self.provenance = provenance
         self.metrics = MetricLog(path / "metrics.jsonl")
@@ -98,7 +102,7 @@ class RunDirectory:
         job: str,
         config: Mapping[str, Any],
         command: Sequence[str],
-        root: str | os.PathLike[str] = "runs",
+        root: str | os.PathLike[str] = ROOT,
         *,
         tensorboard: bool = False,
         files: Mapping[str, bytes] | None = None,
@@ -176,7 +180,8 @@ class RunDirectory:
             f"Run {str(place)!r} is damaged: its {_PROVENANCE} has no command. Start a new run.",
         )
         kind = identity.get("checkpoints", "npz")
-        return cls(place, identity["job"], config, provenance, kind)
+        name = str(identity.get("name", ""))
+        return cls(place, identity["job"], config, provenance, kind, name)
 
     @property
     def outcome(self) -> dict[str, Any] | None:

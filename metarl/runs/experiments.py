@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 
 from metarl.errors import require
 
-from .directory import RunDirectory
+from .directory import ROOT, RunDirectory
 from .durable import json_bytes, read_json_object
 from .progress import Progress
 from .provenance import changed_settings
@@ -29,7 +29,6 @@ ScaleName = Literal["smoke", "laptop", "paper"]
 Status = Literal["not begun", "begun", "done"]
 
 SCALES: tuple[ScaleName, ...] = get_args(ScaleName)
-_ROOT = Path("runs")
 _SETTINGS = "begun-with.json"
 
 
@@ -53,7 +52,7 @@ class ExperimentCard:
 
     def run_dir(self, scale: ScaleName) -> Path:
         """Returns where it is kept if no other place is given."""
-        return _ROOT / f"{self.folder}-{scale}"
+        return ROOT / f"{self.folder}-{scale}"
 
     def document_in(self, place: Path) -> Path:
         """Returns the file that a finished reproduction has in its directory."""

@@ -36,6 +36,8 @@ def stored_result(run: RunDirectory, *names: str) -> dict[str, Any] | None:
         document = read_json_object(path)
         missing = [name for name in names if name not in document]
         require(not missing, f"it has no {', '.join(map(repr, missing))}")
+        if "run_dir" in document:  # the run may have been moved since
+            document["run_dir"] = str(run.path)
         return document
 
 

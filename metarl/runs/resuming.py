@@ -8,19 +8,58 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .directory import RunDirectory
+from metarl.errors import InvalidInput
+
+from .directory import ROOT, RunDirectory
 from .interruption import INTERRUPTED, Interrupted, leaving_with
 from .progress import Progress
 from .provenance import changed_bits, changed_code, collect_provenance
 
 REPRODUCTION = "reproduce"  # the job of an experiment's run
+_RUN_DIR = ("--run-dir", "--run_dir")
 
 
 def resume_command(run: RunDirectory) -> str:
-    """Returns what to type to go on with a run; a reproduction is gone on with by its own command."""
+    """Returns what to type to go on with a run where it lies now; a reproduction is gone on with by its own command."""
     if run.job == REPRODUCTION:
-        return shlex.join(run.provenance["command"]) or "the call that began it"
+        return shlex.join(_command_here(run)) or "the call that began it"
     return f"metarl resume {shlex.quote(str(run.path))}"
+
+
+def _command_here(run: RunDirectory) -> list[str]:
+    """Returns the command that began a reproduction, with its present directory where it has been moved since."""
+    words: list[str] = run.provenance["command"]
+    if words[:1] != ["metarl"]:  # a program of somebody's own
+        return words
+    others, place = [], None
+    rest = iter(words)
+    for word in rest:
+        flag, equals, value = word.partition("=")
+        if flag in _RUN_DIR:
+            place = value if equals else next(rest, None)
+        else:
+            others.append(word)
+    begun_in = ROOT / run.name if place is None else Path(place).expanduser()
+    if begun_in == run.path:
+        return words
+    experiment = str(next(iter(run.config.values()), ""))  # the command may have begun all of them
+    return [experiment if word == "all" else word for word in others] + [_RUN_DIR[0], str(run.path)]
+
+
+def owner_of(run: RunDirectory) -> RunDirectory | None:
+    """Returns the reproduction in whose directory a run lies; None if it lies in none."""
+    for place in run.path.absolute().parents:
+        if (place / "run.json").is_file():
+            with contextlib.suppress(InvalidInput):
+                owner = RunDirectory.open(_as_given(place, run.path))
+                if owner.job == REPRODUCTION:
+                    return owner
+    return None
+
+
+def _as_given(place: Path, path: Path) -> Path:
+    """Returns a directory around a path in the words of that path, if they name it."""
+    return next((given for given in path.parents if given.absolute() == place), place)
 
 
 def stands_for(owner: RunDirectory, stored: str, now: str) -> bool:

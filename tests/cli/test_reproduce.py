@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from metarl import optimizer_search, rl_squared
 from metarl.cli import main, reproduce
 from metarl.errors import InvalidInput
 from metarl.reporting import Column, Table
-from metarl.runs import experiment_folder
+from metarl.runs import RunDirectory, experiment_folder
 
 
 @pytest.fixture(autouse=True)
@@ -131,3 +132,17 @@ def test_all_runs_every_experiment_of_both_jobs(capsys, done):
     assert {scale for _, scale, _ in done} == {"smoke"}
     assert main(["reproduce", "all"]) == 0
     assert "== nos-transfer" in capsys.readouterr().out
+
+
+def test_what_a_reproduction_consists_of_is_gone_on_with_by_the_command_of_the_whole(capsys):
+    words = ["metarl", "reproduce", "planners", "--run-dir", "before"]
+    RunDirectory.create("before", "reproduce", {"experiment": "planners"}, words)
+    RunDirectory.create("before/learning/one", "play", {"agent": "dqn"}, words)
+    Path("before").rename("now")
+    whole = "metarl reproduce planners --run-dir now"
+    for run in ("now", "now/learning/one"):
+        assert main(["resume", run]) == 2
+        assert capsys.readouterr().err.rstrip().endswith(f"by its own command: {whole}")
+    RunDirectory.create("alone", "play", {"agent": "dqn"}, words)
+    assert main(["resume", "alone"]) == 2
+    assert "is an agent at play, which this metarl cannot go on with." in capsys.readouterr().err

@@ -23,6 +23,13 @@ def test_a_result_is_read_whole(run):
     assert stored_result(run, "best") == {"best": [1, 2]}
 
 
+def test_the_result_of_a_run_that_was_moved_tells_where_it_lies_now(run, tmp_path):
+    (run.path / "result.json").write_text('{"best": 1, "run_dir": "runs/before"}')
+    run.path.rename(tmp_path / "now")
+    moved = RunDirectory.open(tmp_path / "now")
+    assert stored_result(moved) == {"best": 1, "run_dir": str(tmp_path / "now")}
+
+
 @pytest.mark.parametrize("text", ["", '{"best": [{"ru', "[]", '{"worst": 1}', '{"best": NaN}'])
 def test_a_damaged_result_says_what_to_remove_and_the_command_that_writes_it_again(run, text):
     (run.path / "result.json").write_text(text)

@@ -9,7 +9,7 @@ import jax
 import pytest
 
 from metarl import user_code
-from metarl.runs import RunDirectory, stands_for, tell_what_changed
+from metarl.runs import RunDirectory, owner_of, resume_command, stands_for, tell_what_changed
 
 MODULE = "a_module_of_the_users"
 
@@ -84,3 +84,52 @@ def test_a_path_in_a_run_that_was_moved_stands_for_the_one_of_before(tmp_path):
     assert not stands_for(run, "runs/old/a", now)
     assert stands_for(run, "ucb1", "ucb1") and not stands_for(run, "a/ucb1", "ucb1")
     assert not stands_for(run, "elsewhere", str(run.path))
+
+
+def reproduction(place: Path, *words: str) -> RunDirectory:
+    config = {"experiment": "planners", "scale": "smoke"}
+    return RunDirectory.create(place, "reproduce", config, ["metarl", "reproduce", *words])
+
+
+@pytest.mark.parametrize(
+    ("begun_in", "words", "told"),
+    [
+        ("runs/planners-smoke", ["planners"], "planners --run-dir 'b c'"),
+        ("a", ["planners", "--run-dir", "a"], "planners --run-dir 'b c'"),
+        ("a", ["planners", "--run-dir=a", "--scale", "smoke"], "planners --scale smoke --run-dir 'b c'"),
+        ("runs/planners-smoke", ["all", "--scale", "smoke"], "planners --scale smoke --run-dir 'b c'"),
+    ],
+)  # fmt: skip
+def test_a_reproduction_that_was_moved_is_gone_on_with_where_it_lies_now(
+    begun_in, words, told, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    run = reproduction(Path(begun_in), *words)
+    assert resume_command(run) == " ".join(["metarl reproduce", *words])
+    run.path.rename("b c")
+    assert resume_command(RunDirectory.open("b c")) == f"metarl reproduce {told}"
+
+
+def test_a_reproduction_that_was_renamed_beside_others_is_not_taken_for_the_one_of_that_name(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    reproduction(Path("runs/planners-smoke"), "planners").path.rename("runs/of-may")
+    moved = RunDirectory.open("runs/of-may")
+    assert resume_command(moved) == "metarl reproduce planners --run-dir runs/of-may"
+
+
+def test_a_reproduction_that_a_program_began_is_gone_on_with_by_that_program(tmp_path):
+    run = RunDirectory.create(
+        tmp_path / "a", "reproduce", {}, ["mine.py", "--run-dir", "elsewhere"]
+    )
+    assert resume_command(run) == "mine.py --run-dir elsewhere"
+
+
+def test_a_run_in_a_reproduction_is_owned_by_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    reproduction(Path("a"), "planners", "--run-dir", "a")
+    inner = RunDirectory.create("a/learning/one", "play", {}, ["metarl"])
+    owner = owner_of(inner)
+    assert owner is not None and str(owner.path) == "a"
+    assert owner_of(begun(Path("alone"))) is None and owner_of(owner) is None
