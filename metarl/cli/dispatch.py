@@ -1,7 +1,8 @@
 """The front door: from the words typed after `metarl` to a verb, its one document, and an exit code.
 
-Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used (one message on standard error); 75 another
-process of a training on several hosts is gone: resume; 130 interrupted; 141 the reader of standard output went away.
+Exit codes: 0 done; 2 what was typed, or a file it names, cannot be used, or memory is not enough (one message on
+standard error); 75 another process of a training on several hosts is gone: resume; 130 interrupted; 141 the reader of
+standard output went away.
 Any other exception is a defect of metarl and keeps its traceback.
 """
 
@@ -22,6 +23,11 @@ from .verbs import VERBS, find_verb
 
 _INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 _READER_GONE = 128 + 13  # and SIGPIPE
+
+_NO_MEMORY = (
+    "There is not enough memory for this; take less of what is held at once, such as tasks, seeds, rules, steps of an "
+    "update or units of a network."
+)
 
 _HELP = """\
 usage: metarl VERB ...            (metarl VERB --help explains one)
@@ -80,6 +86,11 @@ def _exit_code_of(words: list[str]) -> int:
         return _READER_GONE
     except (InvalidInput, OSError) as error:
         print(f"metarl: error: {_in_words(error)}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        print(f"metarl: error: {_NO_MEMORY} {_first_line(error)}".rstrip(), file=sys.stderr)
         return 2
     return 0
 
@@ -161,6 +172,18 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tells whether Python, numpy or jax asked for more memory than there is; jax is not imported for it."""
+    of_jax = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError")
+    return isinstance(error, MemoryError) or (
+        of_jax and str(error).startswith("RESOURCE_EXHAUSTED")
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).removeprefix("RESOURCE_EXHAUSTED: ").splitlines() or [""])[0]
 
 
 def _exit_code(code: object) -> int:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import tyro
 
 from metarl.errors import InvalidInput
-from metarl.reading import Count, Seed
+from metarl.reading import MOST_SEEDS, Bounds, Count, Seed, Tasks
 from metarl.rl_squared import WorldConfig
 
 from .machine import Machine
@@ -41,12 +41,12 @@ class Arguments:
     """More agents; the same as if they stood among the first."""
     episodes_from_scratch: Count | None = None
     """Episodes that learners from scratch have in each task; twenty trials' worth, and at least 200, if not given."""
-    tasks_from_scratch: Count = 100
+    tasks_from_scratch: Annotated[int, Bounds(least=2, most=MOST_SEEDS)] = 100
     """Test tasks in which they have them."""
     tune: bool = False
     """Choose the settings of learners named without any on validation tasks, each from a grid of nine."""
     world: Annotated[World, tyro.conf.arg(name="")] = field(default_factory=World)
-    tasks: Count = 1000
+    tasks: Tasks = 1000
     """Tasks of the test split."""
     seed: Seed = 0
     """Of tasks and luck."""

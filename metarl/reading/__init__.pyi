@@ -1,6 +1,10 @@
 from .arrays import read_arrays as read_arrays
 from .bounds import MOST_HORIZON as MOST_HORIZON
+from .bounds import MOST_SEEDS as MOST_SEEDS
+from .bounds import MOST_TASKS as MOST_TASKS
 from .bounds import Bounds as Bounds
+from .bounds import Budget as Budget
+from .bounds import BudgetOrNone as BudgetOrNone
 from .bounds import Cosine as Cosine
 from .bounds import Count as Count
 from .bounds import CountOrNone as CountOrNone
@@ -13,6 +17,7 @@ from .bounds import Real as Real
 from .bounds import Seed as Seed
 from .bounds import Seeds as Seeds
 from .bounds import Steps as Steps
+from .bounds import Tasks as Tasks
 from .bounds import check_fields as check_fields
 from .bounds import field_rows as field_rows
 from .file_bytes import read_bytes as read_bytes
@@ -32,8 +37,12 @@ __all__ = [
     "MOST_DOCUMENT",
     "MOST_HORIZON",
     "MOST_LINE",
+    "MOST_SEEDS",
     "MOST_SETTINGS",
+    "MOST_TASKS",
     "Bounds",
+    "Budget",
+    "BudgetOrNone",
     "Cosine",
     "Count",
     "CountOrNone",
@@ -46,6 +55,7 @@ __all__ = [
     "Seed",
     "Seeds",
     "Steps",
+    "Tasks",
     "check_fields",
     "field_rows",
     "from_dict",

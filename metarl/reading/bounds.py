@@ -25,6 +25,8 @@ from .limits import MOST_WHOLE
 
 MOST_HORIZON = 1000
 MOST_SEEDS = 100_000
+MOST_TASKS = 10_000_000
+MOST_COUNTED = 2**31 - 1  # as in jax's whole numbers of 32 bits
 
 
 class Bounds(NamedTuple):
@@ -38,6 +40,8 @@ class Bounds(NamedTuple):
     """Lower than anything that is accepted."""
     infinite: bool = False
     """Whether infinity is accepted."""
+    large: bool = False
+    """Whether a whole number may be more than 32 bits count, where there is no `most`."""
 
     def hold(self, number: float) -> bool:
         """Tells whether a number lies within them; NaN never does."""
@@ -65,6 +69,10 @@ class Bounds(NamedTuple):
 
 Count = Annotated[int, Bounds(least=1)]
 """How many, one at least."""
+Budget = Annotated[int, Bounds(least=1, large=True)]
+"""How many of what may be more than is counted in 32 bits, such as steps of a whole run."""
+Tasks = Annotated[int, Bounds(least=1, most=MOST_TASKS)]
+"""How many tasks an agent is tried in."""
 Steps = Annotated[int, Bounds(least=1, most=2_000_000)]
 """Optimizer steps of a run; at the longest horizon they still count in 32 bits."""
 Horizon = Annotated[float, Bounds(above=0, most=MOST_HORIZON)]
@@ -75,6 +83,8 @@ PairedSeeds = Annotated[int, Bounds(least=2, most=MOST_SEEDS)]
 """How many where an interval is taken over them."""
 CountOrNone = Annotated[int, Bounds(least=0)]
 """How many, or none at all."""
+BudgetOrNone = Annotated[int, Bounds(least=0, large=True)]
+"""A budget, or none at all."""
 Positive = Annotated[float, Bounds(above=0)]
 NotNegative = Annotated[float, Bounds(least=0)]
 Fraction = Annotated[float, Bounds(least=0, most=1)]
@@ -96,6 +106,13 @@ class Row(NamedTuple):
     """Whether None is accepted."""
     many: bool
     """Whether it is a tuple."""
+
+    @property
+    def most_whole(self) -> int:
+        """The largest whole number that is accepted, if the bounds say nothing else."""
+        if int not in self.kinds or self.bounds is None or self.bounds.large:
+            return MOST_WHOLE
+        return MOST_COUNTED if self.bounds.most == math.inf else MOST_WHOLE
 
 
 def field_rows(kind: type) -> dict[str, Row]:
@@ -172,8 +189,8 @@ def _check(name: str, value: Any, row: Row) -> None:
         return
     if not any(_fits(value, kind) for kind in row.kinds):
         raise InvalidInput(f"{name} is {_shown(value)}; it must be {_described(row)}.")
-    if isinstance(value, numbers.Integral) and abs(int(value)) > MOST_WHOLE:
-        raise InvalidInput(f"{name} is {_shown(value)}; it must be at most {MOST_WHOLE}.")
+    if isinstance(value, numbers.Integral) and abs(int(value)) > row.most_whole:
+        raise InvalidInput(f"{name} is {_shown(value)}; it must be at most {row.most_whole}.")
     if row.bounds is None or not isinstance(value, numbers.Real):
         return
     if not row.bounds.hold(float(value)):

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import jax
 import pytest
 
 import metarl
@@ -123,6 +124,31 @@ def test_what_a_user_can_cause_is_one_message_and_code_2(verb, capsys, error, me
     assert main(["try", "--json"]) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", message)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MemoryError(), ""),
+        (MemoryError("Unable to allocate 745. GiB."), " Unable to allocate 745. GiB."),
+        (
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nAt"),
+            " Out of memory allocating 9 bytes.",
+        ),
+    ],
+)
+def test_who_asks_for_more_memory_than_there_is_is_told_so_in_one_line(verb, capsys, error, told):
+    verb(raising(error))
+    assert main(["try"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("metarl: error: There is not enough memory for this; take less of ")
+    assert err.endswith(f"units of a network.{told}\n") and err.count("\n") == 1
+
+
+def test_another_error_of_jax_keeps_its_traceback(verb):
+    verb(raising(jax.errors.JaxRuntimeError("INTERNAL: a defect")))
+    with pytest.raises(jax.errors.JaxRuntimeError, match="a defect"):
+        main(["try"])
 
 
 def test_a_defect_keeps_its_traceback(verb):

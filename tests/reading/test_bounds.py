@@ -18,6 +18,7 @@ from metarl.optimizer_search import reproduction
 from metarl.optimizer_search.settings.config import FilterConfig, SearchConfig
 from metarl.reading import (
     Bounds,
+    Budget,
     Count,
     Fraction,
     NotNegative,
@@ -57,6 +58,7 @@ TRIED: tuple[Any, ...] = (
     1,
     2,
     10**9,
+    2**31 - 1,
     "many",
     True,
     None,
@@ -140,6 +142,17 @@ def test_numbers_that_turn_a_training_or_a_search_round_are_refused(make, text):
     assert str(refusal.value) == text
 
 
+BUDGETS = ("env_steps", "validation_every", "patience", "budget")  # may be more than 32 bits count
+
+
+@pytest.mark.parametrize("kind", CONFIGURATIONS, ids=NAMES)
+def test_no_count_is_larger_than_the_whole_numbers_of_jax_but_for_budgets(kind):
+    for name, row in field_rows(kind).items():
+        if int not in row.kinds or float in row.kinds or name in BUDGETS:
+            continue
+        assert row.bounds is not None and min(row.bounds.most, row.most_whole) < 2**32
+
+
 @dataclasses.dataclass(frozen=True)
 class Inner:
     share: Fraction = 0.5
@@ -148,6 +161,7 @@ class Inner:
 @dataclasses.dataclass(frozen=True)
 class Everything:
     count: Count = 1
+    budget: Budget = 2**62
     rate: Positive | None = None
     rates: tuple[NotNegative, ...] = (0.0,)
     level: Real = 0.0
@@ -165,6 +179,12 @@ class Everything:
     ("fields", "text"),
     [
         ({"count": 0}, "count is 0; it must be at least 1."),
+        ({"count": 2**31}, "count is 2147483648; it must be at most 2147483647."),
+        (
+            {"budget": 2**63},
+            "budget is 9223372036854775808; it must be at most 9223372036854775807.",
+        ),
+        ({"rate": 2**63}, "rate is 9223372036854775808; it must be at most 9223372036854775807."),
         ({"count": 1.0}, "count is 1.0; it must be a whole number."),
         ({"count": True}, "count is True; it must be a whole number."),
         ({"rate": 0}, "rate is 0; it must be positive, or None."),

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from metarl.errors import require
 from metarl.reading import (
     Bounds,
+    Budget,
     Cosine,
     Count,
     CountOrNone,
@@ -360,7 +361,7 @@ class SearchConfig:
     """The paper's constraint: a later group uses an earlier group's value."""
     normalised: bool = False
     """Divide every rule's update by its root mean square in each tensor; such a rule is written rms(...)."""
-    budget: Count | None = None
+    budget: Budget | None = None
     """Distinct rules to train. 2,000 if neither this nor --minutes is given."""
     minutes: Positive | None = None
     """Search for so many minutes, compiling not counted; the budget that repeats the run is stored."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from metarl.reading import Bounds, Count, check_fields
+from metarl.reading import Bounds, Budget, Count, check_fields
 
 from .config import FilterConfig
 
@@ -20,7 +20,7 @@ class FunctionsConfig:
     """Groups of a rule, 1 to 4; from 2 on most spaces are larger than the budget."""
     max_size: Count | None = None
     """Nodes of the largest rules; the end of the space if not given."""
-    budget: Count = 1_000_000
+    budget: Budget = 1_000_000
     """The most rules that are run on the probes; the functions met by then are listed, the simplest there are."""
     filters: FilterConfig = field(default_factory=FilterConfig)
 

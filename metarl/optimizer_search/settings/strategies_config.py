@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from metarl.errors import require
-from metarl.reading import Bounds, Count, Seed, check_fields
+from metarl.reading import Bounds, Budget, Seed, check_fields
 
 RANDOM = "random"
 SEARCHES = 200  # of a strategy, and of one that trains a network:
@@ -29,7 +29,7 @@ class StrategiesConfig:
     if not given."""
     searches: Annotated[int, Bounds(least=1, most=100_000)] | None = None
     """Strategies: searches of each; 200 if not given, 50 where a network learns; fewer than 8 have no intervals."""
-    budget: Count | None = None
+    budget: Budget | None = None
     """Strategies: rules that a search trains, at most those of the table; an eighth of them, and 32, if not given.
     Table: 1,500, or all of a smaller table."""
     seed: Seed = 0

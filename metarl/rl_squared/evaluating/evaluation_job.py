@@ -20,6 +20,7 @@ import numpy as np
 from metarl import classical_agents, rl_baselines
 from metarl.environments import Agent, NotRepeated, Pieces, Trial
 from metarl.errors import InvalidInput, require
+from metarl.reading import MOST_TASKS
 from metarl.reporting import counted
 from metarl.runs import flatten_tree, restore_tree
 
@@ -60,7 +61,10 @@ class Order:
             number = getattr(self, name)
             whole = isinstance(number, Integral) and not isinstance(number, bool)
             require(whole, f"{name} is {number!r}; it must be a whole number.")
-        require(self.tasks >= 1, f"tasks is {self.tasks}; it must be at least 1.")
+        require(
+            1 <= self.tasks <= MOST_TASKS,
+            f"tasks is {self.tasks}; it must be from 1 to {MOST_TASKS}.",
+        )
         require(0 <= self.seed < 2**32, f"seed is {self.seed}; it must be from 0 to 4294967295.")
 
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from metarl.environments import Agent, Trial, play, play_on_host
 from metarl.errors import require
+from metarl.reading import MOST_SEEDS
 from metarl.statistics import Interval, Mean, bootstrap_interval, mean_interval
 
 DEFAULT_TASKS = 100
@@ -53,7 +54,10 @@ class FromScratchPlan:
             self.episodes is None or self.episodes >= 1,
             f"episodes from scratch are {self.episodes}; there must be at least 1.",
         )
-        require(self.tasks >= 2, f"tasks from scratch are {self.tasks}; there must be at least 2.")
+        require(
+            2 <= self.tasks <= MOST_SEEDS,
+            f"tasks from scratch are {self.tasks}; there must be from 2 to {MOST_SEEDS}.",
+        )
 
     def trial(self, trial: Trial) -> Trial:
         """Returns the trials of learners: N episodes, and no fewer than E.

@@ -13,12 +13,16 @@ from metarl.errors import require
 from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
 from metarl.reading import (
     Bounds,
+    Budget,
+    BudgetOrNone,
     Count,
     CountOrNone,
     Fraction,
     NotNegative,
     Positive,
     Seed,
+    Seeds,
+    Tasks,
     check_fields,
     from_dict,
 )
@@ -37,7 +41,7 @@ DEFAULT_ENV_STEPS = 5_000_000
 class ImitationConfig:
     """How a warm start, or an agent that is distilled, learns from its teacher."""
 
-    env_steps: CountOrNone = 10_000_000
+    env_steps: BudgetOrNone = 10_000_000
     """Environment steps of a warm start; those of --distil are --env-steps."""
 
     batch_steps: Count = 6_400
@@ -109,7 +113,7 @@ class TrainConfig:
     """Let PPO's learning rate fall to 0 along a cosine over --env-steps, or over --ppo.decay-updates where that is
     given."""
 
-    env_steps: Count | None = None
+    env_steps: Budget | None = None
     """The budget in environment steps; five million if there is no time limit either."""
 
     minutes: Positive | None = None
@@ -119,7 +123,7 @@ class TrainConfig:
     seed: Seed = 0
     """Of everything random."""
 
-    seeds: Count = 1
+    seeds: Seeds = 1
     """Agents trained side by side, from seeds of their own; the best on validation tasks is kept."""
 
     warm_start: str | None = None
@@ -142,13 +146,13 @@ class TrainConfig:
     """Updates of reinforcement in which the value learns alone, where the policy has learnt before or goes by plans
     (`inner_trust`)."""
 
-    validation_tasks: Count = 1_000
+    validation_tasks: Tasks = 1_000
     """On how many validation tasks the agent is tried in between; by default fewer in a world on the host."""
 
-    validation_every: Count = 1_000_000
+    validation_every: Budget = 1_000_000
     """Environment steps from one trial on validation tasks to the next."""
 
-    patience: Count | None = None
+    patience: Budget | None = None
     """Stop after so many trials on validation tasks without a new best, not counting those of a warm start, or of
     a policy that rests while the value learns alone; None never does."""
 

@@ -289,6 +289,7 @@ def test_rivals_where_arms_change_are_those_that_forget(monkeypatch):
         (["psrl"], {"world": BANDIT}, "is for MDPs"),
         (["greedy"], {"world": WorldConfig("bandito")}, "Did you mean 'bandit'?"),
         (["greedy"], {"world": BANDIT, "tasks": 0}, "tasks is 0"),
+        (["greedy"], {"world": BANDIT, "tasks": 10**14}, "it must be from 1 to 10000000"),
         (["greedy"], {"world": BANDIT, "tasks": 2.5}, "tasks is 2.5; it must be a whole number"),
         (["greedy"], {"world": BANDIT, "seed": -1}, "seed is -1"),
         ("greedy", {"world": BANDIT}, r"stand in a list, such as \['greedy'\]"),

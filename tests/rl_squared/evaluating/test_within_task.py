@@ -198,7 +198,8 @@ def test_curves_have_the_names_of_learners_and_their_settings_where_names_are_eq
     [
         ({"episodes": 2}, {}, "the trial that it is compared with has 3"),
         ({"episodes": 0}, {}, "there must be at least 1"),
-        ({"tasks": 1}, {}, "there must be at least 2"),
+        ({"tasks": 1}, {}, "there must be from 2 to 100000"),
+        ({"tasks": 10**14}, {}, "tasks from scratch are 100000000000000; there must be from 2"),
         ({}, {"trial_steps": 9}, "give --episodes instead of --trial-steps"),
     ],
 )
