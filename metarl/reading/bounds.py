@@ -5,7 +5,7 @@
     rates: tuple[Positive, ...] = (0.1, 1.0)
 
 A field's annotation is its row of the table: its type, its bounds, and with them the message. Every number of every
-configuration has one; a number is never infinite or NaN unless its bounds say so.
+configuration has one; a number is never infinite or NaN, for which JSON has no words.
 """
 
 from __future__ import annotations
@@ -38,15 +38,12 @@ class Bounds(NamedTuple):
     """The highest that is accepted."""
     above: float = -math.inf
     """Lower than anything that is accepted."""
-    infinite: bool = False
-    """Whether infinity is accepted."""
     large: bool = False
     """Whether a whole number may be more than 32 bits count, where there is no `most`."""
 
     def hold(self, number: float) -> bool:
         """Tells whether a number lies within them; NaN never does."""
-        finite = self.infinite or math.isfinite(number)
-        return finite and self.least <= number <= self.most and number > self.above
+        return math.isfinite(number) and self.least <= number <= self.most and number > self.above
 
     def __str__(self) -> str:
         """Returns what a number must be, in words."""
@@ -194,9 +191,8 @@ def _check(name: str, value: Any, row: Row) -> None:
     if row.bounds is None or not isinstance(value, numbers.Real):
         return
     if not row.bounds.hold(float(value)):
-        infinite = not math.isfinite(value) and not row.bounds.infinite
-        finite = "be a finite number" if infinite else str(row.bounds)
-        raise InvalidInput(f"{name} is {_shown(value)}; it must {finite}{_or_none(row)}.")
+        accepted = str(row.bounds) if math.isfinite(value) else "be a finite number"
+        raise InvalidInput(f"{name} is {_shown(value)}; it must {accepted}{_or_none(row)}.")
 
 
 def _fits(value: Any, kind: Any) -> bool:

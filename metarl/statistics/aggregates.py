@@ -130,7 +130,7 @@ def real_numbers(values: ArrayLike) -> np.ndarray:
     require(is_real, _NOT_REAL.format(given.dtype))
     try:
         return given.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInput(_NOT_REAL.format(given.dtype)) from error
 
 

@@ -51,6 +51,7 @@ from metarl.errors import require
 from .aggregates import checked_numbers, geometric_mean, iqm
 
 FEWEST_RUNS = 8
+_NO_NAN = "; take one that infinities do not make NaN, such as `iqm` or `extended_mean`."
 Statistic = Callable[..., np.ndarray]
 """A function (values, axis) -> values without that axis, such as `iqm`."""
 
@@ -173,10 +174,22 @@ def paired_differences(ours: ArrayLike, theirs: ArrayLike) -> np.ndarray:
 def fewest_runs(confidence: float = 0.95) -> int:
     """Returns how many runs an interval needs: 8, or so many that 2^(1-N) is at most 1 - confidence.
 
+    Raises:
+      InvalidInput: the confidence is not between 0 and 1.
+
     >>> fewest_runs(), fewest_runs(0.999)
     (8, 11)
     """
+    check_confidence(confidence)
     return max(FEWEST_RUNS, math.ceil(1 - math.log2(1 - confidence)))
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuses what is no confidence."""
+    require(
+        0 < confidence < 1,
+        f"A confidence lies between 0 and 1 (such as 0.95); received {confidence}.",
+    )
 
 
 def stratified_bootstrap(
@@ -232,13 +245,14 @@ def stratified_bootstrap(
         "A bootstrap takes vectors or rows of runs, and received the shapes "
         f"{[v.shape for v in vectors]}.",
     )
-    require(
-        0 < confidence < 1,
-        f"A confidence lies between 0 and 1 (such as 0.95); received {confidence}.",
-    )
+    check_confidence(confidence)
     require(
         len(errors) in (0, len(vectors)),
         f"Of {len(vectors)} problems there are as many errors or none; received {len(errors)}.",
+    )
+    require(
+        all(math.isfinite(error) and error >= 0 for error in errors),
+        f"Standard errors are finite and not negative; received {list(errors)}.",
     )
     require(
         isinstance(resamples, Integral) and resamples >= 1,
@@ -255,7 +269,7 @@ def stratified_bootstrap(
         f"A statistic gives one number of the rows; received shape {own.shape[1:]}. Give one column, or a statistic "
         "that takes the columns together.",
     )
-    estimate = float(across(own, axis=-1))
+    estimate = _checked_estimate(own, across)
     sizes = [len(vector) for vector in vectors]
     counted = [*sizes, len(vectors)] if redraw_strata else sizes
     if min(counted) < fewest_runs(confidence):
@@ -269,10 +283,18 @@ def stratified_bootstrap(
     if redraw_strata:  # of a problem that is drawn twice two different redraws
         drawn = drawn[rng.integers(resamples, size=drawn.shape), _places(rng, drawn.shape)]
     ordered = np.sort(across(drawn, axis=-1))  # [B]
+    require(not np.isnan(ordered).any(), f"A statistic is NaN of some redraws{_NO_NAN}")
     tail = _expanded_tail(confidence, [len(vectors)] if redraw_strata else sizes)
     low = ordered[int(np.floor(tail * (resamples - 1)))]
     high = ordered[int(np.ceil((1 - tail) * (resamples - 1)))]
     return Interval(estimate, float(low), float(high))
+
+
+def _checked_estimate(own: np.ndarray, across: Statistic) -> float:
+    """Returns the aggregate of the problems' statistics [P]; refuses NaN, which is below and above nothing."""
+    estimate = float(across(own, axis=-1))
+    require(not math.isnan(estimate), f"A statistic is NaN of these numbers{_NO_NAN}")
+    return estimate
 
 
 def _redraw(rng: np.random.Generator, vector: np.ndarray, resamples: int) -> np.ndarray:

@@ -28,7 +28,7 @@ from scipy import special
 from metarl.errors import require
 
 from .aggregates import as_array, checked_numbers
-from .bootstrap import Interval, fewest_runs
+from .bootstrap import Interval, check_confidence, fewest_runs
 
 
 class Mean(NamedTuple):
@@ -87,6 +87,10 @@ def ratio_interval(
     scale = float(np.mean(below))
     require(scale != 0, "The mean of the denominators is 0; there is no ratio.")
     ratio = float(np.mean(above)) / scale
+    require(
+        math.isfinite(ratio),
+        f"The mean of the denominators is {scale:g}, next to nothing; there is no ratio.",
+    )
     return _interval(ratio, above - ratio * below, abs(scale), confidence)
 
 
@@ -113,14 +117,10 @@ def share_interval(events: ArrayLike, confidence: float = 0.95) -> Interval:
         "A share is of trials in which something happened or did not: true or false; received something else.",
     )
     numbers = _vector(events)
-    require(
-        0 < confidence < 1,
-        f"A confidence lies between 0 and 1 (such as 0.95); received {confidence}.",
-    )
     n, share = numbers.size, float(numbers.mean())
-    if n < fewest_runs(confidence):
-        return Interval(share, 0.0, 1.0)
     z = float(special.ndtri(0.5 + confidence / 2))
+    if n < fewest_runs(confidence) or math.isinf(z):  # a confidence that is 1 but for rounding
+        return Interval(share, 0.0, 1.0)
     middle, scale = share + z**2 / (2 * n), 1 + z**2 / n
     reach = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return Interval(share, max((middle - reach) / scale, 0.0), min((middle + reach) / scale, 1.0))
@@ -150,10 +150,7 @@ def _standard_error(numbers: np.ndarray) -> float:
 
 def _interval(mean: float, numbers: np.ndarray, scale: float, confidence: float) -> Mean:
     """Returns the interval of a mean whose error is that of the numbers over the scale."""
-    require(
-        0 < confidence < 1,
-        f"A confidence lies between 0 and 1 (such as 0.95); received {confidence}.",
-    )
+    check_confidence(confidence)
     standard_error = _standard_error(numbers) / scale
     if numbers.size < fewest_runs(confidence):
         return Mean(mean, standard_error, -math.inf, math.inf)

@@ -167,7 +167,6 @@ class Everything:
     level: Real = 0.0
     place: Annotated[int | None, "metadata of others"] = None
     depth: Annotated[int, Bounds(least=1, most=4)] = 1
-    limit: Annotated[float, Bounds(above=0, infinite=True)] = math.inf
     part: Annotated[float, Bounds(above=0, most=1)] = 1.0
     mode: Literal["a", "b"] = "a"
     on: bool = False
@@ -195,7 +194,6 @@ class Everything:
         ({"level": -math.inf}, "level is -inf; it must be a finite number."),
         ({"place": 0.5}, "place is 0.5; it must be a whole number, or None."),
         ({"depth": 5}, "depth is 5; it must be from 1 to 4."),
-        ({"limit": math.nan}, "limit is nan; it must be positive."),
         ({"part": 1.5}, "part is 1.5; it must be above 0 and at most 1."),
         ({"mode": "c"}, "mode is 'c'; it must be one of a, b."),
         ({"on": 1}, "on is 1; it must be true or false."),

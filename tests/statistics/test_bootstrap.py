@@ -212,6 +212,18 @@ def test_rows_are_redrawn_whole():
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+def _middle(values, axis):
+    """A mean of numbers, NaN where infinities of both signs are among them."""
+    with np.errstate(invalid="ignore"):
+        return np.mean(values, axis=axis)
+
+
+def _ratio_of_ranges(values, axis):
+    """One, and NaN where all numbers are equal."""
+    with np.errstate(invalid="ignore"):
+        return np.ptp(values, axis=axis) / np.ptp(values, axis=axis)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -233,6 +245,13 @@ def test_rows_are_redrawn_whole():
         (lambda: paired_difference(np.ones((9, 3)), np.zeros((9, 3))), "vectors"),
         (lambda: stratified_bootstrap(cast(list, 1.0)), "problems' runs"),
         (lambda: stratified_bootstrap([]), "at least one problem"),
+        (lambda: fewest_runs(1.0), "between 0 and 1"),
+        (lambda: fewest_runs(float("nan")), "between 0 and 1"),
+        (lambda: bootstrap_interval(np.arange(9.0), error=float("nan")), "errors are finite"),
+        (lambda: bootstrap_interval(np.arange(9.0), error=-1.0), "errors are finite"),
+        (lambda: bootstrap_interval([10**400] * 8), "real numbers"),
+        (lambda: bootstrap_interval([np.inf, -np.inf] * 4, _middle), "NaN of these numbers"),
+        (lambda: bootstrap_interval([0.0] * 8 + [1.0], _ratio_of_ranges), "NaN of some redraws"),
     ],
 )
 def test_bad_input_is_refused_by_name(call, message):

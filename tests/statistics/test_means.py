@@ -91,6 +91,15 @@ def test_a_confidence_out_of_range_is_refused():
         mean_interval([1.0, 2.0], confidence=95)
 
 
+def test_a_share_at_a_confidence_that_is_one_but_for_rounding_is_anything():
+    assert share_interval([True, False] * 50, confidence=1 - 2**-53) == (0.5, 0.0, 1.0)
+
+
+def test_there_is_no_ratio_to_what_is_next_to_nothing():
+    with pytest.raises(InvalidInput, match="next to nothing; there is no ratio"):
+        ratio_interval([1.0] * 8, [5e-324] * 8)
+
+
 @pytest.mark.parametrize(("happened", "count"), [(0, 20), (3, 20), (20, 20), (57, 200)])
 def test_the_ends_of_a_shares_interval_are_the_shares_that_a_test_just_does_not_reject(
     happened, count

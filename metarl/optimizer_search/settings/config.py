@@ -297,8 +297,8 @@ class TrainingConfig:
     """Sweep the half-decades beside the best learning rate too, and run the two best rates in full."""
     seeds: Seeds = 4
     """Full runs at the best learning rate, each with its own start and its own split of the data."""
-    give_up: Annotated[float, Bounds(above=0, infinite=True)] = 1.0
-    """A rule whose best sweep ends above this multiple of the starting loss is not trained further."""
+    give_up: Positive = 1.0
+    """A rule whose best sweep ends above this multiple of the starting loss is not trained further; 1e9: all are."""
     random_horizon: Annotated[float, Bounds(least=1, most=MOST_SPREAD)] = 1.0
     """Each replicate runs for a number of steps of its own, drawn up to this factor below or above; 1: all alike."""
     random_scale: Annotated[float, Bounds(least=1, most=MOST_SPREAD)] = 1.0

@@ -83,6 +83,10 @@ REFUSED = [
         {"bayesian": BayesianConfig(start=11, memory=10)},
         "choose a start of at most the memory",
     ),
+    (
+        training(give_up=float("inf")),
+        "training.give_up is inf; it must be a finite number.",
+    ),
     (training(give_up=0.0), "training.give_up is 0.0; it must be positive."),
     ({"controller": ControllerConfig(hidden=0)}, "controller.hidden is 0; it must be at least 1."),
     (
