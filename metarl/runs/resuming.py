@@ -29,7 +29,7 @@ def resume_command(run: RunDirectory) -> str:
 def _command_here(run: RunDirectory) -> list[str]:
     """Returns the command that began a reproduction, with its present directory where it has been moved since."""
     words: list[str] = run.provenance["command"]
-    if words[:1] != ["metarl"]:  # a program of somebody's own
+    if words[:2] != ["metarl", "reproduce"]:  # a program of somebody's own
         return words
     others, place = [], None
     rest = iter(words)

@@ -26,6 +26,7 @@ from metarl.runs import (
     RunDirectory,
     drive,
     progress_on_stderr,
+    saying_how_to_resume,
     stored_result,
     tell_what_changed,
 )
@@ -118,22 +119,23 @@ def resume_functions(run_dir: str | Path, *, progress: Progress | None = None) -
     job = FunctionsJob(from_dict(FunctionsConfig, run.config, str(run.path / "config.json")))
     progress = progress or progress_on_stderr()
     tell_what_changed(run, progress.message)
-    state, outcome = drive(
-        job,
-        run,
-        progress,
-        checkpoint_seconds=_CHECKPOINT_SECONDS,
-        unit="rules",
-        describe=lambda metrics: f"size {metrics['size']}",
-    )
-    if outcome == "interrupted":
-        raise Interrupted
-    rows = _rows(job, state)
-    columns = [Column(name, name) for name in ("number", "size", "verdict", "rule")]
-    write_csv(run.path / FUNCTIONS, Table(f"Functions of {job.config.space}", columns, rows))
-    trained = [row for row in rows if row["verdict"] == Verdict.PASSES]
-    document = {"run_dir": str(run.path), **_summary(job, state), "rules": trained}
-    write_json(run.path / RESULT, document)
+    with run.lock(), saying_how_to_resume(run, progress):  # until the result is there
+        state, outcome = drive(
+            job,
+            run,
+            progress,
+            checkpoint_seconds=_CHECKPOINT_SECONDS,
+            unit="rules",
+            describe=lambda metrics: f"size {metrics['size']}",
+        )
+        if outcome == "interrupted":
+            raise Interrupted
+        rows = _rows(job, state)
+        columns = [Column(name, name) for name in ("number", "size", "verdict", "rule")]
+        write_csv(run.path / FUNCTIONS, Table(f"Functions of {job.config.space}", columns, rows))
+        trained = [row for row in rows if row["verdict"] == Verdict.PASSES]
+        document = {"run_dir": str(run.path), **_summary(job, state), "rules": trained}
+        write_json(run.path / RESULT, document)
     return document
 
 

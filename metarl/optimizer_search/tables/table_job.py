@@ -31,6 +31,7 @@ from metarl.runs import (
     RunDirectory,
     drive,
     progress_on_stderr,
+    saying_how_to_resume,
     stored_result,
     tell_what_changed,
     write_arrays,
@@ -336,33 +337,34 @@ def resume_table(
     job = TableJob(config, run.path, run.provenance, backend)
     progress = progress or progress_on_stderr()
     tell_what_changed(run, progress.message)
-    try:
-        state, outcome = drive(
-            job,
-            run,
-            progress,
-            checkpoint_seconds=_CHECKPOINT_SECONDS,
-            unit="verdicts",
-            describe=lambda metrics: metrics["judge"],
-        )
-    finally:
-        job.close()
-    if outcome == "interrupted":
-        raise Interrupted
-    table = load_table(run.path)
-    document = {
-        "run_dir": str(run.path),
-        "table": table.name,
-        "functions": len(table.tokens),
-        "steps": state.steps,
-        "judges": [
-            {
-                "judge": judge.name,
-                "bytes": (run.path / FOLDER / file_name(judge.name)).stat().st_size,
-                "rounding": judge.rounding,
-            }
-            for judge in table.judges
-        ],
-    }
-    write_json(run.path / RESULT, document)
+    with run.lock(), saying_how_to_resume(run, progress):  # until the result is there
+        try:
+            state, outcome = drive(
+                job,
+                run,
+                progress,
+                checkpoint_seconds=_CHECKPOINT_SECONDS,
+                unit="verdicts",
+                describe=lambda metrics: metrics["judge"],
+            )
+        finally:
+            job.close()
+        if outcome == "interrupted":
+            raise Interrupted
+        table = load_table(run.path)
+        document = {
+            "run_dir": str(run.path),
+            "table": table.name,
+            "functions": len(table.tokens),
+            "steps": state.steps,
+            "judges": [
+                {
+                    "judge": judge.name,
+                    "bytes": (run.path / FOLDER / file_name(judge.name)).stat().st_size,
+                    "rounding": judge.rounding,
+                }
+                for judge in table.judges
+            ],
+        }
+        write_json(run.path / RESULT, document)
     return document

@@ -125,8 +125,8 @@ def resume_evaluation(
     progress = progress or progress_on_stderr()
     with Interruption() as stop, contextlib.closing(_stored(run, progress.message)) as job:
         tell_what_changed(run, progress.message)
-        state = driven(job, run, progress, stop)
-        with run.lock():
+        with run.lock():  # until the result is there
+            state = driven(job, run, progress, stop)
             document = concluded(job, state).to_json()
             if write is not None and run.config["output"] is not None:
                 write(document, Path(run.config["output"]), bool(run.config.get("force")))

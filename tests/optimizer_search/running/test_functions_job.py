@@ -10,6 +10,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search import FunctionsConfig, begin_functions, resume_functions
 from metarl.optimizer_search.running import functions_job
 from metarl.runs import SilentProgress
+from metarl.runs.directory import is_in_use
 from metarl.update_rules import parse
 
 
@@ -50,6 +51,26 @@ def test_a_run_lists_every_function_and_one_that_was_interrupted_lists_the_same(
     }
     assert met(stopped) == met(whole)
     assert resume_functions(stopped) == document | {"run_dir": str(stopped)}  # read, not run
+
+
+def test_a_run_stays_in_use_until_its_result_is_there_and_a_signal_says_how_to_go_on(
+    tmp_path, monkeypatch
+):
+    run = begin_functions(FunctionsConfig("sign", 1, max_size=2), tmp_path / "run")
+    used, told = [], []
+
+    def signalled(path, table):
+        used.append(is_in_use(run.path))
+        raise KeyboardInterrupt
+
+    class Telling(SilentProgress):
+        def message(self, text):
+            told.append(text)
+
+    monkeypatch.setattr(functions_job, "write_csv", signalled)
+    with pytest.raises(KeyboardInterrupt):
+        resume_functions(run.path, progress=Telling())
+    assert used == [True] and told[-1].endswith(f"Go on with: metarl resume {run.path}")
 
 
 def test_a_budget_ends_a_space_that_is_too_large_and_that_is_said(tmp_path):

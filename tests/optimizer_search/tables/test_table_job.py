@@ -11,6 +11,7 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search import begin_table, load_table, resume_table
 from metarl.optimizer_search.tables import table_job, write_again
 from metarl.runs import SilentProgress
+from metarl.runs.directory import is_in_use
 
 
 def test_a_run_that_was_interrupted_ends_as_one_that_was_not(built, tmp_path, monkeypatch):
@@ -25,6 +26,26 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(built, tmp_path, mo
     assert [row["judge"] for row in document["judges"]] == ["toy", "toy x2"]
     for name in ("functions.npz", "toy.npz", "toy-x2.npz"):
         assert contents(run.path / "table" / name) == contents(built / "table" / name)
+
+
+def test_a_table_stays_in_use_until_its_result_is_there_and_a_signal_says_how_to_go_on(
+    tmp_path, monkeypatch
+):
+    run = begin_table(dataclasses.replace(TOY, judges=TOY.judges[:1]), tmp_path / "run")
+    used, told = [], []
+
+    def signalled(place):
+        used.append(is_in_use(run.path))
+        raise KeyboardInterrupt
+
+    class Telling(SilentProgress):
+        def message(self, text):
+            told.append(text)
+
+    monkeypatch.setattr(table_job, "load_table", signalled)
+    with pytest.raises(KeyboardInterrupt):
+        resume_table(run.path, progress=Telling())
+    assert used == [True] and told[-1].endswith(f"Go on with: metarl resume {run.path}")
 
 
 def test_files_are_written_again_from_the_losses_before_rounding(built, tmp_path):

@@ -67,7 +67,9 @@ def test_interrupted_and_gone_on_with_is_what_is_played_without_a_run(
         progress = SignalOnce(stop)
         with pytest.raises(KeyboardInterrupt):
             played(progress)
-        assert progress.said[-1].endswith("go on with: metarl reproduce planners")
+        assert progress.said[-1].endswith(
+            f"go on with: metarl reproduce planners --run-dir {owner.path}"
+        )
     found = played(SignalOnce())
     monkeypatch.setattr(AloneJob, "update", None)  # all is done
     trial = make_trial(world_config({**world, "episodes": episodes or world["episodes"]}))

@@ -24,10 +24,11 @@ from metarl.rl_squared import (
     resume_evaluation,
     save,
 )
-from metarl.rl_squared.evaluating import parts
+from metarl.rl_squared.evaluating import parts, running
 from metarl.rl_squared.evaluating.evaluation_job import EvaluationJob
 from metarl.rl_squared.evaluating.running import evaluate_in
 from metarl.runs import RunDirectory, SilentProgress, UnusableCheckpoint, run_status
+from metarl.runs.directory import is_in_use
 
 WORLD = WorldConfig("bandit", arms=2, episodes=3)
 PLAN = FromScratchPlan(episodes=12, tasks=4)
@@ -122,7 +123,9 @@ def test_a_part_of_a_reproduction_is_gone_on_with_and_nobody_learns_anew(elsewhe
     )  # of 24 steps of play and 48 of learning from scratch, each in four tasks
     with pytest.raises(KeyboardInterrupt):
         part(progress)
-    assert progress.said[-1].endswith("go on with: metarl reproduce control")
+    assert progress.said[-1].endswith(
+        f"go on with: metarl reproduce control --run-dir {owner.path}"
+    )
     found = part(SignalAt())
     alone = evaluate(["random", "q-learning"], world=WORLD, tasks=4, from_scratch=PLAN)
     assert found.to_json() == alone.to_json()
@@ -172,6 +175,19 @@ def test_interrupted_and_resumed_is_never_stopped(whole, share, elsewhere):
     assert document_of(run.path) == whole[0]
     assert rows_of(run.path) == rows_of(whole[1])
     assert run_status(run.path).state == "finished"
+
+
+def test_an_evaluation_stays_in_use_until_its_result_is_there(whole, elsewhere, monkeypatch):
+    """Who resumed it as its last task ended took it over, and who had played all of it was refused."""
+    run, used, driven = begin(elsewhere / "run"), [], running.driven
+
+    def driven_and_looked_at(*arguments):
+        state = driven(*arguments)
+        used.append(is_in_use(run.path))
+        return state
+
+    monkeypatch.setattr(running, "driven", driven_and_looked_at)
+    assert document_of(run.path) == whole[0] and used == [True]
 
 
 def test_nothing_that_is_finished_is_played_again(whole, elsewhere, monkeypatch):

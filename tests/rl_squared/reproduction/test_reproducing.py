@@ -155,7 +155,7 @@ def test_an_interrupted_reproduction_goes_on_and_warm_starts_are_marked(folder, 
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("metarl", "reproduce", "rl2-table-1"), "metarl reproduce rl2-table-1"),
+        (("metarl", "reproduce", "rl2-table-1"), "metarl reproduce rl2-table-1 --run-dir {}"),
         ((), "the call that began it"),
     ],
 )
@@ -176,7 +176,9 @@ def test_who_interrupts_a_training_is_told_to_go_on_with_the_whole_reproduction(
     config = train_config({"world": {"arms": 2}, **TINY})
     with pytest.raises(KeyboardInterrupt):
         train_in(tmp_path / "part", config, "3x2", "settings.json", owner, Heard())
-    assert messages[-1] == f"Interrupted. Everything is saved; go on with: {said}"
+    assert (
+        messages[-1] == f"Interrupted. Everything is saved; go on with: {said.format(owner.path)}"
+    )
 
 
 def test_a_later_stage_goes_on_in_a_reproduction_that_was_moved(tmp_path, monkeypatch, untrained):
