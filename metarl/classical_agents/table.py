@@ -11,6 +11,7 @@ from .contextual_agents import CONTEXTUAL_ROWS
 from .dark_room_agents import dark_room_guide, dark_room_searcher
 from .grid_guide import grid_guide
 from .key_to_door_guide import key_to_door_guide
+from .maze_cartographer import maze_cartographer
 from .maze_explorer import maze_explorer
 from .maze_guide import maze_guide
 from .maze_steady_explorer import maze_steady_explorer
@@ -44,6 +45,14 @@ _MAZE_ROWS = (
         formula="through the side of the cell beyond which one not yet seen is nearest",
         paper="Yamauchi 1997",
         build=lambda values, trial: maze_steady_explorer(trial),
+    ),
+    Row(
+        name="cartographer",
+        world="maze",
+        caption="draws a map from what it sees and does, without being given the task, and goes by it",
+        formula="to the nearest cell not yet seen; to the goal once it is seen",
+        paper="Yamauchi 1997",
+        build=lambda values, trial: maze_cartographer(trial),
     ),
 )
 

@@ -30,6 +30,7 @@ from .contract.encoding import uniform_drawer as uniform_drawer
 from .contract.environment import SPLITS as SPLITS
 from .contract.environment import AuxiliaryTargets as AuxiliaryTargets
 from .contract.environment import Environment as Environment
+from .contract.environment import InnerLearning as InnerLearning
 from .contract.environment import Oracle as Oracle
 from .contract.environment import Split as Split
 from .contract.environment import Step as Step
@@ -52,6 +53,7 @@ from .gymnasium.vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvir
 from .mazes.dark_maze import DarkMaze as DarkMaze
 from .mazes.dark_maze import neighbours as neighbours
 from .mazes.dark_maze import probabilities_to_reach as probabilities_to_reach
+from .mazes.inner_learning import plans_told as plans_told
 from .mazes.maze import Maze as Maze
 from .mazes.maze import MazeState as MazeState
 from .mazes.maze import act_in_maze as act_in_maze
@@ -113,6 +115,7 @@ __all__ = [
     "HarlowTask",
     "HostEnvironment",
     "HostTrials",
+    "InnerLearning",
     "KeyToDoorTask",
     "MDPDistribution",
     "MDPState",
@@ -168,6 +171,7 @@ __all__ = [
     "neighbours",
     "plan",
     "plan_backwards",
+    "plans_told",
     "play",
     "play_in_chunks",
     "play_on_host",

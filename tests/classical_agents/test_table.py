@@ -86,7 +86,7 @@ def test_the_agents_of_the_bandit_worlds_are_those_promised():
         *("random", "greedy", "epsilon-greedy", "ucb1", "thompson", "optimistic-thompson"),
         *("bayes-ucb", "ids", "gittins", "knowledge-gradient", "oracle", *FORGETTING, *LINEAR),
     }
-    assert set(names("maze")) == {"random", "frontier", "steady-frontier", "oracle"}
+    assert set(names("maze")) == {"random", "frontier", "steady-frontier", "cartographer", "oracle"}
     assert set(names("dark-room")) == {"random", "searcher", "oracle"}
     assert set(names("key-to-door")) == {"random", "oracle"}
     assert set(names("two-step")) == {"random", "model-free", "model-based", "oracle"}

@@ -66,6 +66,26 @@ class AuxiliaryTargets(NamedTuple):
     """what `solve` gave, state -> the labels by name, [] int32 each, from 0 to its classes less 1"""
 
 
+class InnerLearning(NamedTuple):
+    """A learner within the trial whose beliefs a network may be shown: of what the agent saw and did, nothing else."""
+
+    size: int
+    """how many numbers are shown"""
+
+    revision: int
+    """of what they mean: an agent that was trained with another has learnt other numbers"""
+
+    begin: Callable[[int], Any]
+    """steps of a trial -> what is believed before the first"""
+
+    after: Callable[..., Any]
+    """what is believed, observation, action, reward, the observation it led to, terminated, truncated -> what is
+    believed after the step"""
+
+    tell: Callable[[Any, Observation], jax.Array]
+    """what is believed, the present observation -> [size] float32, what is shown"""
+
+
 @dataclass(frozen=True, eq=False)
 class Environment:
     """A family of tasks and its dynamics; every function is for one world, to be vmapped.
@@ -121,6 +141,10 @@ class Environment:
     auxiliary_targets: AuxiliaryTargets | None = None
     """What there is to be remembered, as labels of a state, for a memory that learns to predict them in training
     (`--auxiliary-weight`)"""
+
+    inner_learning: InnerLearning | None = None
+    """What an inner learner makes of a trial, where observations are not discrete and a model is not simply counted
+    (`--network.inner-values`)"""
 
     description: str = ""
     """One line for lists: what is to be learnt in it, and where it comes from."""

@@ -19,7 +19,7 @@ from metarl.errors import InvalidInput, require
 from metarl.user_code import told
 
 from .encoding import draw_member, feature_size
-from .environment import SPLITS, AuxiliaryTargets, Environment, Split, Step
+from .environment import SPLITS, AuxiliaryTargets, Environment, InnerLearning, Split, Step
 from .setting_checks import whole_number
 
 
@@ -67,7 +67,25 @@ def check_signatures(environment: Environment) -> Environment:
         _check_array(f"{name}: task_features", features, shape, "floating")
     if environment.auxiliary_targets is not None:
         _check_targets(f"{name}: auxiliary_targets", environment.auxiliary_targets, task, state)
+    if environment.inner_learning is not None:
+        learning = environment.inner_learning
+        _check_learning(f"{name}: inner_learning", learning, observation, action, step)
     return environment
+
+
+def _check_learning(
+    about: str, learning: InnerLearning, observation: Any, action: Any, step: Step
+) -> None:
+    whole_number(f"{about}: size", learning.size)
+    before = _shapes(f"{about}.begin", lambda: learning.begin(8))
+    led = (observation, action, step.reward, step.observation, step.terminated, step.truncated)
+    after = _shapes(f"{about}.after", learning.after, before, *led)
+    require(
+        _described(before) == _described(after),
+        f"{about}.after gives {_described(after)}; it must be as begin gives it, {_described(before)}.",
+    )
+    told = _shapes(f"{about}.tell", learning.tell, before, observation)
+    _check_array(f"{about}.tell", told, (learning.size,), "floating")
 
 
 def _check_targets(about: str, targets: AuxiliaryTargets, task: Any, state: Any) -> None:

@@ -4,16 +4,52 @@ The square has sides of 2 r and stays parallel to the axes. A move is made along
 is cut short where the leading edge would cross a wall, so what is left of an oblique move goes along
 it. A move is shorter than r, so the edge crosses one line at most.
 
+An action goes on for some frames; in each the body turns, or walks straight ahead.
+
 Letters: n cells along one side; r half the body's side.
 """
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 
+LEFT, RIGHT, FORWARD = range(3)  # actions
+TURN = math.radians(3.75)  # of a frame
+WALK = 0.08  # of a frame, in cells
+REACH = 0.4  # of the goal, from its middle
 RADIUS = 0.2  # r, in cells
 GAP = 1e-3  # what is left between a body and the wall it leans on
+
+
+def one_frame(
+    walls: jax.Array,
+    position: jax.Array,
+    heading: jax.Array,
+    action: jax.Array,
+    turned: bool | jax.Array = False,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns position [2] and heading [] after one frame of an action, and whether a wall was in the way.
+
+    Args:
+      walls: [2, n + 1, n].
+      position: [2] of the body's centre, in cells.
+      heading: [] in radians, 0 along x, growing to the left.
+      action: [] `LEFT`, `RIGHT` or `FORWARD`.
+      turned: whether the body moves along y first, as where the maze's axes have changed places.
+    """
+    turn = TURN * ((action == LEFT).astype(jnp.float32) - (action == RIGHT))
+    pace = jnp.where(action == FORWARD, WALK, 0.0)
+    heading = heading + turn
+    move = pace * jnp.stack([jnp.cos(heading), jnp.sin(heading)])
+    if turned is False:
+        position, hit = walk(walls, position, move)
+        return position, heading, hit
+    walls, position, move = (jnp.where(turned, x[::-1], x) for x in (walls, position, move))
+    position, hit = walk(walls, position, move)
+    return jnp.where(turned, position[::-1], position), heading, hit
 
 
 def walk(walls: jax.Array, position: jax.Array, move: jax.Array) -> tuple[jax.Array, jax.Array]:

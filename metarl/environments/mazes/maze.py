@@ -16,7 +16,6 @@ Reference: Duan et al. (2016), arXiv:1611.02779, section 3.3.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import jax
@@ -28,16 +27,13 @@ from metarl.errors import require
 
 from ..contract.environment import AuxiliaryTargets, Environment, Oracle, Split, Step
 from ..contract.setting_checks import one_of, real_number, whole_number, yes_or_no
-from .body import walk
+from .body import REACH, TURN, WALK, one_frame
+from .inner_learning import maze_learning
 from .layouts import SPLIT_BY, draw_layout, inner_walls
 from .map import draw_map
 from .view import look
 from .ways import Ways, ways_to
 
-LEFT, RIGHT, FORWARD = range(3)
-TURN = math.radians(3.75)  # of a frame
-WALK = 0.08  # of a frame, in cells
-REACH = 0.4  # of the goal, from its middle
 LARGEST_SMALL, SMALL_HORIZON, LARGE_HORIZON = 5, 250, 1000
 MOST_CELLS_ALONG = 31  # a line of walls is read as one number of 32 bits
 MOST_PIXELS_ALONG = 512
@@ -185,6 +181,7 @@ def maze(
             lambda task: (solve(task), task),
             tell,
         ),
+        inner_learning=maze_learning(size, horizon, frame_skip, rewards),
         description=f"first-person mazes of {size} x {size} cells; the goal stands where it stood",
     )
 
@@ -206,21 +203,17 @@ def act_in_maze(
     Returns:
       Position [2] and heading [], and whether a wall was met and the goal was reached.
     """
-    turn = TURN * ((action == LEFT).astype(jnp.float32) - (action == RIGHT))
-    pace = jnp.where(action == FORWARD, WALK, 0.0)
     goal = middle(task.goal, task.walls.shape[-1])
 
-    def one_frame(_: int, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def frame(_: int, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         position, heading, hit, reached = carry
-        heading = heading + turn
-        move = pace * jnp.stack([jnp.cos(heading), jnp.sin(heading)])
-        position, hit_now = walk(task.walls, position, move)
+        position, heading, hit_now = one_frame(task.walls, position, heading, action)
         reached |= jnp.sum((position - goal) ** 2) < REACH**2
         return position, heading, hit | hit_now, reached
 
     nothing = jnp.zeros((), bool)
     start = (state.position, state.heading, nothing, nothing)
-    position, heading, hit, reached = jax.lax.fori_loop(0, frames, one_frame, start)
+    position, heading, hit, reached = jax.lax.fori_loop(0, frames, frame, start)
     return position, heading % (2 * jnp.pi), hit, reached
 
 

@@ -26,6 +26,7 @@ import numpy as np
 FIELD_OF_VIEW = math.radians(90)  # from the left edge to the right
 PILLAR_RADIUS, PILLAR_HEIGHT = 0.2, 0.6  # in cells
 DIMMING = 0.35  # of the light, for each cell of depth
+ASIDE = 0.75  # of the light, on walls along x
 COURSES = 4  # rows of bricks in a wall
 MORTAR = 0.12  # of a brick's height and of its length
 BRICK, JOINT = (
@@ -74,7 +75,7 @@ def cast(
     """Returns what the rays meet."""
     forward = jnp.stack([jnp.cos(heading), jnp.sin(heading)])
     right = jnp.stack([forward[1], -forward[0]])
-    offsets = math.tan(FIELD_OF_VIEW / 2) * (2 * (jnp.arange(width) + 0.5) / width - 1)
+    offsets = column_offsets(width)
     rays = forward[:, None] + offsets[None] * right[:, None]  # [2, W]
     x_depth, x_along = _nearest(walls[0], position, rays)
     y_depth, y_along = _nearest(walls[1], position[::-1], rays[::-1])
@@ -88,6 +89,16 @@ def cast(
         pillar=jnp.where(pillar < depth, pillar, FAR),
         facing=facing,
     )
+
+
+def column_offsets(width: int) -> jax.Array:
+    """Returns how far to the right the ray of each column leads at depth 1 [W]."""
+    return math.tan(FIELD_OF_VIEW / 2) * (2 * (jnp.arange(width) + 0.5) / width - 1)
+
+
+def focal_length(width: int) -> float:
+    """Returns how many pixels a cell is wide at depth 1."""
+    return width / 2 / math.tan(FIELD_OF_VIEW / 2)
 
 
 def _nearest(walls: jax.Array, origin: jax.Array, rays: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -131,10 +142,10 @@ def _meet_pillar(offset: jax.Array, rays: jax.Array) -> tuple[jax.Array, jax.Arr
 
 def shade(rays: Rays, width: int, height: int) -> jax.Array:
     """Returns the view [H, W, 3] uint8 of what rays have met."""
-    focal = width / 2 / math.tan(FIELD_OF_VIEW / 2)  # pixels a cell at depth 1
+    focal = focal_length(width)
     down = (jnp.arange(height) + 0.5 - height / 2)[:, None]  # [H, 1] pixels below the horizon
     level = down * rays.wall[None] / focal  # [H, W] below the eye, where the wall is, in cells
-    wall = _light(rays.wall) * jnp.where(rays.across_x, 1.0, 0.75)
+    wall = _light(rays.wall) * jnp.where(rays.across_x, 1.0, ASIDE)
     joint = (1 - _is_brick(rays.along, level)) / (1 + rays.wall**2)[None]  # too fine to see far off
     colour = (BRICK[None, None] + joint[..., None] * JOINT[None, None]) * wall[None, :, None]
     ground = jnp.where(down > 0, FLOOR[None], CEILING[None])  # [H, 3]

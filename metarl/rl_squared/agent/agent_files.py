@@ -30,7 +30,7 @@ from metarl.runs import flatten_tree, restore_tree, write_durably
 
 from ..settings.config import TrainConfig, train_config
 from .agent import TrainedAgent, make_trial
-from .inner_learner import REVISION
+from .inner_learner import inner_learning
 from .network import POLICY, fit_to, make_policy
 
 FORMAT, VERSION = "metarl-agent", 1
@@ -84,7 +84,7 @@ def packed(
         "provenance": agent.provenance,
     }
     if agent.config.network.inner_values:
-        card["inner_learner"] = REVISION
+        card["inner_learner"] = _revision(agent.config)
     return payload, (json.dumps(card, indent=2) + "\n").encode()
 
 
@@ -187,12 +187,20 @@ def _require_named(path: Path, environment: str, own: Collection[str | None]) ->
 
 def _require_same_inner_learner(path: Path, config: TrainConfig, card: Mapping[str, Any]) -> None:
     """Refuses an agent that has learnt from other inner values than it would be shown."""
+    if not config.network.inner_values:
+        return
     trained = str(card.get("inner_learner", 1))[:20]  # the first was not written down
+    present = str(_revision(config))
     require(
-        not config.network.inner_values or trained == str(REVISION),
+        trained == present,
         f"Agent {str(path)!r} was trained with revision {trained} of --network.inner-values; this metarl has revision "
-        f"{REVISION}, which shows other numbers. Train it anew, or use it with the metarl that trained it.",
+        f"{present}, which shows other numbers. Train it anew, or use it with the metarl that trained it.",
     )
+
+
+def _revision(config: TrainConfig) -> int:
+    """Returns of which revision the inner learner is that shows what it believes in a world."""
+    return inner_learning(make_trial(config.world).environment).revision
 
 
 def _arrays(path: Path, payload: bytes, template: Any) -> dict[str, np.ndarray]:

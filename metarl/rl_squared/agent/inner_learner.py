@@ -34,13 +34,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from metarl.environments import Environment
+from metarl.environments import Environment, InnerLearning
 from metarl.errors import require
 
 REVISION = 2  # of what is told: agents that were trained with another have learnt other numbers
 BONUSES = (0.0, 1.0, 2.0)  # b, of the size of a reward
 TOLD = 1 + len(BONUSES)  # D
-SHARED = 2  # numbers that concern no single action
+SHARED = 2  # numbers that concern no single action, told first
 MOST = 2**20  # products of one plan for one bonus
 
 
@@ -134,6 +134,51 @@ class InnerLearner(NamedTuple):
         return 1.0 - self.steps / self.length
 
 
+def inner_learning(environment: Environment) -> InnerLearning:
+    """Returns the inner learner of an environment: its own if it has one, else that of this module.
+
+    Raises:
+      InvalidInput: it has none, and observations or actions are not discrete, or there are too many.
+    """
+    if environment.inner_learning is not None:
+        return environment.inner_learning
+    _, actions = sizes(environment)
+    seen, acting, horizon = (
+        environment.observation_space,
+        environment.action_space,
+        environment.horizon,
+    )
+
+    def begin(length: int) -> InnerLearner:
+        return InnerLearner.knowing_nothing(environment, length)
+
+    def after(
+        learner: InnerLearner,
+        observation: jax.Array,
+        action: jax.Array,
+        reward: jax.Array,
+        next_observation: jax.Array,
+        terminated: jax.Array,
+        truncated: jax.Array,
+    ) -> InnerLearner:
+        state, following = member_number(seen, observation), member_number(seen, next_observation)
+        action = member_number(acting, action)
+        return learner.after(state, action, reward, following, terminated, truncated, horizon)
+
+    def tell(learner: InnerLearner, observation: jax.Array) -> jax.Array:
+        of_actions = learner.told(member_number(seen, observation), horizon)
+        return jnp.concatenate([learner.shared(horizon), of_actions.ravel()])
+
+    return InnerLearning(SHARED + TOLD * actions, REVISION, begin, after, tell)
+
+
+def tells_of_actions(environment: Environment) -> int:
+    """Returns how many of the last numbers that are told concern single actions, the same number each; 0 for none."""
+    if environment.inner_learning is not None:
+        return 0
+    return TOLD * sizes(environment)[1]
+
+
 def sizes(environment: Environment) -> tuple[int, int]:
     """Returns S and A.
 
@@ -143,8 +188,8 @@ def sizes(environment: Environment) -> tuple[int, int]:
     spaces = (environment.observation_space, environment.action_space)
     require(
         all(hasattr(space, "n") for space in spaces),
-        f"--network.inner-values needs discrete observations and actions, which {environment.name!r} "
-        "has not.",
+        f"--network.inner-values needs discrete observations and actions, or a world with 'inner_learning' as mazes "
+        f"have it; {environment.name!r} has neither.",
     )
     states, actions = (int(space.n) for space in spaces)  # pyright: ignore[reportAttributeAccessIssue]
     horizon = environment.horizon

@@ -12,7 +12,8 @@ reward, which an agent could compute from what it saw:
   [φ(o[t-1], a[t-1]), r[t-1] φ(o[t-1], a[t-1])]
 
 With `inner_values` come last what is left of trial and episode, and, of each action, how rarely it was taken in the
-present state and its values in a model counted from the trial: see `inner_learner`.
+present state and its values in a model counted from the trial: see `inner_learner`; or what the world's own inner
+learner tells, as that of mazes.
 
 Images stay images: a `Box` of three axes, the last of at most four channels, with sides of at least 13,
 is shown as a `Sight`, whose pixels are 256 levels where they have bounds, a quarter of the memory; the
@@ -43,7 +44,7 @@ from metarl.environments import (
 from metarl.errors import require
 
 from ..settings.network_config import NetworkConfig
-from .inner_learner import SHARED, TOLD, InnerLearner, member_number, sizes
+from .inner_learner import inner_learning, tells_of_actions
 
 
 class Inputs(NamedTuple):
@@ -61,7 +62,7 @@ class Previous(NamedTuple):
     reward: jax.Array  # [] float32
     ended: jax.Array  # [] bool, the flag
     begun: jax.Array  # [] bool, False before the first step, when there was no action
-    learner: Any = ()  # an `InnerLearner`, if its values are shown
+    learner: Any = ()  # what an inner learner believes, if it is shown
 
 
 class Encoder(NamedTuple):
@@ -83,7 +84,7 @@ class Encoder(NamedTuple):
         observation = feature_size(self.environment.observation_space)
         action = feature_size(self.environment.action_space)
         pairs = 2 * observation * action if self.pairs else 0
-        believed = SHARED + TOLD * action if self.inner_values else 0
+        believed = inner_learning(self.environment).size if self.inner_values else 0
         return observation + action + 2 + pairs + believed
 
     @property
@@ -105,7 +106,8 @@ class Encoder(NamedTuple):
         """Where the inputs say what was done: the pair if it is shown, else the action."""
         observation = feature_size(self.environment.observation_space)
         actions = feature_size(self.environment.action_space)
-        told = slice(self.size - TOLD * actions, self.size) if self.inner_values else None
+        last = tells_of_actions(self.environment) if self.inner_values else 0
+        told = slice(self.size - last, self.size) if last else None
         if not self.pairs:
             return ActionLayout(slice(observation, observation + actions), None, actions, told)
         first = observation + actions + 2
@@ -119,9 +121,7 @@ class Encoder(NamedTuple):
           length: T of the trial, which an inner learner knows; nothing else depends on it.
         """
         space = self.environment.action_space
-        learner = (
-            InnerLearner.knowing_nothing(self.environment, length) if self.inner_values else ()
-        )
+        learner = inner_learning(self.environment).begin(length) if self.inner_values else ()
         return Previous(
             observation=_zeros(self.environment.observation_space),
             action=_zeros(space),
@@ -154,16 +154,8 @@ class Encoder(NamedTuple):
         """
         learner = previous.learner
         if self.inner_values:
-            seen, acting = self.environment.observation_space, self.environment.action_space
-            learner = learner.after(
-                member_number(seen, observation),
-                member_number(acting, action),
-                reward,
-                member_number(seen, next_observation),
-                terminated,
-                truncated,
-                self.environment.horizon,
-            )
+            step = (observation, action, reward, next_observation, terminated, truncated)
+            learner = inner_learning(self.environment).after(learner, *step)
         ended = terminated | truncated
         observation = jnp.asarray(observation, previous.observation.dtype)
         action = jnp.asarray(action, previous.action.dtype)
@@ -188,18 +180,17 @@ class Encoder(NamedTuple):
         space, acting = self.environment.observation_space, self.environment.action_space
         action, begun = previous.action, previous.begun
         told = last_step_features(acting, action, previous.reward, previous.ended, begun)
+        believed = []
+        if self.inner_values:
+            believed = [inner_learning(self.environment).tell(previous.learner, observation)]
         if self.sees_images:
-            return Sight(levels(space, observation), told)
+            return Sight(levels(space, observation), jnp.concatenate([told, *believed]))
         parts = [features(space, observation), told]
         if self.pairs:
             before = features(space, previous.observation)
             pair = jnp.outer(before, told[: feature_size(acting)]).ravel()
             parts += [pair, previous.reward * pair]
-        if self.inner_values:
-            state, horizon = member_number(space, observation), self.environment.horizon
-            parts.append(previous.learner.shared(horizon))
-            parts.append(previous.learner.told(state, horizon).ravel())
-        return jnp.concatenate(parts)
+        return jnp.concatenate([*parts, *believed])
 
 
 def make_encoder(environment: Environment, network: NetworkConfig) -> Encoder:
@@ -210,8 +201,8 @@ def make_encoder(environment: Environment, network: NetworkConfig) -> Encoder:
       network: says what is shown beside them.
 
     Raises:
-      InvalidInput: a space is not supported, or pairs or the values of an inner learner are asked for where it
-        is not discrete.
+      InvalidInput: a space is not supported, or pairs or the values of an inner learner are asked for where there
+        are none.
     """
     encoder = Encoder(environment, network.pairs, network.inner_values)
     spaces = (environment.observation_space, environment.action_space)
@@ -221,7 +212,7 @@ def make_encoder(environment: Environment, network: NetworkConfig) -> Encoder:
         "has not.",
     )
     if network.inner_values:
-        sizes(environment)
+        inner_learning(environment)
     assert encoder.size > 0
     return encoder
 

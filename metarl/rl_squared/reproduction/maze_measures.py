@@ -91,16 +91,18 @@ def maze_table(
         [_row(entry) for entry in (*here, *published)],
         [
             "[v] read in the paper. Length: all episodes, those that miss the goal with the horizon.",
-            "Oracle: knows the map, and walks its only way. Explorer: sees it on the way, and forgets nothing.",
+            "Oracle: knows the map, and walks its only way. Explorer: sees it on the way, and forgets nothing. "
+            "Cartographer: draws it from the pixels and its own steps, and goes by it.",
             *notes,
         ],
     )
 
 
-def notes_on_splits(trained: Environment, played: Environment) -> list[str]:
+def notes_on_splits(agent: str, trained: Environment, played: Environment) -> list[str]:
     """Returns what is to be said of an agent whose mazes were split otherwise than these.
 
     Args:
+      agent: its name in the table.
       trained: in which it was trained.
       played: in whose test split it is measured.
     """
@@ -108,19 +110,31 @@ def notes_on_splits(trained: Environment, played: Environment) -> list[str]:
     if theirs == here:
         return []
     return [
-        f"RL² was trained in splits by {theirs}; these mazes are of splits by {here}, so it may have met "
+        f"{agent} was trained in splits by {theirs}; these mazes are of splits by {here}, so it may have met "
         "them, turned or mirrored or as they are: of 3 x 3 and 4 x 4 cells most, of larger ones hardly any."
     ]
 
 
-def notes_on_learning(auxiliary_weight: float) -> list[str]:
-    """Returns what is to be said of an agent whose memory learnt to predict what the simulator knows."""
-    if auxiliary_weight == 0:
-        return []
-    return [
-        f"RL² was trained with an auxiliary loss (weight {auxiliary_weight:g}): its memory learnt to predict what the "
-        "simulator knows of the state; it acts without."
-    ]
+def notes_on_learning(agent: str, auxiliary_weight: float, inner_values: bool) -> list[str]:
+    """Returns what is to be said of an agent that learnt or acts with more than plain RL² has.
+
+    Args:
+      agent: its name in the table.
+      auxiliary_weight: with which its memory learnt to predict what the simulator knows.
+      inner_values: whether it is shown what an inner learner believes.
+    """
+    notes = []
+    if auxiliary_weight:
+        notes.append(
+            f"{agent} was trained with an auxiliary loss (weight {auxiliary_weight:g}): its memory learnt to predict "
+            "what the simulator knows of the state; it acts without."
+        )
+    if inner_values:
+        notes.append(
+            f"{agent} is shown what an inner learner believes (--network.inner-values): a map drawn from the pixels "
+            "and its own steps, and plans in it."
+        )
+    return notes
 
 
 def _row(entry: Mapping[str, Any]) -> dict[str, Any]:

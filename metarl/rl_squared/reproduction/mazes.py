@@ -1,12 +1,12 @@
 """Reproduction of table 3 and figures 4 to 6: mazes, learnt by a curriculum over their sizes.
 
-    trained     stage after stage, each from the agent of the one before; for each seed
-    measured    the best seed's last agent, and the yardsticks: one at random, one who explores and
-                forgets nothing, one who knows the map; in the test mazes of each cell
+    trained     stage after stage, each from the agent of the one before; for each kind of agent and each seed
+    measured    the last agent of each kind's best seed, and the yardsticks: one at random, one who explores and
+                forgets nothing, one who draws a map, one who knows it; in the test mazes of each cell
     written     table, curves and pictures, the paper's numbers beside ours
 
-`experiments/rl2_table_3` holds what was published (`settings.json`) and, for each scale, the world, the
-stages and the cells (`training.json`). Whatever has been trained or measured lies in the run's
+`experiments/rl2_table_3` holds what was published (`settings.json`) and, for each scale, the world, the kinds of agents
+with their stages, and the cells (`training.json`). Whatever has been trained or measured lies in the run's
 directory and is not done again; the table and the figures share it.
 
 Reference: Duan et al. (2016), arXiv:1611.02779, table 3, figures 4 to 6; Mishra et al. (2018),
@@ -45,7 +45,12 @@ from .scales import FILE, changed_config, world_config
 TABLE, VIEWS, CURVES, WAYS = MAZES = tuple(
     f"rl2-{what}" for what in ("table-3", "figure-4", "figure-5", "figure-6")
 )
-YARDSTICKS = {"Random": "random", "Explorer": "frontier", "Oracle": "oracle"}
+YARDSTICKS = {
+    "Random": "random",
+    "Explorer": "frontier",
+    "Cartographer": "cartographer",
+    "Oracle": "oracle",
+}
 
 
 def reproduce_mazes(
@@ -87,7 +92,7 @@ def reproduce_mazes(
     if committed:  # refused before anything is written
         require(name != CURVES, f"{name} shows trainings: leave --agents committed out.")
         require(
-            name == VIEWS or "agent" in scales[scale],
+            name == VIEWS or all("agent" in kind for kind in scales[scale]["learnt"].values()),
             "No agent of this scale comes with the package; train.",
         )
     place = run_dir or experiment.run_dir(scale)  # type: ignore[arg-type]
@@ -103,12 +108,9 @@ def reproduce_mazes(
         tables: dict[str, Table] = {}
         if name == VIEWS:
             files = draw_observations(run.path, name, work.trials())
-        elif name == CURVES:
-            work.best()
-            files = draw_training(run.path, name, work.runs())
-        elif name == WAYS:
+        elif name in (CURVES, WAYS):
             cell = next(iter(cells), work.scale["drawn"])
-            files = draw_ways(run.path, name, load(work.best()), work.trial(cell))
+            files = [file for kind in work.kinds for file in work.figure(name, kind, cell)]
         else:
             tables = {cell: work.table(cell) for cell in (cells or work.scale["cells"])}
             files = _write_tables(run.path, name, tables)
@@ -124,6 +126,19 @@ class _Work(NamedTuple):
     progress: Progress
     committed: bool
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of agents that learn."""
+        return list(self.scale["learnt"])
+
+    def figure(self, name: str, kind: str, cell: str) -> list[Path]:
+        """Draws the trainings of a kind of agents, or the ways of its best; the first kind's bear the name alone."""
+        file = name if kind == self.kinds[0] else f"{name}-{_slug(kind)}"
+        best = self.best(kind)
+        if name == CURVES:
+            return draw_training(self.run.path, file, self.runs(kind))
+        return draw_ways(self.run.path, file, load(best), self.trial(cell))
+
     def trials(self) -> dict[str, Trial]:
         return {cell: self.trial(cell) for cell in self.scale["cells"]}
 
@@ -134,54 +149,63 @@ class _Work(NamedTuple):
 
     def table(self, cell: str) -> Table:
         """Returns the table of one kind of maze; what is new in it is played."""
-        agents = {"RL²": self.best(), **YARDSTICKS}
+        learnt = {kind: self.best(kind) for kind in self.kinds}
+        agents = {**learnt, **YARDSTICKS}
         ours = {name: self._measured(cell, name, agent) for name, agent in agents.items()}
         published = self.settings["published"].get(self.scale["cells"][cell].get("paper"), ())
-        best = load(agents["RL²"])
-        notes = notes_on_splits(best.trial.environment, self.trial(cell).environment)
-        notes += notes_on_learning(best.auxiliary_weight)
+        notes = []
+        for kind, place in learnt.items():
+            best = load(place)
+            notes += notes_on_splits(kind, best.trial.environment, self.trial(cell).environment)
+            notes += notes_on_learning(
+                kind, best.auxiliary_weight, best.config.network.inner_values
+            )
         return maze_table(cell, ours, published, notes)
 
-    def best(self) -> str:
-        """Returns the last agent of the best seed, all seeds trained to the end; or the committed."""
+    def best(self, kind: str) -> str:
+        """Returns the last agent of a kind's best seed, all seeds trained to the end; or the committed."""
         if self.committed:
-            return self.scale["agent"]
-        places = [self._trained(seed) for seed in range(self.scale["seeds"])]
+            return self.scale["learnt"][kind]["agent"]
+        places = [self._trained(kind, seed) for seed in self._seeds(kind)]
         scores = [load(place).standing for place in places]
         return str(places[scores.index(max(scores))])
 
-    def runs(self) -> dict[str, list[RunDirectory]]:
-        """Returns the runs of each stage, one for each seed."""
+    def runs(self, kind: str) -> dict[str, list[RunDirectory]]:
+        """Returns the runs of each stage of a kind, one for each seed."""
         return {
-            stage: [
-                RunDirectory.open(self._place(stage, seed)) for seed in range(self.scale["seeds"])
-            ]
-            for stage in self.scale["stages"]
+            stage: [RunDirectory.open(self._place(kind, stage, seed)) for seed in self._seeds(kind)]
+            for stage in self.scale["learnt"][kind]["stages"]
         }
 
-    def _trained(self, seed: int) -> Path:
+    def _seeds(self, kind: str) -> range:
+        return range(self.scale["learnt"][kind]["seeds"])
+
+    def _trained(self, kind: str, seed: int) -> Path:
         """Returns the run of the last stage of a seed."""
         before: Path | None = None
-        for stage in self.scale["stages"]:
-            config, place = self._config(stage, seed, before), self._place(stage, seed)
-            train_in(place, config, f"{stage}, seed {seed}", FILE, self.run, self.progress)
+        for stage in self.scale["learnt"][kind]["stages"]:
+            config = self._config(kind, stage, seed, before)
+            place, caption = self._place(kind, stage, seed), f"{kind}, {stage}, seed {seed}"
+            train_in(place, config, caption, FILE, self.run, self.progress)
             before = place
         assert before is not None
         return before
 
-    def _config(self, stage: str, seed: int, before: Path | None) -> TrainConfig:
+    def _config(self, kind: str, stage: str, seed: int, before: Path | None) -> TrainConfig:
         own = {"seed": seed, "init_from": None if before is None else str(before)}
-        world = {"world": self.scale["world"]}
-        changes = (self.scale["every"], world, self.scale["stages"][stage], own)
-        return changed_config(self.scale["preset"], changes, f"{FILE}, stage {stage}")
+        learnt, world = self.scale["learnt"][kind], {"world": self.scale["world"]}
+        changes = (learnt["every"], world, learnt["stages"][stage], own)
+        return changed_config(self.scale["preset"], changes, f"{FILE}, {kind}, stage {stage}")
 
-    def _place(self, stage: str, seed: int) -> Path:
-        return self.run.path / "trainings" / f"{stage}-seed-{seed}"
+    def _place(self, kind: str, stage: str, seed: int) -> Path:
+        first = kind == self.kinds[0]
+        folder = f"{stage}-seed-{seed}" if first else f"{_slug(kind)}-{stage}-seed-{seed}"
+        return self.run.path / "trainings" / folder
 
     def _measured(self, cell: str, name: str, text: str) -> dict[str, Any]:
         """Returns the measures of an agent in a cell; they are kept in a file."""
         source = "-committed" if self.committed and name not in YARDSTICKS else ""
-        kept = self.run.path / "measured" / f"{cell}-{name.lower().replace('²', '2')}{source}.json"
+        kept = self.run.path / "measured" / f"{cell}-{_slug(name)}{source}.json"
         if not kept.is_file():
             trial = self.trial(cell)
             agent = _player(name, text, trial)
@@ -190,6 +214,11 @@ class _Work(NamedTuple):
             kept.parent.mkdir(exist_ok=True)
             write_json(kept, {"agent": text, **found})
         return read_json_object(kept)
+
+
+def _slug(name: str) -> str:
+    """Returns the name of an agent as part of a file's."""
+    return name.lower().replace("²", "2").replace(", ", "-").replace(" ", "-")
 
 
 def _player(name: str, text: str, trial: Trial) -> Agent:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from metarl.environments import AuxiliaryTargets, check_environment, check_task
+from metarl.environments import AuxiliaryTargets, InnerLearning, check_environment, check_task
 from metarl.errors import InvalidInput
 
 
@@ -30,8 +30,20 @@ def told(classes, labels):
     return AuxiliaryTargets(classes, lambda task: task, lambda task, state: labels)
 
 
+def learning(**parts):
+    """Returns an inner learner that counts steps and shows two numbers, with parts of it changed."""
+    counts = {
+        "size": 2,
+        "revision": 1,
+        "begin": lambda steps: jnp.zeros(()),
+        "after": lambda known, *step: known + 1,
+        "tell": lambda known, seen: jnp.stack([known, known]),
+    }
+    return InnerLearning(**{**counts, **parts})
+
+
 def test_a_family_that_keeps_the_laws_is_given_back(counting):
-    environment = counting()
+    environment = counting(inner_learning=learning())
     assert check_environment(environment) is environment
 
 
@@ -75,6 +87,19 @@ def test_a_family_that_keeps_the_laws_is_given_back(counting):
             {"auxiliary_targets": told({"place": 2}, {"place": jnp.zeros(())})},
             r"tell: 'place' must be integer of shape \(\)",
         ),
+        (
+            {"inner_learning": learning(size=0)},
+            "inner_learning: size is 0; it must be a whole number of at least 1",
+        ),
+        (
+            {"inner_learning": learning(after=lambda known, *step: known > 0)},
+            r"inner_learning.after gives bool\[\]; it must be as begin gives it, float32\[\]",
+        ),
+        (
+            {"inner_learning": learning(tell=lambda known, seen: known)},
+            r"inner_learning.tell must be floating of shape \(2,\); it is float32\[\]",
+        ),
+        ({"inner_learning": learning(begin=lambda: 0)}, "inner_learning.begin raised TypeError"),
     ],
 )
 def test_functions_and_facts_that_do_not_fit_are_named(counting, parts, message):

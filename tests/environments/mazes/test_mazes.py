@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from metarl.environments import SPLITS, GymnasiumEnvironment, Trial, draw_member, load
-from metarl.environments.mazes.body import GAP, RADIUS, walk
+from metarl.environments.mazes.body import FORWARD, GAP, LEFT, RADIUS, RIGHT, walk
 from metarl.environments.mazes.layouts import (
     draw_layout,
     grow,
@@ -23,7 +23,7 @@ from metarl.environments.mazes.layouts import (
     twins,
 )
 from metarl.environments.mazes.layouts import with_outer_walls as surrounded
-from metarl.environments.mazes.maze import FORWARD, LEFT, RIGHT, Maze, MazeState
+from metarl.environments.mazes.maze import Maze, MazeState
 from metarl.environments.mazes.view import (
     FAR,
     FIELD_OF_VIEW,

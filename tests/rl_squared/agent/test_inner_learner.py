@@ -177,6 +177,33 @@ def test_an_agent_acts_on_what_it_was_trained_on(core):
         )
 
 
+def test_a_world_shows_what_its_own_inner_learner_believes():
+    """In mazes: beside the pixels, as the learner of a trial of that length tells it, also when the agent acts."""
+    environment = environments.load("maze", size=3, horizon=6, width=13, height=13)
+    learning, trial = environment.inner_learning, Trial(environment, episodes=2)
+    assert learning is not None
+    network = NetworkConfig(hidden=4, filters=2, beside=4, value="shared", inner_values=True)
+    policy, encoder = make_policy(environment, network), make_encoder(environment, network)
+    assert encoder.layout.told is None  # nothing of it concerns single actions
+    params = jax.jit(policy.init)(jax.random.key(0))
+    rollout = jax.jit(lambda keys: collect(policy, params, encoder, trial, keys, 0.9, True))(
+        jax.random.split(jax.random.key(1), 2)
+    )
+    sights, actions = rollout.batch.inputs.seen, rollout.batch.actions[1]
+    beside = sights.told[1][:, -learning.size :]
+    pixels = sights.pixels[1].astype(jnp.float32) / 127.5 - 1
+    known, tell = learning.begin(trial.length), jax.jit(learning.tell)
+    after, rewards = jax.jit(learning.after), sights.told[1][:, 3]
+    for t in range(6):
+        np.testing.assert_allclose(tell(known, pixels[t]), beside[t], rtol=1e-4, atol=1e-4)
+        no, cut = jnp.array(False), jnp.array(t == 5)
+        known = after(known, pixels[t], actions[t], rewards[t + 1], pixels[t + 1], no, cut)
+    np.testing.assert_allclose(tell(known, pixels[6]), beside[6], rtol=1e-4, atol=1e-4)
+    assert (
+        beside[6, -1] == 1 and beside[6, -2] == 0.5
+    )  # a whole episode is left, and half of the trial
+
+
 def test_what_is_told_of_an_action_moves_its_score_as_it_would_any_others():
     """At first nothing is remembered: exchanging what two actions are told exchanges their scores."""
     layout = ActionLayout(done=slice(0, 3), seen=None, actions=3, told=slice(3, 9))
@@ -237,7 +264,9 @@ def test_trust_in_what_is_not_told_is_refused(core, inner_values, shown):
 
 
 def test_what_is_not_discrete_or_too_large_is_refused():
-    with pytest.raises(InvalidInput, match=r"--network\.inner-values needs discrete observations"):
+    with pytest.raises(
+        InvalidInput, match=r"or a world with 'inner_learning'.*'cartpole' has neither"
+    ):
         make_encoder(environments.load("cartpole"), SHOWN)
     with pytest.raises(
         InvalidInput, match=r"1,000 x 5 x 1,000 transitions over 10 steps in 'mdp'.*1,048,576"

@@ -54,15 +54,15 @@ def played_trials(returns, lengths, terminated) -> Played:
 
 
 def test_who_learnt_to_predict_what_the_simulator_knows_is_pointed_out():
-    assert notes_on_learning(0.0) == []
-    (note,) = notes_on_learning(0.1)
+    assert notes_on_learning("RL²", 0.0, False) == []
+    (note,) = notes_on_learning("RL²", 0.1, False)
     assert note.startswith("RL² was trained with an auxiliary loss (weight 0.1): its memory")
 
 
 def test_who_was_trained_in_other_splits_is_pointed_out():
     by_shape, by_layout = load("maze", size=3), load("maze", size=3, splits="layout")
-    assert notes_on_splits(by_shape, load("maze", size=5)) == []
-    (note,) = notes_on_splits(by_layout, by_shape)
+    assert notes_on_splits("RL²", by_shape, load("maze", size=5)) == []
+    (note,) = notes_on_splits("RL²", by_layout, by_shape)
     assert note.startswith(
         "RL² was trained in splits by layout; these mazes are of splits by shape"
     )
@@ -214,22 +214,33 @@ SETTINGS = {
     "seed": 0,
     "published": {"small": [{"agent": "RL²", "source": "paper [v]", "length": [52.4, 39.1]}]},
 }
+NETWORK = {"value": "shared", "hidden": 4, "filters": 2, "beside": 2}
+EVERY = {
+    "network": NETWORK,
+    "ppo": {"minibatches": 1},
+    "batch_steps": 24,
+    "env_steps": 24,
+    "validation_tasks": 4,
+}
 SMOKE = {
     "preset": "smoke",
     "tasks": 6,
-    "seeds": 2,
     "drawn": "3x3",
     "world": {"environment": "maze", "setting": ["width=13", "height=13"]},
-    "every": {
-        "network": {"value": "shared", "hidden": 4, "filters": 2, "beside": 2},
-        "ppo": {"minibatches": 1},
-        "batch_steps": 24,
-        "env_steps": 24,
-        "validation_tasks": 4,
-    },
-    "stages": {
-        "3x3": {"world": {"size": 3, "horizon": 4, "trial_steps": 6}},
-        "4x4": {"world": {"size": 4, "horizon": 4, "trial_steps": 6}},
+    "learnt": {
+        "RL²": {
+            "seeds": 2,
+            "every": EVERY,
+            "stages": {
+                "3x3": {"world": {"size": 3, "horizon": 4, "trial_steps": 6}},
+                "4x4": {"world": {"size": 4, "horizon": 4, "trial_steps": 6}},
+            },
+        },
+        "RL², inner learner": {
+            "seeds": 1,
+            "every": {**EVERY, "network": {**NETWORK, "inner_values": True}},
+            "stages": {"3x3": {"world": {"size": 3, "horizon": 4, "trial_steps": 6}}},
+        },
     },
     "cells": {
         "3x3": {"world": {"size": 3, "horizon": 5, "episodes": 2}},
@@ -259,7 +270,10 @@ def test_the_table_and_the_figures_share_a_curriculum_of_trainings(again, tmp_pa
     document = again("rl2-table-3")
     assert list(document["tables"]) == ["3x3", "5x5"]
     rows = document["tables"]["5x5"].rows
-    assert [row["agent"] for row in rows] == ["RL²", "Random", "Explorer", "Oracle", "RL²"]
+    yardsticks = ["Random", "Explorer", "Cartographer", "Oracle"]
+    learnt = ["RL²", "RL², inner learner"]
+    assert [row["agent"] for row in rows] == [*learnt, *yardsticks, "RL²"]
+    assert any("RL², inner learner is shown" in note for note in document["tables"]["5x5"].notes)
     assert rows[-1]["length_1"] == 52.4 and 1 <= rows[0]["length_1"] <= 5
     first, last = (
         RunDirectory.open(tmp_path / f"run/trainings/{stage}-seed-1") for stage in ("3x3", "4x4")
@@ -271,6 +285,8 @@ def test_the_table_and_the_figures_share_a_curriculum_of_trainings(again, tmp_pa
     for name in ("rl2-figure-4", "rl2-figure-5", "rl2-figure-6"):
         files = again(name)["files"]
         assert f"{tmp_path}/run/{name}.png" in files
+        of_both = name != "rl2-figure-4"
+        assert (f"{tmp_path}/run/{name}-rl2-inner-learner.png" in files) == of_both
     rows = (tmp_path / "run/rl2-figure-5-curves.csv").read_text().splitlines()[1:]
     assert {row.split(",")[0] for row in rows} == {"3x3", "4x4"}
     assert float(rows[-1].split(",")[2]) == 48  # the second stage goes on counting
