@@ -222,19 +222,22 @@ def floor_program(job: TrainJob, updates: int) -> tuple[Callable[..., Any], tupl
     ppo = job.config.ppo
     passes = ppo.minibatches * ppo.accumulation
     params = job.init().learner.params
-    sizes = (job.encoder.size, task_size(job.trial.environment, job.config.network))
-    keys = jax.random.split(jax.random.key(0))
-    seen, task = (
-        jax.random.normal(key, (job.trials, job.trial.length, size))
-        for key, size in zip(keys, sizes, strict=True)
-    )
+    steps = (job.trials, job.trial.length)
+    size = task_size(job.trial.environment, job.config.network)
+    features: Any = jax.ShapeDtypeStruct((size,), jnp.float32)
+    leaves, structure = jax.tree.flatten(Inputs(job.encoder.example(), features))
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    drawn = [
+        _drawn(key, (*steps, *leaf.shape), leaf.dtype)
+        for key, leaf in zip(keys, leaves, strict=True)
+    ]
 
     def act(params: Any, inputs: Inputs) -> jax.Array:
         def advance(memory: Any, inputs: Inputs) -> tuple[Any, Any]:
             memory, parameters, values = policy.step(params, memory, inputs)
             return memory, (parameters, values)
 
-        start = policy.initial_state(inputs.seen.shape[0])
+        start = policy.initial_state(inputs.task.shape[0])
         in_time = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), inputs)
         return _total(jax.lax.scan(advance, start, in_time)[1])[None]
 
@@ -260,7 +263,14 @@ def floor_program(job: TrainJob, updates: int) -> tuple[Callable[..., Any], tupl
 
         return jax.lax.scan(again, params, None, length=updates)
 
-    return program, (params, Inputs(seen, task))
+    return program, (params, jax.tree.unflatten(structure, drawn))
+
+
+def _drawn(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """Returns inputs at random: normal numbers, or levels where pixels have them."""
+    if jnp.issubdtype(dtype, jnp.floating):
+        return jax.random.normal(key, shape, dtype)
+    return jax.random.randint(key, shape, 0, 256, dtype)
 
 
 def _keys(seed: jax.Array, updates: int) -> jax.Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from metarl.errors import InvalidInput
@@ -102,6 +103,15 @@ def test_the_floor_makes_the_matrix_products_of_training_and_no_others():
 def test_what_is_not_measured_is_refused(config, repeats, message):
     with pytest.raises(InvalidInput, match=message):
         measure_training(config, repeats)
+
+
+def test_the_floor_of_a_network_that_sees_images_is_given_images():
+    world = WorldConfig(environment="maze", size=3, horizon=4, setting=("width=13", "height=13"))
+    network = dataclasses.replace(TINY.network, filters=2, beside=2)
+    job = TrainJob(dataclasses.replace(TINY, world=world, network=network))
+    program, arguments = floor_program(job, updates=2)
+    assert arguments[1].seen.pixels.dtype == jnp.uint8
+    jax.eval_shape(program, *arguments)
 
 
 def test_inner_values_are_not_measured_where_there_are_none_or_nothing_else():
