@@ -61,8 +61,8 @@ def evaluation_table(document: Mapping[str, Any]) -> Table:
         )
     if document.get("inputs"):
         notes.append(
-            "Inner values: it is shown, of each action, how rarely it was taken in a state, and its value in a "
-            "model counted from the trial (RL³)."
+            "Inner values: it is shown what an inner learner believes (RL³): how rarely each action was taken in a "
+            "state and its value in a model counted from the trial, or where plans lead in a map drawn on the way."
         )
         if any(FOLLOWED in inputs for inputs in document["inputs"].values()):
             notes.append(

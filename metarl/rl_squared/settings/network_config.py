@@ -65,9 +65,10 @@ class NetworkConfig:
     where both are discrete."""
 
     inner_values: bool = False
-    """Show of each action how rarely it was taken in the present state, and its values in a model counted
-    from the trial, as it is and with a bonus for what is unknown (after RL³, Bhatia et al. 2023), and what is
-    left of trial and episode; only where both are discrete; tables mark it."""
+    """Show what an inner learner believes (after RL³, Bhatia et al. 2023), and what is left of trial and episode:
+    of each action how rarely it was taken in the present state, and its values in a model counted from the trial,
+    as it is and with a bonus for what is unknown, only where both are discrete; or what the world's own inner learner
+    tells, as that of mazes in the first person, which draws a map; tables mark it."""
 
     inner_trust: Annotated[float, Bounds(least=0, most=1000)] = 0.0
     """Of an outer-product memory with inner values: an action's score begins as so many times its mean value in

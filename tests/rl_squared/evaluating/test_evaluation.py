@@ -188,7 +188,9 @@ def test_the_table_marks_who_is_shown_more_and_who_learnt_from_other_rewards(mak
     marked = "agent 1 (control variate: regret, auxiliary loss: 0.5, inputs: inner values)"
     assert {marked, "agent 2"} <= {row["agent"] for row in table.rows}
     assert any(note.startswith("Auxiliary loss: in training") for note in table.notes)
-    assert any(note.startswith("Inner values: it is shown, of each action") for note in table.notes)
+    assert any(
+        note.startswith("Inner values: it is shown what an inner learner") for note in table.notes
+    )
 
 
 @pytest.mark.parametrize("trust, inherited", [(2.0, 0.0), (0.0, 2.0)])
