@@ -24,11 +24,12 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
+from metarl.environments import Environment
 from metarl.errors import InvalidInput, require, unknown_name
 from metarl.reading import MOST_SETTINGS, read_arrays, read_bytes, read_json_object
 from metarl.runs import flatten_tree, restore_tree, write_durably
 
-from ..settings.config import TrainConfig, train_config
+from ..settings.config import train_config
 from .agent import TrainedAgent, make_trial
 from .inner_learner import inner_learning
 from .network import POLICY, fit_to, make_policy
@@ -84,7 +85,7 @@ def packed(
         "provenance": agent.provenance,
     }
     if agent.config.network.inner_values:
-        card["inner_learner"] = _revision(agent.config)
+        card["inner_learner"] = inner_learning(agent.trial.environment).revision
     return payload, (json.dumps(card, indent=2) + "\n").encode()
 
 
@@ -112,8 +113,9 @@ def load(path_or_name: str | Path, own: Collection[str | None] = ()) -> TrainedA
     )
     config = train_config(card.get("config", {}), str(path.with_suffix(".json")))
     _require_named(path, config.world.environment, own)
-    _require_same_inner_learner(path, config, card)
     trial = make_trial(config.world)
+    if config.network.inner_values:
+        _require_same_inner_learner(path, trial.environment, card)
     policy = make_policy(trial.environment, fit_to(trial, config.network), acting=True)
     template = jax.eval_shape(policy.init, jax.random.key(0))[POLICY]
     params = restore_tree(template, _arrays(path, payload, template))
@@ -185,22 +187,17 @@ def _require_named(path: Path, environment: str, own: Collection[str | None]) ->
     )
 
 
-def _require_same_inner_learner(path: Path, config: TrainConfig, card: Mapping[str, Any]) -> None:
+def _require_same_inner_learner(
+    path: Path, environment: Environment, card: Mapping[str, Any]
+) -> None:
     """Refuses an agent that has learnt from other inner values than it would be shown."""
-    if not config.network.inner_values:
-        return
     trained = str(card.get("inner_learner", 1))[:20]  # the first was not written down
-    present = str(_revision(config))
+    present = str(inner_learning(environment).revision)
     require(
         trained == present,
         f"Agent {str(path)!r} was trained with revision {trained} of --network.inner-values; this metarl has revision "
         f"{present}, which shows other numbers. Train it anew, or use it with the metarl that trained it.",
     )
-
-
-def _revision(config: TrainConfig) -> int:
-    """Returns of which revision the inner learner is that shows what it believes in a world."""
-    return inner_learning(make_trial(config.world).environment).revision
 
 
 def _arrays(path: Path, payload: bytes, template: Any) -> dict[str, np.ndarray]:
