@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # gymnax 1.0.1: a policy without luck of its own plays one and the same episode of SpaceInvaders-MinAtar under every key, and two of Breakout.
 #
-# Guess, before looking: sixteen keys give sixteen episodes, as in MinAtar itself, where the last action is repeated with a probability of 0.1.
+# Taken for granted until the numbers said otherwise: sixteen keys give sixteen episodes, as in MinAtar itself, where the last action is repeated with a
+# probability of 0.1.
 # Seen (gymnax 1.0.1, jax and jaxlib 0.10.2, Python 3.11 and 3.13): of 64 keys one episode in SpaceInvaders for each of five policies, two in Breakout; in
 # Asterix and Freeway, where a step draws, dozens.
 # Why: gymnax's MinAtar repeats no actions, SpaceInvaders draws nothing at all, and Breakout only from which side the ball comes. Who
