@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metarl.environments import AuxiliaryTargets, Trial, load
-from metarl.environments.mazes.maze import LEFT, RIGHT
+from metarl.environments.mazes.body import LEFT, RIGHT
 from metarl.errors import InvalidInput
 from metarl.rl_squared import ImitationConfig, NetworkConfig, TrainConfig, WorldConfig, make_job
 from metarl.rl_squared.agent.inputs import make_encoder

@@ -463,7 +463,9 @@ def test_bad_worlds_are_refused_before_anything_is_written(tmp_path):
         WorldConfig(setting=("rewards",)): "not of the form name=value",
         WorldConfig(arms=3, setting=("arms=4",)): "arms is given twice, as 3 and as 4",
         WorldConfig(setting=("arms=4", "arms=4")): "arms is given twice, as 4 and as 4",
-        WorldConfig(episodes=10**10): "A trial of 10,000,000,000 steps is too long",
+        WorldConfig(
+            environment="mdp", horizon=10, episodes=10**9
+        ): "A trial of 10,000,000,000 steps is too long",
     }.items():
         with pytest.raises(InvalidInput, match=message):
             train(dataclasses.replace(TINY, world=world), tmp_path / "run")
@@ -472,6 +474,10 @@ def test_bad_worlds_are_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "run").exists()
     with pytest.raises(InvalidInput, match=r"arms is 0; it must be at least 1, or None\."):
         WorldConfig(arms=0)
+    with pytest.raises(
+        InvalidInput, match="episodes is 10000000000; it must be at most 2147483647"
+    ):
+        WorldConfig(episodes=10**10)
 
 
 @pytest.mark.slow
