@@ -13,11 +13,20 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from metarl.environments import Environment, Maze, MazeState, act_in_maze
+from metarl.environments import (
+    MAZE_ACTIONS,
+    MAZE_SIDES,
+    Environment,
+    Maze,
+    MazeState,
+    act_in_maze,
+    cells_beyond,
+    edges_by_side,
+)
 from metarl.errors import require
 
-SIDES = ((1, 0), (0, 1), (-1, 0), (0, -1))  # x, y to the neighbours of a cell
-LEFT, RIGHT, FORWARD = range(3)  # actions
+SIDES = MAZE_SIDES
+LEFT, RIGHT, FORWARD = MAZE_ACTIONS
 
 
 def frames_of_an_action(agent: str, environment: Environment) -> jax.Array:
@@ -35,8 +44,7 @@ def frames_of_an_action(agent: str, environment: Environment) -> jax.Array:
 
 def shut_sides(task: Maze) -> jax.Array:
     """Returns whether a wall stands on each side of each cell [4, n, n]."""
-    across, along = task.walls[0], task.walls[1].T  # [n + 1, n], [n, n + 1], both at x, y
-    return jnp.stack([across[1:], along[:, 1:], across[:-1], along[:, :-1]])
+    return edges_by_side(task.walls)
 
 
 def goal_cell(task: Maze) -> jax.Array:
@@ -59,8 +67,7 @@ def distances_beyond(shut: jax.Array, targets: jax.Array) -> jax.Array:
     """
 
     def beyond(distances: jax.Array) -> jax.Array:
-        beside = [jnp.roll(distances, (-x, -y), (0, 1)) for x, y in SIDES]
-        return jnp.where(shut, jnp.inf, jnp.stack(beside))
+        return jnp.where(shut, jnp.inf, cells_beyond(distances))
 
     def relax(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         distances, _ = carry

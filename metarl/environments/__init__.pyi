@@ -50,6 +50,7 @@ from .gymnasium.registration import register_with_gymnasium as register_with_gym
 from .gymnasium.rl2_inputs import RL2Inputs as RL2Inputs
 from .gymnasium.trials import HostTrials as HostTrials
 from .gymnasium.vector import GymnasiumVectorEnvironment as GymnasiumVectorEnvironment
+from .mazes.body import MAZE_ACTIONS as MAZE_ACTIONS
 from .mazes.dark_maze import DarkMaze as DarkMaze
 from .mazes.dark_maze import neighbours as neighbours
 from .mazes.dark_maze import probabilities_to_reach as probabilities_to_reach
@@ -58,6 +59,9 @@ from .mazes.maze import Maze as Maze
 from .mazes.maze import MazeState as MazeState
 from .mazes.maze import act_in_maze as act_in_maze
 from .mazes.maze import reach_in_maze as reach_in_maze
+from .mazes.sides import MAZE_SIDES as MAZE_SIDES
+from .mazes.sides import cells_beyond as cells_beyond
+from .mazes.sides import edges_by_side as edges_by_side
 from .mazes.view import FIELD_OF_VIEW as FIELD_OF_VIEW
 from .mdps.dark_room import DarkRoomTask as DarkRoomTask
 from .mdps.gridworld import GridTask as GridTask
@@ -95,6 +99,8 @@ from .registry import setting_names as setting_names
 
 __all__ = [
     "FIELD_OF_VIEW",
+    "MAZE_ACTIONS",
+    "MAZE_SIDES",
     "SPLITS",
     "Agent",
     "AuxiliaryTargets",
@@ -147,10 +153,12 @@ __all__ = [
     "best_arm",
     "cards",
     "cell_in_picture",
+    "cells_beyond",
     "check_environment",
     "check_task",
     "computed_where",
     "draw_member",
+    "edges_by_side",
     "feature_size",
     "features",
     "follow",

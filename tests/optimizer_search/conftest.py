@@ -9,6 +9,8 @@ import pytest
 
 from metarl import problems
 from metarl.optimizer_search.judging.evaluators import LocalEvaluator
+from metarl.runs import SilentProgress
+from metarl.runs.directory import is_in_use
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -39,3 +41,30 @@ def verdicts(judgements, asked):
     evaluator = LocalEvaluator(judgements, few_rules.WIDTH)
     yield evaluator.evaluate(*asked)
     evaluator.close()
+
+
+@pytest.fixture
+def stopped_at_the_end(monkeypatch):
+    """Returns a function that goes on with a run until a signal comes as its result is made.
+
+    It takes the run, what goes on with it, and the module and the name of what makes the result; it returns whether the
+    run was in use then, and the last line that was told.
+    """
+
+    def stopped(run, resume, module, name):
+        used, told = [], []
+
+        def signalled(*_):
+            used.append(is_in_use(run.path))
+            raise KeyboardInterrupt
+
+        class Telling(SilentProgress):
+            def message(self, text):
+                told.append(text)
+
+        monkeypatch.setattr(module, name, signalled)
+        with pytest.raises(KeyboardInterrupt):
+            resume(run.path, progress=Telling())
+        return used, told[-1]
+
+    return stopped

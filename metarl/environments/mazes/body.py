@@ -16,7 +16,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-LEFT, RIGHT, FORWARD = range(3)  # actions
+LEFT, RIGHT, FORWARD = MAZE_ACTIONS = range(3)
 TURN = math.radians(3.75)  # of a frame
 WALK = 0.08  # of a frame, in cells
 REACH = 0.4  # of the goal, from its middle

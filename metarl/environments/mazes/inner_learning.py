@@ -31,10 +31,11 @@ import jax.numpy as jnp
 from ..contract.environment import InnerLearning
 from .body import TURN, WALK
 from .mapping import MazeMap, empty_map, look, step
+from .sides import MAZE_SIDES as SIDES
+from .sides import cells_beyond, edges_by_side
 
 REVISION = 1
 WORTH = 0.9  # of a plan, for each cell on its way
-SIDES = ((1, 0), (0, 1), (-1, 0), (0, -1))  # x, y to the neighbours of a cell
 PLANS, OF_PLANS, OF_SIDES, SHARED = 2, 3, 5, 7
 TOLD = PLANS * OF_PLANS + OF_SIDES * len(SIDES) + SHARED
 
@@ -80,22 +81,24 @@ def told(known: MazeMap, size: int, horizon: int, frames: int) -> jax.Array:
       frames: of an action.
     """
     cell, unseen = known.cell, ~known.seen
-    walls, open_ = _by_side(known.walls), _by_side(known.open)  # [4, M, M]
+    walls, open_ = edges_by_side(known.walls), edges_by_side(known.open)  # [4, M, M]
     to_goal = plan(known.goal, open_, size)
-    to_new = plan(unseen, open_ | (_beyond(unseen) & ~walls), size)
+    to_new = plan(unseen, open_ | (cells_beyond(unseen) & ~walls), size)
+    rarity = jax.lax.rsqrt(1.0 + cells_beyond(known.visits))
+    x, y = cell
     sides = jnp.stack(
-        [walls, open_, jax.lax.rsqrt(1.0 + _beyond(known.visits)), to_goal, to_new], axis=-1
-    )[:, cell[0], cell[1]]
-    quarter = jnp.round(known.heading / (jnp.pi / 2)).astype(jnp.int32)
+        [which[:, x, y] for which in (walls, open_, rarity, to_goal, to_new)], axis=-1
+    )
+    quarter = _quarter(known)
     from_ahead = (jnp.arange(len(SIDES)) + quarter) % len(SIDES)
     turned = known.heading - quarter * (jnp.pi / 2)
     away = jnp.array(SIDES)[from_ahead[:2]] @ (known.position - cell - 0.5)
-    here = known.goal[cell[0], cell[1]]
+    here = known.goal[x, y]
     shares = (1.0 - known.steps / known.length, 1.0 - known.time / horizon)
     return jnp.concatenate(
         [
-            _bearing(known, sides[:, 3], here, frames),
-            _bearing(known, sides[:, 4], jnp.zeros_like(here), frames),
+            _bearing(known, to_goal[:, x, y], here, frames),
+            _bearing(known, to_new[:, x, y], jnp.zeros_like(here), frames),
             sides[from_ahead].ravel(),
             jnp.stack([jnp.sin(turned), jnp.cos(turned), *away, jnp.any(known.goal), *shares]),
         ]
@@ -121,10 +124,10 @@ def plan(targets: jax.Array, ways: jax.Array, size: int) -> jax.Array:
     """
 
     def sweep(_: int, worth: jax.Array) -> jax.Array:
-        return jnp.maximum(worth, WORTH * jnp.max(_beyond(worth) * ways, axis=0))
+        return jnp.maximum(worth, WORTH * jnp.max(cells_beyond(worth) * ways, axis=0))
 
     worth = jax.lax.fori_loop(0, 4 * size, sweep, targets.astype(jnp.float32))
-    return _beyond(worth) * ways
+    return cells_beyond(worth) * ways
 
 
 def _bearing(known: MazeMap, worth: jax.Array, here: jax.Array, frames: int) -> jax.Array:
@@ -136,8 +139,7 @@ def _bearing(known: MazeMap, worth: jax.Array, here: jax.Array, frames: int) -> 
       here: [] bool, whether what it heads for is in this cell; then it leads to its middle.
       frames: of an action.
     """
-    quarter = jnp.round(known.heading / (jnp.pi / 2)).astype(jnp.int32)
-    turns = jnp.array((0, 1, 2, 1))[(jnp.arange(len(SIDES)) - quarter) % len(SIDES)]
+    turns = jnp.array((0, 1, 2, 1))[(jnp.arange(len(SIDES)) - _quarter(known)) % len(SIDES)]
     cells = jnp.log(jnp.maximum(worth, 1e-9)) / math.log(WORTH)
     side = jnp.argmin(cells / (WALK * frames) + turns * (math.pi / 2) / (TURN * frames))
     aim = known.cell + 0.5 - known.position + jnp.where(here, 0, jnp.array(SIDES)[side])
@@ -146,12 +148,6 @@ def _bearing(known: MazeMap, worth: jax.Array, here: jax.Array, frames: int) -> 
     return jnp.where(value > 0, jnp.stack([jnp.sin(angle), jnp.cos(angle), value]), 0.0)
 
 
-def _by_side(edges: jax.Array) -> jax.Array:
-    """Returns what holds on each side of each cell [4, M, M] of edges [2, M + 1, M]."""
-    across, along = edges[0], edges[1].T
-    return jnp.stack([across[1:], along[:, 1:], across[:-1], along[:, :-1]])
-
-
-def _beyond(cells: jax.Array) -> jax.Array:
-    """Returns the neighbours on each side [4, M, M] of cells [M, M]."""
-    return jnp.stack([jnp.roll(cells, (-x, -y), (0, 1)) for x, y in SIDES])
+def _quarter(known: MazeMap) -> jax.Array:
+    """Returns which of the sides lies ahead, or nearest to that, counted on over whole turns [] int32."""
+    return jnp.round(known.heading / (jnp.pi / 2)).astype(jnp.int32)

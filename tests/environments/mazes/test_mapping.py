@@ -14,9 +14,10 @@ import pytest
 from metarl.environments import load
 from metarl.environments.contract.signatures import check_signatures
 from metarl.environments.mazes.body import FORWARD, LEFT, RIGHT
-from metarl.environments.mazes.inner_learning import SIDES, WORTH, plan, told
+from metarl.environments.mazes.inner_learning import WORTH, plan, told
 from metarl.environments.mazes.mapping import empty_map, look, step
 from metarl.environments.mazes.maze import MazeState
+from metarl.environments.mazes.sides import MAZE_SIDES as SIDES
 from metarl.environments.mazes.sight import depths_seen
 from metarl.environments.mazes.view import FAR, cast
 

@@ -10,7 +10,6 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search import FunctionsConfig, begin_functions, resume_functions
 from metarl.optimizer_search.running import functions_job
 from metarl.runs import SilentProgress
-from metarl.runs.directory import is_in_use
 from metarl.update_rules import parse
 
 
@@ -54,23 +53,11 @@ def test_a_run_lists_every_function_and_one_that_was_interrupted_lists_the_same(
 
 
 def test_a_run_stays_in_use_until_its_result_is_there_and_a_signal_says_how_to_go_on(
-    tmp_path, monkeypatch
+    tmp_path, stopped_at_the_end
 ):
     run = begin_functions(FunctionsConfig("sign", 1, max_size=2), tmp_path / "run")
-    used, told = [], []
-
-    def signalled(path, table):
-        used.append(is_in_use(run.path))
-        raise KeyboardInterrupt
-
-    class Telling(SilentProgress):
-        def message(self, text):
-            told.append(text)
-
-    monkeypatch.setattr(functions_job, "write_csv", signalled)
-    with pytest.raises(KeyboardInterrupt):
-        resume_functions(run.path, progress=Telling())
-    assert used == [True] and told[-1].endswith(f"Go on with: metarl resume {run.path}")
+    used, told = stopped_at_the_end(run, resume_functions, functions_job, "write_csv")
+    assert used == [True] and told.endswith(f"Go on with: metarl resume {run.path}")
 
 
 def test_a_budget_ends_a_space_that_is_too_large_and_that_is_said(tmp_path):

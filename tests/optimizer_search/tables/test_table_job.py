@@ -11,7 +11,6 @@ from metarl.errors import InvalidInput
 from metarl.optimizer_search import begin_table, load_table, resume_table
 from metarl.optimizer_search.tables import table_job, write_again
 from metarl.runs import SilentProgress
-from metarl.runs.directory import is_in_use
 
 
 def test_a_run_that_was_interrupted_ends_as_one_that_was_not(built, tmp_path, monkeypatch):
@@ -29,23 +28,11 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(built, tmp_path, mo
 
 
 def test_a_table_stays_in_use_until_its_result_is_there_and_a_signal_says_how_to_go_on(
-    tmp_path, monkeypatch
+    tmp_path, stopped_at_the_end
 ):
     run = begin_table(dataclasses.replace(TOY, judges=TOY.judges[:1]), tmp_path / "run")
-    used, told = [], []
-
-    def signalled(place):
-        used.append(is_in_use(run.path))
-        raise KeyboardInterrupt
-
-    class Telling(SilentProgress):
-        def message(self, text):
-            told.append(text)
-
-    monkeypatch.setattr(table_job, "load_table", signalled)
-    with pytest.raises(KeyboardInterrupt):
-        resume_table(run.path, progress=Telling())
-    assert used == [True] and told[-1].endswith(f"Go on with: metarl resume {run.path}")
+    used, told = stopped_at_the_end(run, resume_table, table_job, "load_table")
+    assert used == [True] and told.endswith(f"Go on with: metarl resume {run.path}")
 
 
 def test_files_are_written_again_from_the_losses_before_rounding(built, tmp_path):
