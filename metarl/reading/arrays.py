@@ -3,9 +3,10 @@
 An archive is a zip file of `.npy` members; a member is a header that tells type and shape, and
 then the numbers. Three declarations must agree before a member is unpacked: the size in the
 archive's directory, the size that the header's type and shape make, and what so few compressed
-bytes can hold at all (deflate packs at most 1032 to 1). Their sum is bounded. So an archive of some
-kilobytes that would unpack to gigabytes is refused from its directory, and one whose directory lies
-is cut off at what it declared.
+bytes can hold at all (deflate packs at most 1032 to 1, LZMA some 7,100). Their sum is bounded. So an
+archive of some kilobytes that would unpack to gigabytes is refused from its directory, and one whose
+directory lies is cut off at what it declared. A member by LZMA declares its dictionary, too, for
+which memory is taken before a byte is unpacked; that is bounded alike.
 
 Only plain numbers and texts are read: no Python objects, no records, no dates. Names of members are
 names and never paths; nothing is written. The header is matched, not evaluated.
@@ -16,6 +17,7 @@ Reference: NEP 1, "A simple file format for NumPy arrays".
 from __future__ import annotations
 
 import io
+import lzma
 import math
 import re
 import struct
@@ -34,7 +36,12 @@ from .limits import MOST_ARRAYS, MOST_HEADER, MOST_MEMBERS
 
 _ENDING = ".npy"
 _DIRECTORY_ENTRY = b"PK\x01\x02"
-_DENSEST = 1032  # how many bytes deflate can make of one
+_DENSEST = {
+    zipfile.ZIP_STORED: 1,
+    zipfile.ZIP_LZMA: 7100,
+}  # how many bytes a method can make of one
+_DENSEST_ELSE = 1032  # deflate
+_LARGEST_DICTIONARY = 2**26  # bytes; LZMA's strongest preset has as many
 _ENCRYPTED = 0x1  # bit of a member's flags
 _AT_ONCE = 2**20  # bytes unpacked in one go
 _MOST_DIMENSIONS = 32
@@ -44,7 +51,7 @@ _HEADER = re.compile(
 )
 # What zipfile raises on bytes that are no archive, beside its own error.
 _ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError),
     *(RuntimeError, EOFError, OSError, ValueError, TypeError, OverflowError, IndexError),
 )
 
@@ -88,6 +95,8 @@ def _members(content: bytes, most: int) -> Iterator[tuple[str, np.ndarray]]:
         members = archive.infolist()
         _check_directory(members, most)
         for member in members:
+            if member.compress_type == zipfile.ZIP_LZMA:
+                _check_dictionary(content, member)
             with archive.open(member) as file:
                 yield member.filename.removesuffix(_ENDING), _array(file, member)
 
@@ -103,9 +112,8 @@ def _check_directory(members: list[zipfile.ZipInfo], most: int) -> None:
             raise _Refused(f"holds {member.filename[:100]!r}, which is no array")
         if member.flag_bits & _ENCRYPTED:
             raise _Refused(f"holds {member.filename[:100]!r} encrypted")
-        stored = member.compress_type == zipfile.ZIP_STORED
-        densest = member.compress_size * (1 if stored else _DENSEST)
-        if member.file_size > densest:
+        densest = _DENSEST.get(member.compress_type, _DENSEST_ELSE)
+        if member.file_size > member.compress_size * densest:
             raise _Refused(
                 f"declares {member.file_size:,} bytes for {member.filename[:100]!r}, more than the "
                 f"{member.compress_size:,} it takes there can hold"
@@ -113,6 +121,21 @@ def _check_directory(members: list[zipfile.ZipInfo], most: int) -> None:
     declared = sum(member.file_size for member in members)
     if declared > most:
         raise _Refused(f"declares {declared:,} bytes of arrays; at most {most:,} are read")
+
+
+def _check_dictionary(content: bytes, member: zipfile.ZipInfo) -> None:
+    """Refuses a member by LZMA whose dictionary is large; it stands behind the member's local header.
+
+    Reference: PKWARE, APPNOTE.TXT 6.3.10, sections 4.3.7 and 5.8.8.
+    """
+    name, extra = struct.unpack_from("<HH", content, member.header_offset + 26)
+    # the version (2 bytes), the length of the properties (2), their first, and then the dictionary's size
+    (size,) = struct.unpack_from("<I", content, member.header_offset + 30 + name + extra + 5)
+    if size > _LARGEST_DICTIONARY:
+        raise _Refused(
+            f"asks for {size:,} bytes of memory to unpack {member.filename[:100]!r}; at most "
+            f"{_LARGEST_DICTIONARY:,} are given"
+        )
 
 
 class _Header(NamedTuple):

@@ -48,7 +48,15 @@ def member(header: str, numbers: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + numbers
 
 
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def by_lzma(file, **arrays) -> None:
+    """Writes as `numpy.savez` does, packed by LZMA."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as opened:
+                np.lib.format.write_array(opened, np.asarray(array))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed, by_lzma])
 def test_arrays_are_those_that_numpy_reads(save, tmp_path):
     content = packed(ARRAYS, save)
     path = tmp_path / "a.npz"
@@ -104,6 +112,35 @@ def test_more_than_so_few_bytes_can_hold_is_refused():
     packed_sizes = struct.pack("<II", 2**19, 2**19)
     wrong = wrong.replace(packed_sizes, struct.pack("<II", 928, 2**19))
     assert "declares 524,288 bytes for 'a.npy', more than the 928 it takes there" in refusal(wrong)
+
+
+def test_arrays_by_lzma_may_be_as_dense_as_it_packs_them():
+    content = packed({"zeros": np.zeros(2**26, np.uint8)}, by_lzma)
+    assert len(content) < 2**26 / 6000  # denser than deflate can be
+    assert not read_arrays(content, "It")["zeros"].any()
+    size = struct.pack("<I", 2**26 + 128)
+    lying = content.replace(size, struct.pack("<I", 2**27 + 128))
+    assert "declares 134,217,856 bytes for 'zeros.npy', more than the" in refusal(lying, 2**28)
+
+
+def test_a_dictionary_that_asks_for_much_memory_is_refused():
+    content = packed({"a": np.arange(100)}, by_lzma)
+    usual = struct.pack(
+        "<HBI", 5, 0x5D, 2**23
+    )  # length of the properties, lc, lp and pb, the dictionary's size
+    assert content.count(usual) == 1
+    wrong = content.replace(usual, struct.pack("<HBI", 5, 0x5D, 2**31))
+    assert refusal(wrong) == (
+        "It asks for 2,147,483,648 bytes of memory to unpack 'a.npy'; at most 67,108,864 are given."
+    )
+
+
+def test_damaged_lzma_is_said_to_be_damaged():
+    content = packed({"a": np.arange(100)}, by_lzma)
+    usual = struct.pack("<HB", 5, 0x5D)
+    assert "is no .npz archive, or a damaged one (LZMAError)" in refusal(
+        content.replace(usual, struct.pack("<HB", 5, 0xFF))
+    )
 
 
 def test_too_many_members_are_refused_before_they_are_listed():

@@ -126,7 +126,7 @@ def write_file(path: Path, document: Mapping[str, Any], arrays: Mapping[str, np.
     """
     document = {"format": FORMAT, "version": FORMAT_VERSION, **document}
     document["sha256"] = content_hash(document, arrays)
-    write_arrays(path, {"document": np.array(json.dumps(document)), **arrays})
+    write_arrays(path, {"document": np.array(json.dumps(document)), **arrays}, small=True)
 
 
 def read_file(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
