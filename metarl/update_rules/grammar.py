@@ -143,6 +143,43 @@ class Grammar:
             total = total // binary * (binary - 1)
         return total
 
+    @cached_property
+    def operand_sizes(self) -> tuple[int, ...]:
+        """Nodes of each operand, in the order of their tokens."""
+        return tuple(Rule(operand).size for operand in self.operand_expressions)
+
+    @cached_property
+    def unary_sizes(self) -> tuple[int, ...]:
+        """Nodes that each unary function adds to its argument, in the order of their tokens."""
+        x = Operand("g")
+        return tuple(Rule(applied(function, x)).size - 1 for function in self.unary_functions)
+
+    def rule_sizes(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns the sizes of rules: the nodes of their canonical forms, `to_rule(tokens).canonical().size`.
+
+        A canonical form may have a part that the space does not offer, as the 3 of `g ^ 3` that `g ^ (1 + 2)` makes
+        where there are 1 and 2 alone. Then the nodes count as the rule is written: so a rule of size n computes a
+        function that an enumeration of the space has met when it has met those of n nodes.
+
+        Args:
+          tokens: of this grammar, [N, L]; nothing is checked.
+
+        Returns:
+          [N] int.
+        """
+        return self._sizes(tokens, 0)
+
+    def larger_than(self, most: int, tokens: np.ndarray) -> np.ndarray:
+        """Returns which rules have a size (`rule_sizes`) of more than so many nodes, [N] bool.
+
+        What is not larger as it is written is not rewritten, which is most of what it costs.
+
+        Args:
+          most: nodes.
+          tokens: of this grammar, [N, L]; nothing is checked.
+        """
+        return self._sizes(tokens, most) > most
+
     def to_rule(self, tokens: Any) -> Rule:
         """Returns the rule that tokens stand for.
 
@@ -295,6 +332,31 @@ class Grammar:
             forbidden_last=plus if self.no_final_addition else -1,
             reuse_values=self.reuse_values,
         )
+
+    def _sizes(self, tokens: np.ndarray, rewritten_above: int) -> np.ndarray:
+        """Returns sizes, [N]; of rules with no more nodes than that as they are written, these nodes."""
+        sizes = self._written_sizes(tokens)
+        for place in np.flatnonzero(sizes > rewritten_above).tolist():
+            canonical = canonical_expression(self._expression(tokens[place]))
+            inner = _within(canonical) if self.normalised else canonical
+            if inner is not None and missing_part(inner, self._vocabulary) is None:
+                sizes[place] = sum(1 for _ in walk(canonical))
+        return sizes
+
+    def _written_sizes(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns the nodes of rules as they are written, [N]; what `keep` drops is not in them."""
+        groups = np.reshape(tokens, (len(tokens), self.depth, len(SLOTS)))  # [N, D, 5]
+        rows, unary = np.arange(len(groups)), np.asarray(self.unary_sizes)
+        num_operands = len(self.operand_expressions)
+        bank = np.zeros((len(groups), num_operands + self.depth), int)
+        bank[:, :num_operands] = self.operand_sizes
+        keeps = np.array([name == KEEP for name in self.binary_names])
+        for place, group in enumerate(groups.swapaxes(0, 1)):
+            first, second, unary_1, unary_2, how = group.T
+            left = bank[rows, first] + unary[unary_1]
+            right = bank[rows, second] + unary[unary_2]
+            bank[:, num_operands + place] = np.where(keeps[how], left, left + right + 1)
+        return bank[:, -1] + self.normalised
 
     def _expression(self, tokens: Any) -> Expression:
         bank = list(self.operand_expressions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -132,6 +133,49 @@ def test_a_canonical_text_is_that_of_the_rule(space, normalised):
     grammar = Grammar(space, 2, normalised=normalised)
     for tokens in grammar.sample(np.random.default_rng(0), 50):
         assert grammar.canonical_text(tokens) == str(grammar.to_rule(tokens).canonical())
+
+
+@given(
+    space=st.sampled_from(sorted(SPACES)),
+    depth=st.integers(1, 4),
+    options=st.sampled_from(ALL_OPTIONS),
+    normalised=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_sizes_are_the_nodes_of_canonical_forms_that_the_space_can_write(
+    space, depth, options, normalised, seed
+):
+    grammar = Grammar(space, depth, **options, normalised=normalised)
+    tokens = grammar.sample(np.random.default_rng(seed), 20)
+    sizes = grammar.rule_sizes(tokens).tolist()
+    for row, size in zip(tokens, sizes, strict=True):
+        rule = grammar.to_rule(row)
+        offered = numbers(SPACES[space].operands) | numbers(SPACES[space].unary)
+        foreign = numbers([str(rule.canonical())]) - offered
+        assert size == (rule if foreign else rule.canonical()).size
+    for most in (1, 3, 5, 9):
+        assert grammar.larger_than(most, tokens).tolist() == [size > most for size in sizes]
+    assert grammar.rule_sizes(tokens[:0]).shape == (0,)
+
+
+def numbers(texts) -> set[float]:
+    return {float(x) for text in texts for x in re.findall(r"(?<![\w.])\d[\d.]*(?:e-?\d+)?", text)}
+
+
+@pytest.mark.parametrize(
+    ("groups", "text", "size"),
+    [
+        ([[0, 0, 1, 0, 4], [12, 3, 1, 0, 2]], "g * sign(m)", 4),  # -(-g) * sign(m)
+        ([[1, 4, 0, 0, 3], [0, 12, 0, 1, 1]], "g + m", 3),  # g - -(m ^ 1)
+        ([[4, 4, 0, 0, 0], [0, 12, 0, 0, 3]], "g^2", 3),  # g ^ (1 + 1)
+        ([[4, 5, 0, 0, 0], [0, 12, 0, 0, 3]], "g^3", 5),  # g ^ (1 + 2): the space has no 3
+    ],
+)
+def test_a_rule_is_as_large_as_its_canonical_form_if_the_space_can_write_that(groups, text, size):
+    grammar, tokens = Grammar("sign", 2), np.array(groups).reshape(1, -1)
+    assert grammar.canonical_text(tokens[0]) == text
+    assert grammar.rule_sizes(tokens).tolist() == [size]
 
 
 def test_samples_are_uniform_over_what_is_allowed():

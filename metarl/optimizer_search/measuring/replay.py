@@ -1,8 +1,8 @@
 """replay: one search on a table: the strategy's own code asks and is told, and nothing is trained.
 
-Every generation goes as in a search in earnest (`searching.search_job`): rules outside the table were filtered out,
-rules met before are repeats, of the new ones as many are trained as the budget has room for. Only the probes, the
-trainings and the files are left out.
+Every generation goes as in a search in earnest (`searching.search_job`): rules without a place in the table were
+filtered, rules met before are repeats, of the new ones as many are trained as the budget has room for. Only the probes,
+the trainings and the files are left out.
 
 Letters: K rules of the table, N rules trained.
 """

@@ -15,7 +15,7 @@ from metarl.errors import require
 from metarl.runs import Progress, SilentProgress
 
 from .. import strategies
-from ..settings.config import SearchConfig
+from ..settings.config import SearchConfig, to_dict
 from ..settings.strategies_config import RANDOM, StrategiesConfig
 from ..tables import RuleTable, load_table, table_names
 from .replay import near_rules
@@ -35,9 +35,9 @@ def measure_strategies(
       progress: where progress is shown; nowhere if None.
 
     Returns:
-      "seed", and under "tables" for each: "rules", "judges", "held_out", "replicates", "budget", "best" (rule and true
-      score), and under "strategies" a row for each, under "curves" the true scores by rules trained. All but the
-      seconds are the same whenever the same is asked.
+      "seed", and under "tables" for each: "rules", "filters" (where a table ends at a size, larger rules are filtered),
+      "judges", "held_out", "replicates", "budget", "best" (rule and true score), and under "strategies" a row for each,
+      under "curves" the true scores by rules trained. All but the seconds are the same whenever the same is asked.
 
     Raises:
       InvalidInput: an unknown table or strategy, a budget beyond a table, a user's strategy that breaks its contract.
@@ -86,6 +86,7 @@ class _Contest:
             "space": self.table.space,
             "depth": self.table.depth,
             "max_size": self.table.max_size,
+            "filters": to_dict(self.search_config.filters),
             "judges": [judge.name for judge in views.judges],
             "held_out": [judge.name for judge in views.held_out],
             "replicates": views.shares(),

@@ -14,6 +14,7 @@ from metarl.reporting import (
     Paragraph,
     Section,
     Table,
+    counted,
     curve_panels,
     html_page,
     write_csv,
@@ -140,6 +141,17 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
         "Random needs: rules that random search trains for the same mean true score, over those trained here; better: "
         "above 1. CPU-seconds: of ask and tell, a search; the median, so without compiling. "
         f"{_too_few(document)}".rstrip(),
+        *_ends(document),
+    ]
+
+
+def _ends(document: Mapping[str, Any]) -> list[str]:
+    largest = document["max_size"]
+    if largest is None:
+        return []
+    return [
+        f"The table ends at {counted(largest, 'node')}; larger rules are filtered (--filters.max-size {largest}), so "
+        "no strategy trains what the table lacks."
     ]
 
 

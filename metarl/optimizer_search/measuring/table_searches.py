@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -120,7 +121,7 @@ class TableSearches:
         self, strategy: Strategy, number: int, batch_size: int, marks: np.ndarray
     ) -> tuple[Any, ...]:
         key, view = jax.random.fold_in(jax.random.key(self._seed), number), self._view(number)
-        place_of = self.table.place_of
+        place_of = partial(self.table.place_of, max_size=self.table.max_size)
         run = replay(strategy, key, place_of, view.rewards, int(marks[-1]), batch_size)
         chosen = np.array([self._handover.place(run.trained[:mark], view) for mark in marks])
         steps = np.concatenate([[0], np.cumsum(view.steps[run.trained])])
@@ -147,6 +148,8 @@ class TableSearches:
 def search_settings(table: RuleTable, budget: int) -> SearchConfig:
     """Returns the settings of a search on a table: the usual ones, with smaller generations for a small budget.
 
+    Where the table ends at a size, larger rules are filtered, so that no strategy pays for what the table lacks.
+
     A search of 32 rules would be over before its first generation of 64 has been told, and evolution's population of
     128 would never be full.
     """
@@ -157,7 +160,7 @@ def search_settings(table: RuleTable, budget: int) -> SearchConfig:
     return SearchConfig(
         space=table.space,
         depth=table.depth,
-        filters=table.filters,
+        filters=replace(table.filters, max_size=table.max_size),
         batch_size=int(batch),
         evolution=EvolutionConfig(int(population), int(sample)),
     )

@@ -25,7 +25,7 @@ import numpy as np
 
 from metarl.errors import InvalidInput, require
 from metarl.reading import from_dict
-from metarl.reporting import write_json
+from metarl.reporting import counted, write_json
 from metarl.runs import (
     RESULT,
     Progress,
@@ -47,7 +47,7 @@ from ..selecting.choice import Choice
 from ..settings.config import SearchConfig, to_dict
 from ..tables import RuleTable, full_name, load_table, table_programs, truth
 from ..tables.table_evaluator import TableEvaluator
-from ..tables.table_programs import TablePrograms
+from ..tables.table_programs import TablePrograms, rules_within
 
 JOB = "table-search"
 _AROUND = 2  # half-decades on either side of a rule's rate that the choice tries
@@ -159,7 +159,7 @@ def _conduct(
     ):
         job, programs = made
         if programs.table.notice:
-            progress.message(programs.table.notice)
+            progress.message(f"{programs.table.notice} {_larger(config)}")
         backend = journaling(partial(TableEvaluator, programs.table), journal)
         state = drive_search(job, run, progress, minutes=config.minutes, backend=backend)
         chosen = choose_from_table(
@@ -168,9 +168,10 @@ def _conduct(
         document = {"run_dir": str(run.path), **_found(programs, state, chosen[: config.finalists])}
         document["seconds"] = (run.outcome or {}).get("seconds", 0.0)
         if document["outside"]:
+            largest = programs.table.max_size or 0
             progress.message(
                 f"{document['outside']:,} rules that pass the filters are not in the table (it ends at "
-                f"{programs.table.max_size} nodes) and earned the floor."
+                f"{counted(largest, 'node')}) and earned the floor; --filters.max-size {largest} filters such rules."
             )
         write_json(run.path / RESULT, document)
         return document
@@ -213,6 +214,13 @@ def _with_truth(one: TableChoice, worth: np.ndarray) -> dict[str, Any]:
     }
 
 
+def _larger(config: SearchConfig) -> str:
+    """Returns what becomes of rules that are larger than those of a table that ends at a size."""
+    if config.filters.max_size is None:
+        return "Larger ones that pass the filters earn the floor; --filters.max-size filters them."
+    return f"Rules of more than {counted(config.filters.max_size, 'node')} are filtered."
+
+
 def _job(config: SearchConfig) -> tuple[SearchJob, TablePrograms]:
     job = SearchJob(config, programs=table_programs(_table_of(config)))
     assert isinstance(job.programs, TablePrograms)
@@ -234,4 +242,4 @@ def _within(config: SearchConfig, table: RuleTable) -> SearchConfig:
     config = dataclasses.replace(config, table=full_name(config.table or ""))
     if config.budget is not None or config.minutes is not None:
         return config
-    return dataclasses.replace(config, budget=min(DEFAULT_BUDGET, len(table.tokens)))
+    return dataclasses.replace(config, budget=min(DEFAULT_BUDGET, rules_within(table, config)))

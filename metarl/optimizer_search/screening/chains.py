@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl.update_rules import IDENTITY, KEEP, Grammar, Operand, Rule, UnaryFunction, applied
+from metarl.update_rules import IDENTITY, KEEP, Grammar
 
 from .probes import ProbeOutputs, Probes
 
@@ -66,11 +66,11 @@ class ChainBuilder:
         self._num_operands = len(grammar.operand_expressions)
         self._identity = grammar.unary_functions.index(IDENTITY)
         self._keep = grammar.binary_names.index(KEEP)
-        self._costs = np.array([_cost(function) for function in grammar.unary_functions])
+        self._costs = np.array(grammar.unary_sizes)
 
     def empty_chain(self) -> Chain:
         """Returns the chain of no groups."""
-        sizes = [Rule(operand).size for operand in self._grammar.operand_expressions]
+        sizes = self._grammar.operand_sizes
         values = np.repeat(np.arange(len(sizes)), len(self._costs))
         unary = np.tile(np.arange(len(self._costs)), len(sizes))
         digests = self._digests_of(self._padded((), self._alone(values, unary)))
@@ -255,8 +255,3 @@ def _digests(outputs: ProbeOutputs, exact: np.ndarray) -> list[bytes]:
         for digest, row in zip(digests, plain, strict=True):
             digest.update(row.tobytes())
     return [digest.digest() for digest in digests]
-
-
-def _cost(function: UnaryFunction) -> int:
-    """Returns the nodes that a unary function adds to its argument."""
-    return Rule(applied(function, Operand("g"))).size - 1

@@ -30,11 +30,14 @@ class Verdict(StrEnum):
     ONE_SIGN = "one sign"
     UPHILL = "uphill"  # mean cosine with the gradient below the bound
     NOT_ODD = "not odd"  # the update of the flipped state is not minus the update
+    TOO_LARGE = "too large"  # more nodes than the bound
     PASSES = "passes"
 
 
-def screen(outputs: ProbeOutputs, probes: Probes, config: FilterConfig) -> list[Verdict]:
-    """Judges rules by their updates on the probes.
+def screen(
+    outputs: ProbeOutputs, probes: Probes, config: FilterConfig, tokens: np.ndarray | None = None
+) -> list[Verdict]:
+    """Judges rules by their updates on the probes, and by their size where that is bounded.
 
     With u the update in state s, and cosines taken block by block, so that late and small gradients
     count as much as early and large ones:
@@ -44,13 +47,15 @@ def screen(outputs: ProbeOutputs, probes: Probes, config: FilterConfig) -> list[
       one sign     u(s) <= 0 or u(s) >= 0 everywhere
       uphill       mean cos(u(s), g) < min_cosine
       not odd      mean cos(u(-s), -u(s)) < min_oddness
+      too large    more than max_size nodes (`Grammar.rule_sizes`)
 
-    A bound of -1 turns its hurdle off.
+    A bound of -1 turns its hurdle off, and so does a max_size of None.
 
     Args:
       outputs: of K rules.
       probes: that gave them.
       config: the bounds.
+      tokens: of the rules, [K, L]; only a bound on their size asks for them.
 
     Returns:
       K verdicts.
@@ -69,6 +74,11 @@ def screen(outputs: ProbeOutputs, probes: Probes, config: FilterConfig) -> list[
     verdicts = np.full(len(outputs.update), Verdict.PASSES, dtype=object)
     for verdict in reversed(fails):
         verdicts[fails[verdict]] = verdict
+    if config.max_size is not None:
+        assert tokens is not None, "rules whose size is bounded are screened with their tokens"
+        passing = np.flatnonzero(verdicts == Verdict.PASSES)
+        large = probes.grammar.larger_than(config.max_size, tokens[passing])
+        verdicts[passing[large]] = Verdict.TOO_LARGE
     return verdicts.tolist()
 
 

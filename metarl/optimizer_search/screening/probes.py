@@ -75,6 +75,11 @@ class Probes:
         self._run = jax.jit(lambda *inputs: _run(interpreter, *inputs))
 
     @property
+    def grammar(self) -> Grammar:
+        """Of the rules."""
+        return self._grammar
+
+    @property
     def gradients(self) -> np.ndarray:
         """The gradients of the probes, [B, C]."""
         return self._gradients

@@ -19,7 +19,8 @@ from .enumeration import Enumeration
 from .filters import Verdict, screen
 from .probes import Probes
 
-VERDICTS = tuple(Verdict)  # in the order of their numbers
+# in the order of their numbers; where functions end is the enumeration's size, so no filter says that one is too large
+VERDICTS = tuple(verdict for verdict in Verdict if verdict != Verdict.TOO_LARGE)
 _ENUMERATION = "enumeration|"  # how the names of its arrays begin
 
 

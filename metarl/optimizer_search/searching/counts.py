@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from metarl.reporting import counted
+
 from ..screening import filters
 from .sorting import Sorting
 
@@ -55,16 +57,22 @@ class Counts:
         )
 
 
-def barren_text(counts: Counts, batch_size: int) -> str:
+def barren_text(counts: Counts, batch_size: int, max_size: int | None = None) -> str:
     """Returns why a search ended before its budget, and what may help."""
     reasons = sorted(counts.filtered.items(), key=lambda item: -item[1])
     lost = ", ".join(f"{count:,} {reason}" for reason, count in reasons if count)
     shown = f" ({lost})" if lost else ""
+    larger = "A larger --space or --depth has more rules"
+    if max_size is not None:
+        larger = (
+            f"There may be no others of at most {counted(max_size, 'node')}: without --filters.max-size {max_size} "
+            "there are more rules"
+        )
     return (
         f"The last {counts.barren * batch_size:,} rules held none that passes the filters and is new, so the search "
         f"ends with {counts.trained:,}. Of {counts.sampled:,} rules {counts.repeated:,} were met before and "
-        f"{sum(counts.filtered.values()):,} filtered{shown}. A larger --space or --depth has "
-        "more rules; `metarl search --help` lists the --filters."
+        f"{sum(counts.filtered.values()):,} filtered{shown}. {larger}; `metarl search --help` lists "
+        "the --filters."
     )
 
 

@@ -294,7 +294,8 @@ def drive_search(
             compiling=compilation_seconds,
         )
     if job.is_barren(state):
-        progress.message(barren_text(state.counts, job.config.batch_size))
+        config = job.config
+        progress.message(barren_text(state.counts, config.batch_size, config.filters.max_size))
     if outcome == "interrupted":
         raise Interrupted
     return state

@@ -54,7 +54,7 @@ def sort(
       room: the most rules to train; no bound if None.
     """
     outputs = probes.outputs(tokens)
-    reasons = filters.screen(outputs, probes, hurdles)
+    reasons = filters.screen(outputs, probes, hurdles, tokens)
     passes = np.array([reason == filters.Verdict.PASSES for reason in reasons])
     fingerprints = [b""] * len(tokens)
     good = np.flatnonzero(passes)

@@ -271,6 +271,8 @@ class FilterConfig:
     """Whether the update must take both signs."""
     oddness_penalty: NotNegative = 0.0
     """Times 1 minus the cosine of --filters.min-oddness, taken off the reward of a rule that passes."""
+    max_size: Count | None = None
+    """The most nodes of a rule's canonical form, as `metarl enumerate` counts them; no bound if not given."""
 
 
 @dataclass(frozen=True)
@@ -505,6 +507,19 @@ def preset(name: Preset) -> SearchConfig:
 def to_dict(config: Any) -> dict[str, Any]:
     """Returns a configuration as plain JSON values."""
     return dataclasses.asdict(config)
+
+
+def check_one_size(filters: FilterConfig) -> None:
+    """Refuses a bound on sizes among filters where the functions themselves end at a size.
+
+    Raises:
+      InvalidInput: there is one.
+    """
+    require(
+        filters.max_size is None,
+        f"--filters.max-size {filters.max_size} is a filter of searches; where functions of a space are listed or "
+        f"trained, --max-size {filters.max_size} says at which size they end.",
+    )
 
 
 def _validate_horizons(name: str, horizons: tuple[float, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from metarl.reading import Bounds, Budget, Count, check_fields
 
-from .config import FilterConfig
+from .config import FilterConfig, check_one_size
 
 
 @dataclass(frozen=True)
@@ -26,3 +26,4 @@ class FunctionsConfig:
 
     def __post_init__(self) -> None:
         check_fields(self, within=True)
+        check_one_size(self.filters)

@@ -8,7 +8,7 @@ from typing import Annotated
 from metarl.errors import require
 from metarl.reading import Bounds, Count, PairedSeeds, Seed, check_fields
 
-from .config import FilterConfig
+from .config import FilterConfig, check_one_size
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class TableConfig:
 
     def __post_init__(self) -> None:
         check_fields(self, within=True)
+        check_one_size(self.filters)
         require(
             len(self.judges) > 0 and len(set(self.judges)) == len(self.judges),
             f"judges must be one or more different problems, not {', '.join(self.judges) or 'none'}.",

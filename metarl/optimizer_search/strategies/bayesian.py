@@ -200,7 +200,7 @@ class _Behaviours:
                 self._known.clear()
                 new = list(tokens)
             outputs = self._probes.outputs(np.stack(new))
-            verdicts = filters.screen(outputs, self._probes, self._filters)
+            verdicts = filters.screen(outputs, self._probes, self._filters, np.stack(new))
             profile = profiles(np.nan_to_num(outputs.update, posinf=0.0, neginf=0.0))
             sizes = np.clip(profile.log_sizes, -_MOST_SIZE, _MOST_SIZE)
             for row, verdict, *rest in zip(new, verdicts, profile.directions, sizes, strict=True):

@@ -1,8 +1,8 @@
 """Enumeration: the functions of a space in order of size, as Occam would try them.
 
 A yardstick beside random search: it learns nothing, and it never proposes a function twice nor one that the filters
-stop. A strategy that does not beat it has found nothing but short rules. When the space is exhausted it begins again,
-and whatever it proposes then is a repeat.
+stop. A strategy that does not beat it has found nothing but short rules. When the space is exhausted, or what
+the filters' bound on sizes leaves of it, it begins again, and whatever it proposes then is a repeat.
 
 Letters: K rules of a generation; L tokens.
 """
@@ -74,16 +74,20 @@ def enumeration(grammar: Grammar, config: SearchConfig) -> Strategy:
 def trainable_functions(grammar: Grammar, config: SearchConfig) -> Iterator[np.ndarray]:
     """Returns an iterator over the tokens, [L], of the functions that pass a search's filters, simplest first.
 
-    A function whose simplest rule breaks a sampling constraint of the grammar, in whatever tokens, is left out.
+    A function whose simplest rule breaks a sampling constraint of the grammar, in whatever tokens, is left out. Where
+    the filters bound the size of rules, it ends there; what divides every rule of a normalised grammar is a node too.
     """
     # values are told apart as they are, before a rule is normalised
     plain, free = replace(grammar, normalised=False), Grammar(grammar.space, grammar.depth)
     probes = probes_of(free)
-    enumeration = Enumeration(free, probes)  # here, so that the space is checked at once
+    bound = config.filters.max_size
+    last = None if bound is None else max(1, bound - grammar.normalised)
+    hurdles = replace(config.filters, max_size=None)  # the enumeration sees to that
+    enumeration = Enumeration(free, probes, last)  # here, so that the space is checked at once
 
     def rules() -> Iterator[np.ndarray]:
         for found in enumeration:
-            verdicts = filters.screen(found.outputs, probes, config.filters)
+            verdicts = filters.screen(found.outputs, probes, hurdles)
             for tokens, verdict in zip(found.tokens, verdicts, strict=True):
                 if verdict == filters.Verdict.PASSES:
                     with contextlib.suppress(InvalidInput):

@@ -62,19 +62,32 @@ class Places:
         self._remembered: dict[bytes, int] = {}
         self._lock = threading.Lock()  # any number of threads may ask
 
-    def of(self, tokens: np.ndarray) -> np.ndarray:
+    def of(self, tokens: np.ndarray, max_size: int | None = None) -> np.ndarray:
         """Returns the place of the function that each sequence computes, -1 where the table has none, [N].
 
         Args:
           tokens: valid under the grammar, [N, L].
+          max_size: the most nodes of a rule; larger ones are nowhere. No bound if None.
         """
-        return np.maximum(self.codes(tokens), OUTSIDE)
+        return np.maximum(self.codes(tokens, max_size), OUTSIDE)
 
-    def codes(self, tokens: np.ndarray) -> np.ndarray:
-        """Returns the place of each sequence's function, or why it has none: see `verdict`, [N]."""
+    def codes(self, tokens: np.ndarray, max_size: int | None = None) -> np.ndarray:
+        """Returns the place of each sequence's function, or why it has none: see `verdict`, [N].
+
+        Args:
+          tokens: valid under the grammar, [N, L].
+          max_size: the most nodes of a rule, at most those at which the table ends; no bound if None.
+        """
         tokens = np.ascontiguousarray(tokens, np.int32)
         with self._lock:
-            return self._numbered_codes(tokens) if self._numbered else self._other_codes(tokens)
+            codes = self._numbered_codes(tokens) if self._numbered else self._other_codes(tokens)
+        if max_size is None:
+            return codes
+        passing = np.flatnonzero(codes >= OUTSIDE)
+        large = self._grammar.larger_than(max_size, tokens[passing])
+        large |= codes[passing] == OUTSIDE  # no text of it is as small as the table's last rules
+        codes[passing[large]] = _FILTERED - _VERDICTS.index(filters.Verdict.TOO_LARGE)
+        return codes
 
     def verdict(self, code: int) -> filters.Verdict:
         """Returns what the filters say of a sequence with that code."""

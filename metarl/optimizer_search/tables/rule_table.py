@@ -124,8 +124,7 @@ class RuleTable:
         """A line for those who use a table that ends before its space does; None if it does not."""
         if self.extent is None:
             return None
-        count = f"{len(self.tokens):,} rules"
-        return f"{self.space}-{self.depth}: {self.extent}, {count}; larger ones earn the floor."
+        return f"{self.space}-{self.depth}: {self.extent}, {len(self.tokens):,} rules."
 
     def judge(self, name: str | TableJudge) -> TableJudge:
         """Returns a judge by its name.
@@ -152,13 +151,14 @@ class RuleTable:
         """Returns losses on test data at the end of the same runs, +inf where diverged, float32 [K, R, S]."""
         return self.judge(judge)._losses["test"]
 
-    def place_of(self, tokens: np.ndarray) -> np.ndarray:
+    def place_of(self, tokens: np.ndarray, max_size: int | None = None) -> np.ndarray:
         """Returns the place of the function that each sequence computes, -1 where it is not in the table, int [N].
 
         Args:
           tokens: of the table's grammar, [N, L].
+          max_size: the most nodes of a rule, as `--filters.max-size`; larger ones have no place. No bound if None.
         """
-        return self.places.of(tokens)
+        return self.places.of(tokens, max_size)
 
     def rule(self, place: int) -> str:
         """Returns the text of a function's simplest rule."""

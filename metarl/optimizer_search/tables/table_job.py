@@ -263,10 +263,14 @@ class TableJob:
     def _described(self) -> dict[str, Any]:
         """Returns what every file says of the table."""
         config = self.config
+        filters = to_dict(config.filters)
+        del filters[
+            "max_size"
+        ]  # a filter of searches; a table of before there was one is the same table
         return {
             "language": LANGUAGE["version"],
             **{"space": config.space, "depth": config.depth, "max_size": config.max_size},
-            **{"filters": to_dict(config.filters), "seed": config.seed},
+            **{"filters": filters, "seed": config.seed},
             "provenance": self._provenance,
         }
 

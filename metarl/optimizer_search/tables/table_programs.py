@@ -17,6 +17,7 @@ import numpy as np
 
 from metarl.errors import require
 from metarl.problems import Problem
+from metarl.reporting import counted
 from metarl.update_rules import Grammar
 
 from ..judging.candidates import Judgement, Recipe, Trial
@@ -138,7 +139,7 @@ class TablePrograms(SearchPrograms):
         room: int | None = None,
     ) -> Sorting:
         """Returns what `sorting.sort` would, from the places of the table; no rule is run on the probes."""
-        codes = self.table.places.codes(tokens)
+        codes = self.table.places.codes(tokens, self.config.filters.max_size)
         passes = codes >= OUTSIDE
         inside = np.maximum(codes, 0)
         prints = [
@@ -206,6 +207,12 @@ def require_fit(table: RuleTable, config: SearchConfig, judges: Sequence[Judge])
             f"{what} holds the rules that pass filters with {field} {held}; the search has {asked}, and would train "
             f"others. Leave --filters.{field.replace('_', '-')} as it is.",
         )
+    asked, held = config.filters.max_size, table.max_size
+    require(
+        asked is None or held is None or asked <= held,
+        f"{what} ends at rules of {counted(held or 0, 'node')}; --filters.max-size {asked} lets larger ones pass. Give "
+        f"--filters.max-size {held} or less, or leave it out: then larger rules earn the floor.",
+    )
     require(
         config.reward == "loss",
         f"{what} holds losses and no accuracies; take --reward loss.",
@@ -223,10 +230,12 @@ def require_fit(table: RuleTable, config: SearchConfig, judges: Sequence[Judge])
             "--training.steps out.",
         )
     _require_rates(table, config)
+    count = rules_within(table, config)
+    of_size = "" if asked is None else f" of at most {counted(asked, 'node')}"
     require(
-        config.budget is None or config.budget <= len(table.tokens),
-        f"{what} holds {len(table.tokens):,} rules; a budget of {config.budget or 0:,} is more than there are. Give "
-        f"--budget {len(table.tokens)} or less.",
+        config.budget is None or config.budget <= count,
+        f"{what} holds {counted(count, 'rule')}{of_size}; a budget of {config.budget or 0:,} is more than there are. "
+        f"Give --budget {count} or less.",
     )
     final = config.final
     for field, asked in (
@@ -238,6 +247,12 @@ def require_fit(table: RuleTable, config: SearchConfig, judges: Sequence[Judge])
             f"--final.{field} trains networks, which a search on a table does not; leave it out, or search without "
             "--evaluator table.",
         )
+
+
+def rules_within(table: RuleTable, config: SearchConfig) -> int:
+    """Returns how many rules of a table a search can train: those within its bound on sizes."""
+    bound = config.filters.max_size
+    return len(table.tokens) if bound is None else int((table.sizes <= bound).sum())
 
 
 def table_outputs(table: RuleTable) -> ProbeOutputs:

@@ -65,6 +65,38 @@ def without_seconds(document):
     return plain
 
 
+def test_where_a_table_ends_at_a_size_larger_rules_are_filtered_and_that_is_said(
+    tables, monkeypatch
+):
+    plain = measure_strategies(StrategiesConfig(searches=1, budget=20, strategy=("random",)))
+    table = tables["made-up"]
+    tables["made-up"] = replace(table, max_size=3)
+    made, asked = [], []
+    place_of = type(table).place_of
+
+    def noting(self, tokens, max_size=None):
+        asked.append(max_size)
+        return place_of(self, tokens, max_size)
+
+    monkeypatch.setattr(type(table), "place_of", noting)
+    make_strategy = measuring.strategies.make
+
+    def making(name, grammar, config):
+        made.append(config.filters.max_size)
+        return make_strategy(name, grammar, config)
+
+    monkeypatch.setattr(measuring.strategies, "make", making)
+    found = measure_strategies(StrategiesConfig(searches=1, budget=20, strategy=("random",)))
+    assert set(asked) == {3} == set(made)
+    ends, whole = found["tables"]["made-up"], plain["tables"]["made-up"]
+    assert (ends["filters"]["max_size"], whole["filters"]["max_size"]) == (3, None)
+    assert strategies_table("made-up", ends).notes[-1] == (
+        "The table ends at 3 nodes; larger rules are filtered (--filters.max-size 3), so no strategy trains what the "
+        "table lacks."
+    )
+    assert len(strategies_table("made-up", whole).notes) == 2
+
+
 @pytest.mark.slow  # the quick form: whom a strategy stands beside changes nothing
 def test_the_same_seed_gives_the_same_numbers_and_another_gives_others(tables):
     config = StrategiesConfig(strategy=("evolution",), searches=4, budget=40)

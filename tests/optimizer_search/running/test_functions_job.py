@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search import FunctionsConfig, begin_functions, resume_functions
 from metarl.optimizer_search.running import functions_job
+from metarl.optimizer_search.settings.config import FilterConfig
 from metarl.runs import SilentProgress
 from metarl.update_rules import parse
 
@@ -79,6 +81,11 @@ def test_a_checkpoint_of_another_rule_language_is_refused():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (
+            {"filters": FilterConfig(max_size=4)},
+            "--filters.max-size 4 is a filter of searches; where functions of a space are listed or trained, "
+            "--max-size 4 says at which size they end.",
+        ),
         ({"space": "sing"}, "sign"),
         ({"depth": 5}, "depth is 5; it must be from 1 to 4"),
         ({"budget": 0}, "budget is 0; it must be at least 1"),
@@ -88,6 +95,6 @@ def test_a_checkpoint_of_another_rule_language_is_refused():
 def test_settings_that_cannot_be_used_are_refused_before_anything_is_written(
     tmp_path, settings, message
 ):
-    with pytest.raises(InvalidInput, match=message):
+    with pytest.raises(InvalidInput, match=re.escape(message)):
         begin_functions(FunctionsConfig(**settings), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -141,6 +141,7 @@ def test_without_a_budget_the_table_is_the_budget(tmp_path):
         ({"space": "deterministic"}, "the search is in 'deterministic' at depth 1. Add --space sign --depth 1"),
         ({"problem": ("digits-conv",)}, "Unknown judge of table 'sign-1' 'digits-conv'"),
         ({"budget": 126}, "holds 125 rules; a budget of 126 is more than there are. Give --budget 125"),
+        ({"filters": FilterConfig(max_size=2)}, "Table 'sign-1' holds 5 rules of at most 2 nodes; a budget of 60 is"),
         ({"filters": FilterConfig(min_cosine=0.0)}, "filters with min_cosine 0.1; the search has 0.0"),
         ({"reward": "accuracy", "problem": ("wine-mlp",)}, "holds losses and no accuracies"),
         ({"training": TrainingConfig(steps=50)}, "has runs of 200 steps by judge 'quadratic'; the search asks for 50"),
@@ -186,8 +187,24 @@ def test_rules_that_are_too_large_for_a_table_earn_the_floor_and_are_counted(tmp
         f"{document['outside']} rules that pass the filters are not in the table" in x for x in said
     )
     assert np.isfinite([row["true_score"] for row in document["best"]]).all()
-    assert (
-        said[0] == f"sign-1: up to size 1, {len(table.tokens)} rules; larger ones earn the floor."
+    assert said[0] == (
+        f"sign-1: up to size 1, {len(table.tokens)} rules. Larger ones that pass the filters earn the floor; "
+        "--filters.max-size filters them."
+    )
+    assert any("it ends at 1 node) and earned the floor" in x for x in said)
+    said.clear()
+    bounded = dataclasses.replace(config, filters=FilterConfig(max_size=1))
+    found = search_table(bounded, tmp_path / "bounded", progress=progress)
+    assert (found["outside"], found["rules_trained"]) == (0, len(table.tokens))
+    assert said[0].endswith(f"{len(table.tokens)} rules. Rules of more than 1 node are filtered.")
+    assert not any("earned the floor" in x for x in said)
+    with pytest.raises(InvalidInput) as told:
+        search_table(
+            dataclasses.replace(config, filters=FilterConfig(max_size=2)), progress=progress
+        )
+    assert str(told.value) == (
+        "Table 'sign-1-size-1' ends at rules of 1 node; --filters.max-size 2 lets larger ones pass. Give "
+        "--filters.max-size 1 or less, or leave it out: then larger rules earn the floor."
     )
     assert json.loads((tmp_path / "run" / "config.json").read_text())["table"] == "sign-1-size-1"
 

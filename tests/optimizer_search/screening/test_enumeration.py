@@ -58,6 +58,7 @@ def test_it_meets_exactly_the_functions_of_all_token_sequences_each_by_a_simples
             grammar.validate(tokens)
             assert fingerprint not in met
             assert grammar.to_rule(tokens).size == found.size
+            assert grammar.rule_sizes(tokens[None]) == [found.size]
             met[fingerprint] = found.size
     assert met == every_function(grammar, probes)
 

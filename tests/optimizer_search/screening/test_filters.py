@@ -89,9 +89,43 @@ def test_the_cosine_counts_every_block_alike(probes):
     assert screen(outputs, probes, FilterConfig()) == [Verdict.UPHILL]
 
 
+def test_a_rule_of_more_nodes_than_the_bound_is_too_large_if_it_passes_the_other_hurdles(probes):
+    texts = ("g", "sign(m)", "g + m", "exp(sign(g) * sign(m)) * g", "-g", "g^g")
+    tokens = tokens_of(*texts)
+    passes, large = Verdict.PASSES, Verdict.TOO_LARGE
+    others = [Verdict.UPHILL, Verdict.NOT_FINITE]
+    for bound, expected in {
+        None: [passes, passes, passes, passes],
+        8: [passes, passes, passes, passes],
+        7: [passes, passes, passes, large],
+        2: [passes, passes, large, large],
+        1: [passes, large, large, large],
+    }.items():
+        config = FilterConfig(max_size=bound)
+        found = screen(probes.outputs(tokens), probes, config, tokens)
+        assert found == [*expected, *others]
+
+
+def test_a_bound_on_the_size_stops_exactly_the_rules_that_pass_and_are_larger(probes):
+    tokens = GRAMMAR.sample(np.random.default_rng(1), 400)
+    outputs = probes.outputs(tokens)
+    free = screen(outputs, probes, FilterConfig())
+    bounded = screen(outputs, probes, FilterConfig(max_size=5), tokens)
+    sizes = [GRAMMAR.to_rule(row).canonical().size for row in tokens]
+    large = [
+        size > 5 and verdict == Verdict.PASSES for size, verdict in zip(sizes, free, strict=True)
+    ]
+    assert bounded == [
+        Verdict.TOO_LARGE if it_is else verdict for it_is, verdict in zip(large, free, strict=True)
+    ]
+    assert 10 < sum(large) < free.count(Verdict.PASSES)
+
+
 def test_counts_name_every_verdict_in_order():
     found = counts([Verdict.PASSES, Verdict.UPHILL, Verdict.PASSES])
-    assert list(found) == ["not finite", "constant", "one sign", "uphill", "not odd", "passes"]
+    assert list(found) == [
+        *("not finite", "constant", "one sign", "uphill", "not odd", "too large", "passes")
+    ]
     assert found["passes"] == 2 and found["uphill"] == 1 and found["constant"] == 0
 
 

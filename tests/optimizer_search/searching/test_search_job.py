@@ -277,7 +277,11 @@ def test_a_search_ends_where_nothing_new_comes_any_more(scripted, monkeypatch):
     assert job.position(again) == (3, 9)
     assert barren_text(again.counts, 2).startswith(
         "The last 8 rules held none that passes the filters and is new, so the search ends with 3. "
-        "Of 16 rules 8 were met before and 5 filtered (5 uphill)."
+        "Of 16 rules 8 were met before and 5 filtered (5 uphill). A larger --space or --depth has more rules; "
+    )
+    assert (
+        "(5 uphill). There may be no others of at most 3 nodes: without --filters.max-size 3 there are more rules; `me"
+        in barren_text(again.counts, 2, 3)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 import textwrap
@@ -20,6 +21,7 @@ from metarl.optimizer_search.settings.config import (
     DecisionTransformerConfig,
     DreamConfig,
     EvolutionConfig,
+    FilterConfig,
     GoExploreConfig,
     GuidedEvolutionConfig,
     ImaginationConfig,
@@ -37,6 +39,7 @@ from metarl.optimizer_search.strategies import (
     names,
     parts,
 )
+from metarl.optimizer_search.strategies.enumeration import trainable_functions
 from metarl.optimizer_search.writing.ranks import ranks
 from metarl.optimizer_search.writing.writer import writer
 from metarl.runs import flatten_tree, restore_tree
@@ -302,6 +305,23 @@ def test_enumeration_proposes_every_rule_worth_training_once_and_simpler_ones_fi
     assert distinct[:3] == ["g", "m", "adam"]
     assert texts == (distinct * len(texts))[: len(texts)]  # after the last it begins again
     assert int(state.proposed) == len(proposed) > 2 * len(distinct)
+
+
+@pytest.mark.parametrize("options", [{}, {"normalised": True}, {"different_operands": True}])
+def test_enumeration_ends_at_the_size_that_the_filters_bound(options):
+    space = Space("sums", ("g", "m"), ("x", "sign(x)"), ("+", "*", "keep"), "")
+    grammar, key = Grammar(space, 2, **options), jax.random.key(0)
+    filters = FilterConfig(max_size=3)
+    strategy = make("enumeration", grammar, dataclasses.replace(CONFIG, filters=filters))
+    tokens = strategy.ask(key, strategy.init(key), 60)[1].tokens
+    texts = [str(grammar.to_rule(row).canonical()) for row in tokens]
+    distinct = list(dict.fromkeys(texts))
+    assert texts == (distinct * len(texts))[: len(texts)] and len(distinct) < 30
+    assert max(grammar.rule_sizes(tokens)) == 3
+    whole = trainable_functions(grammar, CONFIG)
+    known = [next(whole) for _ in range(len(distinct) + 1)]
+    assert [str(grammar.to_rule(row).canonical()) for row in known[:-1]] == distinct
+    assert grammar.rule_sizes(known[-1][None]) > 3  # nothing was left out
 
 
 def test_enumeration_says_when_no_function_passes_the_filters():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import numpy as np
 import pytest
 
 from metarl.errors import InvalidInput
-from metarl.optimizer_search import SearchConfig, load_table, table_names
-from metarl.optimizer_search.screening.probes import Probes
+from metarl.optimizer_search import SearchConfig, TrainingConfig, load_table, table_names
+from metarl.optimizer_search.screening.filters import Verdict
+from metarl.optimizer_search.screening.probes import Probes, probes_of
 from metarl.optimizer_search.searching import sorting
+from metarl.optimizer_search.searching.search_job import SearchJob
 from metarl.optimizer_search.tables import Places, table_files, table_programs, truth
 from metarl.optimizer_search.tables.packing import ROUNDING, Losses, pack, unpack
 from metarl.optimizer_search.tables.places import used_tokens
+from metarl.optimizer_search.tables.table_evaluator import TableEvaluator
 from metarl.optimizer_search.tables.table_files import FUNCTIONS, read_file, write_file
 from metarl.update_rules import Grammar, Interpreter
 
@@ -115,6 +119,47 @@ def test_every_sequence_is_sorted_as_a_search_sorts_it(toy_table):
     assert (got.outputs.update[new] == simplest.update).all()
 
 
+@pytest.mark.parametrize(("name", "most"), [("toy", 1), ("toy", 3), ("sign-2", 3), ("sign-2", 5)])
+def test_where_sizes_are_bounded_a_table_sorts_sequences_as_a_search_does(toy_table, name, most):
+    table = toy_table if name == "toy" else load_table(name)
+    filters = dataclasses.replace(table.filters, max_size=most)
+    problem = "toy_problem:logistic" if name == "toy" else "quadratic"
+    config = SearchConfig(
+        space="sign", depth=table.depth, problem=(problem,), filters=filters, budget=2
+    )
+    tokens = table.grammar.sample(np.random.default_rng(5), 1500)
+    want = sorting.sort(tokens, probes_of(table.grammar), filters, known=())
+    got = _programs(table, config).sort(tokens, known=())
+    assert got.reasons == want.reasons
+    assert (got.new == want.new).all() and (got.repeated == want.repeated).all()
+    assert (table.place_of(tokens, most) >= 0).tolist() == want.passes.tolist()
+    assert 0 < want.passes.sum() < want.reasons.count(Verdict.TOO_LARGE) + want.passes.sum()
+
+
+@pytest.mark.parametrize("strategy", ["random", "evolution", "enumeration", "bayesian", "ppo"])
+def test_what_any_strategy_proposes_and_passes_is_in_the_table(toy_table, strategy):
+    config = SearchConfig(
+        space="sign", depth=1, strategy=strategy, budget=len(toy_table.tokens), batch_size=32,
+        problem=("toy_problem:logistic",), training=TrainingConfig(seeds=2),
+        filters=dataclasses.replace(toy_table.filters, max_size=toy_table.max_size),
+    )  # fmt: skip
+    job = SearchJob(config, programs=table_programs(toy_table))
+    state, passed, sort = job.init(), [], job.programs.sort
+
+    def noting(tokens, *given):
+        found = sort(tokens, *given)
+        passed.extend(tokens[found.passes])
+        return found
+
+    job.programs.sort = noting  # type: ignore[method-assign]
+    for _ in range(6):
+        state, _ = job.update(state)
+    assert len(passed) > state.counts.trained > 5
+    assert (toy_table.place_of(np.stack(passed)) >= 0).all()
+    evaluator = job.programs.evaluator
+    assert isinstance(evaluator, TableEvaluator) and evaluator.outside == 0
+
+
 def test_the_true_score_is_that_of_a_naive_loop(toy_table):
     names, shown = [judge.name for judge in toy_table.judges], [1, 4]
     got = truth(toy_table, names, shown)
@@ -155,10 +200,7 @@ def test_space_and_depth_name_the_table_of_the_largest_size(built, tmp_path, mon
     assert table_files.full_name("sign-1") == "sign-1-size-10"
     assert load_table("sign-1") is load_table("sign-1-size-10") is not load_table("sign-1-size-3")
     notice = load_table("sign-1").notice
-    assert (
-        notice
-        == f"sign-1: up to size 3, {len(load_table('sign-1').tokens)} rules; larger ones earn the floor."
-    )
+    assert notice == f"sign-1: up to size 3, {len(load_table('sign-1').tokens)} rules."
     with pytest.raises(InvalidInput, match=r"Unknown table 'sgin-1'\. Did you mean 'sign-1'\?"):
         load_table("sgin-1")
     shutil.copytree(built / "table", tmp_path / "sign-1")  # as if it were the whole space

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 from toy_tables import TOY, Stopping, contents
 
 from metarl.errors import InvalidInput
-from metarl.optimizer_search import begin_table, load_table, resume_table
+from metarl.optimizer_search import TableConfig, begin_table, load_table, resume_table
+from metarl.optimizer_search.settings.config import FilterConfig
 from metarl.optimizer_search.tables import table_job, write_again
+from metarl.optimizer_search.tables.table_files import FUNCTIONS, read_file
+from metarl.optimizer_search.tables.table_job import TableJob
 from metarl.runs import SilentProgress
 
 
@@ -42,6 +46,18 @@ def test_files_are_written_again_from_the_losses_before_rounding(built, tmp_path
         assert contents(tmp_path / "again" / name) == contents(built / "table" / name)
 
 
+def test_a_table_of_before_filters_had_a_bound_on_sizes_is_the_same_table(tmp_path):
+    table = load_table("sign-2")
+    assert "max_size" not in table.document["filters"] and table.filters.max_size is None
+    count = len(table.tokens)
+    prints = [np.frombuffer(table.places.fingerprint(place), np.uint8) for place in range(count)]
+    functions = {"tokens": table.tokens, "sizes": table.sizes, "fingerprints": np.stack(prints)}
+    config = TableConfig("sign", 2, table.max_size, ("quadratic",))
+    TableJob(config, tmp_path).write_functions(functions, tmp_path)
+    document, _ = read_file(tmp_path / FUNCTIONS, "functions")
+    assert document["identity"] == table.document["identity"]
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -53,6 +69,7 @@ def test_files_are_written_again_from_the_losses_before_rounding(built, tmp_path
         ),
         ({"judges": ("quadratic", "quadratic")}, "judges must be one or more different problems"),
         ({"space": "sing"}, "Did you mean 'sign'"),
+        ({"filters": FilterConfig(max_size=2)}, "--max-size 2 says at which size they end"),
         ({"replicates": 1}, "replicates is 1; it must be from 2 to 100000"),
     ],
 )
