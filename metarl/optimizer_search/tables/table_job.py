@@ -264,9 +264,8 @@ class TableJob:
         """Returns what every file says of the table."""
         config = self.config
         filters = to_dict(config.filters)
-        del filters[
-            "max_size"
-        ]  # a filter of searches; a table of before there was one is the same table
+        # searches alone have it, and a table of before there was one is the same table
+        del filters["max_size"]
         return {
             "language": LANGUAGE["version"],
             **{"space": config.space, "depth": config.depth, "max_size": config.max_size},

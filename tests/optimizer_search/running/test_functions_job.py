@@ -10,6 +10,7 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.optimizer_search import FunctionsConfig, begin_functions, resume_functions
 from metarl.optimizer_search.running import functions_job
+from metarl.optimizer_search.screening.screened import VERDICTS
 from metarl.optimizer_search.settings.config import FilterConfig
 from metarl.runs import SilentProgress
 from metarl.update_rules import parse
@@ -68,6 +69,11 @@ def test_a_budget_ends_a_space_that_is_too_large_and_that_is_said(tmp_path):
     assert not document["whole_space"]
     assert document["tried"] >= 300
     assert document["rules"][0]["rule"] == "g"
+
+
+def test_the_numbers_of_verdicts_in_checkpoints_stay_what_they_are():
+    names = ["not finite", "constant", "one sign", "uphill", "not odd", "passes"]
+    assert [str(verdict) for verdict in VERDICTS] == names
 
 
 def test_a_checkpoint_of_another_rule_language_is_refused():
