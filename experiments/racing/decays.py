@@ -1,4 +1,4 @@
-"""Whether decays are why racing's rules are worse on `sign-2-size-5`, and what it costs where they run their course.
+"""Whether decays are why racing's rules are worse on `sign-2-size-6`, and what it costs where they run their course.
 
 On a table a short run is the beginning of a long one, so a decay is hardly seen there; in a search that trains it runs
 its course in the short run, too. For each judge, the true score of what a search hands over that races, less that of
@@ -43,7 +43,7 @@ SHORT = {"quadratic x4": "quadratic"}  # else NAME x0.25
 
 
 def main() -> None:
-    table = load_table("sign-2-size-5")
+    table = load_table("sign-2-size-6")
     rules = [str(table.rule(place)) for place in range(len(table.tokens))]
     decays = np.array([DECAY.search(rule) is not None for rule in rules])
     updates, adam = table_outputs(table).update, rules.index("adam")
