@@ -17,6 +17,7 @@ from .aliases import named as named
 from .aliases import ortho_plus_ortho_rownorm as ortho_plus_ortho_rownorm
 from .aliases import ortho_plus_rownorm as ortho_plus_rownorm
 from .aliases import powersign_plus_clip as powersign_plus_clip
+from .aliases import rms_ortho_cautious as rms_ortho_cautious
 from .aliases import sgd_minus_clip_g2 as sgd_minus_clip_g2
 from .aliases import sgd_plus_drop10_adam_powersign as sgd_plus_drop10_adam_powersign
 from .aliases import sgd_plus_drop30_momentum as sgd_plus_drop30_momentum
@@ -65,6 +66,7 @@ __all__ = [
     "ortho_plus_rownorm",
     "powersign",
     "powersign_plus_clip",
+    "rms_ortho_cautious",
     "scale_by_mars",
     "scale_by_soap",
     "sgd_minus_clip_g2",

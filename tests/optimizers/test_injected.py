@@ -89,7 +89,8 @@ def test_every_optimizer_is_traced_and_wants_no_parameters_without_weight_decay(
     optimizer = optax.inject_hyperparams(getattr(optimizers, name))(learning_rate=RATE)
     gradients = jnp.ones(2)
     state = optimizer.init(gradients)
-    params = gradients if name == "drop30_momentum_exp_w" else None  # it reads them
+    reads_them = name in ("drop30_momentum_exp_w", "rms_ortho_cautious")
+    params = gradients if reads_them else None
     updates, _ = jax.eval_shape(optimizer.update, gradients, state, params)
     assert updates.shape == (2,)
 
