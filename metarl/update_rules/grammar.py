@@ -155,11 +155,11 @@ class Grammar:
         return tuple(Rule(applied(function, x)).size - 1 for function in self.unary_functions)
 
     def rule_sizes(self, tokens: np.ndarray) -> np.ndarray:
-        """Returns the sizes of rules: the nodes of their canonical forms, `to_rule(tokens).canonical().size`.
+        """Returns the sizes of rules: the nodes of their canonical forms, as the groups of a rule can write them.
 
-        A canonical form may have a part that the space does not offer, as the 3 of `g ^ 3` that `g ^ (1 + 2)` makes
-        where there are 1 and 2 alone. Then the nodes count as the rule is written: so a rule of size n computes a
-        function that an enumeration of the space has met when it has met those of n nodes.
+        That is `to_rule(tokens).canonical().size` but where the space lacks a number of that form, as the 3 that
+        `1 + 2` makes, or it needs more groups than there are, as `-exp(g)` for `-1 * exp(g)` at depth 1. So a rule of
+        size n computes a function that an enumeration has met when it has met those of n nodes.
 
         Args:
           tokens: of this grammar, [N, L]; nothing is checked.
@@ -170,9 +170,7 @@ class Grammar:
         return self._sizes(tokens, 0)
 
     def larger_than(self, most: int, tokens: np.ndarray) -> np.ndarray:
-        """Returns which rules have a size (`rule_sizes`) of more than so many nodes, [N] bool.
-
-        What is not larger as it is written is not rewritten, which is most of what it costs.
+        """Returns which rules have a size (`rule_sizes`) of more than so many nodes, [N] bool; quick, unlike that.
 
         Args:
           most: nodes.
@@ -333,15 +331,27 @@ class Grammar:
             reuse_values=self.reuse_values,
         )
 
-    def _sizes(self, tokens: np.ndarray, rewritten_above: int) -> np.ndarray:
-        """Returns sizes, [N]; of rules with no more nodes than that as they are written, these nodes."""
+    def _sizes(self, tokens: np.ndarray, most: int) -> np.ndarray:
+        """Returns sizes, [N]; bounds of them where these tell that they are at most a number, or more than it."""
         sizes = self._written_sizes(tokens)
-        for place in np.flatnonzero(sizes > rewritten_above).tolist():
+        for place in np.flatnonzero(sizes > most).tolist():
             canonical = canonical_expression(self._expression(tokens[place]))
+            if most and sum(1 for _ in walk(canonical)) > most:
+                continue  # no way to write it is smaller than its canonical form
             inner = _within(canonical) if self.normalised else canonical
-            if inner is not None and missing_part(inner, self._vocabulary) is None:
-                sizes[place] = sum(1 for _ in walk(canonical))
+            if inner is not None:
+                again = self._written_sizes(self._written_again(inner))
+                sizes[place] = min([sizes[place], *again])
         return sizes
+
+    def _written_again(self, expression: Expression) -> np.ndarray:
+        """Returns tokens of an expression, as it is or as something that it is made of, [0 or 1, L]."""
+        for rewritten in (False, True):
+            for groups in decompose(expression, self._vocabulary, self.depth, False, rewritten):
+                tokens = padded(groups, self._vocabulary, self.depth)
+                if tokens:
+                    return np.reshape(tokens, (1, self.length))
+        return np.zeros((0, self.length), int)
 
     def _written_sizes(self, tokens: np.ndarray) -> np.ndarray:
         """Returns the nodes of rules as they are written, [N]; what `keep` drops is not in them."""

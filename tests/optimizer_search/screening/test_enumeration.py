@@ -15,6 +15,7 @@ from metarl.update_rules import Grammar, Interpreter, Space, space_named
 SUMS = Space("sums", ("g", "m"), ("x", "sign(x)"), ("+", "*", "keep"), "")
 POWERS = Space("powers", ("g", "m", "1"), ("x", "exp(x)"), ("-", "keep"), "")
 TENSORS = Space("tensors", ("g", "m"), ("x", "ortho(x)"), ("+", "keep"), "")
+NEGATIVES = Space("negatives", ("g", "m", "1"), ("x", "-x", "exp(x)"), ("*", "keep"), "")
 DIFFERENCES = Space("differences", ("g", "m"), ("x",), ("-", "keep"), "")
 
 
@@ -58,9 +59,28 @@ def test_it_meets_exactly_the_functions_of_all_token_sequences_each_by_a_simples
             grammar.validate(tokens)
             assert fingerprint not in met
             assert grammar.to_rule(tokens).size == found.size
-            assert grammar.rule_sizes(tokens[None]) == [found.size]
             met[fingerprint] = found.size
     assert met == every_function(grammar, probes)
+
+
+@pytest.mark.parametrize(
+    ("space", "depth"),
+    [(SUMS, 2), (POWERS, 2), (DIFFERENCES, 3), (NEGATIVES, 1), (space_named("sign"), 1)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_a_rule_of_some_size_computes_a_function_that_is_met_by_that_size(space, depth):
+    grammar = Grammar(space, depth)
+    probes = Probes(Interpreter(grammar))
+    met: dict[bytes, int] = {}
+    for found in Enumeration(grammar, probes):
+        assert grammar.rule_sizes(found.tokens).tolist() == [found.size] * len(found.tokens)
+        prints = rule_fingerprints(probes.exact_updates(found.tokens))
+        met |= dict.fromkeys(prints, found.size)
+    tokens = grammar.sample(np.random.default_rng(0), 1000)
+    sizes = grammar.rule_sizes(tokens)
+    prints = rule_fingerprints(probes.exact_updates(tokens))
+    assert all(met[print_] <= size for print_, size in zip(prints, sizes, strict=True))
+    assert all(size <= grammar.to_rule(row).size for row, size in zip(tokens, sizes, strict=True))
 
 
 def test_one_that_was_stopped_goes_on_as_one_that_was_not():
