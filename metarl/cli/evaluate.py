@@ -21,10 +21,11 @@ from .output_file import check_output
 
 @dataclass(frozen=True)
 class World(WorldConfig):
-    """Where agents are played, as far as no trained one tells."""
+    """Where agents are played, as far as no trained one tells, or otherwise than it tells."""
 
     environment: str | None = None  # type: ignore[assignment]
-    """A family (`metarl list environments`), or my_module:factory; needed for classical agents alone."""
+    """A family (`metarl list environments`), or my_module:factory; needed for classical agents alone. Trained agents
+    act in that of their training, and in my_module:factory where observations and actions are the same."""
 
     episodes: Count | None = None
     """Episodes of a trial; those of the training, or 10, if neither this nor --trial-steps is given."""
@@ -32,7 +33,11 @@ class World(WorldConfig):
 
 @dataclass(frozen=True)
 class Arguments:
-    """Plays trained agents, classical agents and learners from scratch in the same test tasks."""
+    """Plays trained agents, classical agents and learners from scratch in the same test tasks.
+
+    Trained agents bring their world along. Settings given here take the place of its own, such as --size 9 for larger
+    mazes, wherever observations and actions stay the same; a line says what was otherwise in training.
+    """
 
     agents: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="AGENT_OR_RUN")]
     """Run directories, files or names of trained agents; classical agents with settings (ucb1:c=0.2); learners from

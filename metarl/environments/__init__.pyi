@@ -95,6 +95,7 @@ from .registry import cards as cards
 from .registry import host_names as host_names
 from .registry import load as load
 from .registry import names as names
+from .registry import setting_defaults as setting_defaults
 from .registry import setting_names as setting_names
 
 __all__ = [
@@ -190,6 +191,7 @@ __all__ = [
     "record",
     "register_with_gymnasium",
     "require_numbered",
+    "setting_defaults",
     "setting_names",
     "split_settings",
     "square_symmetries",

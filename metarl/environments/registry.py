@@ -94,10 +94,20 @@ def setting_names(name: str) -> tuple[str, ...]:
     Raises:
       InvalidInput: no family has the name.
     """
+    return tuple(setting_defaults(name))
+
+
+def setting_defaults(name: str) -> dict[str, Any]:
+    """Returns the settings that a family takes, with their defaults; None: what it is depends on the others.
+
+    Raises:
+      InvalidInput: no family has the name.
+    """
     factory = _factory(name)
     if isinstance(factory, Environment):
-        return ()
-    return tuple(inspect.signature(factory).parameters)
+        return {}
+    parameters = inspect.signature(factory).parameters
+    return {setting: parameter.default for setting, parameter in parameters.items()}
 
 
 def load(name: str, /, **settings: Any) -> Environment:
@@ -216,9 +226,7 @@ def _as_text(name: str, settings: Mapping[str, Any]) -> str:
 
 
 def _card(environment: Environment) -> EnvironmentCard:
-    parameters = inspect.signature(_factory(environment.name)).parameters
-    defaults = {name: parameter.default for name, parameter in parameters.items()}
-    settings = defaults | dict(environment.settings)
+    settings = setting_defaults(environment.name) | dict(environment.settings)
     return EnvironmentCard(
         environment.name,
         environment.description,
@@ -233,11 +241,10 @@ def _card_unmade(name: str) -> EnvironmentCard:
     """Returns the card of a family that is not made, since its library may be missing."""
     factory = _factory(name)
     about = importlib.import_module(factory.__module__)
-    parameters = inspect.signature(factory).parameters
     return EnvironmentCard(
         name,
         about.describe(factory),
-        {setting: parameter.default for setting, parameter in parameters.items()},
+        setting_defaults(name),
         about.OBSERVATION,
         about.ACTION,
         about.HORIZON,

@@ -4,7 +4,6 @@ from .agent.agent import make_trial as make_trial
 from .agent.agent_files import agent_names as agent_names
 from .agent.agent_files import load as load
 from .agent.agent_files import save as save
-from .evaluating.evaluation import describe_trial as describe_trial
 from .evaluating.evaluation import evaluate as evaluate
 from .evaluating.result import conclude as conclude
 from .evaluating.rival_agents import rivals as rivals
@@ -15,6 +14,7 @@ from .evaluating.scores import Evaluation as Evaluation
 from .evaluating.within_task import FromScratchPlan as FromScratchPlan
 from .evaluating.within_task import Learning as Learning
 from .evaluating.within_task import WithinTask as WithinTask
+from .evaluating.worlds import describe_trial as describe_trial
 from .learning.train_job import TrainJob as TrainJob
 from .learning.training import begin_training as begin_training
 from .learning.training import follow_training as follow_training

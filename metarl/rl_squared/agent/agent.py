@@ -15,11 +15,12 @@ import jax.numpy as jnp
 
 from metarl.controller import Policy
 from metarl.environments import Agent, Environment, Trial, check_environment, load, make_agent
-from metarl.errors import require
+from metarl.errors import InvalidInput, require
 
 from ..settings.config import TrainConfig, VarianceReduction
 from ..settings.network_config import NetworkConfig
 from ..settings.world_config import WorldConfig
+from .inner_learner import inner_learning
 from .inputs import Inputs, Previous, make_encoder, repeat
 from .network import POLICY, fit_to, make_policy
 
@@ -97,16 +98,27 @@ class TrainedAgent:
         network = fit_to(self.trial, self.config.network)
         return acting_agent(environment, network, self.params, greedy)
 
-    def require_fits(self, environment: Environment) -> None:
-        """Raises unless observations and actions are those it was trained with."""
-        own = self.trial.environment
-        for what in ("observation_space", "action_space"):
-            trained, received = getattr(own, what), getattr(environment, what)
+    def require_fits(self, environment: Environment, who: str = "The agent") -> None:
+        """Raises unless observations and actions are those it was trained with, and so is what it is told of them.
+
+        Args:
+          environment: to act in.
+          who: the agent, as the beginning of a sentence.
+
+        Raises:
+          InvalidInput: they are others.
+        """
+        own, network = self.trial.environment, self.config.network
+        whats = ("observation_space", "action_space")
+        pairs = {what: (getattr(own, what), getattr(environment, what)) for what in whats}
+        if network.inner_values:
+            pairs["inner learner"] = (_told(own, who), _told(environment, who))
+        for what, (trained, received) in pairs.items():
             require(
                 trained == received,
-                f"The agent was trained in {_described(own)}, whose {what} is {trained}; "
-                f"{_described(environment)} has {received}. Evaluate it in the environment it was "
-                "trained in, or train one for this.",
+                f"{who} was trained in {_described(own)}, whose {what} is {_in_one_line(trained)}; "
+                f"{_described(environment)} has {_in_one_line(received)}. It acts where these are the same: choose "
+                "other settings, or train an agent for this.",
             )
 
 
@@ -119,15 +131,23 @@ def make_trial(world: WorldConfig) -> Trial:
         what agents remember would not keep its type.
     """
     environment = load(world.environment, **world.settings())
+    return trial_in(environment, world.episodes, world.trial_steps)
+
+
+def trial_in(environment: Environment, episodes: int | None, steps: int | None) -> Trial:
+    """Returns the trials of agents in an environment: of so many episodes or steps; 10 episodes if both are None.
+
+    Raises:
+      InvalidInput: both are given; or jax computes in double precision, see `make_trial`.
+    """
     require(  # after the module of a user's own environment, which may have switched it on
         not jax.config.jax_enable_x64,  # type: ignore[attr-defined]
         "jax_enable_x64 is on; agents learn and act in float32 alone. Unset JAX_ENABLE_X64, or do not switch it on in "
         "the module of an environment.",
     )
-    episodes = world.episodes
-    if episodes is None and world.trial_steps is None:
+    if episodes is None and steps is None:
         episodes = DEFAULT_EPISODES
-    return Trial(environment, episodes, world.trial_steps)
+    return Trial(environment, episodes, steps)
 
 
 def check_own_world(name: str, environment: Environment) -> None:
@@ -197,6 +217,19 @@ def _functions(environment: Environment, network: NetworkConfig, greedy: bool) -
 
 def _sample(policy: Policy, key: jax.Array, parameters: Any) -> jax.Array:
     return policy.distribution.sample(key, parameters)
+
+
+def _told(environment: Environment, who: str) -> str:
+    """Returns what an inner learner shows."""
+    try:
+        learning = inner_learning(environment)
+    except InvalidInput as error:
+        raise InvalidInput(f"{who} cannot act in {_described(environment)}: {error}") from error
+    return f"revision {learning.revision} of {learning.size} numbers"
+
+
+def _in_one_line(value: Any) -> str:
+    return " ".join(str(value).split())
 
 
 def _described(environment: Environment) -> str:

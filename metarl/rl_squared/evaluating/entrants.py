@@ -1,28 +1,20 @@
-"""Who is evaluated, and where: from what a person types to agents in one world.
-
-A trained agent brings its world along; settings given beside it may change the length of its
-trials, and must agree with the rest. Classical agents and learners from scratch alone need to be
-told.
-"""
+"""Who is evaluated: from what a person types to agents. `worlds.py` says where."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from metarl import classical_agents, rl_baselines
 from metarl.environments import Agent, Environment, Trial
-from metarl.errors import InvalidInput, require, unknown_name
+from metarl.errors import unknown_name
 
-from ..agent.agent import TrainedAgent, make_trial
+from ..agent.agent import TrainedAgent
 from ..agent.agent_files import agent_names, load
-from ..settings.world_config import WorldConfig
 
 FOLLOWED = "followed at first"  # the values of an inner learner, before anything was learnt
-_BUDGET = ("episodes", "trial_steps")
 
 
 class Entrant(NamedTuple):
@@ -89,10 +81,17 @@ class Entrant(NamedTuple):
         if self.trained is None:
             classical = _name(self.text) in classical_agents.names()
             return (classical_agents if classical else rl_baselines).make(self.text, trial)
-        try:
-            return self.trained.as_agent(trial.environment, greedy)
-        except InvalidInput as error:
-            raise InvalidInput(f"{self.text}: {error}") from error
+        self.require_fits(trial.environment)
+        return self.trained.as_agent(trial.environment, greedy)
+
+    def require_fits(self, environment: Environment) -> None:
+        """Raises unless it can act in an environment, if it is a trained agent.
+
+        Raises:
+          InvalidInput: it cannot; names the agent.
+        """
+        if self.trained is not None:
+            self.trained.require_fits(environment, self.text)
 
 
 def find_entrants(
@@ -125,35 +124,6 @@ def text_of_path(path: str | Path) -> str:
     return os.path.join(os.curdir, text) if own else text
 
 
-def find_trial(entrants: Sequence[Entrant], given: WorldConfig | Mapping[str, Any]) -> Trial:
-    """Returns the one trial in which all entrants can be played.
-
-    Args:
-      entrants: who is to be played.
-      given: settings of the world, by the names of `WorldConfig`; all of them, or those that no
-        trained entrant tells. What is None counts as not given.
-
-    Raises:
-      InvalidInput: the environment is not told, or told twice differently.
-    """
-    if isinstance(given, WorldConfig):
-        given = dataclasses.asdict(given)
-    given = {name: value for name, value in given.items() if value not in (None, ())}
-    trained = [entrant for entrant in entrants if entrant.trained is not None]
-    if not trained:
-        require(
-            "environment" in given,
-            "Only trained agents say where they act; give --environment, with --arms or "
-            "--states and so on, and --episodes.",
-        )
-        return make_trial(WorldConfig(**given))
-    world = _world_of(trained, given)
-    trial = make_trial(dataclasses.replace(world, **_with_one_budget(given)))
-    for entrant in trained:
-        _require_same(entrant, trial.environment)
-    return trial
-
-
 def _find(text: str, own: Collection[str | None]) -> Entrant:
     """Returns whom a text names: a name first, then a path."""
     if text in agent_names():
@@ -179,47 +149,3 @@ def _known_names() -> tuple[str, ...]:
 
 def _name(text: str) -> str:
     return text.partition(":")[0]
-
-
-def _world_of(trained: Sequence[Entrant], given: Mapping[str, Any]) -> WorldConfig:
-    """Returns the world of the first trained entrant, if all have its trials or `given` tells them."""
-    worlds = [entrant.trained.config.world for entrant in trained if entrant.trained]
-    for entrant in trained[1:]:
-        _require_same(entrant, make_trial(worlds[0]).environment)
-    lengths = {(make_trial(world).episodes, make_trial(world).steps) for world in worlds}
-    told = any(name in given for name in _BUDGET)
-    require(
-        len(lengths) == 1 or told,
-        f"{' and '.join(entrant.text for entrant in trained)} were trained in trials of different "
-        "lengths; say in which to evaluate them, by --episodes or --trial-steps.",
-    )
-    named = given.get("environment", worlds[0].environment)
-    require(
-        named == worlds[0].environment,
-        f"--environment {named} contradicts {trained[0].text}, which was trained in "
-        f"{worlds[0].environment}. Leave the flag out, or name another agent.",
-    )
-    return worlds[0]
-
-
-def _with_one_budget(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings with the budget that is not given set to None, if one is."""
-    if not any(name in given for name in _BUDGET):
-        return dict(given)
-    return {**dict.fromkeys(_BUDGET), **given}
-
-
-def _require_same(entrant: Entrant, environment: Environment) -> None:
-    """Raises unless an entrant was trained in this environment, with these settings."""
-    assert entrant.trained is not None
-    own = entrant.trained.trial.environment
-    require(
-        (own.name, dict(own.settings)) == (environment.name, dict(environment.settings)),
-        f"{entrant.text} was trained in {_described(own)}, which is not "
-        f"{_described(environment)}. Evaluate it in its own environment, or train one for this.",
-    )
-
-
-def _described(environment: Environment) -> str:
-    settings = ", ".join(f"{name}={value}" for name, value in environment.settings.items())
-    return f"{environment.name}({settings})"

@@ -23,8 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from metarl.environments import Trial
-
 from ..agent.agent import TrainedAgent
 from ..settings.world_config import WorldConfig
 from .entrants import Entrant
@@ -32,6 +30,7 @@ from .evaluation_job import EvaluationJob, Order, Standing
 from .parts import Kept, play_of
 from .scores import Evaluation, score_of
 from .within_task import FromScratchPlan, WithinTask, compare_within_task
+from .worlds import describe_trial, trained_otherwise
 
 DEFAULT_TASKS = 1_000
 
@@ -53,8 +52,7 @@ def evaluate(
         played once. A name comes before a path of the same letters; write `./name`, or give a `Path`, for the path.
       world: where; some settings as a mapping are enough if a trained agent tells the others, and
         none are needed then; but an environment of somebody's own (my_module:factory) is imported
-        only if it is named here. Trained agents can be tried in longer or shorter trials than their
-        own.
+        only if it is named here. Trained agents can be tried in other worlds than their own (`find_trial`).
       tasks: N, of the test split.
       seed: of tasks and luck.
       from_scratch: how many episodes and tasks learners from scratch have, if there are any.
@@ -62,7 +60,7 @@ def evaluate(
 
     Raises:
       InvalidInput: an agent is unknown, damaged, or does not fit; the world is not told, or
-        contradicts a trained agent's; a return is NaN.
+        is one in which a trained agent cannot act; a return is NaN.
     """
     given = dataclasses.asdict(world) if isinstance(world, WorldConfig) else world or {}
     job = EvaluationJob(Order(agents, given, tasks, seed, from_scratch or FromScratchPlan()), say)
@@ -90,6 +88,7 @@ def concluded(job: EvaluationJob, state: Standing) -> Evaluation:
             None if entrant is job.named[0] else first,
             yardsticks,
             entrant.doubts(job.trial),
+            trained_otherwise(entrant, job.trial),
         )
     return Evaluation(
         environment=describe_trial(job.trial),
@@ -108,12 +107,6 @@ def concluded(job: EvaluationJob, state: Standing) -> Evaluation:
         },
         within_task=_within_task(job, kept, texts),
     )
-
-
-def describe_trial(trial: Trial) -> dict[str, Any]:
-    """Returns an environment's name and settings, and the budget of a trial in it, as JSON."""
-    budget = {"trial_steps": trial.steps} if trial.steps else {"episodes": trial.episodes}
-    return {"name": trial.environment.name, **trial.environment.settings, **budget}
 
 
 def _within_task(

@@ -25,10 +25,11 @@ from metarl.reporting import counted
 from metarl.runs import flatten_tree, restore_tree
 
 from ..agent.agent import TrainedAgent, check_own_world
-from .entrants import Entrant, find_entrants, find_trial
+from .entrants import Entrant, find_entrants
 from .parts import Kept, Part
 from .scores import ORACLE, RANDOM
 from .within_task import FromScratchPlan
+from .worlds import find_trial, otherwise_in_words, trained_otherwise
 
 _DONE, _SO_FAR, _WALK = "done/", "so far/", "walk/"  # how names of saved arrays begin
 
@@ -121,6 +122,8 @@ class EvaluationJob:
         """Plays a chunk of tasks, or walks on in one; or goes on with a lesson."""
         part = self.parts[len(state.done)]
         if state.first == 0 and state.walk is None:
+            if not state.done:
+                self._tell_where()
             self._announce(part, state)
         if part.kind == "lesson":
             following = self._learn(part, state)
@@ -334,6 +337,12 @@ class EvaluationJob:
         if part.kind == "lesson":
             return jax.eval_shape(self._lesson(part.who).fitting.begin)
         return self._pieces(part, state).template(state.steps)
+
+    def _tell_where(self) -> None:
+        """Says who was trained elsewhere."""
+        for entrant in self.named:
+            if otherwise := trained_otherwise(entrant, self.trial):
+                self._say(otherwise_in_words(entrant.text, otherwise))
 
     def _announce(self, part: Part, state: Standing) -> None:
         text, tasks = self.text_of(part.who, state.done), counted(part.tasks, "task")

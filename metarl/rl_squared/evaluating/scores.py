@@ -41,6 +41,7 @@ class AgentScore:
       auxiliary_loss: with which weight its memory has learnt to predict what the simulator knows, if it has.
       distilled: how it was distilled, and from whose histories, if it was.
       inputs: what it is shown beyond the inputs of RL², if anything is.
+      trained_otherwise: the settings of the world and the budget that were others in its training, see `worlds`.
     """
 
     totals: np.ndarray = dataclasses.field(repr=False, compare=False)
@@ -56,6 +57,7 @@ class AgentScore:
     auxiliary_loss: str | None = None
     distilled: str | None = None
     inputs: str | None = None
+    trained_otherwise: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,11 @@ class Evaluation:
                 if score.auxiliary_loss
             },
             "inputs": {text: score.inputs for text, score in self.agents.items() if score.inputs},
+            "trained_otherwise": {
+                text: dict(score.trained_otherwise)
+                for text, score in self.agents.items()
+                if score.trained_otherwise
+            },
         }
         if self.within_task is not None:
             document["from_scratch"] = self.within_task.to_json()
@@ -126,6 +133,7 @@ def score_of(
     first: Play | None,
     yardsticks: Mapping[str, Play],
     doubts: tuple[str, ...] = (),
+    trained_otherwise: Mapping[str, Any] | None = None,
 ) -> AgentScore:
     """Returns what an agent is worth.
 
@@ -136,6 +144,7 @@ def score_of(
       first: what came of the agent with which others are compared; None for that itself.
       yardsticks: what came of `RANDOM` and, where it can be had, `ORACLE`.
       doubts: about what it believes and assumes.
+      trained_otherwise: what was otherwise in its training, see `worlds`.
     """
     return AgentScore(
         totals=played.totals,
@@ -151,6 +160,7 @@ def score_of(
         auxiliary_loss=entrant.auxiliary_loss,
         distilled=entrant.distilled,
         inputs=entrant.inputs,
+        trained_otherwise=trained_otherwise or {},
     )
 
 

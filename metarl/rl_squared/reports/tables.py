@@ -10,6 +10,7 @@ from metarl.reporting import Column, Table, counted
 from metarl.statistics import Mean
 
 from ..evaluating.entrants import FOLLOWED
+from ..evaluating.worlds import otherwise_in_words
 
 _BUDGETS = ("episodes", "trial_steps")
 _DISTILLED = {
@@ -69,6 +70,8 @@ def evaluation_table(document: Mapping[str, Any]) -> Table:
                 "Followed at first: before it had learnt anything it went by such values, with a bonus for what is "
                 "unknown (--network.inner-trust)."
             )
+    elsewhere = document.get("trained_otherwise", {})  # evaluations of before have none
+    notes += [otherwise_in_words(text, otherwise) for text, otherwise in elsewhere.items()]
     doubts = document.get("doubts", {})  # evaluations of before have none
     notes += [f"† {text} {'; '.join(doubts[text])}." for text in ranked if text in doubts]
     title = f"{world_text(document['environment'])}: {counted(document['tasks'], 'test task')}"

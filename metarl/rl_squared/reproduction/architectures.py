@@ -32,7 +32,7 @@ from metarl.runs import Progress
 from metarl.statistics import mean_interval
 
 from ..agent.agent_files import load
-from ..evaluating.evaluation import describe_trial
+from ..evaluating.worlds import describe_trial
 from ..learning.train_job import TrainJob
 from ..learning.training import make_job, train_in
 from ..measuring.benchmark import Program, median_seconds

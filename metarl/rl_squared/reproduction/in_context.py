@@ -38,8 +38,8 @@ from metarl.statistics import Mean, mean_interval
 
 from ..agent.agent_files import load
 from ..evaluating.entrants import find_entrants
-from ..evaluating.evaluation import describe_trial
 from ..evaluating.scores import ORACLE
+from ..evaluating.worlds import describe_trial
 from ..learning.training import train_in
 from ..reports.tables import world_text
 from ..settings.config import TrainConfig

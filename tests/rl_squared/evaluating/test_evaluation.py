@@ -304,27 +304,7 @@ def test_what_cannot_be_evaluated_is_refused(agents, settings, message):
         evaluate(agents, **settings)
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (
-            {"arms": 5},
-            r"trained in bandit\(rewards=bernoulli, arms=3\), which is not bandit.*arms=5",
-        ),
-        ({"environment": "mdp"}, "--environment mdp contradicts"),
-        ({"setting": ("rewards=gaussian",)}, "which is not bandit.*gaussian"),
-    ],
-)
-def test_flags_that_contradict_a_trained_agent_are_refused(kept, given, message):
-    with pytest.raises(InvalidInput, match=message):
-        evaluate([kept], world=given, tasks=10)
-
-
-def test_trained_agents_of_different_worlds_are_refused(make_agent):
-    with pytest.raises(
-        InvalidInput, match=r"agent 2 was trained in .*arms=4.* which is not .*arms=3"
-    ):
-        evaluate([make_agent(), make_agent(dataclasses.replace(BANDIT, arms=4))])
+def test_trained_agents_whose_trials_have_different_lengths_have_to_be_told_theirs(make_agent):
     longer = make_agent(dataclasses.replace(BANDIT, episodes=9))
     with pytest.raises(InvalidInput, match="trials of different lengths"):
         evaluate([make_agent(), longer])

@@ -205,7 +205,7 @@ def test_an_agent_of_other_frames_is_told_that_it_does_not_fit(tmp_path, capsys,
     assert main(["evaluate", str(agent), *world, "--tasks", "4"]) == 2
     said = capsys.readouterr().err
     assert "was trained in maze(size=3" in said and "width=13" in said
-    assert "width=20" in said and "Evaluate it in its own environment" in said
+    assert "width=20" in said and "has Box(-1.0, 1.0, (15, 20, 3), float32)" in said
 
 
 # Reproduction ------------------------------------------------------------------------------------
