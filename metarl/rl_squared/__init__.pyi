@@ -45,12 +45,14 @@ from .settings.presets import PRESETS as PRESETS
 from .settings.presets import ended_by_the_clock as ended_by_the_clock
 from .settings.presets import preset as preset
 from .settings.presets import preset_of as preset_of
+from .settings.world_config import EnvironmentConfig as EnvironmentConfig
 from .settings.world_config import WorldConfig as WorldConfig
 
 __all__ = [
     "EXPERIMENTS",
     "PRESETS",
     "AgentScore",
+    "EnvironmentConfig",
     "Evaluation",
     "FromScratchPlan",
     "ImitationConfig",

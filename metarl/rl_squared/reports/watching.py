@@ -7,7 +7,7 @@ episode, the step and the reward so far. Where an episode ends the picture stand
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from metarl.errors import InvalidInput, require
 from metarl.reporting import Frame, write_animation
 
 from ..agent.agent_files import load as load_agent
+from ..evaluating.entrants import Entrant
+from ..evaluating.worlds import find_trial, otherwise_in_words, trained_otherwise
 
 SECONDS, AT_THE_END = 0.08, 1.5  # a frame is shown; the last of an episode
 
@@ -29,48 +31,57 @@ def watch(
     output: str | Path | None = None,
     *,
     environment: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     split: Split = "test",
     seed: int = 0,
     greedy: bool = False,
     episodes: int = 2,
     force: bool = False,
+    say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Writes an animation of a trained agent's trial.
 
     Args:
       run_or_name: a run directory, a file or a name of a trained agent.
       output: the GIF; `trial.gif` in the run, or in this directory, if None.
-      environment: that of the agent, if it is outside metarl (my_module:factory), so that it may be imported.
+      environment: that of the agent, if it is outside metarl (my_module:factory), so that it may be imported; or one
+        of your own in which it can act.
+      settings: of the environment, by the names of `EnvironmentConfig`, that are to be others than in its training.
       split: of the task.
       seed: of the task and of luck.
       greedy: take the likeliest action instead of sampling.
       episodes: how many of the trial are shown, from the first.
       force: whether a file that is there already may be replaced.
+      say: called with the line about what was otherwise in its training, if anything was.
 
     Returns:
-      "animation", the path; "episodes", of each "return", "length" and "terminated".
+      "animation", the path; "episodes", of each "return", "length" and "terminated"; "trained_otherwise", what was
+      otherwise in its training (see `evaluate`).
 
     Raises:
-      InvalidInput: there is no such agent, its environment cannot be drawn, or `output` is no
+      InvalidInput: there is no such agent, it cannot act in the environment, which cannot be drawn, or `output` is no
         place for a GIF or is there already.
       OSError: it could not be written.
     """
     agent = load_agent(run_or_name, own=[environment])
-    trial = agent.trial
-    require(
-        environment in (None, agent.config.world.environment),
-        f"--environment is {environment}; {str(run_or_name)!r} was trained in {agent.config.world.environment}. "
-        "Leave the flag out, or name another agent.",
-    )
+    entrant = Entrant(str(run_or_name), agent)
+    trial = find_trial([entrant], {"environment": environment, **(settings or {})})
     _require_views(trial.environment)
     place = _checked_output(output, run_or_name, force)
     require(0 <= seed < 2**32, f"seed is {seed}; it must be from 0 to 4294967295.")
     require(episodes >= 1, f"--episodes is {episodes}; it must be at least 1.")
+    otherwise = trained_otherwise(entrant, trial)
+    if otherwise:
+        say(otherwise_in_words(entrant.text, otherwise))
     task_key, key = jax.random.split(jax.random.key(seed))
     task = trial.environment.sample_task(task_key, split)
-    followed = jax.device_get(follow(agent.as_agent(greedy=greedy), trial, key, task))
+    followed = jax.device_get(follow(entrant.make(trial, greedy), trial, key, task))
     write_animation(place, frames(trial, jax.device_get(task), followed, episodes))
-    return {"animation": str(place), "episodes": episodes_of(followed)[:episodes]}
+    return {
+        "animation": str(place),
+        "episodes": episodes_of(followed)[:episodes],
+        "trained_otherwise": otherwise,
+    }
 
 
 def frames(trial: Trial, task: Any, followed: Followed, episodes: int) -> list[Frame]:

@@ -10,8 +10,8 @@ from metarl.reading import Count, check_fields
 
 
 @dataclass(frozen=True)
-class WorldConfig:
-    """What is to be learnt: an environment, its settings, and the budget of a trial."""
+class EnvironmentConfig:
+    """An environment and its settings."""
 
     environment: str = "bandit"
     """A family (`metarl list environments`), or a factory of your own as my_module:factory."""
@@ -34,12 +34,6 @@ class WorldConfig:
     setting: tuple[str, ...] = ()
     """Other settings of the family, as name=value."""
 
-    episodes: Count | None = None
-    """Episodes of a trial; 10 if neither this nor --trial-steps is given."""
-
-    trial_steps: Count | None = None
-    """Steps of a trial, instead of a number of episodes."""
-
     def __post_init__(self) -> None:
         check_fields(self)
 
@@ -58,6 +52,17 @@ class WorldConfig:
             )
             given[name] = value
         return given
+
+
+@dataclass(frozen=True)
+class WorldConfig(EnvironmentConfig):
+    """What is to be learnt: an environment, its settings, and the budget of a trial."""
+
+    episodes: Count | None = None
+    """Episodes of a trial; 10 if neither this nor --trial-steps is given."""
+
+    trial_steps: Count | None = None
+    """Steps of a trial, instead of a number of episodes."""
 
 
 _FAMILY_SETTINGS = ("arms", "states", "actions", "horizon", "size")

@@ -145,11 +145,41 @@ def test_a_family_of_ones_own_is_watched_where_it_is_named(tmp_path, monkeypatch
         InvalidInput, match=r"name it: --environment my_maze:own of metarl .* watch"
     ):
         watch(agent)
-    with pytest.raises(InvalidInput, match=r"was trained in maze\. Leave the flag out"):
-        watch(write_agent(), environment="my_maze:own")
     words = ["--environment", "my_maze:own", "--episodes", "1", "--json"]
     assert main(["watch", str(write_agent(WorldConfig("my_maze:own", episodes=2))), *words]) == 0
     assert (tmp_path / "trial.gif").is_file()
+
+
+def test_an_agent_is_watched_in_another_world_and_what_was_otherwise_is_said(
+    tmp_path, monkeypatch, capsys, write_agent
+):
+    agent, seen = str(write_agent()), []
+    follow = watching.follow
+    monkeypatch.setattr(
+        watching,
+        "follow",
+        lambda player, trial, *rest: follow(player, seen.append(trial) or trial, *rest),
+    )
+    words = ["watch", agent, "-o", str(tmp_path / "a.gif"), "--json", "--size", "4"]
+    assert main([*words, "--horizon", "5", "--episodes", "1"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["trained_otherwise"] == {
+        "size": {"trained": 3, "here": 4},
+        "horizon": {"trained": 6, "here": 5},
+    }
+    assert f"{agent} was trained with size=3 (here 4), horizon=6 (here 5)." in said.err
+    (trial,) = seen
+    assert trial.environment is load("maze", size=4, width=13, height=13, horizon=5)
+    assert trial.episodes == 2
+
+
+def test_a_world_in_which_an_agent_cannot_act_is_not_watched(tmp_path, monkeypatch, write_agent):
+    monkeypatch.setattr(watching, "follow", None)  # nothing is played
+    with pytest.raises(InvalidInput, match=r"has Box\(-1\.0, 1\.0, \(13, 14, 3\), float32\)"):
+        watch(write_agent(), tmp_path / "a.gif", settings={"setting": ("width=14",)})
+    with pytest.raises(InvalidInput, match="and mdp is another kind of environment"):
+        watch(write_agent(), tmp_path / "a.gif", environment="mdp")
+    assert not (tmp_path / "a.gif").exists()
 
 
 def test_an_animation_is_replaced_by_force_alone(tmp_path, monkeypatch, write_agent):
