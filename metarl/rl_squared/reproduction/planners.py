@@ -6,7 +6,7 @@ Every method is measured by the mean return of E successive episodes of a test t
   all others     the first E; what they learnt before, they learnt elsewhere, in training tasks
 
 Seconds are of the processor, one agent after the other, with compiling, learning and playing in all tasks; of a
-method that was interrupted those of all sessions, but for one that was killed.
+method that was interrupted those of all sessions, of one that was killed but for its last seconds.
 
 Letters: S trainings; N tasks; E episodes.
 """
@@ -14,6 +14,7 @@ Letters: S trainings; N tasks; E episodes.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,13 +29,14 @@ from metarl.reporting import (
     Table,
     interval_text,
     number_text,
+    to_json,
     to_markdown,
     write_csv,
     write_file,
     write_json,
 )
 from metarl.rl_baselines import offline_names, parse
-from metarl.runs import without_compilation_cache
+from metarl.runs import without_compilation_cache, write_durably
 from metarl.statistics import Mean, infinities_to_json, mean_interval, number_from_json
 
 from ..agent.agent import make_trial
@@ -48,6 +50,7 @@ from .scales import changed_config, world_config
 from .worlds import SETTINGS, Documents, WorldWork, Written, reproduction
 
 _NAME = "planners"
+_EVERY = 5.0  # seconds from one note of the time that was spent to the next
 _LUCK = 0  # seed of tasks and of what happens in them
 
 
@@ -125,13 +128,27 @@ class _Work(WorldWork):
 
 @contextlib.contextmanager
 def _adding_up(spent: Path) -> Iterator[None]:
-    """Adds the processor seconds of the block to those that a file tells, however the block ends."""
+    """Adds the processor seconds of the block to those that a file tells, again and again until the block ends."""
     before = read_json_object(spent)["seconds"] if spent.is_file() else 0.0
-    began = time.process_time()
+    began, over = time.process_time(), threading.Event()
+
+    def note() -> None:
+        seconds = before + time.process_time() - began
+        write_durably(spent, to_json({"seconds": seconds}).encode())
+
+    def note_on() -> None:  # so that not much is lost where the process is killed
+        while not over.wait(_EVERY):
+            with contextlib.suppress(OSError):  # the last note meets it, too
+                note()
+
+    notes = threading.Thread(target=note_on, daemon=True)
+    notes.start()
     try:
         yield
     finally:
-        write_json(spent, {"seconds": before + time.process_time() - began})
+        over.set()
+        notes.join()
+        note()
 
 
 # Rows of the settings ----------------------------------------------------------------------------

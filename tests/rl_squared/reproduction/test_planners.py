@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import time
 from types import SimpleNamespace
 
 import jax
@@ -151,6 +152,22 @@ def documents():
         "grid": {"given": given, "rows": rows},
         "rooms": {"given": given, "rows": {"mcts": {"missing": "there are no tables"}}},
     }
+
+
+def test_seconds_are_noted_on_the_way_for_a_process_that_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(planners, "_EVERY", 0.01)
+    spent = tmp_path / "row.seconds.json"
+    with planners._adding_up(spent):
+        until = time.monotonic() + 60
+        while not spent.is_file() and time.monotonic() < until:
+            time.sleep(0.01)
+        before = json.loads(spent.read_text())["seconds"]  # what a kill would leave
+    first = json.loads(spent.read_text())["seconds"]
+    assert 0 <= before <= first
+    spent.write_text('{"seconds": 100.0}')
+    with pytest.raises(KeyboardInterrupt), planners._adding_up(spent):
+        raise KeyboardInterrupt
+    assert 100 <= json.loads(spent.read_text())["seconds"] < 160
 
 
 def test_a_row_is_the_mean_of_its_trainings_in_each_task_and_the_seconds_of_one():
