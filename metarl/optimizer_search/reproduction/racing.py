@@ -15,8 +15,7 @@ Letters: M numbers of rules trained, n searches.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -84,7 +83,7 @@ class Settings:
     learning_budget: Count = 512
     """Rules that evolution trains; half of those of a smaller table."""
     learning_searches: Count = 20
-    """Searches of evolution by each schedule; where a table ends at a size, larger rules are filtered."""
+    """Searches of evolution by each schedule, on tables that are whole spaces."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -110,9 +109,12 @@ def replay_schedules(work: Work) -> Findings:
             at = len(marks) - 3  # the budget
             chosen = title in settings.chosen_on
             rows.append(_row(title, judge.steps, marks[at], one, at, chosen))
-            every, raced = _learnt(work, title, table, judge)
-            rules = _marks(table, settings.learning_budget)[at]
-            learning.append(_learning_row(title, rules, every, raced, at, chosen))
+            if (
+                table.max_size is None
+            ):  # else most of what it proposes is larger, and searches take minutes each
+                every, raced = _learnt(work, title, table, judge)
+                rules = _marks(table, settings.learning_budget)[at]
+                learning.append(_learning_row(title, rules, every, raced, at, chosen))
     tables = {
         "steps": _steps_table(rows),
         "choice": _choice_table(rows),
@@ -183,18 +185,13 @@ def _learnt(work: Work, title: str, table: RuleTable, judge: TableJudge) -> list
 
     def measure() -> Mapping[str, Any]:
         world = World(table, judge, table_outputs(table).update, _adam(table))
-        filters = replace(
-            table.filters, max_size=table.max_size
-        )  # else what is proposed may not be there
-        usual = SearchConfig(space=table.space, depth=table.depth, filters=filters)
+        usual = SearchConfig(space=table.space, depth=table.depth)
         strategy = strategies.make(usual.strategy, table.grammar, usual)
         ways = (marks, settings.learning_searches, work.seed)
         found: list[Spent] = []
         for schedule in (EVERY_RULE, RACING):
-            one = proposed_by(
-                *(strategy, partial(table.place_of, max_size=table.max_size), world, schedule),
-                *(marks[-1], usual.batch_size, work.seed),
-            )
+            place = (strategy, table.place_of, world, schedule)
+            one = proposed_by(*place, marks[-1], usual.batch_size, work.seed)
             found += spend(world, one, (HALVING,), *ways)
         return _to_arrays(found)
 
