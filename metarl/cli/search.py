@@ -58,10 +58,21 @@ def parse(words: Sequence[str], program: str) -> Arguments:
     origin = find_origin(rest)
     default = Arguments(search=_settings(origin.preset, origin.config))
     found = parse_arguments(Arguments, rest, program=program, default=default)
-    if not told:
-        return found
-    racing = _RACING[told[-1].replace("_", "-")]
+    if told:
+        racing = _RACING[told[-1].replace("_", "-")]
+    else:
+        racing = found.search.racing and (origin.config is not None or _gains_by_racing(found))
     return dataclasses.replace(found, search=dataclasses.replace(found.search, racing=racing))
+
+
+def _gains_by_racing(arguments: Arguments) -> bool:
+    """Returns whether a preset that races means this search: it compares losses, and its short runs are trained.
+
+    On a table a short run is the beginning of a long one, which costs nothing and in which decays do not run their
+    course.
+    """
+    on_a_table = arguments.evaluators.table is not None or arguments.search.table is not None
+    return arguments.search.reward == "loss" and not on_a_table
 
 
 # both, so that a command can say either; tyro would have the one that changes the default

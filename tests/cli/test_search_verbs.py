@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from metarl.cli import bench, compare, main, parse_arguments
 from metarl.cli.machine import Machine
 from metarl.cli.search import _sampled
 from metarl.errors import InvalidInput
-from metarl.optimizer_search import SearchConfig, StrategiesConfig, from_dict
+from metarl.optimizer_search import SearchConfig, StrategiesConfig, from_dict, to_dict
 from metarl.rl_squared import WorldConfig
 from metarl.runs import RunDirectory
 
@@ -362,8 +363,8 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhe
     assert main(words) == 0
     estimate = json.loads(capsys.readouterr().out)["dry_run"]
     assert estimate["rules"] == 10
-    assert estimate["problems"]["beale"]["runs_per_rule"] == 17
-    assert estimate["networks"] == 10 * 17 * 2
+    assert estimate["problems"]["beale"]["runs_per_rule"] == pytest.approx(3 + 2 + 2 * 4 / 6)
+    assert estimate["networks"] == round(10 * (5 + 8 / 6)) * 2
     assert (
         estimate["selection_seconds"] > 0
         and estimate["search_seconds"] > 0
@@ -375,14 +376,20 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhe
 @pytest.mark.parametrize(
     ("words", "racing"),
     [
-        ([], False),
+        ([], True),
         (["--racing"], True),
         (["--no-racing"], False),
         (["--no_racing", "--racing"], True),
-        (["--preset", "smoke"], False),
-        (["--preset", "smoke", "--racing"], True),
+        (["--preset", "smoke"], True),
+        (["--preset", "smoke", "--no-racing"], False),
+        (["--preset", "paper"], False),
         (["--preset", "demo"], True),
         (["--preset", "demo", "--no-racing"], False),
+        (["--reward", "accuracy"], False),
+        (["--preset", "demo", "--reward", "accuracy"], False),
+        (["--evaluator", "table:sign-1"], False),
+        (["--table", "sign-1"], False),
+        (["--table", "sign-1", "--racing"], True),
     ],
 )
 def test_whether_a_search_races_can_be_said_both_ways_the_last_word_counts(words, racing, capsys):
@@ -396,6 +403,26 @@ def test_a_search_races_as_the_settings_that_it_is_given(racing, capsys):
     for word, expected in (([], racing), (["--racing"], True), (["--no-racing"], False)):
         assert main(["search", "--config", "before/config.json", *word, "--print-config"]) == 0
         assert json.loads(capsys.readouterr().out)["racing"] is expected
+
+
+def test_settings_from_before_there_was_racing_do_not_race_whatever_the_default_of_the_command(
+    capsys,
+):
+    Path("before.json").write_text('{"seed": 0, "budget": 100}', encoding="utf-8")
+    assert main(["search", "--config", "before.json", "--print-config"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(
+        json.dumps(to_dict(SearchConfig(budget=100)))
+    )
+    assert SearchConfig().racing is False
+
+
+def test_settings_that_race_are_taken_at_their_word_on_a_table_and_refused_for_accuracies(capsys):
+    Path("raced.json").write_text('{"seed": 0, "racing": true}', encoding="utf-8")
+    words = ["search", "--config", "raced.json"]
+    assert main([*words, "--table", "sign-1", "--print-config"]) == 0
+    assert json.loads(capsys.readouterr().out)["racing"] is True
+    message = refusal([*words, "--reward", "accuracy"], capsys)
+    assert "--racing compares losses; it goes with --reward loss, not with accuracy." in message
 
 
 def test_a_search_for_accuracies_is_told_why_it_cannot_race(capsys):

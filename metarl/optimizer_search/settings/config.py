@@ -374,8 +374,8 @@ class SearchConfig:
     lag: CountOrNone = 0
     """Generations in flight besides the one being finished: keeps many workers busy; part of what the search finds."""
     racing: bool = False
-    """Stop most rules of a generation after short runs; the best sixth of it is run in full. --no-racing says the
-    contrary."""
+    """--racing: most rules of a generation are stopped after short runs, the best sixth of it is run in full. --no-racing:
+    every rule is run in full, as it is with --reward accuracy and on tables where neither is said."""
     reward: Reward = "loss"
     """loss: minus the log of the loss relative to tuned Adam's; accuracy: the metric, as in the paper."""
     finalists: Count = 5
@@ -531,7 +531,7 @@ def _validate_horizons(name: str, horizons: tuple[float, ...]) -> None:
 
 
 _PRESETS: dict[str, SearchConfig] = {
-    "laptop": SearchConfig(),
+    "laptop": SearchConfig(racing=True),
     "demo": SearchConfig(
         space="modern",
         budget=600,
@@ -560,6 +560,7 @@ _PRESETS: dict[str, SearchConfig] = {
     "smoke": SearchConfig(
         budget=48,
         batch_size=16,
+        racing=True,
         finalists=2,
         training=TrainingConfig(steps=20, seeds=2),
         final=FinalistConfig(
