@@ -364,7 +364,7 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(capsys, elsewhe
     estimate = json.loads(capsys.readouterr().out)["dry_run"]
     assert estimate["rules"] == 10
     assert estimate["problems"]["beale"]["runs_per_rule"] == pytest.approx(3 + 2 + 2 * 4 / 6)
-    assert estimate["networks"] == round(10 * (5 + 8 / 6)) * 2
+    assert estimate["networks"] == round(10 * (3 + 2 + 2 * 4 / 6) * 2)
     assert (
         estimate["selection_seconds"] > 0
         and estimate["search_seconds"] > 0

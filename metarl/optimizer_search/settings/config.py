@@ -288,7 +288,7 @@ class TrainingConfig:
     judge_cap: Positive | None = None
     """The most that one problem at one horizon may earn a rule: a triumph on one does not pay for the others."""
     sweep_fraction: Annotated[float, Bounds(above=0, most=1)] = 0.5
-    """Length of the learning-rate sweep as a share of the full run."""
+    """Length of the learning-rate sweep as a share of the full run; with racing it is a quarter, whatever this says."""
     learning_rates: tuple[Positive, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
     """Learning rates tried for every rule."""
     one_rate: bool = False
@@ -296,7 +296,7 @@ class TrainingConfig:
     multiples: tuple[Positive, ...] = MULTIPLES
     """Multiples tried for every rule with --training.one-rate, in place of learning rates."""
     refine: bool = True
-    """Sweep the half-decades beside the best learning rate too, and run the two best rates in full."""
+    """Sweep the half-decades beside the best learning rate too, as racing always does, and run the two best in full."""
     seeds: Seeds = 4
     """Full runs at the best learning rate, each with its own start and its own split of the data."""
     give_up: Positive = 1.0
@@ -374,8 +374,8 @@ class SearchConfig:
     lag: CountOrNone = 0
     """Generations in flight besides the one being finished: keeps many workers busy; part of what the search finds."""
     racing: bool = False
-    """--racing: most rules of a generation are stopped after short runs, the best sixth of it is run in full. --no-racing:
-    every rule is run in full, as it is with --reward accuracy and on tables where neither is said."""
+    """--racing: most rules of a generation are stopped after short runs, the best sixth of it is run in full;
+    --no-racing: every rule is run in full, as always with --reward accuracy, and on tables unless --racing is said."""
     reward: Reward = "loss"
     """loss: minus the log of the loss relative to tuned Adam's; accuracy: the metric, as in the paper."""
     finalists: Count = 5
