@@ -21,10 +21,12 @@ Letters: N steps of a rollout.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from metarl.errors import require
 from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
 from metarl.reading import (
+    Bounds,
     Count,
     CountOrNone,
     Fraction,
@@ -34,6 +36,11 @@ from metarl.reading import (
     Seed,
     check_fields,
 )
+
+Units = Annotated[int, Bounds(least=1, most=4096)]
+"""How wide a network is; each task that is learnt at the same time has one of its own."""
+Layers = Annotated[int, Bounds(least=1, most=64)]
+"""How many layers."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +88,10 @@ class DQNConfig(Exploration):
     """Let the network choose the next action and the target network say what it is worth (van Hasselt
     et al. 2016, arXiv:1509.06461)."""
 
-    hidden: Count = 64
+    hidden: Units = 64
     """Units of a hidden layer."""
 
-    layers: Count = 2
+    layers: Layers = 2
     """Hidden layers (zoo)."""
 
     learning_rate: Positive = 2.3e-3
@@ -139,13 +146,13 @@ class MuZeroConfig:
     equivariant: bool = False
     """Let the networks commute with the symmetries that the world says it has (Deac et al. 2023)."""
 
-    hidden: Count = 64
+    hidden: Units = 64
     """Units of each network's hidden layer."""
 
-    latent: Count = 64
+    latent: Units = 64
     """Numbers of a latent state; shared out among the symmetries, if `equivariant`."""
 
-    bins: Count = 51
+    bins: Units = 51
     """K, of the categorical values and rewards (Schritt.: 601)."""
 
     value_limit: Positive = 150.0
@@ -208,10 +215,10 @@ class IRISConfig:
     patch: Count | None = None
     """P, pixels along a square that one token tells; None: the least that makes 16 tokens of a picture or fewer."""
 
-    codes: Count = 64
+    codes: Units = 64
     """V, that a token can be (Micheli: 512)."""
 
-    code_size: Count = 16
+    code_size: Units = 16
     """E, numbers of a code (Micheli: 512)."""
 
     commitment: NotNegative = 1.0
@@ -220,22 +227,22 @@ class IRISConfig:
     renew_after: Count = 100
     """Gradient steps of the autoencoder after which a code that no square took begins anew."""
 
-    picture_hidden: Count = 256
+    picture_hidden: Units = 256
     """Units of the hidden layers of encoder and decoder."""
 
     picture_steps: Count = 4
     """Gradient steps of the autoencoder for each of the others, every one on its share of their batch's pictures."""
 
-    hidden: Count = 32
+    hidden: Units = 32
     """D, units of the transformer, and of the hidden layers of policy and value (Micheli: 256 and more)."""
 
-    layers: Count = 2
+    layers: Layers = 2
     """Of the transformer, and hidden ones of policy and value (Micheli: 10)."""
 
-    heads: Count = 4
+    heads: Units = 4
     """Of each layer of the transformer (Micheli)."""
 
-    bins: Count = 21
+    bins: Units = 21
     """K, of the categorical rewards."""
 
     reward_limit: Positive = 10.0
@@ -322,10 +329,10 @@ class PolicyNetwork:
     discount: Fraction = 0.99
     """γ, within an episode (Schulman 17)."""
 
-    hidden: Count = 64
+    hidden: Units = 64
     """Units of a hidden layer (Schulman 17)."""
 
-    layers: Count = 2
+    layers: Layers = 2
     """Hidden layers, with tanh (Schulman 17)."""
 
     def __post_init__(self) -> None:
@@ -412,7 +419,7 @@ class RobustGoExploreConfig(PPOAgentConfig):
     success_share: Fraction = 0.5
     """Of the attempts, from which on episodes begin a stage earlier (Salimans: 0.2)."""
 
-    hidden: Count = 32
+    hidden: Units = 32
     """Units of a hidden layer."""
 
     steps: Count = 128
@@ -463,13 +470,13 @@ class OfflineConfig:
     trajectories: Count = 1000
     """N, random walks to learn from (Chen: 1,000 and 10,000)."""
 
-    hidden: Count = 32
+    hidden: Units = 32
     """Units of the transformer."""
 
-    layers: Count = 2
+    layers: Layers = 2
     """Of the transformer."""
 
-    heads: Count = 4
+    heads: Units = 4
     """Of each layer."""
 
     steps: Count = 3000
@@ -518,7 +525,7 @@ class BehaviourCloningConfig(OfflineConfig):
 class TrajectoryTransformerConfig(OfflineConfig):
     """Settings of a trajectory transformer."""
 
-    bins: Count = 8
+    bins: Units = 8
     """K, of rewards and of returns; where they take no more values, each is one."""
 
     beams: Count = 32

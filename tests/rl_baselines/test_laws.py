@@ -185,6 +185,9 @@ def test_settings_are_read_by_their_types_those_of_the_algorithm_too():
         ("ppo:steps=10", "minibatches is 4 and steps 10; a rollout is cut into equal minibatches"),
         ("ppo:clip=0", "ppo: clip is 0.0; it must be positive."),
         ("trpo:steps=0", "steps is 0; it must be at least 1."),
+        ("dqn:hidden=1000000000", "dqn: hidden is 1000000000; it must be from 1 to 4096."),
+        ("ppo:layers=1000000", "ppo: layers is 1000000; it must be from 1 to 64."),
+        ("decision-transformer:hidden=5000", "hidden is 5000; it must be from 1 to 4096."),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_words(text, message):
