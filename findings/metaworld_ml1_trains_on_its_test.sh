@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Meta-World 3.1.1: `gymnasium.make_vec("Meta-World/ML1-train", ...)` gives the worlds of the test.
 #
-# Guess, before looking: "ML1-train" has the 50 training goals of `metaworld.ML1` with that seed and goes on after a success, "ML1-test" has the 50
+# Taken for granted until the source was read: "ML1-train" has the 50 training goals of `metaworld.ML1` with that seed and goes on after a success, "ML1-test" has the 50
 # test goals and ends with a success; as it is with "ML10-train" and "ML10-test".
 # Seen (metaworld 3.1.1, gymnasium 1.4.0, mujoco 3.3.0, numpy 2.4.6, Python 3.11), for reach-v3: the worlds of both have the 50 test
 # goals, in the same order, and end with a success. `make_ml_envs_train` with the same arguments gives the training goals, and goes on.
