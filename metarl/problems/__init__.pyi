@@ -13,6 +13,7 @@ from .networks import Network as Network
 from .networks import linear as linear
 from .networks import mlp as mlp
 from .networks import stateless as stateless
+from .photographs import wide_denoiser as wide_denoiser
 from .problem import SPLITS as SPLITS
 from .problem import Card as Card
 from .problem import Problem as Problem
@@ -52,6 +53,7 @@ __all__ = [
     "stateless",
     "suite",
     "use_data_folder",
+    "wide_denoiser",
     "wide_residual",
     "wide_transformer",
 ]

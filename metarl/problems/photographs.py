@@ -1,7 +1,8 @@
 """Two photographs, bundled with scikit-learn: noisy patches of one, the colours of the other.
 
-Rules are searched on the temple (china.jpg) and judged on the flower (flower.jpg). Both have 427 x 640
-pixels, shades in 0 ... 1. Decoders of JPEG may differ in the last bit of a shade.
+Rules are searched on the temple (china.jpg) and judged on the flower (flower.jpg); only the ladder's denoisers, of any
+width, have patches of both. Both have 427 x 640 pixels, shades in 0 ... 1. Decoders of JPEG may differ in the last bit
+of a shade.
 
 Letters: n examples, B of a batch, F frequencies.
 """
@@ -14,11 +15,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metarl.errors import require
+
 from .catalogue import CARDS
 from .networks import Network, in_series, mlp, stateless
-from .problem import Params, Problem
+from .problem import Card, Params, Problem
+from .residual import residual_denoiser
+from .sources import CHINA, FLOWER
 from .supervised import regression
 
+_PHOTOGRAPHS = ("china.jpg", "flower.jpg")
 _PATCH = 8  # pixels along each side
 _NOISE = 0.1  # deviation, in shades
 _FREQUENCIES = 48  # F
@@ -37,6 +43,39 @@ def china_denoising() -> Problem:
     size = _PATCH**2
     network = mlp(size, size, size, activation=jnp.tanh)
     return regression(CARDS["china-denoising"], network, _noisy_patches)
+
+
+def wide_denoiser(width: int) -> Problem:
+    """Returns noisy 8x8 patches of both photographs, at half their size, by a residual network of two blocks.
+
+    Shades are in units of the noise's deviation, so a loss of 1 is that of taking nothing off.
+
+    Args:
+      width: C, channels of the network, at least 1.
+
+    Raises:
+      InvalidInput: the width is none.
+    """
+    require(width >= 1, f"A residual network has at least 1 channel; received {width}.")
+    card = Card(
+        name=f"photographs-denoiser-{width}",
+        family="convolution",
+        role="held-out",
+        chance=0.0,
+        steps=200,
+        batch_size=32,
+        description=f"8x8 patches of two photographs, noise taken off by two residual blocks of {width} channels.",
+        source=f"{CHINA}; {FLOWER}",
+        data="photographs",
+        leaf_roles={
+            "head": "output",
+            "stem": "convolution",
+            "*/conv?": "convolution",
+            "*": "vector",
+        },
+    )
+    network = residual_denoiser(width, blocks=2, side=_PATCH)
+    return regression(card, network, _patches_of_both, standardise=False, strata=_which_photograph)
 
 
 def flower_coordinates() -> Problem:
@@ -93,12 +132,28 @@ def _photograph(name: str) -> np.ndarray:
 
 def _noisy_patches() -> tuple[np.ndarray, np.ndarray]:
     """Returns 4,240 grey patches side by side, with noise and without, each [n, 64]."""
-    grey = shades("china.jpg", 1).mean(axis=2)  # [427, 640]
-    rows, columns = grey.shape[0] // _PATCH, grey.shape[1] // _PATCH
-    cut = grey[: rows * _PATCH].reshape(rows, _PATCH, columns, _PATCH)
-    clean = cut.transpose(0, 2, 1, 3).reshape(-1, _PATCH**2)
+    clean = _patches(shades("china.jpg", 1).mean(axis=2))
     noise = np.random.RandomState(0).normal(scale=_NOISE, size=clean.shape)
     return clean + noise, clean
+
+
+def _patches_of_both() -> tuple[np.ndarray, np.ndarray]:
+    """Returns 1,040 grey patches of each photograph, with noise of deviation 1 and without, each [n, 64]."""
+    grey = [_patches(shades(name, 2).mean(axis=2)) for name in _PHOTOGRAPHS]
+    clean = (np.concatenate(grey) - 0.5) / _NOISE
+    return clean + np.random.RandomState(0).normal(size=clean.shape), clean
+
+
+def _which_photograph() -> np.ndarray:
+    """Returns the number of the photograph that each patch of both is of, [n]."""
+    return np.repeat(np.arange(len(_PHOTOGRAPHS)), len(_patches_of_both()[0]) // len(_PHOTOGRAPHS))
+
+
+def _patches(grey: np.ndarray) -> np.ndarray:
+    """Returns the patches of a picture [h, w] side by side, [n, 64]; what is left at the edges is left out."""
+    rows, columns = (size // _PATCH for size in grey.shape)
+    cut = grey[: rows * _PATCH, : columns * _PATCH].reshape(rows, _PATCH, columns, _PATCH)
+    return cut.transpose(0, 2, 1, 3).reshape(-1, _PATCH**2)
 
 
 def _coloured_points() -> tuple[np.ndarray, np.ndarray]:

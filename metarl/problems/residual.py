@@ -1,4 +1,4 @@
-"""Residual networks with batch norm, pre-activation: a small one for digits, Wide ResNet for CIFAR.
+"""Residual networks with batch norm, pre-activation: a small one for digits, a denoiser, Wide ResNet for CIFAR.
 
 A block adds to its inputs what two 3x3 convolutions make of them, each after a batch norm and a ReLU. Where
 the channels grow, the inputs come through a 1x1 convolution, and where the side is halved, through 2x2
@@ -89,6 +89,47 @@ def residual_net(
         rows = jnp.mean(hidden, axis=(1, 2))  # [B, C]
         outputs = affine(rows, params["head"], params["head_bias"])
         return outputs, {"blocks": following, "norm": norm}
+
+    return Network(init, apply)
+
+
+def residual_denoiser(width: int, blocks: int, side: int) -> Network:
+    """Returns a network that takes off an image the noise that it sees: a stem, residual blocks, one channel again.
+
+    Args:
+      width: C, channels of every block.
+      blocks: how many; none halves the side.
+      side: height and width of an image.
+
+    Returns:
+      A network from flat grey images [B, side side] to images of the same shape; its model state holds running moments.
+
+    Reference:
+      Zhang et al. (2017), Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image Denoising. Differs:
+      batch norms stand before the convolutions, and two of these make a residual block.
+    """
+    block = Block(width, width, False)
+
+    def init(key: jax.Array) -> tuple[Params, ModelState]:
+        stem_key, head_key, *keys = jax.random.split(key, blocks + 2)
+        starts = [_block_start(key, block) for key in keys]
+        params = {
+            "stem": normal(stem_key, (3, 3, 1, width), he(9, width)),
+            "blocks": [start[0] for start in starts],
+            "norm": _norm_start(width),
+            "head": normal(head_key, (3, 3, width, 1), glorot(9 * width, 9)),
+        }
+        return params, {"blocks": [start[1] for start in starts], "norm": _moments_start(width)}
+
+    def apply(params: Params, model_state: ModelState, inputs: jax.Array, training: bool):
+        images = inputs.reshape(-1, side, side, 1)
+        hidden, following = conv3x3(images, params["stem"]), []
+        for weights, moments in zip(params["blocks"], model_state["blocks"], strict=True):
+            hidden, moments = _residual(conv3x3, weights, moments, hidden, training)
+            following.append(moments)
+        hidden, norm = _normalised(params["norm"], model_state["norm"], hidden, training)
+        noise = conv3x3(hidden, params["head"])
+        return (images - noise).reshape(inputs.shape), {"blocks": following, "norm": norm}
 
     return Network(init, apply)
 

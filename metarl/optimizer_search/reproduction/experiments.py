@@ -163,6 +163,13 @@ _ROWS = (
         caption="whether leads over AdamW survive wider networks and longer runs",
         costs={"smoke": "a minute", "laptop": "half an hour", "paper": "not known"},
     ),
+    Experiment(
+        name="residual-ladder",
+        folder="residual_ladder",
+        analysis="scale_ladder:climb",
+        caption="the same in residual networks on digits",
+        costs={"smoke": "a minute", "laptop": "half an hour", "paper": "not known"},
+    ),
 )
 
 EXPERIMENTS = MappingProxyType({row.name: row for row in _ROWS})

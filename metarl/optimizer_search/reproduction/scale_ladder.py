@@ -22,7 +22,7 @@ import jax
 import numpy as np
 
 from metarl.errors import require
-from metarl.problems import Problem, wide_residual, wide_transformer
+from metarl.problems import Problem, wide_denoiser, wide_residual, wide_transformer
 from metarl.reading import Bounds, Count, check_fields
 from metarl.reporting import Column, Curve, Table, curve_panels
 from metarl.statistics import Interval, bootstrap_interval
@@ -44,14 +44,15 @@ _SCHEDULE = "cosine"
 _AROUND = np.arange(-2, 3)  # quarters of a decade around the rate of the rung before
 _WIDENINGS = 3  # by two quarters, while the best rate lies on the edge
 _CARRIED, _ANEW = 0, 1
+_FAMILIES = {"transformer": wide_transformer, "residual": wide_residual, "denoiser": wide_denoiser}
 
 
 @dataclass(frozen=True)
 class Settings:
     """Which networks, who is compared, and how."""
 
-    family: Literal["transformer", "residual"] = "transformer"
-    """Transformers on Python's documentation, or residual networks on digits."""
+    family: Literal["transformer", "residual", "denoiser"] = "transformer"
+    """Transformers on Python's documentation, or residual networks on digits or on noisy patches of photographs."""
     widths: tuple[Annotated[int, Bounds(least=1, most=4096)], ...] = (32, 64, 128, 256)
     """Rising; of a transformer in multiples of 16."""
     steps: tuple[Count, ...] = (200, 800, 3200)
@@ -121,7 +122,7 @@ def problem_of(family: str, width: int) -> Problem:
     Raises:
       InvalidInput: there is no network of the family of that width.
     """
-    return {"transformer": wide_transformer, "residual": wide_residual}[family](width)
+    return _FAMILIES[family](width)
 
 
 def _all_rungs(work: Work, field: Sequence[Entrant]) -> dict[Rung, dict[str, np.ndarray]]:

@@ -125,5 +125,32 @@ def test_settings_that_make_no_ladder_are_refused(changes, message):
 def test_widths_that_no_network_has_are_refused():
     with pytest.raises(InvalidInput, match=r"width is a multiple of 16, one head's; received 24\."):
         problems.wide_transformer(24)
-    with pytest.raises(InvalidInput, match=r"at least 1 channel; received 0\."):
-        problems.wide_residual(0)
+    for of_width in (problems.wide_residual, problems.wide_denoiser):
+        with pytest.raises(InvalidInput, match=r"at least 1 channel; received 0\."):
+            of_width(0)
+
+
+def test_a_denoiser_that_sees_no_noise_takes_nothing_off():
+    """Then its loss is the noise's variance, which is the unit of its data."""
+    problem = problems.wide_denoiser(3)
+    params, model_state = problem.init(jax.random.key(0))
+    seen = problem.examples("test")
+    loss = problem.evaluate(params, model_state, seen)["loss"]
+    blind = {**params, "head": 0 * params["head"]}
+    of_nothing = problem.evaluate(blind, model_state, seen)["loss"]
+    assert of_nothing == pytest.approx(np.mean((seen["inputs"] - seen["targets"]) ** 2), rel=1e-5)
+    assert of_nothing == pytest.approx(1.0, abs=0.05) and loss > of_nothing
+
+
+def test_a_denoiser_has_every_patch_of_both_photographs_once():
+    problem = problems.wide_denoiser(1)
+    clean = np.concatenate([problem.examples(split)["targets"] for split in problems.SPLITS])
+    assert clean.shape == (2 * 26 * 40, 64)  # of 213 x 320 pixels each
+    assert len(np.unique(clean, axis=0)) > 0.99 * len(clean)  # but for patches of sky
+
+
+def test_who_of_a_denoiser_is_a_convolution():
+    problem = problems.wide_denoiser(4)
+    roles = problems.roles_of_leaves(problem.init(jax.random.key(0))[0], problem.leaf_roles)
+    assert roles["stem"] == roles["blocks"][1]["conv0"] == "convolution"
+    assert (roles["head"], roles["norm"]["scale"]) == ("output", "vector")
