@@ -44,7 +44,9 @@ def measure_strategies(
     """
     progress = progress or SilentProgress()
     found = [load_table(name) for name in config.table or table_names()]
-    tables = list(dict.fromkeys(found))  # one may be named twice, sign-2 and sign-2-size-6
+    tables = [  # one may be named twice, sign-2 and sign-2-size-6
+        table for table in dict.fromkeys(found) if config.table or table.max_size is None
+    ]
     require(
         len(tables) > 0,
         "No tables of rules are here; `metarl table` makes one, --table takes its folder.",

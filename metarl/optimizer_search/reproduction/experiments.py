@@ -170,6 +170,13 @@ _ROWS = (
         caption="the same in residual networks on digits",
         costs={"smoke": "a minute", "laptop": "half an hour", "paper": "not known"},
     ),
+    Experiment(
+        name="denoiser-ladder",
+        folder="denoiser_ladder",
+        analysis="scale_ladder:climb",
+        caption="the same in residual networks on two photographs",
+        costs={"smoke": "a minute", "laptop": "half an hour", "paper": "not known"},
+    ),
 )
 
 EXPERIMENTS = MappingProxyType({row.name: row for row in _ROWS})

@@ -22,8 +22,8 @@ class StrategiesConfig:
     """Which strategies search which tables of rules, and how often."""
 
     table: tuple[str, ...] = ()
-    """Strategies: tables of rules, by name or folder; all that come with metarl if not given. Table: one of them,
-    deterministic-1 if not given."""
+    """Strategies: tables of rules, by name or folder; all whole spaces that come with metarl if not given. Table: one
+    of them, deterministic-1 if not given."""
     strategy: tuple[str, ...] = ("evolution", "enumeration", "reinforce", "ppo", "trpo")
     """Strategies: names, or my_module:factory of your own; random search is always there beside them. Table: evolution
     if not given."""

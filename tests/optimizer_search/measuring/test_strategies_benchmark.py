@@ -86,7 +86,8 @@ def test_where_a_table_ends_at_a_size_larger_rules_are_filtered_and_that_is_said
         return make_strategy(name, grammar, config)
 
     monkeypatch.setattr(measuring.strategies, "make", making)
-    found = measure_strategies(StrategiesConfig(searches=1, budget=20, strategy=("random",)))
+    config = StrategiesConfig(table=("made-up",), searches=1, budget=20, strategy=("random",))
+    found = measure_strategies(config)
     assert set(asked) == {3} == set(made)
     ends, whole = found["tables"]["made-up"], plain["tables"]["made-up"]
     assert (ends["filters"]["max_size"], whole["filters"]["max_size"]) == (3, None)
@@ -98,6 +99,15 @@ def test_where_a_table_ends_at_a_size_larger_rules_are_filtered_and_that_is_said
 
 
 @pytest.mark.slow  # the quick form: whom a strategy stands beside changes nothing
+def test_a_table_that_ends_at_a_size_is_searched_only_where_it_is_named(tables, monkeypatch):
+    tables["part"] = replace(made_up_table(), max_size=4)
+    monkeypatch.setattr(measuring, "table_names", lambda: ("made-up", "part"))
+    config = StrategiesConfig(searches=1, budget=4, strategy=("random",))
+    assert [*measure_strategies(config)["tables"]] == ["made-up"]
+    named = replace(config, table=("part", "made-up"))
+    assert [*measure_strategies(named)["tables"]] == ["part", "made-up"]
+
+
 def test_the_same_seed_gives_the_same_numbers_and_another_gives_others(tables):
     config = StrategiesConfig(strategy=("evolution",), searches=4, budget=40)
     one, again = measure_strategies(config), measure_strategies(config)
