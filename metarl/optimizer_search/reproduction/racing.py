@@ -109,9 +109,8 @@ def replay_schedules(work: Work) -> Findings:
             at = len(marks) - 3  # the budget
             chosen = title in settings.chosen_on
             rows.append(_row(title, judge.steps, marks[at], one, at, chosen))
-            if (
-                table.max_size is None
-            ):  # else most of what it proposes is larger, and searches take minutes each
+            # where a table ends at a size most of what evolution proposes is larger: minutes for each search
+            if table.max_size is None:
                 every, raced = _learnt(work, title, table, judge)
                 rules = _marks(table, settings.learning_budget)[at]
                 learning.append(_learning_row(title, rules, every, raced, at, chosen))
