@@ -13,14 +13,18 @@ import numpy as np
 
 from metarl.errors import require
 
-from .axes import new_figure, scaled, with_style
+from .axes import WIDTH, new_figure, scaled, with_style
 from .curves import Curve, draw_curve
 from .drawing import Drawing
 from .palette import Stroke, faint_stroke, strong_stroke
 
 Scale = Literal["linear", "log"]
 
-_LEGEND_COLUMNS = 5
+_LEGEND_COLUMNS = 5  # at most
+_LETTER, _HANDLE = (
+    4.9,
+    38.0,
+)  # points that a letter of a legend takes, and a stroke with the room around it
 
 
 @with_style
@@ -58,7 +62,7 @@ def curve_panels(
     strokes, shared_x = _strokes(panels), isinstance(x_label, str)
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    legend_rows = -(-len(strokes) // _LEGEND_COLUMNS) if len(strokes) > 1 else 0
+    legend_rows = _legend_rows(list(strokes)) if len(strokes) > 1 else 0
     figure, grid = new_figure(
         height=height * rows + 0.2 * legend_rows + 0.3,
         grid=(rows, columns),
@@ -99,6 +103,16 @@ def _strokes(panels: Mapping[str, Sequence[Curve]]) -> dict[str, Stroke]:
                 strokes[curve.label] = make(counts[curve.foreground])
                 counts[curve.foreground] += 1
     return strokes
+
+
+def _legend_rows(labels: Sequence[str]) -> int:
+    """Returns how many rows of a legend hold labels side by side; matplotlib fills its columns one after another."""
+    for rows in range(-(-len(labels) // _LEGEND_COLUMNS), len(labels)):
+        columns = [labels[first : first + rows] for first in range(0, len(labels), rows)]
+        letters = sum(max(map(len, column)) for column in columns)
+        if _LETTER * letters + _HANDLE * len(columns) <= 72 * WIDTH:
+            return rows
+    return len(labels)
 
 
 def _add_legend(figure, strokes: Mapping[str, Stroke], columns: int) -> None:

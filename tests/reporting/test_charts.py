@@ -20,6 +20,7 @@ from metarl.reporting import (
     Curve,
     bar_panels,
     curve_chart,
+    curve_panels,
     formula_svg,
     interval_chart,
     learning_curves,
@@ -247,3 +248,15 @@ def test_the_names_of_named_rules_are_not_shortened_in_figures():
 def test_one_optimizer_alone_has_a_chart_of_its_learning_rates():
     drawing = learning_rate_sensitivity([falling("adam", 0.1)], reference="adam")
     assert len(drawing.figure.axes) == 1
+
+
+@pytest.mark.parametrize("words", ["Adam", "adam-step-back, tuned anew"])
+def test_the_legend_below_panels_stays_within_the_figure(words):
+    labels = [f"{words} {number}" for number in range(8)]
+    curves = [Curve(label, [1, 2], [1, 2], [1, 2], [1, 2]) for label in labels]
+    figure = curve_panels({"one": curves, "other": curves}, "x", "y").figure
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    edges = legend.get_window_extent()
+    assert edges.x0 >= 0 and edges.x1 <= figure.bbox.width
+    assert edges.y0 >= 0
