@@ -25,6 +25,8 @@ from .caution import cautious as cautious
 from .caution import cautious_adamw as cautious_adamw
 from .eigenbasis import scale_by_soap as scale_by_soap
 from .eigenbasis import soap as soap
+from .gradient_differences import adan as adan
+from .gradient_differences import scale_by_adan as scale_by_adan
 from .lookup import by_name as by_name
 from .lookup import needs_total_steps as needs_total_steps
 from .matrices import weight_dimension_numbers as weight_dimension_numbers
@@ -42,6 +44,7 @@ __all__ = [
     "adam_powersign",
     "adam_sharp_powersign",
     "adam_step_back",
+    "adan",
     "addsign",
     "by_name",
     "cautious",
@@ -67,6 +70,7 @@ __all__ = [
     "powersign",
     "powersign_plus_clip",
     "rms_ortho_cautious",
+    "scale_by_adan",
     "scale_by_mars",
     "scale_by_soap",
     "sgd_minus_clip_g2",

@@ -31,6 +31,7 @@ from metarl.update_rules import Rule, check_learning_rate, check_total_steps, re
 
 from .caution import cautious_adamw
 from .eigenbasis import soap
+from .gradient_differences import adan
 from .matrices import WeightDimensionNumbers
 from .sign_agreement import addsign, powersign
 from .variance_reduction import mars
@@ -104,7 +105,7 @@ _BY_NAME: Mapping[str, Maker] = MappingProxyType(
         "sign-sgd": _plain(optax.sign_sgd),
         "signum": _plain(optax.signum),
         "lion": _plain(optax.lion),
-        "adan": _plain(optax.adan),
+        "adan": _plain(adan),
         "ademamix": lambda learning_rate, run, settings: _ademamix(
             learning_rate, total_steps=_length(run, "ademamix"), **settings
         ),

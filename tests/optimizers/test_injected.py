@@ -40,6 +40,7 @@ FEW: dict[str, tuple[Any, dict[str, Any]]] = {
     "named": (optimizers.named, {"name": "powersign-cd", "total_steps": 9}),
     "soap": (optimizers.soap, {}),
     "mars": (optimizers.mars, {}),
+    "adan": (optimizers.adan, {}),
     "cautious_adamw": (optimizers.cautious_adamw, {}),
 }
 

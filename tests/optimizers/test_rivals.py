@@ -1,4 +1,4 @@
-"""SOAP, MARS and caution: step by step as their papers say, and wherever optax's own optimizers work."""
+"""SOAP, MARS, Adan and caution: step by step as their papers say, and wherever optax's own optimizers work."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ STEPS, FREQUENCY = 12, 4
 MAKERS = {
     "soap": functools.partial(optimizers.soap, precondition_frequency=FREQUENCY),
     "mars": optimizers.mars,
+    "adan": optimizers.adan,
     "cautious_adamw": optimizers.cautious_adamw,
     "cautious": lambda learning_rate: optimizers.cautious(optax.sgd(learning_rate, momentum=0.9)),
 }
@@ -99,6 +100,28 @@ class NaiveMars:
         return mean / (np.sqrt(square) + self.eps)
 
 
+class NaiveAdan:
+    """Algorithm 1 for one leaf, in the paper's own letters: its betas are one less ours."""
+
+    b1, b2, b3, eps = 1 - 0.98, 1 - 0.92, 1 - 0.99, 1e-8
+
+    def __init__(self, is_matrix: bool):
+        self.t, self.m, self.v, self.n = 0, 0.0, 0.0, 0.0
+
+    def __call__(self, g: np.ndarray) -> np.ndarray:
+        g = g.astype(float)
+        before = g if self.t == 0 else self.before
+        self.t, self.before = self.t + 1, g
+        self.m = (1 - self.b1) * self.m + self.b1 * g
+        self.v = (1 - self.b2) * self.v + self.b2 * (g - before)
+        self.n = (1 - self.b3) * self.n + self.b3 * (g + (1 - self.b2) * (g - before)) ** 2
+        m, v, n = (
+            x / (1 - (1 - b) ** self.t)
+            for x, b in ((self.m, self.b1), (self.v, self.b2), (self.n, self.b3))
+        )
+        return (m + (1 - self.b2) * v) / (np.sqrt(n) + self.eps)
+
+
 class NaiveCautiousAdam:
     """Adam, masked and scaled leaf by leaf."""
 
@@ -132,6 +155,7 @@ class NaiveCautiousMomentum:
 NAIVE = {
     "soap": NaiveSoap,
     "mars": NaiveMars,
+    "adan": NaiveAdan,
     "cautious_adamw": NaiveCautiousAdam,
     "cautious": NaiveCautiousMomentum,
 }
@@ -293,7 +317,7 @@ def test_multi_steps_and_masked_take_it_as_their_own(name):
     np.testing.assert_array_equal(updates["bias"], one["bias"])
 
 
-@pytest.mark.parametrize("name", ["soap", "mars", "cautious_adamw"])
+@pytest.mark.parametrize("name", ["soap", "mars", "adan", "cautious_adamw"])
 def test_weight_decay_is_decoupled(name):
     one = gradients_of(1)[0]
     plain, decayed = make(name, 0.1), make(name, 0.1, weight_decay=0.5)
@@ -326,7 +350,13 @@ TARGETS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "rate"), [("soap", 0.1), ("mars", 0.1), ("cautious_adamw", 0.1), ("cautious", 0.05)]
+    ("name", "rate"), [
+        ("soap", 0.1),
+        ("mars", 0.1),
+        ("adan", 0.1),
+        ("cautious_adamw", 0.1),
+        ("cautious", 0.05),
+    ]
 )
 def test_it_finds_the_minimum_of_a_parabola(name, rate):
     optimizer = MAKERS[name](optax.linear_schedule(rate, 0.0, 400))
@@ -376,6 +406,7 @@ def test_it_goes_down_the_valley_of_rosenbrock(name):
             "precondition_frequency is a number of steps, at least 1; received 0",
         ),
         (lambda: optimizers.mars(0.1, gamma=-1.0), "gamma is a number, 0 or more; received -1.0"),
+        (lambda: optimizers.adan(0.1, b3=-0.1), "0 <= b3 < 1; received -0.1"),
         (lambda: optimizers.cautious_adamw(0.1, b1=2.0), "0 <= b1 < 1; received 2.0"),
         (
             lambda: optimizers.soap("0.1"),  # pyright: ignore[reportArgumentType]

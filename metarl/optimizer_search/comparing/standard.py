@@ -154,7 +154,7 @@ STANDARD: Mapping[str, Standard] = MappingProxyType(
         "sign-sgd": _classic(optax.sign_sgd),
         "signum": Standard(plain(optax.signum), extras=_SIGNUM),
         "lion": _decaying(optax.lion, _LION, is_classic=True),
-        "adan": Standard(plain(optax.adan), extras=_ADAN),
+        "adan": Standard(plain(optimizers.adan), extras=_ADAN),
         "ademamix": Standard(_ademamix, extras=ADAM),
         "mars": Standard(plain(optimizers.mars), extras=_MARS),
         "cautious-adamw": _decaying(optimizers.cautious_adamw, of_adamw(1e-4), weight_decay=1e-4),

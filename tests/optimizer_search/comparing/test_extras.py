@@ -24,6 +24,7 @@ CONSTRUCTORS = {
     "addsign": to_optax,
     "soap": optimizers.soap,
     "mars": optimizers.mars,
+    "adan": optimizers.adan,
     "muon": optax.contrib.muon,
     "ademamix": optax.contrib.ademamix,
     "schedule-free-adamw": optax.contrib.schedule_free_adamw,
