@@ -87,8 +87,8 @@ def adan(
       ...     params = optax.apply_updates(params, updates)
       ...     print(f"{f(params):.2f}")
       8.75
-      6.14
-      4.21
+      5.12
+      2.69
 
     References:
       Xie et al., `Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models

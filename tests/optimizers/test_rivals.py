@@ -350,13 +350,14 @@ TARGETS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "rate"), [
+    ("name", "rate"),
+    [
         ("soap", 0.1),
         ("mars", 0.1),
         ("adan", 0.1),
         ("cautious_adamw", 0.1),
         ("cautious", 0.05),
-    ]
+    ],
 )
 def test_it_finds_the_minimum_of_a_parabola(name, rate):
     optimizer = MAKERS[name](optax.linear_schedule(rate, 0.0, 400))
