@@ -26,6 +26,8 @@ from metarl.update_rules import LANGUAGE, Grammar, Space
 from ..judging.candidates import Judgement, Trial
 from ..training.schedules import CONSTANT
 
+_SPREADS = ("random_horizon", "random_scale", "random_batch")
+
 
 def specification(judgement: Judgement, width: int) -> dict[str, Any]:
     """Returns all that verdicts of a judgement depend on beside the rule and its learning rates, as JSON can hold it.
@@ -86,7 +88,7 @@ def xla_threads() -> int:
 
 def _trial(trial: Trial) -> dict[str, Any]:
     """Returns how rules are run; what was so before there was a choice is not named: results stay known."""
-    unnamed = {"schedule": CONSTANT, "random_horizon": 1.0, "random_scale": 1.0}
+    unnamed = {"schedule": CONSTANT, **dict.fromkeys(_SPREADS, 1.0)}
     return {
         name: value
         for name, value in asdict(trial).items()

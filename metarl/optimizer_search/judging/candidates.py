@@ -85,6 +85,7 @@ class Trial:
         complete it.
       random_horizon: the number of steps of a replicate is this factor at most above or below the numbers here.
       random_scale: so are its starting parameters, as they are drawn.
+      random_batch: so is the number of examples of its batches, of which there are a few sizes.
     """
 
     sweep_steps: int
@@ -98,11 +99,12 @@ class Trial:
     schedule: str = CONSTANT
     random_horizon: float = 1.0
     random_scale: float = 1.0
+    random_batch: float = 1.0
 
     @property
     def spread(self) -> Spread:
-        """How far replicates differ in length and scale."""
-        return Spread(self.random_horizon, self.random_scale)
+        """How far replicates differ in length, scale and batches."""
+        return Spread(self.random_horizon, self.random_scale, self.random_batch)
 
     @property
     def short_lanes(self) -> int:
@@ -126,6 +128,7 @@ def in_the_ways_of(training: TrainingConfig) -> dict[str, Any]:
         "schedule": training.schedule,
         "random_horizon": training.random_horizon,
         "random_scale": training.random_scale,
+        "random_batch": training.random_batch,
     }
 
 

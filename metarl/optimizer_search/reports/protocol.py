@@ -120,6 +120,7 @@ def _spreads(config: SearchConfig) -> str:
     factors = {
         "the number of steps": config.training.random_horizon,
         "the scale of the start": config.training.random_scale,
+        "the size of the batches": config.training.random_batch,
     }
     drawn = [
         f"{what} by up to {most:g} times above or below"

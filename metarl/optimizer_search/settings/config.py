@@ -305,6 +305,8 @@ class TrainingConfig:
     """Each replicate runs for a number of steps of its own, drawn up to this factor below or above; 1: all alike."""
     random_scale: Annotated[float, Bounds(least=1, most=MOST_SPREAD)] = 1.0
     """Each replicate starts from parameters times a number of its own, drawn up to this factor below or above 1."""
+    random_batch: Annotated[float, Bounds(least=1, most=MOST_SPREAD)] = 1.0
+    """Each replicate has batches of a size of its own, one of a few up to this factor below or above the problem's."""
     schedule: Schedule = "constant"
     """What becomes of every learning rate in the course of a run, short ones too, and of Adam's beside it."""
 
@@ -458,15 +460,20 @@ class SearchConfig:
             "remembered, and nothing would be learnt; choose a start of at most the memory.",
         )
         self._validate_one_rate()
-        alike = self.training.random_horizon == self.training.random_scale == 1.0
-        require(
-            alike or self.table is None,
-            "--training.random-horizon and --training.random-scale: a table holds runs of equal length from the usual "
-            "starts; leave --evaluator table:NAME out, so that rules are trained.",
-        )
+        self._validate_spreads()
         _validate_horizons("training.horizons", self.training.horizons)
         _validate_horizons("final.funnel_horizons", self.final.funnel_horizons)
         return self
+
+    def _validate_spreads(self) -> None:
+        training = self.training
+        factors = (training.random_horizon, training.random_scale, training.random_batch)
+        require(
+            set(factors) == {1.0} or self.table is None,
+            "--training.random-horizon, --training.random-scale and --training.random-batch: a table holds runs of "
+            "equal length from the usual starts, on batches of the usual size; leave --evaluator table:NAME out, so "
+            "that rules are trained.",
+        )
 
     def _validate_one_rate(self) -> None:
         training = self.training

@@ -6,6 +6,12 @@ which examples it sees is its *replicate*: a seed draws the starting parameters,
 order of the batches, so runs of different optimizers on one replicate are paired. A `Fixture` holds the
 arrays of S replicates.
 
+Where batches are to differ in size (`Spread.batch`), a replicate has one of a few sizes b, the rungs of a ladder from
+1 / x to x times the problem's, neighbours at most a factor of 2 apart, each rung as likely. Step t takes the rows
+t b ... t b + b - 1 of the replicate's own order, round and round, and the gradient is the problem's own on exactly
+these. The loop holds a gradient for each size and branches: nothing is padded or weighted, a loss need not be a mean
+over rows (batch norm), and a run costs what its own size costs. What is compiled grows by a gradient for each size.
+
 The loop leaves as soon as a run has diverged; a diverged run has the loss +inf, never NaN.
 
 Letters: S replicates, N steps, P parameters, n training examples, h held-out examples, B examples of a batch.
@@ -14,6 +20,7 @@ Letters: S replicates, N steps, P parameters, n training examples, h held-out ex
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -29,7 +36,8 @@ from metarl.user_code import told
 
 HeldOut = Literal["search", "choice", "test"]
 
-_LENGTH, _SCALE = 0x1E46, 0x5CA1  # of the streams of random numbers that factors are drawn from
+# of the streams of random numbers that factors are drawn from
+_LENGTH, _SCALE, _BATCH = 0x1E46, 0x5CA1, 0xBA7C
 
 # A run has diverged once its loss rises this many times (|first loss| + 1) above its first loss.
 _DIVERGENCE = 10.0
@@ -37,10 +45,14 @@ _STEPS_TO_SETTLE = 2  # a first average makes the next one finer
 
 
 class Spread(NamedTuple):
-    """How far replicates differ beyond start, split and order: by factors of 1 / x to x, uniform in the logarithm."""
+    """How far replicates differ beyond start, split and order: by factors of 1 / x to x, uniform in the logarithm.
+
+    Sizes of batches are shapes: of them there are a few from 1 / x to x, evenly in the logarithm (`batch_sizes`).
+    """
 
     horizon: float = 1.0  # x, of the number of steps
     scale: float = 1.0  # x, of the starting parameters
+    batch: float = 1.0  # x, of the examples of a batch
 
 
 ALIKE = Spread()
@@ -53,10 +65,13 @@ class Fixture(NamedTuple):
     params: Any  # leaves [S, ...]
     model_state: Any  # leaves [S, ...]
     pool: Any  # leaves [n + h', ...]: the examples of "train" and "search"
-    order: jax.Array  # [S (n + B)] int32, places in the pool: the batches in order, the first B repeated at the end
+    order: jax.Array  # [S (n + B)] int32, places in the pool: batches in order, the first (largest) B again at the end
     held: Any  # examples [h, ...] when all replicates share them, or else places in the pool, int32 [S h]
     lengths: Any = (
         None  # [S] float32, factors of the number of steps; None where all runs are equally long
+    )
+    sizes: Any = (
+        None  # [S] int32, places of their batches' size in the layout's; None where all are alike
     )
 
 
@@ -68,6 +83,12 @@ class Layout(NamedTuple):
     batch: int  # B
     held: int  # h
     shared: bool  # whether all replicates are judged on the same held-out examples
+    batches: tuple[int, ...] = ()  # sizes of batches, rising, where replicates differ in it
+
+    @property
+    def row(self) -> int:
+        """Places of one replicate in the order: its training examples, and the first of them again."""
+        return self.train + max(self.batches, default=self.batch)
 
 
 class Learner(NamedTuple):
@@ -110,17 +131,19 @@ def draw_fixture(
       problem: that is trained.
       held_out: what runs are judged on.
       seeds: one of each replicate.
-      spread: how far lengths of runs and scales of starting parameters differ; data, not shapes, so that one compiled
-        program serves all.
+      spread: how far lengths of runs, scales of starting parameters and sizes of batches differ. Which of the layout's
+        sizes a replicate has is data, as its length and scale, so that one compiled program serves all replicates.
     """
     train, search = problem.examples("train"), problem.examples("search")
     pool = jax.tree.map(lambda *parts: np.concatenate(parts), train, search)
     size, n = _rows(pool), _rows(train)
     batch = min(problem.batch_size, n)
+    batches = () if spread.batch == 1.0 else batch_sizes(problem.batch_size, spread.batch, n)
+    again = max(batches, default=batch)
     orders, rest = [], []
     for seed in seeds:
         order = np.random.default_rng([seed, 0x5EED]).permutation(size).astype(np.int32)
-        orders.append(np.concatenate([order[:n], order[:batch]]))
+        orders.append(np.concatenate([order[:n], order[:again]]))
         rest.append(order[n:])
     shared = held_out != "search"
     held = problem.examples(held_out) if shared else np.concatenate(rest)
@@ -132,14 +155,53 @@ def draw_fixture(
     fixture = Fixture(jnp.asarray(seeds, jnp.int32), params, model_state, *arrays)
     if lengths is not None:
         fixture = fixture._replace(lengths=jnp.asarray(lengths))
-    layout = Layout(len(seeds), n, batch, _rows(held) if shared else size - n, shared)
+    if batches:
+        rungs = _rungs(problem.batch_size, spread.batch, n)
+        own = [batches.index(rungs[place]) for place in _places(seeds, _BATCH, len(rungs))]
+        fixture = fixture._replace(sizes=jnp.asarray(own, jnp.int32))
+    layout = Layout(len(seeds), n, batch, _rows(held) if shared else size - n, shared, batches)
     return fixture, layout
 
 
 def factors(seeds: Sequence[int], stream: int, most: float) -> np.ndarray:
     """Returns a factor for each seed, from 1 / most to most, uniform in its logarithm, float32 [S]."""
-    drawn = [np.random.default_rng([seed, stream]).uniform(-1.0, 1.0) for seed in seeds]
-    return np.asarray(most ** np.array(drawn), np.float32)
+    return np.asarray(most ** _uniform(seeds, stream), np.float32)
+
+
+def batch_sizes(usual: int, most: float, examples: int) -> tuple[int, ...]:
+    """Returns the sizes that batches may have, rising.
+
+    They are usual · most^(k / K), k = -K ... K, rounded, at least 1 and at most all examples, with the least K for
+    which neighbours are at most a factor of 2 apart. Sizes that coincide by that are one, as likely as all of theirs.
+
+    Args:
+      usual: B of the problem.
+      most: x, the largest is so many times the usual, above 1.
+      examples: n.
+
+    >>> batch_sizes(64, 4.0, 800)
+    (16, 32, 64, 128, 256)
+    >>> batch_sizes(4, 3.0, 10)
+    (1, 2, 4, 7, 10)
+    """
+    return tuple(sorted(set(_rungs(usual, most, examples))))
+
+
+def _rungs(usual: int, most: float, examples: int) -> list[int]:
+    """Returns the sizes of `batch_sizes`, each as often as it occurs."""
+    half = math.ceil(math.log2(most))
+    ladder = [most ** (k / half) for k in range(-half, half + 1)]
+    return [min(max(1, round(usual * factor)), examples) for factor in ladder]
+
+
+def _places(seeds: Sequence[int], stream: int, count: int) -> list[int]:
+    """Returns one of so many places for each seed, each place as likely."""
+    return [int(place) for place in (_uniform(seeds, stream) + 1.0) / 2.0 * count]
+
+
+def _uniform(seeds: Sequence[int], stream: int) -> np.ndarray:
+    """Returns a number in [-1, 1) for each seed, [S]."""
+    return np.array([np.random.default_rng([seed, stream]).uniform(-1.0, 1.0) for seed in seeds])
 
 
 def steps_of(fixture: Fixture, replicate: jax.Array, steps: jax.typing.ArrayLike) -> Any:
@@ -271,15 +333,25 @@ def train(
     """
     key = jax.random.key(fixture.seeds[replicate])
     gradient = jax.value_and_grad(problem.loss, has_aux=True)
-    rows = layout.train + layout.batch
+
+    def of_batches(size: int) -> Callable[[Run], Any]:
+        def of(run: Run) -> Any:
+            offset = replicate * layout.row + (run.t * size) % layout.train
+            places = lax.dynamic_slice_in_dim(fixture.order, offset, size)
+            batch = _take(fixture.pool, places)
+            return gradient(
+                learner.unpack(run.packed), run.model_state, batch, jax.random.fold_in(key, run.t)
+            )
+
+        return of
 
     def step(run: Run) -> Run:
-        offset = replicate * rows + (run.t * layout.batch) % layout.train
-        places = lax.dynamic_slice_in_dim(fixture.order, offset, layout.batch)
-        batch = _take(fixture.pool, places)
-        (loss, model_state), grads = gradient(
-            learner.unpack(run.packed), run.model_state, batch, jax.random.fold_in(key, run.t)
-        )
+        if layout.batches:
+            own = fixture.sizes[replicate]
+            found = lax.switch(own, [of_batches(size) for size in layout.batches], run)
+        else:
+            found = of_batches(layout.batch)(run)
+        (loss, model_state), grads = found
         packed, memory = learner.step(run.memory, run.packed, learner.pack(grads), run.t)
         first = loss + _DIVERGENCE * (jnp.abs(loss) + 1.0)
         ceiling = jnp.where(run.t == 0, first, run.ceiling)

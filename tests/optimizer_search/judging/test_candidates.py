@@ -238,6 +238,33 @@ def test_replicates_of_their_own_length_and_scale_are_trained_as_loops_train_the
     np.testing.assert_allclose(reference, full, rtol=1e-4)  # the yardstick has the same runs
 
 
+def test_replicates_with_batches_of_their_own_size_are_those_of_a_problem_with_that_size(toy):
+    seeds = [*SEEDS[:2], 15, 16, 11]  # three sizes among the last three
+    texts = [text for text in TEXTS if text != "-adam"]  # which is given up after the sweep
+    trial = dataclasses.replace(TRIAL, random_batch=4.0)
+    judgement = make_judgement(toy, GRAMMAR, trial, "search", seeds)
+    found = run(judgement, candidates(*texts))
+    own = [judgement.layout.batches[place] for place in np.asarray(judgement.data[0].sizes)]
+    assert len(set(own[2:])) == 3
+    alone = [
+        run(
+            make_judgement(
+                dataclasses.replace(toy, batch_size=size),
+                GRAMMAR,
+                dataclasses.replace(TRIAL, sweep_replicates=0, full_replicates=1, num_rates=1),
+                "search",
+                [seed],
+            ),
+            candidates(*texts)._replace(rates=found.rate[:, None]),
+        ).losses[:, 0]
+        for size, seed in zip(own[2:], seeds[2:], strict=True)
+    ]
+    np.testing.assert_allclose(found.losses, np.stack(alone, axis=1), rtol=1e-5)
+    adam = texts.index("adam")
+    reference = adam_losses(toy, judgement, trial, found.rate[adam : adam + 1])[0]
+    np.testing.assert_allclose(reference, found.losses[adam], rtol=1e-4)
+
+
 def test_padding_costs_no_step_and_changes_no_bit(judgement, verdicts):
     padded = run(judgement, candidates(*TEXTS, active=[True, False, True, False]))
     assert padded.steps[1] == padded.steps[3] == 0

@@ -117,9 +117,14 @@ REFUSED = [
     (training(schedule="cosin"), "Did you mean 'cosine'?"),
     (training(random_horizon=0.5), "training.random_horizon is 0.5; it must be from 1 to 1000."),
     (training(random_scale=float("nan")), "training.random_scale is nan; it must be"),
+    (training(random_batch=1001.0), "training.random_batch is 1001.0; it must be from 1 to 1000."),
+    (
+        {"table": "sign-1", **training(random_batch=2.0)},
+        "--training.random-horizon, --training.random-scale and --training.random-batch: a table holds runs",
+    ),
     (
         {"table": "sign-1", **training(random_scale=2.0)},
-        "--training.random-horizon and --training.random-scale: a table holds runs of equal length",
+        "--training.random-horizon, --training.random-scale and --training.random-batch: a table holds runs",
     ),
     (final(schedules=("constant", "linaer")), "Did you mean 'linear'?"),
     (training(judge_cap=0.0), "training.judge_cap is 0.0; it must be positive, or None."),

@@ -14,6 +14,7 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.training.inner_training import (
     Spread,
+    batch_sizes,
     check_start,
     draw_fixture,
     factors,
@@ -50,16 +51,16 @@ def trained(toy, drawn):
     return lambda rate, replicate, steps: program(*map(np.asarray, (rate, replicate, steps)))
 
 
-def by_hand(toy, fixture, layout, replicate, transform, steps):
+def by_hand(toy, fixture, layout, replicate, transform, steps, size=BATCH):
     """The run that `train` should make: batches in order, round and round the training examples."""
     key = jax.random.key(SEEDS[replicate])
     params, state = toy.init(jax.random.key(SEEDS[replicate]))
-    rows = layout.train + layout.batch
+    rows = layout.train + max(layout.batches, default=BATCH)
     order = np.asarray(fixture.order)[replicate * rows :][: layout.train]
     stream = jax.tree.map(lambda x: np.asarray(x)[order], fixture.pool)
     memory, losses = transform.init(params), []
     for t in range(steps):
-        places = (t * layout.batch + np.arange(layout.batch)) % layout.train
+        places = (t * size + np.arange(size)) % layout.train
         batch = jax.tree.map(lambda x, places=places: jnp.asarray(x[places]), stream)
         (loss, state), grads = jax.value_and_grad(toy.loss, has_aux=True)(
             params, state, batch, jax.random.fold_in(key, t)
@@ -86,11 +87,81 @@ def test_factors_of_replicates_depend_on_their_own_seed_and_fill_their_range_eve
 
 def test_replicates_that_are_all_alike_are_those_of_before(toy, drawn):
     fixture, layout = drawn
-    again, its_layout = draw_fixture(toy, "search", SEEDS, Spread(1.0, 1.0))
-    assert again.lengths is None and layout == its_layout
+    again, its_layout = draw_fixture(toy, "search", SEEDS, Spread(1.0, 1.0, 1.0))
+    assert again.lengths is None and again.sizes is None and layout == its_layout
+    assert layout.batches == () and layout.batch == BATCH
     jax.tree.map(np.testing.assert_array_equal, again, fixture)
     other, _ = draw_fixture(toy, "search", SEEDS, Spread(2.0, 1.0))
     jax.tree.map(np.testing.assert_array_equal, other._replace(lengths=None), fixture)
+    other, its_layout = draw_fixture(toy, "search", SEEDS, Spread(batch=4.0))
+    orders = np.asarray(other.order).reshape(len(SEEDS), its_layout.row)
+    np.testing.assert_array_equal(orders[:, its_layout.train :], orders[:, : 4 * BATCH])
+    first = np.asarray(fixture.order).reshape(len(SEEDS), layout.row)
+    np.testing.assert_array_equal(orders[:, : layout.row], first)
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        other._replace(order=None, sizes=None),
+        fixture._replace(order=None),
+    )
+
+
+@pytest.mark.parametrize(
+    ("usual", "most", "examples", "expected"),
+    [
+        (64, 2.0, 800, (32, 64, 128)),
+        (64, 1.5, 800, (43, 64, 96)),  # so small a factor has its two ends too
+        (64, 4.0, 800, (16, 32, 64, 128, 256)),
+        (64, 4.0, 100, (16, 32, 64, 100)),  # never more than there are
+        (1, 4.0, 100, (1, 2, 4)),
+        (1, 1.2, 100, (1,)),
+    ],
+)
+def test_batches_have_a_few_sizes_evenly_in_the_logarithm(usual, most, examples, expected):
+    assert batch_sizes(usual, most, examples) == expected
+
+
+def test_each_size_of_batches_is_as_likely_and_drawn_from_the_replicates_own_seed(toy):
+    seeds = list(range(1000))
+    spread = Spread(batch=4.0)
+    fixture, layout = draw_fixture(toy, "choice", seeds, spread)
+    assert layout.batches == (2, 4, 8, 16, 32) and layout.batch == BATCH
+    # five sizes: 200 each, deviation 12.6, six of them
+    counts = np.bincount(fixture.sizes, minlength=5)
+    assert len(counts) == 5 and abs(counts - 200).max() < 6 * 12.6
+    some, _ = draw_fixture(toy, "choice", seeds[7:9], spread)
+    np.testing.assert_array_equal(some.sizes, fixture.sizes[7:9])
+    capped, its_layout = draw_fixture(toy, "choice", seeds, Spread(batch=16.0))
+    assert its_layout.batches == (
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        40,
+    )  # the largest two of nine are all examples
+    share = np.mean(np.asarray(capped.sizes) == 6)
+    assert abs(share - 2 / 9) < 6 * np.sqrt(2 / 9 * 7 / 9 / 1000)
+
+
+@pytest.mark.parametrize("rung", range(5))
+def test_a_replicate_is_trained_on_batches_of_its_own_size_as_a_plain_loop_trains_it(toy, rung):
+    drawn = draw_fixture(toy, "search", SEEDS, Spread(batch=4.0))
+    fixture, layout = drawn[0]._replace(sizes=jnp.full(len(SEEDS), rung, jnp.int32)), drawn[1]
+    size = layout.batches[rung]  # 16 and 32 do not divide 40: batches wrap around
+    learner = optax_learner(optax.adam(0.05))
+
+    @jax.jit
+    def program(replicate):
+        begin = start(learner, fixture, replicate)
+        return train(toy, layout, learner, fixture, replicate, begin, jnp.int32(7))
+
+    run = program(jnp.int32(1))
+    by_loop = by_hand(toy, fixture, layout, 1, optax.adam(0.05), 7, size)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6), run.packed, by_loop[0]
+    )
+    np.testing.assert_allclose(run.model_state["mean"], by_loop[1]["mean"], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("replicate", [0, 2])
