@@ -73,7 +73,8 @@ def to_optax(
       eps: added to the divisor of `/`, to sqrt(v) in `adam` and `rmsprop`, and to what `ortho`, `rms`, `rownorm` and
         `colnorm` divide by.
       weight_decay: strength of the decay, decoupled from the gradient as in AdamW; None or 0 for no decay, and then
-        `update` needs no parameters, unless the rule does.
+        `update` needs no parameters, unless the rule does. A rule that decays the parameters itself, such as
+        `adam + 1e-2 * w`, decays by both, as chained transforms do.
       mask: which parameters decay: a tree of booleans or a function that returns one, as in `optax.adamw`.
       mu_dtype: type of the averages of g itself, of m, s and c; None means that of the parameters, which the others
         always have.

@@ -35,6 +35,32 @@ def decaying(learning_rate):
     return optax.adamw(learning_rate, weight_decay=0.1)
 
 
+def decaying_if_asked(learning_rate, b2=0.999, shrink=0.0):
+    return optax.adamw(learning_rate, b2=b2, weight_decay=shrink)
+
+
+decaying_if_asked.extra_points = {"b2": (0.99,), "shrink": (0.01, 0.1)}
+
+
+def penalised(learning_rate):
+    """Decays by way of the gradient, so that Adam divides the size out."""
+    return optax.chain(optax.add_decayed_weights(0.01), optax.adam(learning_rate))
+
+
+def bounded(learning_rate):
+    """Keeps every array within a ball of radius 1; weights inside are left alone."""
+
+    def update(updates, state, params=None):
+        def kept(u, w):
+            norm = jnp.sqrt(jnp.sum((w + u) ** 2))
+            return (w + u) / jnp.maximum(norm, 1.0) - w
+
+        return jax.tree.map(kept, updates, params), state
+
+    ball = optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+    return optax.chain(optax.sgd(learning_rate), ball)
+
+
 ready = optax.sgd(0.1)
 
 

@@ -79,6 +79,11 @@ def test_a_rule_equals_its_twin_in_optax_over_twenty_steps(rule):
     assert_close(run(to_optax(rule, 1e-2), 20)[0], run(TWINS[rule](1e-2), 20)[0])
 
 
+def test_a_decay_in_the_rule_and_one_beside_it_add_up():
+    both = to_optax("adam + 0.01 * w", 1e-2, weight_decay=0.1)
+    assert_close(run(both, 5)[0], run(optax.adamw(1e-2, weight_decay=0.11), 5)[0])
+
+
 def test_weight_decay_is_that_of_adamw():
     mask = {"a": True, "b": (False, False)}
     ours = to_optax("adam", 1e-2, weight_decay=0.1, mask=mask)

@@ -153,7 +153,7 @@ def check_comparison(
         params = _params(problem)
         check_own(one, params, config.schedules, config.extra_points)
         if any(config.weight_decays):
-            decayed_once(one, params)
+            decayed_once(one, params, config.extra_points)
     _check_elsewhere(own, config, beside)
     if any(config.weight_decays):
         field = [one if one.is_own else decayed_once(one) for one in field]

@@ -3,7 +3,7 @@
 A search tries many rules and hands over the best on its problems. So many settings of Adam (b1, b2, eps, decoupled
 weight decay), drawn at random, are tried on the search problems, and the best is handed over: an optimizer as any
 other, whose learning rate is tuned as everybody's is. Each is tried at a learning rate within a decade of tuned Adam's,
-drawn with it. All are run on one seed of every problem, the best quarter of them on another, the best of these on two
+drawn with it. Where the comparison decays weights, none has a decay of its own. All are run on one seed of every problem, the best quarter of them on another, the best of these on two
 more ...; what counts is the mean of log(loss / tuned Adam's loss), clipped to a factor of ten. The first setting is
 Adam's own.
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import optax
@@ -82,6 +83,8 @@ def found_setting(
       say: called with a line about what is done next.
     """
     settings, multiples = drawn_settings(count, config.seed)
+    if any(config.weight_decays):  # the comparison's take the place of its own
+        settings = tuple(MappingProxyType({**x, "weight_decay": 0.0}) for x in settings)
     one = Entrant(CONTROL, plain(optax.adamw, weight_decay=0.0), extras=Extras(_OWN, settings))
     with Crew() as crew:
         courts = []

@@ -32,6 +32,7 @@ from .standard import STANDARD, Evaluation, Made, Make
 BASELINE = "adam"
 RANDOM_PREFIX = "random search: "  # of the label of what random search found
 ADAMS_RATE = 1e-3
+_SMALL = 1e-3  # weights
 _OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -247,38 +248,58 @@ def _shapes(tree: Any) -> list[tuple[int, ...]]:
     return [jnp.shape(leaf) for leaf in jax.tree.leaves(tree)]
 
 
-def decayed_once(one: Entrant, params: Any = None) -> Entrant:
-    """Returns an entrant for a comparison that decays weights itself: a standard one without a decay of its own.
+def decayed_once(one: Entrant, params: Any = None, extra_points: int = 0) -> Entrant:
+    """Returns an entrant for a comparison that decays weights: a standard one without a decay of its own.
+
+    Of all others nobody but their author can switch a decay off: who has one, at the settings of his own or at a change
+    of them that is tried, is refused.
 
     Args:
       one: the entrant.
       params: what it is to train; a matrix and a vector if not given.
+      extra_points: how many changes of its own settings the comparison tries.
 
     Raises:
-      InvalidInput: it is a user's and moves weights by their own size where the gradient is zero.
+      InvalidInput: it is a user's or a rule, and where the gradient is zero it moves weights towards zero.
     """
     if one.without_decay is not None:
         return one._replace(make=one.without_decay, extras=one.extras.without("weight_decay"))
+    if one.rule is None and not one.is_own:
+        return one
     params = {"matrix": jnp.ones((2, 3)), "vector": jnp.ones(3)} if params is None else params
-    require(
-        not (one.is_own and _decays(one, params)),
-        f"Optimizer {one.label!r} decays weights itself: it moves them in proportion to their size where the gradient "
-        "is zero. With weight decays other than 0 they would decay twice; switch one of the two off.",
-    )
+    tried = one.extras.tried[:extra_points] if one.is_own else ()
+    for place, change in enumerate(({}, *tried)):
+        settings = one.extras.at(place, len(tried))
+        where = f" at its extra point {dict(change)}" if change else ""
+        part = "out of its extra_points" if change else "out of it"
+        require(
+            not _decays(one, params, settings),
+            f"Optimizer {one.label!r} decays weights itself{where}: where the gradient is zero it moves them towards "
+            "zero. --weight-decays other than 0 are for optimizers without a decay of their own (standard optimizers' "
+            f"is switched off), and it would decay twice. Take its decay {part}, or leave --weight-decays out.",
+        )
     return one
 
 
-def _decays(one: Entrant, params: Any) -> bool:
-    transform, _ = parts(one.make(1.0, 1, jax.random.key(0)))
+def _decays(one: Entrant, params: Any, settings: Mapping[str, Any]) -> bool:
+    """Tells whether an optimizer moves some array of weights towards zero where the gradient is zero.
 
-    def moved(size: float) -> float:
+    The weights are small, so that one which keeps their norm below a bound does not move them, and of both signs, so
+    that noise, which is the same at both, does not count.
+    """
+    transform, _ = parts(one.make(1.0, 1, jax.random.key(0), **settings))
+
+    def moved(size: float) -> list[jax.Array]:
         weights = jax.tree.map(lambda x: jnp.full_like(x, size), params)
         still = jax.tree.map(jnp.zeros_like, weights)
-        with told(f"Optimizer {one.label!r}: its init or update raised", _factory(one.label)):
-            updates, _ = transform.update(still, transform.init(weights), weights)
-        return sum(float(jnp.sum(jnp.abs(x))) for x in jax.tree.leaves(updates))
+        updates, _ = transform.update(still, transform.init(weights), weights)
+        return jax.tree.leaves(updates)
 
-    return moved(1.0) != 0.0 and abs(moved(2.0) / moved(1.0) - 2.0) < 1e-3
+    factory = _factory(one.label) if one.is_own else None
+    with told(f"Optimizer {one.label!r}: its init or update raised", factory):
+        above, below = moved(_SMALL), moved(-_SMALL)
+    changes = [x - y for x, y in zip(above, below, strict=True)]
+    return any(bool(jnp.all(x <= 0) & jnp.any(x < 0)) for x in changes)
 
 
 def parts(made: Made) -> tuple[optax.GradientTransformation, Evaluation | None]:

@@ -27,7 +27,7 @@ from metarl.reading import (
 # whatever the clock says. 4: speed-ups by a fit, over the problems on which Adam's loss falls with length; a decaying
 # schedule unless a constant one is asked for. 5: eighths of a decade around the best rate; ratios averaged over the
 # settings that tuning may have chosen, the noise of tuning in their intervals. 6: `adan` is that of its paper, where it
-# was optax's.
+# was optax's; beside weight decays whoever decays weights himself is refused, and the control is searched for without.
 PROTOCOL_VERSION = 6
 
 Track = Literal["tuned", "one-rate", "default"]
@@ -56,7 +56,7 @@ class CompareConfig:
     schedules: tuple[Schedule, ...] = ("cosine",)
     """Learning-rate schedules that everybody tries at every rate; cosine and linear rise over 5 %, then fall to 0."""
     weight_decays: tuple[NotNegative, ...] = (0.0,)
-    """Strengths of decoupled weight decay that everybody tries; other than 0, in place of an optimizer's own."""
+    """Strengths of decoupled weight decay that everybody tries; other than 0, in place of a standard optimizer's own."""
     extra_points: Annotated[int, Bounds(least=0, most=5)] = 0
     """Changes of its own settings (b2, momentum ...) that each tries too, at three rates; who has none: more rates."""
     references: tuple[str, ...] = (ALL_REFERENCES,)

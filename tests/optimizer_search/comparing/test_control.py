@@ -13,6 +13,7 @@ from metarl.optimizer_search.comparing.control import (
     found_setting,
     last_of_halving,
 )
+from metarl.optimizer_search.comparing.extras import Extras
 from metarl.optimizer_search.settings.compare_config import CompareConfig
 
 
@@ -48,6 +49,22 @@ def test_what_is_found_is_one_of_the_drawn_settings(toy):
     found = found_setting(12, ["toy_problem:logistic"], config, said.append)
     assert said == ["toy_problem:logistic: 12 settings of Adam, as control"]
     assert found in drawn_settings(12, 3)[0]
+
+
+def test_where_the_comparison_decays_weights_no_setting_of_the_control_does(toy, monkeypatch):
+    tried = []
+
+    class Watched(Extras):
+        def __new__(cls, own, settings):
+            tried.extend(settings)
+            return Extras(own, settings)
+
+    monkeypatch.setattr(control, "Extras", Watched)
+    config = CompareConfig(
+        tuning_seeds=2, seed=3, schedules=("constant",), weight_decays=(0.0, 0.1)
+    )
+    found = found_setting(12, ["toy_problem:logistic"], config, print)
+    assert [x["weight_decay"] for x in tried] == [0.0] * 12 and found in tried
 
 
 def test_what_was_found_is_kept_and_becomes_an_optimizer(tmp_path, monkeypatch):

@@ -132,20 +132,61 @@ def test_a_factory_may_give_a_pair():
 
 
 def test_weights_decay_once():
-    """With decays to try, a standard optimizer's own is off; a user's cannot be, and is refused."""
+    """With decays to try, a standard optimizer's own is off."""
     names = ("adamw", "nadamw")
     steps = {x: three_steps(decayed_once(entrant(x)).make(0.05, 1, None)) for x in names}
     np.testing.assert_allclose(steps["adamw"], three_steps(optax.adam(0.05)), rtol=1e-6)
     np.testing.assert_allclose(steps["nadamw"], three_steps(optax.nadam(0.05)), rtol=1e-6)
-    for name in ("own_optimizers:heavy_ball", "adam", "g + 0.1 * w"):
-        assert decayed_once(entrant(name)).label == name
-    with pytest.raises(InvalidInput, match="'own_optimizers:decaying' decays weights itself"):
-        decayed_once(entrant("own_optimizers:decaying"))
     config = CompareConfig(problem=("beale",), references=("adamw",), weight_decays=(0.0, 0.1))
     field, _ = check_comparison([], config)
     np.testing.assert_allclose(
         three_steps(field[1].make(0.05, 1, None)), three_steps(optax.adam(0.05)), rtol=1e-6
     )
+
+
+def test_no_standard_optimizer_decays_where_weights_are_to_decay_once():
+    for one in references():
+        bare = decayed_once(one)._replace(without_decay=None, is_own=False, rule=parse("g"))
+        assert decayed_once(bare).label == one.label  # probed as a rule is
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["adam", "own_optimizers:heavy_ball", "own_optimizers:bounded", "own_optimizers:decaying_if_asked"]
+    # reading weights is no decay
+    + ["adam + cautious(0.01 * w)", "rms-ortho-cautious", "drop(m, 0.3) * exp(1e-3 * w)"]
+    + ["noise * exp(0.1 * w)", "adam - 0.01 * w"],
+)  # fmt: skip
+def test_who_does_not_decay_weights_is_left_as_he_is(text):
+    one = entrant(text)
+    assert decayed_once(one) == one
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["own_optimizers:decaying", "own_optimizers:penalised"]
+    + ["adam + 1e-2 * w", "sign(c) + 0.1 * drop(w, 0.3)", "noise + 0.1 * w", "rms(adam + 0.1 * w)"],
+)  # fmt: skip
+def test_who_decays_weights_himself_is_refused_beside_weight_decays(text):
+    """Users' and rules alike: nobody but their author can switch it off."""
+    config = CompareConfig(problem=("beale",), references=(), weight_decays=(0.0, 0.1))
+    with pytest.raises(InvalidInput) as refusal:
+        check_comparison([entrant(text)], config)
+    said = str(refusal.value)
+    assert said.startswith(f"Optimizer {text!r} decays weights itself: where the gradient is zero")
+    assert said.endswith("Take its decay out of it, or leave --weight-decays out.")
+    check_comparison([entrant(text)], dataclasses.replace(config, weight_decays=(0.0,)))
+
+
+def test_an_extra_point_that_decays_weights_is_refused_where_it_is_tried():
+    one = entrant("own_optimizers:decaying_if_asked")
+    config = CompareConfig(problem=("beale",), references=(), weight_decays=(0.0, 0.1))
+    check_comparison([one], dataclasses.replace(config, extra_points=1))  # b2 alone
+    with pytest.raises(InvalidInput) as refusal:
+        check_comparison([one], dataclasses.replace(config, extra_points=2))
+    said = str(refusal.value)
+    assert "decays weights itself at its extra point {'shrink': 0.01}: where" in said
+    assert said.endswith("Take its decay out of its extra_points, or leave --weight-decays out.")
 
 
 @pytest.mark.parametrize(
