@@ -81,6 +81,14 @@ def test_settings_that_cannot_be_used_are_refused_and_nothing_is_written(
     assert list(elsewhere.iterdir()) == []
 
 
+def test_a_search_goes_on_from_rules_of_its_own_grammar_alone(capsys, elsewhere):
+    RunDirectory.create("before", "search", to_dict(SearchConfig(strategy="mcts")), ["metarl"])
+    words = ["search", "--strategy", "mcts", "--different-operands", "--init-from", "before"]
+    told = refusal(words, capsys)
+    assert "that run has different_operands False, not different_operands True" in told
+    assert [path.name for path in elsewhere.iterdir()] == ["before"]
+
+
 def test_a_problem_whose_loss_is_nan_at_the_start_is_refused(capsys, elsewhere):
     (elsewhere / "broken_problem.py").write_text(
         textwrap.dedent(

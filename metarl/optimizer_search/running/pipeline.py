@@ -50,6 +50,9 @@ from ..training.inner_training import check_start
 
 JOB = "search"
 _RANDOM_RUN = "random-search"
+# What tokens mean, and which are rules: a strategy that remembers some, or how many, goes on in the same grammar alone.
+_CONSTRAINTS = ("different_operands", "no_final_addition", "reuse_values")
+_OF_THE_GRAMMAR = ("space", "depth", "normalised", *_CONSTRAINTS)
 # Six in seven random rules are filtered out; this many leave enough to keep all threads busy.
 _RANDOM_BATCH = 512
 
@@ -314,25 +317,42 @@ def _entrants(best: list[Choice], rival: Choice | None) -> list[Entrant]:
 def _earlier(config: SearchConfig) -> Earlier:
     """Returns the settings and the last checkpoint, arrays and meta, of the run that a search starts from.
 
+    Judges may be others: problems, training, filters. What a strategy remembers is then rules and what they earned
+    elsewhere, which it learns to think otherwise of; only what it has proposed is forgotten (`SearchJob.init`).
+
     Raises:
-      InvalidInput: there is no such run, it has no checkpoint, or its controller does not fit.
+      InvalidInput: there is no such run, it has no checkpoint, its rules are of another grammar, or its controller does
+        not fit.
     """
     assert config.init_from is not None
     run = RunDirectory.open(config.init_from)
     before = from_dict(SearchConfig, run.config, str(run.path / "config.json"))
-    for name in ("strategy", "space", "depth", *strategies.parts(config.strategy)):
-        ours, theirs = getattr(config, name), getattr(before, name)
-        require(
-            ours == theirs,
-            f"--init-from {config.init_from}: that run has {name} {theirs!r}, not {ours!r}; "
-            f"its strategy does not fit. Take the same {name}, for example with "
-            f"--config {config.init_from}/config.json.",
-        )
+    names = ("strategy", *_OF_THE_GRAMMAR, *strategies.parts(config.strategy))
+    others = [name for name in names if getattr(config, name) != getattr(before, name)]
+    theirs, ours = (
+        " and ".join(f"{name} {getattr(settings, name)!r}" for name in others)
+        for settings in (before, config)
+    )
+    require(
+        not others,
+        f"--init-from {config.init_from}: that run has {theirs}, not {ours}; {_why_not(others)}. Take the same "
+        f"{', '.join(others)}, for example with --config {config.init_from}/config.json, or begin anew without "
+        "--init-from.",
+    )
     saved = run.checkpoints.load_newest()
     if saved is None:
         raise InvalidInput(f"--init-from {config.init_from}: that run has no checkpoint yet.")
     arrays, meta = saved
     return before, arrays, meta["job"]
+
+
+def _why_not(others: Sequence[str]) -> str:
+    """Returns why a strategy cannot go on where these settings are others."""
+    if "normalised" in others:
+        return "the rules that its strategy remembers are others here"
+    if set(others) <= set(_CONSTRAINTS):
+        return "its strategy would go on from rules that are not those of this grammar"
+    return "its strategy does not fit"
 
 
 def _write_report(place: Path, progress: Progress) -> None:

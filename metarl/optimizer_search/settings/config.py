@@ -383,7 +383,7 @@ class SearchConfig:
     finalists: Count = 5
     """Rules that enter the comparison."""
     init_from: str | None = None
-    """An earlier run: what its strategy learnt, and its archive if it judged rules in the same way, are taken over."""
+    """An earlier run of the same strategy and grammar: what it learnt, and its archive if it judged alike, go over."""
     seed: Seed = 0
     """Of everything random."""
     controller: ControllerConfig = field(default_factory=ControllerConfig)

@@ -32,6 +32,10 @@ class EnumerationState(NamedTuple):
 
     proposed: np.ndarray  # [] int64
 
+    def forgotten(self) -> EnumerationState:
+        """Returns where it begins: the functions before are new to other judges, and other filters have other ones."""
+        return EnumerationState(np.zeros_like(self.proposed))
+
 
 def enumeration(grammar: Grammar, config: SearchConfig) -> Strategy:
     """Returns the strategy.

@@ -41,6 +41,10 @@ class Met(NamedTuple):
         """Returns the digests remembered."""
         return set(self.history[: self.proposed].tolist())
 
+    def forgotten(self) -> Met:
+        """Returns the memory of nothing."""
+        return Met.nothing()
+
     def after(self, digests: Iterable[int]) -> Met:
         """Returns the memory with more rules proposed."""
         new = np.asarray(list(digests), np.uint64)
@@ -51,12 +55,15 @@ class Met(NamedTuple):
 
 
 def forgotten(state: Any) -> Any:
-    """Returns the state of a strategy as if it had proposed nothing: where others judge, every rule is new again."""
+    """Returns the state of a strategy as if it had proposed nothing: where others judge, every rule is new again.
+
+    The parts of a state that tell what was proposed say themselves, by a method of this name, what they are without.
+    """
 
     def is_memory(part: Any) -> bool:
-        return isinstance(part, Met)
+        return hasattr(part, "forgotten")
 
-    return jax.tree.map(lambda x: Met.nothing() if is_memory(x) else x, state, is_leaf=is_memory)
+    return jax.tree.map(lambda x: x.forgotten() if is_memory(x) else x, state, is_leaf=is_memory)
 
 
 class Digests:

@@ -23,6 +23,7 @@ from metarl.optimizer_search.settings.config import (
     FinalistConfig,
     SearchConfig,
     TrainingConfig,
+    to_dict,
 )
 from metarl.reporting import to_json
 from metarl.runs import RunDirectory
@@ -300,6 +301,55 @@ def test_an_earlier_run_hands_over_controller_and_archive(complete, few_referenc
         with pytest.raises(InvalidInput) as refusal:
             check(dataclasses.replace(config, **change))
         assert text in str(refusal.value)
+
+
+LOOSE = dataclasses.replace(CONFIG, strategy="mcts", depth=2)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "text"),
+    [
+        (
+            {},
+            {"different_operands": True, "no_final_addition": True, "reuse_values": True},
+            "that run has different_operands False and no_final_addition False and reuse_values False, not "
+            "different_operands True and no_final_addition True and reuse_values True; its strategy would go on from "
+            "rules that are not those of this grammar. Take the same different_operands, no_final_addition, "
+            "reuse_values, for example with --config ",
+        ),
+        ({"reuse_values": True}, {}, "that run has reuse_values True, not reuse_values False; its"),
+        (
+            {},
+            {"normalised": True},
+            "that run has normalised False, not normalised True; the rules that its strategy remembers are others here",
+        ),
+        (
+            {"space": "icml"},
+            {"strategy": "evolution"},
+            "that run has strategy 'mcts' and space 'icml', not strategy 'evolution' and space 'sign'; its strategy "
+            "does not fit. Take the same strategy, space, for example with --config ",
+        ),
+    ],
+    ids=("tighter", "looser", "normalised", "several"),
+)
+def test_a_search_goes_on_in_the_grammar_of_the_earlier_one_alone(
+    toy, tmp_path, before, asked, text
+):
+    earlier = dataclasses.replace(LOOSE, **before)
+    RunDirectory.create(tmp_path / "run", "search", to_dict(earlier), ["metarl"])
+    with pytest.raises(InvalidInput) as refusal:
+        check(dataclasses.replace(LOOSE, **asked, init_from=str(tmp_path / "run")))
+    assert f"--init-from {tmp_path / 'run'}: {text}" in str(refusal.value)
+    assert str(refusal.value).endswith("/run/config.json, or begin anew without --init-from.")
+
+
+def test_a_search_goes_on_under_other_filters(toy, tmp_path):
+    """Which rules are worth training is part of how they are judged, as the problem is."""
+    run = RunDirectory.create(tmp_path / "run", "search", to_dict(LOOSE), ["metarl"])
+    (run.path / "checkpoints").mkdir()
+    run.checkpoints.save(1, {}, {"job": {}})
+    filters = dataclasses.replace(LOOSE.filters, min_oddness=-1.0)
+    check(dataclasses.replace(LOOSE, filters=filters, init_from=str(run.path)))
 
 
 @pytest.mark.parametrize("rule", ["adam", "g"])
