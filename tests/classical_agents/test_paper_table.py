@@ -103,3 +103,16 @@ def test_the_settings_of_table_2_are_understood():
     table = read_table(path)
     assert [cell["episodes"] for cell in table.cells.values()] == [10, 25, 50, 75, 100]
     assert table.columns["PSRL"].paper["100"] == 1939.5
+
+
+def test_snails_returns_in_table_2_are_its_shares_over_those_of_the_papers_rl2_times_its_returns():
+    path = Path(__file__).parents[2] / "experiments" / "rl2_table_2" / "settings.json"
+    if not path.exists():
+        pytest.skip("needs the checkout, not only the tests")
+    others = read_table(path).others
+    snail = {"10": 0.766, "25": 0.862, "50": 0.908, "75": 0.930, "100": 0.941}
+    rl2 = {"10": 0.752, "25": 0.859, "50": 0.902, "75": 0.918, "100": 0.922}
+    for cell, theirs in others["RL²"].items():
+        turned = theirs * snail[cell] / rl2[cell]
+        assert others["SNAIL, from its shares"][cell] == pytest.approx(turned, abs=0.051)
+        assert theirs / rl2[cell] / float(cell) == pytest.approx(20.76, abs=0.012)  # one yardstick
