@@ -1,11 +1,15 @@
-"""What a search spends its time on: the strategy's share is told, and the first generation is not counted."""
+"""What a search spends its time on: the strategy's share is told; the first generation and compiling do not count."""
 
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import pytest
 
+from metarl.optimizer_search.searching import time_spent
 from metarl.optimizer_search.searching.time_spent import TimeSpent, time_text
 
 
@@ -27,6 +31,39 @@ def test_the_first_generation_which_compiles_is_left_out():
     found = spent.to_json()
     assert 0.02 <= found["strategy_seconds_a_generation"] < 0.1
     assert found["share_outside_training"] == pytest.approx(0.4, abs=0.2)
+
+
+def test_what_later_generations_compile_is_left_out_of_every_part(monkeypatch):
+    clock = SimpleNamespace(now=0.0, compiled=0.0)
+    monkeypatch.setattr(time_spent, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    spent = TimeSpent(compiling=lambda: clock.compiled)
+
+    def takes(seconds, compiling=0.0):
+        clock.now += seconds
+        clock.compiled += compiling
+
+    with spent.generation():
+        takes(9.0, compiling=8.0)
+    for _ in range(2):
+        with spent.generation():
+            with spent.part("strategy"):
+                takes(5.0, compiling=4.0)
+            with spent.part("training"):
+                takes(6.0, compiling=3.0)
+            takes(2.0, compiling=1.0)
+    found = spent.to_json()
+    assert found["strategy_seconds_a_generation"] == pytest.approx(1.0)
+    assert found["share_outside_training"] == pytest.approx(2 / 5)  # of 1, 3 and 1 seconds
+
+
+def test_what_jax_compiles_is_known():
+    spent = TimeSpent()
+    spend(spent, 0.0, 0.0, 0.0)
+    began = time.perf_counter()
+    with spent.generation(), spent.part("strategy"):
+        jax.jit(lambda x: jnp.linalg.qr(jnp.sin(x @ x))[0])(jnp.ones((7, 7))).block_until_ready()
+    took = time.perf_counter() - began
+    assert spent.to_json()["strategy_seconds_a_generation"] < 0.5 * took
 
 
 def test_what_it_cost_is_said_in_words():
