@@ -1,7 +1,11 @@
-"""The READMEs of `experiments/` as pages, with their figures; links to files that are no pages become their names."""
+"""The READMEs of `experiments/` as pages, with their figures.
+
+Links lead to the pages of other experiments and to those of `docs/`; links to other files become their names.
+"""
 
 from __future__ import annotations
 
+import os.path
 import re
 from pathlib import Path
 
@@ -18,7 +22,7 @@ def experiment_pages(root: Path) -> dict[str, str | bytes]:
         if name == ".":
             continue
         names.append(name)
-        text, figures = _page(readme, name)
+        text, figures = _page(readme, name, root)
         pages[f"{name}.md"] = text
         pages |= figures
     index = (root / "experiments" / "README.md").read_text(encoding="utf-8")
@@ -26,7 +30,7 @@ def experiment_pages(root: Path) -> dict[str, str | bytes]:
     return pages
 
 
-def _page(readme: Path, name: str) -> tuple[str, dict[str, str | bytes]]:
+def _page(readme: Path, name: str, root: Path) -> tuple[str, dict[str, str | bytes]]:
     """Returns a README as a page, and the figures that it shows."""
     figures: dict[str, str | bytes] = {}
     depth = name.count("/")
@@ -37,12 +41,25 @@ def _page(readme: Path, name: str) -> tuple[str, dict[str, str | bytes]]:
         if is_image and source.is_file():
             figures[f"{name}/{target}"] = source.read_bytes()
             return f"![{text}]({name.rpartition('/')[2]}/{target})"
+        file, mark, anchor = target.partition("#")
+        if page := _page_of((readme.parent / file).resolve(), root.resolve()):
+            place = os.path.relpath(page, (Path("experiments") / name).parent)
+            return f"[{text}]({Path(place).as_posix()}{mark}{anchor})"
         return f"{text or target} (`{target}`)" if text != target else f"`{target}`"
 
     text = _LINK.sub(link, readme.read_text(encoding="utf-8"))
     where = f"From `experiments/{name}/README.md`, where the files lie."
     back = "../" * depth
     return f"{text.rstrip()}\n\n---\n\n{where} [All experiments]({back}index.md)\n", figures
+
+
+def _page_of(file: Path, root: Path) -> Path | None:
+    """Returns the page of the site, below `docs/`, that shows a file; None where there is none."""
+    if file.name == "README.md" and file.is_relative_to(root / "experiments") and file.is_file():
+        page = file.parent.relative_to(root)
+        return page / "index.md" if page.name == "experiments" else page.with_suffix(".md")
+    written = file.is_relative_to(root / "docs") and file.suffix == ".md" and file.is_file()
+    return file.relative_to(root / "docs") if written else None
 
 
 def _from_index(found: re.Match) -> str:

@@ -69,7 +69,7 @@ class NamedRule:
       mark: how the row was checked against its source: "v", "r" or "?".
       found: how a search of metarl found it; None for the rules of others.
       learning_rate: its one learning rate for all problems, found on the search problems, which are
-        short (experiments/zoo); None where that was not measured.
+        short (experiments/zoo/constant_rates); None where that was not measured.
       accuracy: in the paper's table, in per cent; None where it has none.
       note: what else the source says.
     """
@@ -131,8 +131,8 @@ def _from_zoo(
     note: str = "",
 ) -> NamedRule:
     found = Found(
-        command=f"metarl search --config experiments/zoo/{config}",
-        experiment="zoo",
+        command=f"metarl search --config experiments/zoo/searches/{config}",
+        experiment="zoo/searches",
         problem=problem,
         seed=seed,
         rules_trained=rules,

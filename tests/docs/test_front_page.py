@@ -143,6 +143,22 @@ def test_a_figure_is_what_its_script_draws_from_the_committed_results(docs, name
     assert len(drawn.encode()) < LARGEST_FIGURE
 
 
+def test_an_experiment_on_the_site_links_to_others_and_to_the_documentation(docs, tmp_path):
+    pages = importlib.import_module("experiment_pages")
+    for name, text in {
+        "docs/methods/how.md": "# How",
+        "experiments/README.md": "",
+        "experiments/one/README.md": "[a](two/README.md#b) [h](../../docs/methods/how.md) [data](one.csv)",
+        "experiments/one/two/README.md": "[up](../README.md) [all](../../README.md) [gone](../no/README.md)",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    made = pages.experiment_pages(tmp_path)
+    assert "[a](one/two.md#b) [h](../methods/how.md) data (`one.csv`)" in made["one.md"]
+    assert "[up](../one.md) [all](../index.md) gone (`../no/README.md`)" in made["one/two.md"]
+
+
 def test_the_site_shows_the_readme_with_links_to_its_own_pages(docs):
     front_page = importlib.import_module("front_page")
     shown = front_page.front_page(docs.parent)

@@ -1,4 +1,7 @@
-"""Won, lost and unclear by problem on the track `default`, from stored losses: python experiments/zoo/verdicts.py"""
+"""Won, lost and unclear by problem on the track `default`, from the stored losses beside this file.
+
+python experiments/zoo/constant_rates/verdicts.py
+"""
 
 from __future__ import annotations
 
