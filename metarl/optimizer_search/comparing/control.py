@@ -3,9 +3,9 @@
 A search tries many rules and hands over the best on its problems. So many settings of Adam (b1, b2, eps, decoupled
 weight decay), drawn at random, are tried on the search problems, and the best is handed over: an optimizer as any
 other, whose learning rate is tuned as everybody's is. Each is tried at a learning rate within a decade of tuned Adam's,
-drawn with it. Where the comparison decays weights, none has a decay of its own. All are run on one seed of every problem, the best quarter of them on another, the best of these on two
-more ...; what counts is the mean of log(loss / tuned Adam's loss), clipped to a factor of ten. The first setting is
-Adam's own.
+drawn with it. Where the comparison decays weights, none has a decay of its own. All are run on one seed of every
+problem, the best quarter of them on another, the best of these on two more ...; what counts is the mean of log(loss /
+tuned Adam's loss), clipped to a factor of ten. The first setting is Adam's own.
 
 Letters: N settings, P problems.
 

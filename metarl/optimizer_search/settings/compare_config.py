@@ -56,7 +56,7 @@ class CompareConfig:
     schedules: tuple[Schedule, ...] = ("cosine",)
     """Learning-rate schedules that everybody tries at every rate; cosine and linear rise over 5 %, then fall to 0."""
     weight_decays: tuple[NotNegative, ...] = (0.0,)
-    """Strengths of decoupled weight decay that everybody tries; other than 0, in place of a standard optimizer's own."""
+    """Strengths of decoupled weight decay that everybody tries; other than 0, in place of a standard one's own."""
     extra_points: Annotated[int, Bounds(least=0, most=5)] = 0
     """Changes of its own settings (b2, momentum ...) that each tries too, at three rates; who has none: more rates."""
     references: tuple[str, ...] = (ALL_REFERENCES,)

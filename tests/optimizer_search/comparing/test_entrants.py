@@ -152,11 +152,18 @@ def test_no_standard_optimizer_decays_where_weights_are_to_decay_once():
 
 @pytest.mark.parametrize(
     "text",
-    ["adam", "own_optimizers:heavy_ball", "own_optimizers:bounded", "own_optimizers:decaying_if_asked"]
-    # reading weights is no decay
-    + ["adam + cautious(0.01 * w)", "rms-ortho-cautious", "drop(m, 0.3) * exp(1e-3 * w)"]
-    + ["noise * exp(0.1 * w)", "adam - 0.01 * w"],
-)  # fmt: skip
+    [
+        "adam",
+        "own_optimizers:heavy_ball",
+        "own_optimizers:bounded",
+        "own_optimizers:decaying_if_asked",
+        "adam + cautious(0.01 * w)",  # to read weights is not to decay them
+        "rms-ortho-cautious",
+        "drop(m, 0.3) * exp(1e-3 * w)",
+        "noise * exp(0.1 * w)",
+        "adam - 0.01 * w",
+    ],
+)
 def test_who_does_not_decay_weights_is_left_as_he_is(text):
     one = entrant(text)
     assert decayed_once(one) == one
@@ -164,9 +171,15 @@ def test_who_does_not_decay_weights_is_left_as_he_is(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["own_optimizers:decaying", "own_optimizers:penalised"]
-    + ["adam + 1e-2 * w", "sign(c) + 0.1 * drop(w, 0.3)", "noise + 0.1 * w", "rms(adam + 0.1 * w)"],
-)  # fmt: skip
+    [
+        "own_optimizers:decaying",
+        "own_optimizers:penalised",
+        "adam + 1e-2 * w",
+        "sign(c) + 0.1 * drop(w, 0.3)",
+        "noise + 0.1 * w",
+        "rms(adam + 0.1 * w)",
+    ],
+)
 def test_who_decays_weights_himself_is_refused_beside_weight_decays(text):
     """Users' and rules alike: nobody but their author can switch it off."""
     config = CompareConfig(problem=("beale",), references=(), weight_decays=(0.0, 0.1))
