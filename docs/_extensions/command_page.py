@@ -38,7 +38,7 @@ metarl bench   search|train|scaling|maze [--devices 1,2,4,8]
 metarl bench   problems [--problem held-out] [--seeds 8] [--tuning-seeds 2] [-o DIR]
 metarl bench   strategies [--table sign-1 ...] [--strategy ppo evolution my_module:factory ...] [--searches 200]
                [--budget RULES] [-o DIR]
-metarl list    problems|rules|primitives|strategies|tables|environments|agents
+metarl list    problems|rules|optimizers|primitives|strategies|tables|environments|agents
 ```
 
 The flags of every verb, as `metarl VERB --help` explains them, follow below. `--learning-rate` and `--learning_rate`

@@ -1,4 +1,4 @@
-"""list: what there is: problems, named rules, primitives, strategies, rule tables, environments, agents."""
+"""list: what there is: problems, rules, optimizers, primitives, strategies, rule tables, environments, agents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-Kind = Literal["problems", "rules", "primitives", "strategies", "tables", "environments", "agents"]
+Kind = Literal[
+    "problems",
+    "rules",
+    "optimizers",
+    "primitives",
+    "strategies",
+    "tables",
+    "environments",
+    "agents",
+]
 Facts = dict[str, dict[str, Any]]  # name -> what one needs to choose
 
 _STRATEGIES = {
@@ -51,6 +60,8 @@ def run(arguments: Arguments) -> dict[str, Facts]:
             return {"problems": _problems()}
         case "rules":
             return {"rules": _rules()}
+        case "optimizers":
+            return {"optimizers": _optimizers()}
         case "primitives":
             return {"primitives": _primitives(), "spaces": _spaces()}
         case "strategies":
@@ -103,6 +114,13 @@ def _rules() -> Facts:
 
     facts = ("text", "source", "found_here", "learning_rate")
     return {name: {fact: getattr(row, fact) for fact in facts} for name, row in NAMED_RULES.items()}
+
+
+def _optimizers() -> Facts:
+    """Returns the standard optimizers, which `metarl compare` takes by name."""
+    from metarl.optimizer_search import standard_facts
+
+    return standard_facts()
 
 
 def _primitives() -> Facts:

@@ -4,6 +4,7 @@ from .comparing.entrants import Entrant as Entrant
 from .comparing.entrants import entrant as entrant
 from .comparing.entrants import references as references
 from .comparing.entrants import rule_entrant as rule_entrant
+from .comparing.standard import standard_facts as standard_facts
 from .comparing.tables import finalists_table as finalists_table
 from .comparing.tables import problem_table as problem_table
 from .journal.journal import Journal as Journal
@@ -124,6 +125,7 @@ __all__ = [
     "search",
     "search_table",
     "selection_lines",
+    "standard_facts",
     "strategies_table",
     "table_bytes",
     "table_names",

@@ -119,6 +119,7 @@ _BY_NAME: Mapping[str, Maker] = MappingProxyType(
     }
 )
 NAMES = tuple(_BY_NAME)
+_TWO_PARTS = "schedule-free"
 
 
 def by_name(
@@ -186,6 +187,12 @@ def _rule(text: str) -> Rule:
         ":" not in text,
         f"Optimizer {text[:100]!r} names code outside metarl, which `metarl compare --optimizer` alone imports. Here "
         f"it is one of {', '.join(NAMES)}, a name of `metarl list rules`, or a rule's text.",
+    )
+    require(
+        not text.replace("_", "-").startswith(_TWO_PARTS),
+        f"Optimizer {text[:100]!r} is more than one transform: it is judged at an average of weights, not at those "
+        "that it steps from. Step with optax.contrib.schedule_free_adamw(learning_rate), and evaluate at "
+        "optax.contrib.schedule_free_eval_params(state, params); `metarl compare schedule-free-adamw` does both.",
     )
     return resolve(text, NAMES)
 

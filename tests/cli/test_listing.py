@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 
+import optax
 import pytest
 
 from metarl import (
     classical_agents,
     environments,
+    optimizers,
     problems,
     rl_baselines,
     rl_squared,
     update_rules,
 )
 from metarl.cli import main
-from metarl.optimizer_search import strategies
+from metarl.optimizer_search import references, strategies
 
 
 def listed(capsys, kind: str) -> dict:
@@ -59,6 +61,20 @@ def test_a_narrow_terminal_shows_names_whole(capsys, monkeypatch):
     assert all(name in printed for name in update_rules.NAMED_RULES)
 
 
+def test_standard_optimizers_are_listed_with_where_they_are_from(capsys):
+    rows = listed(capsys, "optimizers")["optimizers"]
+    assert list(rows) == [reference.label for reference in references()]
+    facts = {"code", "source", "roles", "extra_points", "classic"}
+    assert all(set(row) == facts and row["code"] and row["source"] for row in rows.values())
+    assert {name for name, row in rows.items() if row["roles"] != "none"} == {"muon", "soap"}
+    assert rows["lion"]["extra_points"][:2] == [{"b1": 0.95}, {"b2": 0.95}]
+    assert (rows["lion"]["classic"], rows["nadamw"]["classic"]) == (True, False)
+    for name, row in rows.items():
+        module, _, what = row["code"].partition(",")[0].rpartition(".")
+        known = {"optax": optax, "optax.contrib": optax.contrib, "metarl.optimizers": optimizers}
+        assert callable(getattr(known[module], what)), name
+
+
 def test_every_primitive_and_space_is_listed_under_a_name_of_its_own(capsys):
     document = listed(capsys, "primitives")
     tables = (update_rules.OPERANDS, update_rules.UNARY, update_rules.BINARY)
@@ -96,7 +112,7 @@ def test_agents_are_listed_for_each_world_with_what_can_be_set(capsys):
     assert tuple(document["trained_agents"]) == rl_squared.agent_names()
 
 
-KINDS = ["problems", "rules", "primitives", "strategies", "environments", "agents"]
+KINDS = ["problems", "rules", "optimizers", "primitives", "strategies", "environments", "agents"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

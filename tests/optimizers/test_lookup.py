@@ -111,6 +111,16 @@ def test_what_is_neither_a_name_nor_a_rule_is_refused():
         optimizers.by_name("adam *", 1e-2)
 
 
+@pytest.mark.parametrize("name", ["schedule-free-adamw", "schedule_free_adamw", "schedule-free"])
+def test_who_is_judged_elsewhere_is_refused_with_why_and_what_to_do(name):
+    for refused in (optimizers.needs_total_steps, lambda text: optimizers.by_name(text, 1e-2)):
+        with pytest.raises(InvalidInput) as refusal:
+            refused(name)
+        said = str(refusal.value)
+        assert f"{name!r} is more than one transform: it is judged at an average of weights" in said
+        assert "optax.contrib.schedule_free_eval_params(state, params)" in said
+
+
 @pytest.mark.parametrize("name", [3, None, b"adam", ["adam"]])
 def test_what_is_no_text_names_no_optimizer(name):
     with pytest.raises(InvalidInput, match="named by a text, such as 'adam' or a rule, not by"):

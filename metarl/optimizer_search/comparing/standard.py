@@ -35,6 +35,7 @@ Make = Callable[..., Made]
 
 NULL_RIVALS = ("adam-shifted", "adam-again")  # Adam itself, tuned at other points, on other seeds
 _HALF_A_STEP = 10.0 ** (1 / 16)  # of the finest learning rates
+_MATRIX_ROLES = "matrix and convolution"  # see `metarl.optimizers.weight_dimension_numbers`
 _FACTORS = 10.0**1.5  # the common grid is from 1e-5 to 100, Prodigy's around 1
 
 
@@ -61,6 +62,18 @@ class Standard(NamedTuple):
     other_seeds: bool = False
     is_classic: bool = False
     extras: Extras = NO_EXTRAS
+
+
+class Origin(NamedTuple):
+    """Where a standard optimizer comes from.
+
+    Attributes:
+      code: whose code it is, and what is set other than by default.
+      source: the paper.
+    """
+
+    code: str
+    source: str
 
 
 def plain(constructor: Callable[..., Any], **settings: Any) -> Make:
@@ -166,3 +179,65 @@ STANDARD: Mapping[str, Standard] = MappingProxyType(
         "addsign": _classic(optimizers.addsign, _RULE),
     }
 )
+
+_KINGMA = "Kingma, Ba, ICLR 2015"
+_BERNSTEIN = "Bernstein et al., ICML 2018"
+_BELLO = "Bello et al., ICML 2017"
+
+ORIGINS: Mapping[str, Origin] = MappingProxyType(
+    {
+        "sgd": Origin("optax.sgd", "Robbins, Monro, 1951"),
+        "momentum": Origin("optax.sgd, momentum=0.9", "Polyak, 1964"),
+        "nesterov": Origin("optax.sgd, momentum=0.9, nesterov=True", "Nesterov, 1983"),
+        "rmsprop": Origin("optax.rmsprop", "Tieleman, Hinton, 2012"),
+        "adam": Origin("optax.adam", _KINGMA),
+        NULL_RIVALS[0]: Origin("optax.adam, at learning rates between the others'", _KINGMA),
+        NULL_RIVALS[1]: Origin("optax.adam, tuned on other seeds", _KINGMA),
+        "adamw": Origin("optax.adamw", "Loshchilov, Hutter, ICLR 2019"),
+        "nadam": Origin("optax.nadam", "Dozat, 2016"),
+        "nadamw": Origin("optax.nadamw", "Dozat, 2016; Loshchilov, Hutter, ICLR 2019"),
+        "sign-sgd": Origin("optax.sign_sgd", _BERNSTEIN),
+        "signum": Origin("optax.signum", _BERNSTEIN),
+        "lion": Origin("optax.lion", "Chen et al., arXiv:2302.06675"),
+        "adan": Origin("metarl.optimizers.adan", "Xie et al., arXiv:2208.06677"),
+        "ademamix": Origin(
+            "optax.contrib.ademamix, its slow rate and mixture raised over the run",
+            "Pagliardini et al., arXiv:2409.03137",
+        ),
+        "mars": Origin("metarl.optimizers.mars", "Yuan et al., arXiv:2411.10438"),
+        "cautious-adamw": Origin(
+            "metarl.optimizers.cautious_adamw, weight_decay=1e-4", "Liang et al., arXiv:2411.16085"
+        ),
+        "prodigy": Origin(
+            "optax.contrib.prodigy, its rate a factor", "Mishchenko, Defazio, arXiv:2306.06101"
+        ),
+        "schedule-free-adamw": Origin(
+            "optax.contrib.schedule_free_adamw, judged at its average",
+            "Defazio et al., arXiv:2405.15682",
+        ),
+        "muon": Origin(
+            "optax.contrib.muon, consistent_rms=0.2",
+            "Jordan et al., 2024; Liu et al., arXiv:2502.16982",
+        ),
+        "soap": Origin("metarl.optimizers.soap", "Vyas et al., arXiv:2409.11321"),
+        "powersign": Origin("metarl.optimizers.powersign", _BELLO),
+        "addsign": Origin("metarl.optimizers.addsign", _BELLO),
+    }
+)
+
+
+def standard_facts() -> dict[str, dict[str, Any]]:
+    """Returns by name of a standard optimizer what one needs to choose.
+
+    `code`, `source`, `roles` (of the leaves that it treats in a way of its own, see `Problem.leaf_roles`; "none": it
+    treats all alike), `extra_points` (changes of its settings, in the order in which they are tried) and `classic`.
+    """
+    return {
+        name: {
+            **ORIGINS[name]._asdict(),
+            "roles": _MATRIX_ROLES if row.uses_matrices else "none",
+            "extra_points": tuple(map(dict, row.extras.tried)),
+            "classic": row.is_classic,
+        }
+        for name, row in STANDARD.items()
+    }
