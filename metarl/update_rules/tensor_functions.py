@@ -6,7 +6,8 @@ jax, for one leaf or a batch of them: axes in front of the leaf's own are batch.
 A leaf is a matrix if it has two axes, [inputs, outputs], or more: it is a convolution's kernel then, [height,
 width, inputs, outputs] say, which is the matrix from its patches to its outputs, [height width inputs,
 outputs]. A row holds the weights from one input, a column those into one output. On a leaf that is no matrix
-`ortho`, `rownorm` and `colnorm` are `rms`.
+`ortho`, `rownorm` and `colnorm` are `rms`. The shape alone decides: embeddings and output layers of two axes
+are matrices too, as a transform knows no roles.
 
 Why that is the size that matches: the entries of `ortho` have a root mean square of about 1 / sqrt(I)
 whatever the shape of the matrix, and a bias is the weights from one input, which is always 1.
