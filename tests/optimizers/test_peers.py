@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 from metarl import optimizers
@@ -95,4 +97,50 @@ def test_soap(library):
         optimizers.soap(RATE, precondition_frequency=5),
         lambda params: library.SOAP(params, lr=RATE, precondition_frequency=5, weight_decay=0.0),
         atol=1e-4,
+    )
+
+
+def moves(params: Any, decay: float = 0.0) -> list[dict[str, np.ndarray]]:
+    """Returns what every step adds to the parameters but for their decay."""
+    first = {name: np.ones(shape, np.float32) for name, shape in SHAPES.items()}
+    return [
+        {name: leaf - (1.0 - decay * RATE) * before[name] for name, leaf in after.items()}
+        for before, after in itertools.pairwise([first, *params])
+    ]
+
+
+def agree_in_direction(optimizer: Any, make: Any, decay: float = 0.0) -> None:
+    """Compares cautious steps, each leaf's for itself.
+
+    Their size differs: the library divides by the share of the entries kept and one more, the authors' later code, as
+    ours, by that of those kept.
+    """
+    gradients = trees()
+    found = (moves(x, decay) for x in (ours(optimizer, gradients), theirs(make, gradients)))
+    left_out = 0
+    for mine, other in zip(*found, strict=True):
+        for name, leaf in mine.items():
+            sizes = [np.linalg.norm(x) for x in (leaf, other[name])]
+            assert min(sizes) > 1e-4 and 1.0 < sizes[0] / sizes[1] < 2.001
+            one, two = leaf / sizes[0], other[name] / sizes[1]
+            np.testing.assert_allclose(one, two, atol=1e-4, err_msg=name)
+            left_out += np.sum(np.abs(one) < 1e-4)
+    assert left_out > 20
+
+
+def test_cautious_adamw_decays_weights_outside_of_the_mask(library):
+    """The library's AdEMAMix without its slow average is AdamW."""
+    agree_in_direction(
+        optimizers.cautious_adamw(RATE, weight_decay=0.5),
+        lambda params: library.AdEMAMix(
+            params, RATE, alpha=0.0, weight_decay=0.5, weight_decouple=True, cautious=True
+        ),
+        decay=0.5,
+    )
+
+
+def test_cautious_lion(library):
+    agree_in_direction(
+        optimizers.cautious(optax.lion(RATE, weight_decay=0.0)),
+        lambda params: library.Lion(params, lr=RATE, weight_decay=0.0, cautious=True),
     )
