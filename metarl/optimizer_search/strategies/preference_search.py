@@ -1,13 +1,19 @@
 """Direct preference optimisation: the controller learns which of two rules was better.
 
-All rules of a search are trained on the same replicates, so of two rewards the noise that a seed brings to every rule
-drops out of the difference, and only its sign is learnt from:
+Where all rules of a search are trained on the same replicates, the noise that a seed brings to every rule drops out of
+the difference of two rewards, and only its sign is learnt from:
 
   minimise  -log σ(β (log π(better) / π_ref(better) - log π(worse) / π_ref(worse)))
 
 π_ref is the controller as it was some generations ago, and frozen until it is renewed; without renewal nothing would
 be written that the first, random writer finds unlikely. Pairs are drawn from the last M rules told, the better ones
 by a tournament, so that most of the comparisons are between a good rule and an ordinary one.
+
+With racing (`searching.racing`) the replicates are the same among the rules that were run in full, and among those of
+one generation that were stopped. Pairs are drawn across all the same, for a strategy is not told which rule was
+stopped. Of a stopped rule and a full one of its generation the full one is better unless it failed, as the short runs
+had it on one replicate; across generations two such rewards also differ by how far those of the stopped rules were
+lowered.
 
 A rule that was written before is mutated until it is new.
 

@@ -14,10 +14,14 @@ for the best, 1/2 for the best of a square root of N, and 0 for the worst.
 
 Letters: M rules remembered; K rules of a generation; L tokens; N rules told.
 
-References: Kocsis & Szepesvári, 2006 (UCT); the maximum and the jumps: Sun, Liu, Wang, Sun, "Symbolic physics
-learner", ICLR 2023, arXiv:2205.13134, and iMCTS (2025); few children for few visits: Coulom, 2007.
-Differs from them: values are ranks, the tree has no statistics of its own, and a rule that was met is mutated until
-it is new.
+References: Kocsis & Szepesvári, 2006 (UCT); the maximum: Sun, Liu, Wang, Sun, "Symbolic physics learner", ICLR 2023,
+arXiv:2205.13134 (SPL); the maximum and the jumps: Huang et al., "Improving Monte Carlo tree search for symbolic
+regression", 2025, arXiv:2509.15929 (iMCTS); few children for few visits: Coulom, 2007.
+Differs from them: values are ranks, the tree has no statistics of its own, and a rule that was met is mutated until it
+is new. To rewards from 0 to 1 iMCTS adds (c log(visits of the node) / visits of the child)^γ with c = 4 and γ = 0.5 by
+the defaults of its code, that is 2 times the square root above; here it is 0.3 times. Its jumps begin at any node on
+the way down, from the best below it, and a fifth of its steps down are random; here a jump begins at good rules of the
+whole tree. Subtrees of good expressions, which SPL takes into its grammar, stay out of it here.
 """
 
 from __future__ import annotations
