@@ -129,9 +129,9 @@ def by_problem_table(document: Mapping[str, Any], shown: Sequence[str] = ()) -> 
 
 
 def comparison_sentences(document: Mapping[str, Any]) -> list[str]:
-    """Returns what the comparison says of each optimizer that was asked about."""
-    first = next(iter(document["problems"].values()))
-    return [_sentence(label, document["scores"][label]) for label in first]
+    """Returns what the comparison says of each optimizer that was asked about, and what Adam beside Adam warns of."""
+    first, scores = next(iter(document["problems"].values())), document["scores"]
+    return [*(_sentence(label, scores[label]) for label in first), *_warning(scores)]
 
 
 def compared_tables(document: Mapping[str, Any]) -> list[Table]:
@@ -159,6 +159,23 @@ def _sentence(label: str, score: Mapping[str, Any]) -> str:
         f"{label}: over {counted(count, 'problem')} {verdict} Adam; {_in_words(ratio)} times its loss{worth}. "
         f"Better on {won}, worse on {lost}, unclear on {unclear}."
     )
+
+
+def _warning(scores: Mapping[str, Any]) -> list[str]:
+    """Returns how large the noise of tuning is, where a null rival reads as somebody else than Adam."""
+    readings, is_fast = [], False
+    for label in (name for name in NULL_RIVALS if name in scores):
+        ratio = interval_from_json(scores[label]["relative_loss"])
+        speed = interval_from_json(scores[label]["speed_up"], "geometric_mean")
+        read = [] if ratio is None or not ratio.excludes(1.0) else [f"a loss of {_in_words(ratio)}"]
+        if speed is not None and speed.excludes(1.0):
+            read, is_fast = [*read, f"a speed-up of {_in_words(speed)}"], True
+        if read:
+            readings.append(f"{label}, which is Adam, reads {' and '.join(read)} to Adam's 1")
+    if not readings:
+        return []
+    held = " Intervals of speed-ups do not hold that noise." if is_fast else ""
+    return [f"{'; '.join(readings)}: read differences of this size as noise of tuning.{held}"]
 
 
 def _in_words(found: Interval) -> str:
