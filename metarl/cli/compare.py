@@ -97,8 +97,14 @@ def _first_words(arguments: Arguments) -> str:
 
 def show(document: Mapping[str, Any]) -> None:
     """Prints the scores over all problems, who won where, and what it says."""
-    from metarl.optimizer_search import compared_tables, comparison_sentences, problem_table
+    from metarl.optimizer_search import (
+        compared_tables,
+        comparison_sentences,
+        other_tracks,
+        problem_table,
+    )
     from metarl.reporting import print_table
+    from metarl.runs import RunDirectory
 
     details = document["details"]
     if len(details) <= _TABLES:
@@ -110,7 +116,11 @@ def show(document: Mapping[str, Any]) -> None:
         print()
     for sentence in comparison_sentences(document):
         print(sentence)
-    print(f"Report: {Path(document['run_dir']) / 'report.html'}")
+    run = RunDirectory.open(document["run_dir"])
+    print(f"Report: {run.path / 'report.html'}")
+    others = other_tracks(run)
+    if others is not None:
+        print(others)
 
 
 def _entrant(text: str) -> Any:

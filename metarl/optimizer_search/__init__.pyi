@@ -22,6 +22,7 @@ from .measuring.telling_apart import measure_problems as measure_problems
 from .measuring.telling_apart_report import problems_table as problems_table
 from .measuring.telling_apart_report import write_problems as write_problems
 from .reports.comparison_report import rewrite_comparison_report as rewrite_comparison_report
+from .reports.protocol import other_tracks as other_tracks
 from .reports.report import write_figures as write_figures
 from .reports.report import write_report as write_report
 from .reports.result import SearchResult as SearchResult
@@ -109,6 +110,7 @@ __all__ = [
     "measure_search",
     "measure_strategies",
     "measure_table_search",
+    "other_tracks",
     "preset",
     "problem_table",
     "problems_table",

@@ -38,7 +38,7 @@ from ..comparing.scores import performance_profiles
 from ..comparing.tables import problem_table
 from .chart import Chart
 from .figures import problem_charts
-from .protocol import provenance_facts
+from .protocol import other_tracks, provenance_facts
 from .score_tables import by_problem_table, comparison_sentences, score_table
 
 REPORT = "report.html"
@@ -141,6 +141,7 @@ def _problem_section(name: str, document: Mapping[str, Any], labels: Sequence[st
 
 
 def _measurement_section(run: RunDirectory) -> Section:
+    others = other_tracks(run)
     return Section(
         "How it was measured",
         [
@@ -152,6 +153,7 @@ def _measurement_section(run: RunDirectory) -> Section:
             Facts(provenance_facts(run)),
             Paragraph("To repeat it:"),
             Code(shlex.join(run.provenance["command"])),
+            *([] if others is None else [Paragraph(others)]),
             Folded("Configuration", [Code(to_json(run.config))]),
         ],
     )

@@ -11,10 +11,13 @@ from metarl.runs import RunDirectory
 from metarl.statistics import fewest_runs
 
 from ..searching.programs import RATES_TRIED, SHORT_RUN, adam_tokens, grammar_of
+from ..settings.compare_config import TRACKS
 from ..settings.config import SearchConfig
 from ..training.schedules import CONSTANT
 from .result import SearchResult
 
+_OF_THIS_RUN = ("--track", "--run-dir", "--output", "-o", "--extra-points")
+_WITHOUT_VALUE = ("--force", "--no-force")
 _REWARDS = {
     "loss": "Its reward is minus the mean log of its loss relative to tuned Adam's on the same seeds: 0 is as good as "
     "Adam, 0.1 is about 10 % less loss.",
@@ -199,6 +202,38 @@ def export_command(run_dir: Path) -> str:
     """Returns what to type for the winner as a file that needs only jax and optax."""
     place = shlex.quote(str(run_dir))
     return f"metarl export {place} --rank 1 --to optax --name found_rule -o found_rule.py"
+
+
+def other_tracks(run: RunDirectory) -> str | None:
+    """Returns in a line what to type for a comparison on the other tracks; None where no `metarl compare` began it.
+
+    Left out of the command are its directory, the output file, and extra points, which the track `tuned` alone has.
+    """
+    words = run.provenance["command"]
+    if words[:2] != ["metarl", "compare"]:
+        return None
+    here = run.config["compare"]["track"]
+    positional, flags = [], []
+    place: list[str] | None = (
+        positional  # where the next word that is no flag belongs; None: nowhere
+    )
+    for word in words[2:]:
+        flag, equals, _ = word.partition("=")
+        if not word.startswith("-"):
+            if place is not None:
+                place.append(word)
+            else:
+                place = positional
+        elif flag.replace("_", "-") in _OF_THIS_RUN:
+            place = positional if equals else None
+        elif flag in _WITHOUT_VALUE:
+            place = positional
+        else:
+            flags.append(word)
+            place = flags
+    begun = shlex.join([*words[:2], *positional, *flags])
+    others = (f"{begun} --track {name}" for name in TRACKS if name != here)
+    return f"On the other tracks: {' or '.join(others)}"
 
 
 def repeat_command(run: RunDirectory) -> str:

@@ -33,6 +33,7 @@ PROTOCOL_VERSION = 6
 Track = Literal["tuned", "one-rate", "default"]
 Schedule = Literal["constant", "warm-up", "linear", "cosine", "linear-cosine"]
 
+TRACKS: tuple[str, ...] = get_args(Track)
 SCHEDULE_NAMES: tuple[str, ...] = get_args(Schedule)
 GROUPS: tuple[str, ...] = ("search", "held-out", "all")
 ALL_REFERENCES = "all"

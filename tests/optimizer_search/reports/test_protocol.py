@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from metarl.optimizer_search.reports.protocol import protocol
+from metarl.optimizer_search.reports.protocol import other_tracks, protocol
 from metarl.optimizer_search.settings.config import (
     FinalistConfig,
     SearchConfig,
     TrainingConfig,
     preset,
 )
+from metarl.runs import RunDirectory
 
 NOTHING = cast(Any, SimpleNamespace(comparison={}))
 
@@ -105,3 +107,28 @@ def test_the_schedule_of_the_comparison_is_told(training, final, said):
         "final": FinalistConfig(schedules=final),
     }
     assert said in told(**config)[2]
+
+
+@pytest.mark.parametrize(
+    ("track", "typed", "without"),
+    [
+        ("tuned", "powersign", "powersign"),
+        ("tuned", "'sign(g) * m' --seeds 9 --run-dir here", "'sign(g) * m' --seeds 9"),
+        ("one-rate", "--problem wine-mlp --track one-rate g", "g --problem wine-mlp"),
+        ("default", "--force --track=default g -o a.csv", "g"),
+        ("tuned", "g --extra_points 3 --references muon soap", "g --references muon soap"),
+    ],
+)
+def test_a_comparison_names_the_commands_of_the_other_tracks(tmp_path, track, typed, without):
+    command = ["metarl", "compare", *shlex.split(typed)]
+    config = {"compare": {"track": track}}
+    said = other_tracks(RunDirectory.create(tmp_path / "run", "compare", config, command))
+    first, second = (x for x in ("tuned", "one-rate", "default") if x != track)
+    begun = f"metarl compare {without} --track"
+    assert said == f"On the other tracks: {begun} {first} or {begun} {second}"
+
+
+def test_a_comparison_that_no_command_began_names_none(tmp_path):
+    config = {"compare": {"track": "tuned"}}
+    run = RunDirectory.create(tmp_path / "run", "compare", config, ["mine.py"])
+    assert other_tracks(run) is None
