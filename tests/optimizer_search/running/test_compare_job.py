@@ -222,7 +222,9 @@ def test_another_protocol_is_refused(tmp_path):
     run = begin_comparison([], CompareConfig(problem=("beale",)), tmp_path / "old")
     path = run.path / "config.json"
     path.write_text(path.read_text().replace(f'"protocol": {PROTOCOL_VERSION}', '"protocol": 1'))
-    with pytest.raises(InvalidInput, match="it follows version 1 of the protocol, this metarl 5"):
+    with pytest.raises(
+        InvalidInput, match=f"version 1 of the protocol, this metarl {PROTOCOL_VERSION};"
+    ):
         resume_comparison(run.path, progress=Silent())
 
 
