@@ -20,6 +20,7 @@ from .fast_weights import OuterProductMemory as OuterProductMemory
 from .fast_weights import outer_product_memory as outer_product_memory
 from .fast_weights import scored_head as scored_head
 from .feed_forward import memoryless as memoryless
+from .heads import Bins as Bins
 from .heads import Head as Head
 from .heads import categorical_head as categorical_head
 from .heads import gaussian_head as gaussian_head
@@ -47,6 +48,7 @@ __all__ = [
     "LEAST_PIXELS",
     "TOKEN_POLICY_PRESETS",
     "ActionLayout",
+    "Bins",
     "Categorical",
     "CausalAttention",
     "Core",

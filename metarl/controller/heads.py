@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import haiku as hk
 import jax
@@ -29,6 +29,20 @@ from .distributions import (
 Inputs = Any
 
 SMALL = hk.initializers.VarianceScaling(1e-4, "fan_in", "truncated_normal")
+
+
+class Bins(Protocol):
+    """Bins that tell a value: K logits instead of a number."""
+
+    @property
+    def count(self) -> int:
+        """K."""
+        ...
+
+    @property
+    def told_by(self) -> Callable[[jax.Array], jax.Array]:
+        """Logits [..., K] -> values [...]."""
+        ...
 
 
 @dataclass(frozen=True)

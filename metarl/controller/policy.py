@@ -19,9 +19,11 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
+from metarl.errors import InvalidInput, require
+
 from .cores import Core, unroll
 from .distributions import Distribution
-from .heads import Head, Inputs
+from .heads import SMALL, Bins, Head, Inputs
 
 Params = Any
 State = Any
@@ -52,16 +54,20 @@ class Policy:
     """params -> the same tree of bool: True where a parameter moves the value alone"""
 
     rescale_value: Callable[[Params, jax.Array, jax.Array], Params]
-    """params, scale [], shift [] -> params whose values are scale · value + shift; nothing else is other"""
+    """params, scale [], shift [] -> params whose values are scale · value + shift; nothing else is other. Refused by a
+    value in bins"""
 
     distribution: Distribution
 
     predict: Callable[[Params, Inputs], tuple[Any, jax.Array, Mapping[str, jax.Array]]]
     """params, inputs [B, T, ...] -> what `apply` gives, and logits [B, T, classes] of each label that the core
-    learns to predict"""
+    learns to predict, and of the bins that tell the value, if any, under `VALUE`"""
 
     labels: tuple[str, ...]
     """their names; none if nothing is predicted"""
+
+
+VALUE = "value"  # the name of the logits of a value in bins, and of the branch of the value's parameters
 
 
 class CoreStates(NamedTuple):
@@ -83,6 +89,7 @@ def recurrent_policy(
     initial_range: float | None = None,
     truncate: int | None = None,
     labels: Mapping[str, int] | None = None,
+    bins: Bins | None = None,
 ) -> Policy:
     """Builds a policy: encoder, then core, then head.
 
@@ -105,15 +112,21 @@ def recurrent_policy(
         them through the whole sequence.
       labels: how many classes each label has that is to be predicted from the policy's core, by a linear layer of
         its own (`predict`); acting needs none of them.
+      bins: that tell the value; None for one number.
 
     Returns:
       The policy.
+
+    Raises:
+      InvalidInput: a label has the name of the value.
     """
     transform = functools.partial(_transform, initial_range=initial_range)
     trunk = _Trunk.make(transform, encoder, core, truncate)
     value_trunk = _Trunk.make(transform, value_encoder or encoder, value_core or core, truncate)
-    read_action, read_value = transform(head.parameters), transform(_read_value)
+    read_action = transform(head.parameters)
+    read_value = transform(functools.partial(_read_value, bins.count) if bins else _read_number)
     labels = labels or {}
+    require(VALUE not in labels, f"No label may be called {VALUE!r}, as the value is; rename it.")
     read_labels = transform(functools.partial(_read_labels, labels))
 
     def init(key: jax.Array) -> Params:
@@ -136,10 +149,12 @@ def recurrent_policy(
         value_state = value_trunk.initial_state(batch_size) if value == "separate" else ()
         return CoreStates(trunk.initial_state(batch_size), value_state)
 
-    def value_of(params: Params, hidden: jax.Array) -> jax.Array:
+    def value_of(params: Params, hidden: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Returns values [N], and the logits that tell them, if any do."""
         if value == "none":
-            return jnp.zeros(hidden.shape[0], hidden.dtype)
-        return read_value.apply(params["value"]["head"], hidden)
+            return jnp.zeros(hidden.shape[0], hidden.dtype), {}
+        read = read_value.apply(params["value"]["head"], hidden)
+        return (bins.told_by(read), {VALUE: read}) if bins else (read, {})
 
     def step(
         params: Params, state: CoreStates, inputs: Inputs
@@ -149,7 +164,8 @@ def recurrent_policy(
         value_hidden, value_state = hidden, state.value
         if value == "separate":
             value_hidden, value_state = value_trunk.step(params["value"], state.value, inputs)
-        return CoreStates(policy_state, value_state), parameters, value_of(params, value_hidden)
+        values, _ = value_of(params, value_hidden)
+        return CoreStates(policy_state, value_state), parameters, values
 
     def apply(params: Params, inputs: Inputs) -> tuple[Any, jax.Array]:
         return predict(params, inputs)[:2]
@@ -162,8 +178,9 @@ def recurrent_policy(
         value_hidden = hidden
         if value == "separate":
             value_hidden = value_trunk.sequence(params["value"], folded, batch_size)
-        values = value_of(params, value_hidden)
-        logits = read_labels.apply(params["labels"], hidden) if labels else {}
+        values, logits = value_of(params, value_hidden)
+        if labels:
+            logits = {**read_labels.apply(params["labels"], hidden), **logits}
         return _unfold_time((parameters, values, logits), steps)
 
     return Policy(
@@ -172,7 +189,7 @@ def recurrent_policy(
         step,
         apply,
         _value_parameters,
-        _rescale_value,
+        _not_rescaled if bins else _rescale_value,
         head.distribution,
         predict,
         tuple(labels),
@@ -262,8 +279,12 @@ def _transform(function: Callable, initial_range: float | None) -> hk.Transforme
     return hk.without_apply_rng(hk.transform(drawn_uniformly))
 
 
-def _read_value(hidden: jax.Array) -> jax.Array:
+def _read_number(hidden: jax.Array) -> jax.Array:
     return hk.Linear(1, name="value")(hidden)[:, 0]  # [N]
+
+
+def _read_value(bins: int, hidden: jax.Array) -> jax.Array:
+    return hk.Linear(bins, w_init=SMALL, name="value")(hidden)  # [N, K]
 
 
 def _read_labels(labels: Mapping[str, int], hidden: jax.Array) -> dict[str, jax.Array]:
@@ -276,6 +297,12 @@ def _rescale_value(params: Params, scale: jax.Array, shift: jax.Array) -> Params
     layer = params["value"]["head"]["value"]
     head = {"value": {"w": scale * layer["w"], "b": scale * layer["b"] + shift}}
     return {**params, "value": {**params["value"], "head": head}}
+
+
+def _not_rescaled(params: Params, scale: jax.Array, shift: jax.Array) -> Params:
+    raise InvalidInput(
+        "A value in bins cannot be rescaled by its last layer; its bins stay where they are."
+    )
 
 
 def _value_parameters(params: Params) -> Any:

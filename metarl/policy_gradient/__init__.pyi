@@ -1,9 +1,11 @@
+from .batch import VALUE as VALUE
 from .batch import Algorithm as Algorithm
 from .batch import Batch as Batch
 from .batch import TrainablePolicy as TrainablePolicy
 from .config import PPOConfig as PPOConfig
 from .config import ReinforceConfig as ReinforceConfig
 from .config import TRPOConfig as TRPOConfig
+from .config import ValueConfig as ValueConfig
 from .losses import clipped_surrogate as clipped_surrogate
 from .losses import masked_mean as masked_mean
 from .losses import prediction_loss as prediction_loss
@@ -23,8 +25,11 @@ from .steps import global_norm as global_norm
 from .trust_region import TRPOState as TRPOState
 from .trust_region import fisher_vector_product as fisher_vector_product
 from .trust_region import trpo as trpo
+from .value_bins import ValueBins as ValueBins
+from .value_bins import make_bins as make_bins
 
 __all__ = [
+    "VALUE",
     "Algorithm",
     "Batch",
     "MakeOptimizer",
@@ -37,6 +42,8 @@ __all__ = [
     "TRPOConfig",
     "TRPOState",
     "TrainablePolicy",
+    "ValueBins",
+    "ValueConfig",
     "bradley_terry_loss",
     "clipped_surrogate",
     "direct_preference_loss",
@@ -44,6 +51,7 @@ __all__ = [
     "fisher_vector_product",
     "generalised_advantages",
     "global_norm",
+    "make_bins",
     "masked_mean",
     "ppo",
     "prediction_loss",

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 
 from metarl.errors import require
 
+VALUE = "value"  # the name of the logits of a value that is told in bins
+
 
 class Batch(NamedTuple):
     """Sequences as they were acted, all from their first step; B and T are fixed, shorter ones are
@@ -52,8 +54,8 @@ class TrainablePolicy(Protocol):
 
     @property
     def predict(self) -> Callable[..., tuple[Any, jax.Array, Any]]:
-        """Params, inputs [B, T, ...] -> what `apply` gives, and logits [B, T, classes] of each label by name;
-        asked of those alone that learn to predict labels.
+        """Params, inputs [B, T, ...] -> what `apply` gives, and logits [B, T, classes] of each label by name,
+        `VALUE` being that of a value in bins; asked of those alone that learn to predict labels, or have such a value.
         """
         ...
 

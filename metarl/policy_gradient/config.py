@@ -3,12 +3,61 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from metarl.reading import Count, CountOrNone, Fraction, NotNegative, Positive, check_fields
+from metarl.errors import require
+from metarl.reading import Bounds, Count, CountOrNone, Fraction, NotNegative, Positive, check_fields
 
 Baseline = Literal["value", "moving_average", "batch_mean", "none"]
 ValueTarget = Literal["lambda", "monte_carlo"]
+ValueLoss = Literal["squared", "two-hot", "hl-gauss"]
+
+
+@dataclass(frozen=True)
+class ValueConfig:
+    """How the value is told, and what it loses by telling it wrong."""
+
+    loss: ValueLoss = "squared"
+    """The squared error of a number, or the value as probabilities of bins, which learn by cross-entropy: "two-hot"
+    by the two bins beside a number (as MuZero), "hl-gauss" by a normal distribution around it (Imani & White
+    2018; Farebrother et al. 2024, arXiv:2403.03950)."""
+
+    bins: Annotated[int, Bounds(least=2, most=1023)] = 51
+    """How many bins there are."""
+
+    limit: Annotated[float, Bounds(above=0, most=1e6)] = 5.0
+    """The largest value that they tell, and minus the least; what is beyond is cut. In the unit of the value: running
+    deviations of its targets from their running mean, where it is normalised, else that of rewards."""
+
+    smoothing: Annotated[float, Bounds(least=0.1, most=100)] = 0.75
+    """Deviation of hl-gauss, in distances from bin to bin."""
+
+    squashed: bool = False
+    """Let the bins be narrow near 0 and wide far from it, by MuZero's √(|x| + 1) - 1 + x / 1000; for values of
+    which one limit does not fit all."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        given = [
+            name
+            for name, default in (
+                ("bins", 51),
+                ("limit", 5.0),
+                ("smoothing", 0.75),
+                ("squashed", False),
+            )
+            if getattr(self, name) != default
+        ]
+        require(
+            self.loss != "squared" or not given,
+            f"{', '.join(f'value.{name}' for name in given)} given with value.loss 'squared', which has no bins; give "
+            "--value.loss two-hot or hl-gauss, or leave it out.",
+        )
+        require(
+            self.loss != "two-hot" or "smoothing" not in given,
+            f"value.smoothing is {self.smoothing:g} and value.loss 'two-hot', which does not smooth; give --value.loss "
+            "hl-gauss.",
+        )
 
 
 @dataclass(frozen=True)
@@ -37,7 +86,7 @@ class ReinforceConfig:
     """Weight of the mean entropy, which is rewarded."""
 
     value_weight: NotNegative = 0.5
-    """Weight of the value's squared error; only with baseline "value"."""
+    """Weight of the value's loss; only with baseline "value"."""
 
     max_gradient_norm: Positive | None = None
     """Clip the global norm of the gradient to this; None leaves it as it is."""
@@ -108,7 +157,7 @@ class PPOConfig:
     """Let that weight fall to 0 as the learning rate does, where it does (decay_updates)."""
 
     value_weight: NotNegative = 0.5
-    """Weight of the value's squared error."""
+    """Weight of the value's loss."""
 
     max_gradient_norm: Positive | None = 0.5
     """Clip the global norm of the gradient to this; None leaves it as it is."""

@@ -34,6 +34,7 @@ from .losses import clipped_surrogate, kl_from_samples, masked_mean, mean_kl, pr
 from .normalisation import RunningMoments, no_moments, preserve
 from .returns import without_padding
 from .steps import MakeOptimizer, backtrack, clipped, global_norm
+from .value_bins import ValueBins, asked, require_no_rewriting, value_loss
 
 BACKTRACKS = 10  # halvings of the step of the last epoch before the update is given up
 
@@ -57,11 +58,12 @@ class Lesson(NamedTuple):
     value_targets: jax.Array  # [B, T]
 
 
-class Weights(NamedTuple):
-    """Of the terms of the loss that settings alone do not give."""
+class Terms(NamedTuple):
+    """Of the loss, what settings alone do not give."""
 
-    entropy: jax.Array | float
-    auxiliary: float
+    entropy: jax.Array | float  # its weight
+    auxiliary: float  # its weight
+    bins: ValueBins | None  # of the value
 
 
 def ppo(
@@ -69,6 +71,7 @@ def ppo(
     config: PPOConfig | None = None,
     make_optimizer: MakeOptimizer = optax.adam,
     auxiliary_weight: float = 0.0,
+    bins: ValueBins | None = None,
 ) -> Algorithm:
     """Returns proximal policy optimisation.
 
@@ -78,12 +81,17 @@ def ppo(
       make_optimizer: learning rate or schedule -> the optimizer that takes its steps.
       auxiliary_weight: of the cross-entropy of the labels in batches, which the policy then learns to predict; 0
         leaves them alone.
+      bins: those of the policy's value, which then learns by cross-entropy; None where it is one number.
 
     Returns:
       The algorithm. Its metrics are means over the minibatches of the last epoch; with the guard,
       `kl` is that of the policy that was kept.
+
+    Raises:
+      InvalidInput: a value in bins is to be preserved.
     """
     config = config or PPOConfig()
+    require_no_rewriting(bins, config.preserve_values)
     optimizer = _optimizer(policy, config, make_optimizer)
 
     def init(params: Any) -> PPOState:
@@ -106,7 +114,7 @@ def ppo(
             params = learner[0] if config.max_kl is not None else None
             return learner, (metrics, params)
 
-        descend = functools.partial(_descend, policy, config, optimizer, auxiliary_weight)
+        descend = functools.partial(_descend, policy, config, optimizer, auxiliary_weight, bins)
         (params, optimizer_state), (metrics, after_each) = jax.lax.scan(
             epoch, (start, state.optimizer), jax.random.split(key, config.epochs)
         )
@@ -147,13 +155,14 @@ def _descend(
     config: PPOConfig,
     optimizer: optax.GradientTransformation,
     auxiliary_weight: float,
+    bins: ValueBins | None,
     learner: Learner,
     lesson: Lesson,
 ) -> tuple[Learner, Metrics]:
     """Takes one gradient step on one minibatch."""
     params, optimizer_state = learner
-    weights = Weights(_entropy_weight(config, optimizer_state), auxiliary_weight)
-    gradient, metrics = _gradient(policy, config, params, lesson, weights)
+    terms = Terms(_entropy_weight(config, optimizer_state), auxiliary_weight, bins)
+    gradient, metrics = _gradient(policy, config, params, lesson, terms)
     change, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     metrics["gradient_norm"] = global_norm(gradient)
     return (optax.apply_updates(params, change), optimizer_state), metrics
@@ -174,7 +183,7 @@ def _gradient(
     config: PPOConfig,
     params: Any,
     lesson: Lesson,
-    weights: Weights,
+    terms: Terms,
 ) -> tuple[Any, Metrics]:
     """Returns the gradient of a minibatch's loss and its metrics, computed part by part and summed.
 
@@ -183,7 +192,7 @@ def _gradient(
 
     def differentiate(part: Lesson) -> tuple[Any, Metrics]:
         take = jax.grad(_loss, argnums=2, has_aux=True)
-        return take(policy, config, params, part, weights)
+        return take(policy, config, params, part, terms)
 
     if config.accumulation == 1:
         return differentiate(lesson)
@@ -205,28 +214,26 @@ def _loss(
     config: PPOConfig,
     params: Any,
     lesson: Lesson,
-    weights: Weights,
+    terms: Terms,
 ) -> tuple[jax.Array, Metrics]:
     """Returns the loss of a minibatch and its metrics."""
     batch, mask = lesson.batch, lesson.batch.mask
-    if weights.auxiliary:
-        parameters, values, logits = policy.predict(params, batch.inputs)
-    else:
-        (parameters, values), logits = policy.apply(params, batch.inputs), {}
+    whole = terms.auxiliary > 0 or terms.bins is not None
+    parameters, values, logits = asked(policy, params, batch.inputs, whole)
     log_probs = policy.distribution.log_prob(parameters, batch.actions)
     policy_loss = -clipped_surrogate(
         log_probs, batch.log_probs, lesson.advantages, mask, config.clip
     )
     entropy = masked_mean(policy.distribution.entropy(parameters), mask)
-    value_loss = 0.5 * masked_mean((values - lesson.value_targets) ** 2, mask)
-    loss = policy_loss - weights.entropy * entropy + config.value_weight * value_loss
+    missed = value_loss(values, logits, lesson.value_targets, mask, terms.bins)
+    loss = policy_loss - terms.entropy * entropy + config.value_weight * missed
     predicted = {}
-    if weights.auxiliary:
+    if terms.auxiliary:
         auxiliary_loss, predicted = prediction_loss(logits, batch.labels, mask)
-        loss += weights.auxiliary * auxiliary_loss
+        loss += terms.auxiliary * auxiliary_loss
     return loss, {
         "policy_loss": policy_loss,
-        "value_loss": value_loss,
+        "value_loss": missed,
         "entropy": entropy,
         "kl": kl_from_samples(log_probs, batch.log_probs, mask),
         **predicted,

@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from metarl.errors import require
+
 from .batch import Algorithm, Batch, TrainablePolicy, check
 from .config import ReinforceConfig
 from .credit import return_metrics
@@ -24,6 +26,7 @@ from .losses import masked_mean, mean_kl, standardise
 from .normalisation import RunningMoments, follow, no_moments, preserve
 from .returns import discounted_returns, without_padding
 from .steps import MakeOptimizer, clipped, global_norm
+from .value_bins import ValueBins, asked, require_no_rewriting, value_loss
 
 
 class ReinforceState(NamedTuple):
@@ -38,6 +41,7 @@ def reinforce(
     policy: TrainablePolicy,
     config: ReinforceConfig | None = None,
     make_optimizer: MakeOptimizer = optax.adam,
+    bins: ValueBins | None = None,
 ) -> Algorithm:
     """Returns REINFORCE with a baseline and an entropy bonus.
 
@@ -45,11 +49,21 @@ def reinforce(
       policy: what learns.
       config: settings; the default ones if None.
       make_optimizer: learning rate -> the optimizer that takes its steps.
+      bins: those of the policy's value, which then learns by cross-entropy; None where it is one number.
 
     Returns:
       The algorithm. Its update takes one gradient step and draws nothing from its key.
+
+    Raises:
+      InvalidInput: a value in bins is to be preserved, or is no baseline and so learns nothing.
     """
     config = config or ReinforceConfig()
+    require_no_rewriting(bins, config.preserve_values)
+    require(
+        bins is None or config.baseline == "value",
+        f"baseline is {config.baseline!r}, and the value, which then learns nothing, is to be told in bins; leave "
+        "--value.loss out, or give the baseline 'value'.",
+    )
     optimizer = clipped(make_optimizer, config.learning_rate, config.max_gradient_norm)
 
     def init(params: Any) -> ReinforceState:
@@ -72,7 +86,7 @@ def reinforce(
         if config.preserve_values and config.baseline == "value":
             params = preserve(policy, params, state.returns, moments)
         (_, (old, metrics)), gradient = objective(
-            policy, config, params, batch, advantages, targets
+            policy, config, params, batch, advantages, targets, bins
         )
         change, optimizer_state = optimizer.update(gradient, state.optimizer, params)
         params = optax.apply_updates(params, change)
@@ -108,15 +122,16 @@ def _loss(
     batch: Batch,
     advantages: jax.Array,
     value_targets: jax.Array,
+    bins: ValueBins | None,
 ) -> tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]:
     """Returns the loss, and with it the distribution parameters and metrics."""
-    parameters, values = policy.apply(params, batch.inputs)
+    parameters, values, logits = asked(policy, params, batch.inputs, bins is not None)
     log_probs = policy.distribution.log_prob(parameters, batch.actions)
     policy_loss = -masked_mean(log_probs * advantages, batch.mask)
     entropy = masked_mean(policy.distribution.entropy(parameters), batch.mask)
-    value_loss = 0.5 * masked_mean((values - value_targets) ** 2, batch.mask)
+    missed = value_loss(values, logits, value_targets, batch.mask, bins)
     loss = policy_loss - config.entropy_weight * entropy
     if config.baseline == "value":
-        loss += config.value_weight * value_loss
-    metrics = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy}
+        loss += config.value_weight * missed
+    metrics = {"policy_loss": policy_loss, "value_loss": missed, "entropy": entropy}
     return loss, (parameters, metrics)

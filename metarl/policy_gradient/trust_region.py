@@ -26,6 +26,7 @@ from .losses import masked_mean, mean_kl, surrogate
 from .normalisation import RunningMoments, no_moments, preserve
 from .returns import without_padding
 from .steps import backtrack, conjugate_gradients, global_norm, inner_product
+from .value_bins import ValueBins, asked, require_no_rewriting, value_loss
 
 Metrics = dict[str, jax.Array]
 
@@ -38,18 +39,25 @@ class TRPOState(NamedTuple):
     returns: RunningMoments  # of the value's targets
 
 
-def trpo(policy: TrainablePolicy, config: TRPOConfig | None = None) -> Algorithm:
+def trpo(
+    policy: TrainablePolicy, config: TRPOConfig | None = None, bins: ValueBins | None = None
+) -> Algorithm:
     """Returns trust region policy optimisation.
 
     Args:
       policy: what learns.
       config: settings; the default ones if None.
+      bins: those of the policy's value, which then learns by cross-entropy; None where it is one number.
 
     Returns:
       The algorithm. Law: after each update the mean KL from the old policy is at most
       `config.max_kl`.
+
+    Raises:
+      InvalidInput: a value in bins is to be preserved.
     """
     config = config or TRPOConfig()
+    require_no_rewriting(bins, config.preserve_values)
     value_optimizer = optax.adam(config.value_learning_rate)
 
     def init(params: Any) -> TRPOState:
@@ -64,10 +72,11 @@ def trpo(policy: TrainablePolicy, config: TRPOConfig | None = None) -> Algorithm
         if config.preserve_values:
             params = preserve(policy, params, state.returns, credit.moments)
         params, metrics = _improve_policy(policy, config, params, batch, credit)
-        params, value_state, value_loss = _fit_value(
-            key, policy, config, value_optimizer, params, state.value_optimizer, batch, credit
+        learner = (params, state.value_optimizer)
+        params, value_state, missed = _fit_value(
+            key, policy, config, value_optimizer, learner, batch, credit, bins
         )
-        metrics |= credit.metrics | {"value_loss": value_loss}
+        metrics |= credit.metrics | {"value_loss": missed}
         return TRPOState(params, value_state, credit.moments), metrics
 
     return Algorithm(init, update)
@@ -167,22 +176,22 @@ def _fit_value(
     policy: TrainablePolicy,
     config: TRPOConfig,
     optimizer: optax.GradientTransformation,
-    params: Any,
-    optimizer_state: optax.OptState,
+    learner: tuple[Any, optax.OptState],
     batch: Batch,
     credit: Credit,
+    bins: ValueBins | None,
 ) -> tuple[Any, optax.OptState, jax.Array]:
     """Fits the value by Adam on minibatches; moves only what the distribution does not read."""
-    fitted = policy.value_parameters(params)
+    fitted = policy.value_parameters(learner[0])
     if config.value_epochs == 0 or not any(jax.tree.leaves(fitted)):
-        return params, optimizer_state, jnp.zeros(())
+        return *learner, jnp.zeros(())
 
     def loss(params: Any, inputs: Any, targets: jax.Array, mask: jax.Array) -> jax.Array:
         params = jax.tree.map(
             lambda x, free: x if free else jax.lax.stop_gradient(x), params, fitted
         )
-        _, values = policy.apply(params, inputs)
-        return 0.5 * masked_mean((values - targets) ** 2, mask)
+        _, values, logits = asked(policy, params, inputs, bins is not None)
+        return value_loss(values, logits, targets, mask, bins)
 
     def descend(learner: Any, minibatch: Any) -> Any:
         params, optimizer_state = learner
@@ -197,6 +206,5 @@ def _fit_value(
         )
         return jax.lax.scan(descend, learner, minibatches)
 
-    learner = (params, optimizer_state)
     learner, errors = jax.lax.scan(epoch, learner, jax.random.split(key, config.value_epochs))
     return *learner, jnp.mean(errors[-1])

@@ -6,7 +6,7 @@
   learn    unroll the dynamics along remembered actions, and descend, in the mean over steps,
            -Σ_a w(a) log π(a)  +  CE(reward, r)  +  c CE(value, G)
 
-G is the n-step return with the values of a target network (`model_targets`), told in bins (`value_bins`). The
+G is the n-step return with the values of a target network (`model_targets`), told in bins (`ValueBins`). The
 searches of reanalysing are rows of the one that acts, so that one program serves both, at nearly its cost.
 Learning is done in rounds, at the same steps in all worlds that are played together, and nowhere else.
 
@@ -40,13 +40,13 @@ from metarl.environments import (
     features,
     make_agent,
 )
+from metarl.policy_gradient import ValueBins
 
 from .config import MuZeroConfig
 from .deep_q_learning import Network
 from .experience import Experience, known_steps, no_experience, one_step, successive, written
 from .model_network import ModelNetwork, model_network
 from .model_targets import sequence_targets
-from .value_bins import told_by, two_hot
 
 mctx: Any = _mctx  # no checker sees the fields of its dataclasses
 
@@ -156,8 +156,9 @@ def muzero(environment: Environment, config: MuZeroConfig) -> Agent:
             n_steps=config.n_steps,
         )
         targets = jax.vmap(targets_of)(batch, there, next_values)
-        value_bins = two_hot(targets.values, config.value_limit, config.bins)
-        reward_bins = two_hot(targets.rewards, config.value_limit, config.bins)
+        bins = _bins(config)
+        value_bins = bins.weights(targets.values)
+        reward_bins = bins.weights(targets.rewards)
         weights = targets.policy_weights, targets.value_weights, targets.reward_weights
         actions = batch.actions[:, : config.unroll + 1]
         along = jax.tree.map(  # [B, U + 1, ...] -> [U + 1, B, ...]
@@ -181,7 +182,7 @@ def muzero(environment: Environment, config: MuZeroConfig) -> Agent:
 
     def value_of(params: Any, inputs: jax.Array) -> jax.Array:
         logits = model.predict(params, model.represent(params, inputs))[1]
-        return told_by(logits, config.value_limit)
+        return _bins(config).told_by(logits)
 
     return make_agent(init, act, observe)
 
@@ -198,7 +199,7 @@ def plan(
       params: of the networks.
       inputs: features of the observations [B, F].
     """
-    latent = model.represent(params, inputs)
+    latent, bins = model.represent(params, inputs), _bins(config)
     policy, value = model.predict(params, latent)
 
     def simulated(params: Any, key: jax.Array, action: jax.Array, latent: jax.Array):
@@ -206,10 +207,10 @@ def plan(
         latent, reward = model.step(params, latent, action)
         policy, value = model.predict(params, latent)
         output = mctx.RecurrentFnOutput(
-            reward=told_by(reward, config.value_limit),
+            reward=bins.told_by(reward),
             discount=jnp.full(len(action), config.discount),
             prior_logits=policy,
-            value=told_by(value, config.value_limit),
+            value=bins.told_by(value),
         )
         return output, latent
 
@@ -217,9 +218,7 @@ def plan(
         params,
         # mctx selects among keys, which looks like using one twice to the check of key reuse.
         jax.random.key_data(key),
-        mctx.RootFnOutput(
-            prior_logits=policy, value=told_by(value, config.value_limit), embedding=latent
-        ),
+        mctx.RootFnOutput(prior_logits=policy, value=bins.told_by(value), embedding=latent),
         simulated,
         config.simulations,
         qtransform=functools.partial(
@@ -228,6 +227,11 @@ def plan(
         gumbel_scale=config.gumbel_scale,
     )
     return found.action.astype(jnp.int32), found.action_weights
+
+
+def _bins(config: MuZeroConfig) -> ValueBins:
+    """Returns the bins of values and of rewards."""
+    return ValueBins(config.bins, config.value_limit, squashed=True)
 
 
 def _surprise(logits: jax.Array, weights: jax.Array) -> jax.Array:

@@ -6,7 +6,7 @@ What is seen and done is a line of tokens, M of each picture and one of each act
 
 each shown with its place within the step. After a[t] the transformer tells the reward r[t], whether the episode
 ended, and z[t+1]_1; after z[t+1]_m it tells z[t+1]_{m+1}. All are categorical: tokens by their number, the reward by
-bins (`value_bins`), the end by yes or no.
+bins (`ValueBins`), the end by yes or no.
 
   minimise  -Σ log P(z[t+1]_m) / M  -  log P(r[t])  -  log P(end[t])     in the mean over steps t of an episode
 
@@ -32,9 +32,9 @@ import jax.numpy as jnp
 import optax
 
 from metarl.controller import Policy, categorical_head, recurrent_policy, transformer
+from metarl.policy_gradient import ValueBins
 
 from .config import IRISConfig
-from .value_bins import told_by, two_hot
 
 
 class WorldModel(NamedTuple):
@@ -44,8 +44,7 @@ class WorldModel(NamedTuple):
     tokens: int  # M
     codes: int  # V
     actions: int  # A
-    bins: int  # K
-    reward_limit: float  # the largest reward that the bins can tell
+    reward_bins: ValueBins  # K of them
 
 
 class Told(NamedTuple):
@@ -88,7 +87,8 @@ def world_model(tokens: int, actions: int, config: IRISConfig) -> WorldModel:
         categorical_head(config.codes + config.bins + 2),
         value="none",
     )
-    return WorldModel(network, tokens, config.codes, actions, config.bins, config.reward_limit)
+    bins = ValueBins(config.bins, config.reward_limit, squashed=True)
+    return WorldModel(network, tokens, config.codes, actions, bins)
 
 
 def loss(model: WorldModel, params: Any, walks: Walks) -> jax.Array:
@@ -97,7 +97,7 @@ def loss(model: WorldModel, params: Any, walks: Walks) -> jax.Array:
     following = optax.softmax_cross_entropy_with_integer_labels(
         told.tokens[:, :, : model.tokens], walks.tokens[:, 1:]
     )
-    bins = two_hot(walks.rewards, model.reward_limit, model.bins)
+    bins = model.reward_bins.weights(walks.rewards)
     missed = jnp.mean(following, axis=-1)
     missed += optax.softmax_cross_entropy(told.reward[:, :, 0], bins)
     missed += optax.softmax_cross_entropy_with_integer_labels(
@@ -157,7 +157,7 @@ def dream(
         done = _one_token(model, model.codes + actions, model.tokens)
         state, told = read(state, done)
         ended = jax.random.categorical(end_key, told.end) == 1
-        reward = told_by(told.reward, model.reward_limit)
+        reward = model.reward_bins.told_by(told.reward)
 
         def draw(carry: Any, now: tuple[jax.Array, jax.Array]) -> Any:
             state, logits = carry
@@ -185,7 +185,7 @@ def _read(model: WorldModel, params: Any, state: Any, spelt: jax.Array) -> tuple
 
 
 def _told(model: WorldModel, logits: jax.Array) -> Told:
-    return Told(*jnp.split(logits, [model.codes, model.codes + model.bins], axis=-1))
+    return Told(*jnp.split(logits, [model.codes, model.codes + model.reward_bins.count], axis=-1))
 
 
 def _spelt(model: WorldModel, tokens: jax.Array, actions: jax.Array | None = None) -> jax.Array:

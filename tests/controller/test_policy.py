@@ -21,10 +21,21 @@ from metarl.controller import (
     masked_categorical_head,
     recurrent_policy,
 )
+from metarl.errors import InvalidInput
 
 pytestmark = pytest.mark.usefixtures("keys_checked")
 
 B, T, FEATURES, ACTIONS = 3, 6, 4, 5
+
+
+class Bins:
+    """Three bins, which tell the chance of the last."""
+
+    count = 3
+
+    def told_by(self, logits):
+        return jax.nn.softmax(logits)[..., -1]
+
 
 POLICIES: dict[str, dict[str, Any]] = {
     "gru, categorical, shared value": {
@@ -42,8 +53,14 @@ POLICIES: dict[str, dict[str, Any]] = {
         "head": gaussian_head(2, initial_deviation=0.5),
         "value": "none",
     },
+    "gru, categorical, separate value in bins": {
+        "core": gru(8),
+        "head": categorical_head(ACTIONS),
+        "value": "separate",
+        "bins": Bins(),
+    },
 }
-GRU, LSTM, RELU_GRU = POLICIES
+GRU, LSTM, RELU_GRU, IN_BINS = POLICIES
 EXAMPLE = {
     "observation": jax.ShapeDtypeStruct((FEATURES,), jnp.float32),
     "mask": jax.ShapeDtypeStruct((ACTIONS,), jnp.bool_),
@@ -163,7 +180,7 @@ def test_value_parameters_move_the_value_alone(name):
     assert (values != moved_values).all() == (name != RELU_GRU)
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", [name for name in POLICIES if name != IN_BINS])
 def test_a_value_is_told_on_another_scale_and_nothing_else_is_other(name):
     policy, inputs = make_policy(name), make_inputs()
     params = first_params(policy)
@@ -173,6 +190,22 @@ def test_a_value_is_told_on_another_scale_and_nothing_else_is_other(name):
     jax.tree.map(np.testing.assert_array_equal, logits, same_logits)
     expected = values if name == RELU_GRU else 2.5 * values - 3.0  # which has no value
     np.testing.assert_allclose(other_values, expected, atol=1e-5)
+
+
+def test_a_value_in_bins_is_told_by_its_logits_and_not_on_another_scale():
+    policy, inputs = make_policy(IN_BINS), make_inputs()
+    params = first_params(policy)
+    _, values, logits = policy.predict(params, inputs)
+    assert logits["value"].shape == (B, T, 3)
+    np.testing.assert_allclose(values, jax.nn.softmax(logits["value"])[..., -1], rtol=1e-6)
+    np.testing.assert_allclose(values, 1 / 3, atol=0.02)
+    with pytest.raises(InvalidInput, match="cannot be rescaled by its last layer"):
+        policy.rescale_value(params, jnp.float32(2), jnp.float32(0))
+
+
+def test_no_label_has_the_name_of_the_value():
+    with pytest.raises(InvalidInput, match="No label may be called 'value'"):
+        recurrent_policy(EXAMPLE, encode, gru(8), categorical_head(2), labels={"value": 2})
 
 
 def test_without_a_value_network_the_value_is_zero():

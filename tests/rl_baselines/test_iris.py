@@ -49,7 +49,6 @@ from metarl.rl_baselines.iris import (
 from metarl.rl_baselines.novelty import Done, bonus, recalled
 from metarl.rl_baselines.policy_learner import credited
 from metarl.rl_baselines.usual_picture import DECAY, different, followed, no_picture
-from metarl.rl_baselines.value_bins import told_by
 from metarl.rl_baselines.world_model import Dreams, Walks, dream, loss, tell, world_model
 
 # Codes -----------------------------------------------------------------------------------------
@@ -444,7 +443,7 @@ def ask(parts: Parts, learner: Learner) -> Known:
         loss=loss(parts.world, learner.world.params, walks),
         missed=jnp.mean(jnp.abs(seen.reshape(pictures.shape) - pictures)),
         following=jnp.argmax(told.tokens[:, 0, :-1], axis=-1),
-        rewards=told_by(told.reward[:, 0, 0], SMALL.reward_limit),
+        rewards=parts.world.reward_bins.told_by(told.reward[:, 0, 0]),
         ends=jax.nn.softmax(told.end[:, 0, 0])[:, 1],
         right=jax.nn.softmax(policy)[:, 1],
         walks=walks,

@@ -1,4 +1,4 @@
-"""MuZero: its targets are those of a loop, its bins tell what they were told, and its search does what mctx's does."""
+"""MuZero: its targets are those of a loop, and its search does what mctx's does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from metarl.rl_baselines.experience import Experience
 from metarl.rl_baselines.model_network import model_network
 from metarl.rl_baselines.model_targets import sequence_targets
 from metarl.rl_baselines.muzero import plan
-from metarl.rl_baselines.value_bins import compressed, expanded, told_by, two_hot
 
 UNROLL, N_STEPS, DISCOUNT = 3, 4, 0.9
 WINDOW = UNROLL + N_STEPS
@@ -88,26 +87,6 @@ def test_targets_of_a_sequence_are_those_of_a_loop():
                 assert found.rewards[k] == np.float32(reward)
         seen |= {row[1:] for row in rows}
     assert seen == {(1.0, 1.0), (1.0, 0.0), (0.0, 0.0)}  # acting, absorbed, not known
-
-
-# Bins ------------------------------------------------------------------------------------------
-
-
-def test_bins_tell_again_what_they_were_told_as_far_as_they_reach():
-    returns = np.array([-150, -20, -1.5, -0.01, 0, 0.3, 1, 7, 1e6], np.float32)
-
-    @jax.jit
-    def there_and_back(returns):
-        weights = two_hot(returns, 150.0, 51)
-        return expanded(compressed(returns)), weights, told_by(jnp.log(weights), 150.0)
-
-    same, weights, told = jax.device_get(there_and_back(returns))
-    np.testing.assert_allclose(same, returns, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-5)
-    assert ((weights > 0).sum(axis=-1) <= 2).all() and (weights >= 0).all()
-    np.testing.assert_allclose(told, np.minimum(returns, 150), rtol=1e-3, atol=1e-5)
-    assert weights[-1, -1] == 1, "what is larger than the limit is cut"
-    assert weights[4, 25] == 1, "nothing is told by the bin in the middle"
 
 
 # Symmetries ------------------------------------------------------------------------------------

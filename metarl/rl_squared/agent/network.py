@@ -37,6 +37,7 @@ from metarl.environments import (
     require_numbered,
 )
 from metarl.errors import InvalidInput, require
+from metarl.policy_gradient import ValueBins
 
 from ..settings.network_config import NetworkConfig
 from .inner_learner import trust_in_plans
@@ -49,7 +50,11 @@ _ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 @functools.cache
 def make_policy(
-    environment: Environment, config: NetworkConfig, acting: bool = False, predicting: bool = False
+    environment: Environment,
+    config: NetworkConfig,
+    acting: bool = False,
+    predicting: bool = False,
+    bins: ValueBins | None = None,
 ) -> Policy:
     """Returns the recurrent policy for an environment; the same object for the same arguments.
 
@@ -59,6 +64,7 @@ def make_policy(
       acting: without the value, which only learning needs.
       predicting: with layers that predict the environment's auxiliary targets from the core, which only learning
         needs.
+      bins: that tell the value; None for one number.
 
     Raises:
       InvalidInput: a space is not supported, or there are no such targets.
@@ -81,6 +87,7 @@ def make_policy(
         value_core=make_core(encoder, config, scored=False),
         truncate=config.truncate,
         labels=targets.classes if targets else None,
+        bins=bins,
     )
 
 

@@ -13,7 +13,7 @@ import optax
 from metarl import optimizers
 from metarl.controller import Policy
 from metarl.errors import require
-from metarl.policy_gradient import Algorithm, MakeOptimizer, ppo, reinforce, trpo
+from metarl.policy_gradient import Algorithm, MakeOptimizer, make_bins, ppo, reinforce, trpo
 from metarl.problems import LeafRole, leaf_paths, roles_of_leaves
 
 from ..agent.network import POLICY
@@ -38,17 +38,19 @@ def make_algorithm(policy: Policy, config: TrainConfig, updates: int | None) -> 
         keeps it.
 
     Raises:
-      InvalidInput: nothing has the optimizer's name, or it does not fit the algorithm or a run without a length.
+      InvalidInput: nothing has the optimizer's name, or it does not fit the algorithm or a run without a length; or
+        values in bins do not fit the algorithm's settings.
     """
+    bins = make_bins(config.value)
     make_optimizer = _outer_optimizer(policy, config, updates)
     if config.algorithm == "trpo":
-        return trpo(policy, config.trpo)
+        return trpo(policy, config.trpo, bins)
     if config.algorithm == "reinforce":
-        return reinforce(policy, config.reinforce, make_optimizer)
+        return reinforce(policy, config.reinforce, make_optimizer, bins)
     settings = config.ppo
     if settings.decay_updates is None and config.learning_rate_decay:
         settings = dataclasses.replace(settings, decay_updates=updates)
-    return ppo(policy, settings, make_optimizer, config.auxiliary_weight)
+    return ppo(policy, settings, make_optimizer, config.auxiliary_weight, bins)
 
 
 def _outer_optimizer(policy: Policy, config: TrainConfig, updates: int | None) -> MakeOptimizer:

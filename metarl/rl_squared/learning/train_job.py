@@ -26,6 +26,7 @@ import numpy as np
 
 from metarl.environments import Agent, Trial
 from metarl.errors import require
+from metarl.policy_gradient import make_bins
 from metarl.runs import GivenUp, Interruption
 
 from ..agent.agent import acting_agent, make_trial
@@ -78,7 +79,8 @@ class TrainJob:
         self.encoder = make_encoder(environment, config.network)
         self._network = fit_to(self.trial, config.network)
         predicting = config.auxiliary_weight > 0
-        self.policy = make_policy(environment, self._network, predicting=predicting)
+        bins = make_bins(config.value)
+        self.policy = make_policy(environment, self._network, predicting=predicting, bins=bins)
         self.acting = make_policy(environment, self._network, acting=True)
         self.teaching = find_teaching(config, self.trial)
         self.on_host = environment.on_host

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from metarl.errors import require
-from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig
+from metarl.policy_gradient import PPOConfig, ReinforceConfig, TRPOConfig, ValueConfig
 from metarl.reading import (
     Bounds,
     Budget,
@@ -84,6 +84,7 @@ class TrainConfig:
         )
     )
 
+    value: ValueConfig = field(default_factory=ValueConfig)
     optimizer: str = "adam"
     """What takes the steps of PPO and REINFORCE: a usual name (adam, muon, soap ...), a rule that `metarl list
     rules` prints, those found by searches among them, or a rule's text."""
@@ -189,6 +190,10 @@ class TrainConfig:
             not distils or self.average_weights is None,
             f"average_weights is {self.average_weights} and distil {self.distil!r}, which has no updates of "
             "reinforcement to average over; leave --average-weights out.",
+        )
+        require(
+            not distils or self.value.loss == "squared",
+            f"value.loss is {self.value.loss!r} and distil {self.distil!r}, which has none; leave --value.loss out.",
         )
         require(
             self.imitation.skip == 1 or self.distil == "algorithm",

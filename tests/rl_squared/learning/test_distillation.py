@@ -13,6 +13,7 @@ from scipy import integrate, stats
 
 from metarl.environments import Trial, load, make_agent
 from metarl.errors import InvalidInput
+from metarl.policy_gradient import ValueConfig
 from metarl.rl_squared import (
     ImitationConfig,
     NetworkConfig,
@@ -212,6 +213,7 @@ def test_what_was_cut_off_goes_on_to_the_same_agent_and_is_marked(tmp_path, monk
         ({"distil": "none"}, "give both --distil algorithm or decision and --teacher NAME"),
         ({"warm_start": "gittins"}, "give --warm-start to reinforce after imitation, or --distil"),
         ({"env_steps": None, "minutes": 1.0}, "--distil needs --env-steps"),
+        ({"value": ValueConfig(loss="hl-gauss")}, "which has none; leave --value.loss out"),
         ({"optimizer": "muon"}, "which learns by Adam; leave --optimizer out"),
         (
             {"average_weights": 0.9},
