@@ -26,6 +26,8 @@ from .registry import suite as suite
 from .supervised import classification as classification
 from .supervised import regression as regression
 from .transformer import wide_transformer as wide_transformer
+from .widths import at_width as at_width
+from .widths import require_widths as require_widths
 
 __all__ = [
     "LEAF_ROLES",
@@ -36,6 +38,7 @@ __all__ = [
     "Network",
     "Problem",
     "Split",
+    "at_width",
     "cards",
     "cifar10_wrn",
     "classification",
@@ -49,6 +52,7 @@ __all__ = [
     "quadratic",
     "register",
     "regression",
+    "require_widths",
     "roles_of_leaves",
     "stateless",
     "suite",

@@ -131,12 +131,14 @@ def _classification(
         losses, hits = jax.lax.map(judge, pieces, batch_size=min(_JUDGED, len(labels)))
         return {"loss": jnp.mean(losses), "accuracy": jnp.mean(hits)}
 
+    wider = network.at_width
     return Problem.from_card(
         card,
         init=network.init,
         loss=loss,
         evaluate=evaluate,
         examples=lambda split: _splits(tuple(find_files(list(MD5), _FOLDER, _PUBLISHED)))[split],
+        at_width=wider and (lambda factor: _classification(card, wider(factor), alter)),
     )
 
 

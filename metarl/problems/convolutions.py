@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .networks import Network, affine, glorot, he, normal
+from .networks import Network, affine, glorot, he, normal, widened
 from .problem import ModelState, Params
 
 # images [B, height, width, C], kernel [3, 3, C, F] -> [B, height, width, F], zeros around the images
@@ -82,7 +82,10 @@ def conv_net(
         rows = hidden.reshape(hidden.shape[0], flat)
         return affine(rows, params["head"], params["head_bias"]), following
 
-    return Network(init, apply)
+    def at_width(factor: float) -> Network:
+        return conv_net(widened(channels, factor), classes, side, colours, convolution)
+
+    return Network(init, apply, at_width)
 
 
 def conv3x3(images: jax.Array, kernel: jax.Array) -> jax.Array:

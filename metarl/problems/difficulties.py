@@ -168,7 +168,9 @@ def _scaled(problem: Problem, factor: float) -> Problem:
         value, model_state = problem.loss(params, model_state, batch, key)
         return factor * value, model_state
 
-    return dataclasses.replace(problem, name=f"{problem.name} x {factor:g}", loss=loss)
+    return dataclasses.replace(
+        problem, name=f"{problem.name} x {factor:g}", loss=loss, at_width=None
+    )
 
 
 def _with_batches(problem: Problem, size: int) -> Problem:
@@ -191,6 +193,7 @@ def _in_bfloat16(problem: Problem) -> Problem:
         init=init,
         loss=lambda params, *rest: problem.loss(wide(params), *rest),
         evaluate=lambda params, *rest: problem.evaluate(wide(params), *rest),
+        at_width=None,
     )
 
 

@@ -18,7 +18,7 @@ from metarl.errors import require
 from . import variational
 from .catalogue import CARDS
 from .convolutions import conv_net
-from .networks import in_series, mlp
+from .networks import in_series, mlp, widened
 from .problem import Examples, ModelState, Params, Problem, Split
 from .residual import Block, residual_net
 from .splits import cut, stratified_indices
@@ -89,7 +89,11 @@ def digits_autoencoder() -> Problem:
 
 def digits_vae() -> Problem:
     """Returns digits by a variational autoencoder 64-64-8-64-64; see variational.py."""
-    model = variational.autoencoder(pixels=64, hidden=64, code=8)
+    return _vae(64)
+
+
+def _vae(hidden: int) -> Problem:
+    model = variational.autoencoder(pixels=64, hidden=hidden, code=8)
 
     def loss(
         params: Params, model_state: ModelState, batch: Examples, key: jax.Array
@@ -102,6 +106,7 @@ def digits_vae() -> Problem:
         loss=loss,
         evaluate=functools.partial(variational.evaluate, model),
         examples=lambda split: _image_splits()[split],
+        at_width=lambda factor: _vae(widened(hidden, factor)),
     )
 
 

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .catalogue import CARDS
-from .networks import affine, glorot, normal
+from .networks import affine, glorot, normal, widened
 from .problem import SPLITS, Card, Examples, ModelState, Params, Problem, Split
 from .splits import stratified_indices
 from .supervised import cross_entropy
@@ -43,8 +43,17 @@ def python_docs_gru() -> Problem:
     The loss is the mean cross-entropy in nats, the metric the same in bits. The hidden state starts
     at zero in every window.
     """
-    start = functools.partial(_init, characters=len(ALPHABET), units=_UNITS)
-    return surprise_problem(CARDS["python-docs-gru"], start, _surprise)
+    return _gru(_UNITS)
+
+
+def _gru(units: int) -> Problem:
+    start = functools.partial(_init, characters=len(ALPHABET), units=units)
+    return surprise_problem(
+        CARDS["python-docs-gru"],
+        start,
+        _surprise,
+        at_width=lambda factor: _gru(widened(units, factor)),
+    )
 
 
 def surprise_problem(
@@ -52,6 +61,7 @@ def surprise_problem(
     start: Callable[[jax.Array], Params],
     surprise: Callable[[Params, jax.Array], jax.Array],
     examples: Callable[[], dict[Split, Examples]] | None = None,
+    at_width: Callable[[float], Problem] | None = None,
 ) -> Problem:
     """Returns the problem of a language model without a model state.
 
@@ -60,6 +70,7 @@ def surprise_problem(
       start: key -> params.
       surprise: params, characters [B, ...] -> mean cross-entropy in nats [].
       examples: () -> per split {"characters": bytes [n, ...]}; the windows if not given.
+      at_width: factor -> the problem with hidden layers so many times as wide.
     """
 
     def loss(
@@ -80,6 +91,7 @@ def surprise_problem(
         loss=loss,
         evaluate=evaluate,
         examples=lambda split: read()[split],
+        at_width=at_width,
     )
 
 

@@ -28,16 +28,26 @@ class Network(NamedTuple):
     """key -> parameters, model state."""
     apply: Callable[[Params, ModelState, jax.Array, bool], tuple[jax.Array, ModelState]]
     """parameters, model state, inputs [B, ...], training -> outputs [B, ...], next model state."""
+    at_width: Callable[[float], Network] | None = None
+    """factor -> the network with hidden layers so many times as wide; None when it has none."""
 
 
 def stateless(
-    init: Callable[[jax.Array], Params], apply: Callable[[Params, jax.Array], jax.Array]
+    init: Callable[[jax.Array], Params],
+    apply: Callable[[Params, jax.Array], jax.Array],
+    at_width: Callable[[float], Network] | None = None,
 ) -> Network:
     """Returns the network of `init(key) -> params` and `apply(params, inputs) -> outputs`."""
     return Network(
         init=lambda key: (init(key), ()),
         apply=lambda params, model_state, inputs, training: (apply(params, inputs), model_state),
+        at_width=at_width,
     )
+
+
+def widened(units: int, factor: float) -> int:
+    """Returns so many times as many units, rounded, at least 1."""
+    return max(1, round(units * factor))
 
 
 def mlp(*sizes: int, activation: Activation = jax.nn.relu) -> Network:
@@ -76,7 +86,11 @@ def mlp(*sizes: int, activation: Activation = jax.nn.relu) -> Network:
             hidden = hidden if layer == last else activation(hidden)
         return hidden
 
-    return stateless(init, apply)
+    def at_width(factor: float) -> Network:
+        hidden = [widened(units, factor) for units in sizes[1:-1]]
+        return mlp(*sizes[:1], *hidden, *sizes[-1:], activation=activation)
+
+    return stateless(init, apply, at_width if len(sizes) > 2 else None)
 
 
 def linear(inputs: int, outputs: int) -> Network:
@@ -95,7 +109,8 @@ def linear(inputs: int, outputs: int) -> Network:
 def in_series(first: Network, second: Network) -> Network:
     """Returns the network whose outputs are those of `second` given the outputs of `first`.
 
-    Its parameters are {"first": ..., "second": ...}, its model state the pair of both.
+    Its parameters are {"first": ..., "second": ...}, its model state the pair of both. What the first hands to the
+    second keeps its size at other widths.
     """
 
     def init(key: jax.Array) -> tuple[Params, ModelState]:
@@ -109,7 +124,10 @@ def in_series(first: Network, second: Network) -> Network:
         outputs, second_state = second.apply(params["second"], model_state[1], hidden, training)
         return outputs, (first_state, second_state)
 
-    return Network(init, apply)
+    def at_width(factor: float) -> Network:
+        return in_series(*(n.at_width(factor) if n.at_width else n for n in (first, second)))
+
+    return Network(init, apply, at_width if first.at_width or second.at_width else None)
 
 
 def affine(rows: jax.Array, weights: jax.Array, bias: jax.Array) -> jax.Array:

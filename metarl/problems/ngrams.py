@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from .catalogue import CARDS
 from .language import ALPHABET, surprise_problem, windows
-from .networks import Network, in_series, mlp, normal, stateless
+from .networks import Network, in_series, mlp, normal, stateless, widened
 from .problem import SPLITS, Examples, Params, Problem, Split
 from .supervised import cross_entropy
 
@@ -33,7 +33,11 @@ def python_docs_ngram() -> Problem:
 
     The loss is the mean cross-entropy in nats, the metric the same in bits.
     """
-    hidden = mlp(_GIVEN * _NUMBERS, _UNITS, len(ALPHABET), activation=jnp.tanh)
+    return _ngram(_UNITS)
+
+
+def _ngram(units: int) -> Problem:
+    hidden = mlp(_GIVEN * _NUMBERS, units, len(ALPHABET), activation=jnp.tanh)
     network = in_series(embedding(len(ALPHABET), _NUMBERS), hidden)
 
     def surprise(params: Params, characters: jax.Array) -> jax.Array:
@@ -42,7 +46,11 @@ def python_docs_ngram() -> Problem:
         return cross_entropy(logits, characters[:, -1])
 
     return surprise_problem(
-        CARDS["python-docs-ngram"], lambda key: network.init(key)[0], surprise, _beginnings
+        CARDS["python-docs-ngram"],
+        lambda key: network.init(key)[0],
+        surprise,
+        _beginnings,
+        lambda factor: _ngram(widened(units, factor)),
     )
 
 

@@ -109,6 +109,9 @@ class Problem(Card):
     """split -> its examples, NumPy arrays [n, ...]: always the same, disjoint from the others."""
     minimum: Params | None = None
     """Parameters where the noiseless loss is zero, when they are known (landscapes)."""
+    at_width: Callable[[float], Problem] | None = None
+    """factor -> the problem with hidden layers so many times as wide; None when it has none. Goes with init, loss and
+    evaluate: who replaces one of these replaces it too."""
 
     @classmethod
     def from_card(cls, card: Card, **functions: Any) -> Problem:
@@ -125,3 +128,7 @@ class Problem(Card):
                 callable(value),
                 f"Problem {self.name!r}: {field} must be a function, not {type(value).__name__}.",
             )
+        require(
+            self.at_width is None or callable(self.at_width),
+            f"Problem {self.name!r}: at_width must be a function or None, not {type(self.at_width).__name__}.",
+        )

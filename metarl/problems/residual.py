@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from .convolutions import Convolution, Moments, batch_norm, conv3x3, mean_pool
-from .networks import Network, affine, glorot, he, normal
+from .networks import Network, affine, glorot, he, normal, widened
 from .problem import ModelState, Params
 
 
@@ -90,7 +90,14 @@ def residual_net(
         outputs = affine(rows, params["head"], params["head_bias"])
         return outputs, {"blocks": following, "norm": norm}
 
-    return Network(init, apply)
+    def at_width(factor: float) -> Network:
+        wider = [
+            Block(widened(block.inputs, factor), widened(block.outputs, factor), block.halve)
+            for block in blocks
+        ]
+        return residual_net(wider, classes, side, colours, convolution)
+
+    return Network(init, apply, at_width)
 
 
 def residual_denoiser(width: int, blocks: int, side: int) -> Network:
@@ -131,7 +138,10 @@ def residual_denoiser(width: int, blocks: int, side: int) -> Network:
         noise = conv3x3(hidden, params["head"])
         return (images - noise).reshape(inputs.shape), {"blocks": following, "norm": norm}
 
-    return Network(init, apply)
+    def at_width(factor: float) -> Network:
+        return residual_denoiser(widened(width, factor), blocks, side)
+
+    return Network(init, apply, at_width)
 
 
 def _residual(

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from .catalogue import CARDS
 from .digits import images
-from .networks import Network, affine, glorot, normal, stateless
+from .networks import Network, affine, glorot, normal, stateless, widened
 from .problem import Params, Problem
 from .supervised import classification
 
@@ -56,4 +56,4 @@ def reader(units: int) -> Network:
             hidden = jax.nn.relu(own + inward[:, row])
         return affine(hidden, params["head"], params["head_bias"])
 
-    return stateless(init, apply)
+    return stateless(init, apply, lambda factor: reader(widened(units, factor)))

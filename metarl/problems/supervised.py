@@ -169,12 +169,14 @@ def _problem(
         outputs, _ = network.apply(params, model_state, batch["inputs"], False)
         return {"loss": error(outputs, batch), metric_name: metric(outputs, batch)}
 
+    wider = network.at_width
     return Problem.from_card(
         card,
         init=network.init,
         loss=loss,
         evaluate=evaluate,
         examples=lambda split: splits()[split],
+        at_width=wider and (lambda by: _problem(card, wider(by), error, metric, splits)),
     )
 
 

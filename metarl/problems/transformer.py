@@ -24,7 +24,7 @@ from metarl.errors import require
 
 from .catalogue import CARDS
 from .language import ALPHABET, PREDICTED, surprise_problem
-from .networks import affine, glorot, he, normal
+from .networks import affine, glorot, he, normal, widened
 from .problem import Card, Params, Problem
 from .supervised import cross_entropy
 
@@ -70,8 +70,15 @@ def wide_transformer(width: int) -> Problem:
 
 
 def _transformer(card: Card, size: _Size) -> Problem:
+    """Returns the problem; at other widths it has as many heads, each so many times as wide."""
+
+    def at_width(factor: float) -> Problem:
+        width = size.heads * widened(size.width // size.heads, factor)
+        return _transformer(card, _Size(width, size.heads, widened(size.hidden, factor)))
+
     surprise = functools.partial(_surprise, heads=size.heads)
-    return surprise_problem(card, functools.partial(_start, size=size), surprise)
+    start = functools.partial(_start, size=size)
+    return surprise_problem(card, start, surprise, at_width=at_width)
 
 
 def _start(key: jax.Array, size: _Size) -> Params:

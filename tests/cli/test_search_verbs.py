@@ -72,6 +72,11 @@ def refusal(words, capsys) -> str:
         (["--init-from", "nowhere"], "nowhere"),
         (["--config", "nowhere.json"], "No such file or directory: nowhere.json"),
         (["--problem", "rosenbrock", "--reward", "accuracy"], "has no metric"),
+        (
+            ["--problem", "digits-mlp", "quadratic", "beale", "--training.random-width", "2"],
+            "--training.random-width varies the hidden layers of a network; 'quadratic', 'beale' have none that can be "
+            "widened. Leave them out, or the flag",
+        ),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused_and_nothing_is_written(

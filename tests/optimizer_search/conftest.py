@@ -24,6 +24,12 @@ def toy() -> problems.Problem:
 
 
 @pytest.fixture(scope="session")
+def perceptron() -> problems.Problem:
+    """Two classes by four hidden units, or other numbers of them."""
+    return problems.load("toy_problem:perceptron")
+
+
+@pytest.fixture(scope="session")
 def judgements(toy):
     """Two judges of the rules in `few_rules`."""
     return few_rules.two_judges(toy)

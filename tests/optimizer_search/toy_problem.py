@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metarl.problems import Problem
+from metarl.problems import Card, Problem, classification, mlp
 
 SIZES = {"train": 40, "search": 24, "choice": 24, "test": 32}
 
@@ -107,6 +107,25 @@ def in_other_units():
         loss=lambda params, *rest: loss(scaled(params, 0.01), *rest),
         evaluate=lambda params, *rest: evaluate(scaled(params, 0.01), *rest),
     )
+
+
+def perceptron():
+    """It has a hidden layer, of four units, that can be widened."""
+    x = np.concatenate([examples(split)["x"] for split in SIZES])
+    label = np.concatenate([examples(split)["label"] for split in SIZES]).astype(int)
+    card = Card("perceptron", chance=0.5, steps=12, batch_size=8)
+    return classification(card, mlp(2, 4, 2), lambda: (x, label))
+
+
+def half_widened():
+    """At other widths it is the perceptron, whose loss is another."""
+    whole = perceptron()
+
+    def halved(*batch):
+        value, model_state = whole.loss(*batch)
+        return 0.5 * value, model_state
+
+    return dataclasses.replace(whole, name="half-widened", loss=halved)
 
 
 def namesake():

@@ -26,7 +26,7 @@ from metarl.update_rules import LANGUAGE, Grammar, Space
 from ..judging.candidates import Judgement, Trial
 from ..training.schedules import CONSTANT
 
-_SPREADS = ("random_horizon", "random_scale", "random_batch")
+_SPREADS = ("random_horizon", "random_scale", "random_batch", "random_width")
 
 
 def specification(judgement: Judgement, width: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -34,11 +35,13 @@ from ..training.inner_training import (
     Layout,
     Learner,
     Spread,
+    at_own_width,
     draw_fixture,
     held_out_score,
     start,
     steps_of,
     train,
+    versions,
 )
 from ..training.schedules import CONSTANT, scheduled
 
@@ -86,6 +89,7 @@ class Trial:
       random_horizon: the number of steps of a replicate is this factor at most above or below the numbers here.
       random_scale: so are its starting parameters, as they are drawn.
       random_batch: so is the number of examples of its batches, of which there are a few sizes.
+      random_width: so are the units of its hidden layers, of which there are three widths.
     """
 
     sweep_steps: int
@@ -100,11 +104,12 @@ class Trial:
     random_horizon: float = 1.0
     random_scale: float = 1.0
     random_batch: float = 1.0
+    random_width: float = 1.0
 
     @property
     def spread(self) -> Spread:
-        """How far replicates differ in length, scale and batches."""
-        return Spread(self.random_horizon, self.random_scale, self.random_batch)
+        """How far replicates differ in length, scale, batches and width."""
+        return Spread(self.random_horizon, self.random_scale, self.random_batch, self.random_width)
 
     @property
     def short_lanes(self) -> int:
@@ -129,6 +134,7 @@ def in_the_ways_of(training: TrainingConfig) -> dict[str, Any]:
         "random_horizon": training.random_horizon,
         "random_scale": training.random_scale,
         "random_batch": training.random_batch,
+        "random_width": training.random_width,
     }
 
 
@@ -151,7 +157,7 @@ class Judgement:
     """
 
     program: jax.stages.Wrapped
-    data: tuple  # (fixture, random tables)
+    data: tuple  # (fixture, random tables of each width)
     layout: Layout
     baseline: float  # mean held-out loss before training, over the sweep's replicates
     recipe: Recipe
@@ -182,7 +188,10 @@ def make_judgement(
         f"Without a sweep a rule comes with one learning rate, not {trial.num_rates}.",
     )
     fixture, layout = draw_fixture(problem, held_out, seeds, trial.spread)
-    learner_of, randomness = interpreted_learner(problem, grammar, fixture, trial.schedule)
+    made = [
+        interpreted_learner(own, grammar, its, trial.schedule)
+        for own, its in versions(problem, layout, fixture)
+    ]
     if trial.sweep_replicates:
         baseline = _untrained(problem, layout, fixture, trial.sweep_replicates)
     else:  # of one replicate that is the same for all, so that judgements on any replicates agree on it
@@ -191,7 +200,11 @@ def make_judgement(
 
     def one(data: tuple, tokens: jax.Array, rates: jax.Array, active: jax.Array) -> Verdicts:
         fixture, tables = data
-        lane = _Lane(problem, layout, trial, fixture, lambda *run: learner_of(tables, tokens, *run))
+        learners = [
+            partial(learner_of, its, tokens)
+            for (learner_of, _), its in zip(made, tables, strict=True)
+        ]
+        lane = _Lane(problem, layout, trial, fixture, learners)
         return _judge_one(lane, trial, baseline, rates, active)
 
     def program(data: tuple, candidates: Candidates) -> Verdicts:
@@ -200,7 +213,8 @@ def make_judgement(
         return lax.map(lambda c: one(data, *c), candidates)
 
     recipe = Recipe(problem, grammar, trial, held_out, tuple(seeds), executor)
-    return Judgement(jax.jit(program), (fixture, randomness), layout, baseline, recipe)
+    tables = tuple(randomness for _, randomness in made)
+    return Judgement(jax.jit(program), (fixture, tables), layout, baseline, recipe)
 
 
 def on_replicates(judgement: Judgement, seeds: Sequence[int]) -> Judgement:
@@ -259,14 +273,32 @@ class _Lane(NamedTuple):
     layout: Layout
     trial: Trial
     fixture: Fixture
-    learner_of: object  # (rate, total_steps, seed) -> Learner
+    learners: Sequence[
+        Callable[..., Learner]
+    ]  # of each width: (rate, total_steps, seed) -> Learner
 
     def run(self, rate: jax.Array, replicate: jax.Array, steps: jax.Array):
         """Returns held-out loss, metric and steps executed; (+inf, NaN, 0) at no cost for 0 steps."""
         steps = steps_of(self.fixture, replicate, steps)
-        learner = self.learner_of(rate, steps, self.fixture.seeds[replicate])  # type: ignore[operator]
-        place = (self.problem, self.layout, learner, self.fixture, replicate)
-        run = start(learner, self.fixture, replicate)
+        widths = zip(versions(self.problem, self.layout, self.fixture), self.learners, strict=True)
+        branches = [
+            partial(self._run_at, *version, learner_of, rate, replicate, steps)
+            for version, learner_of in widths
+        ]
+        return at_own_width(self.fixture, replicate, branches)
+
+    def _run_at(
+        self,
+        problem: Problem,
+        fixture: Fixture,
+        learner_of: Callable[..., Learner],
+        rate: jax.Array,
+        replicate: jax.Array,
+        steps: jax.Array,
+    ):
+        learner = learner_of(rate, steps, fixture.seeds[replicate])
+        place = (problem, self.layout, learner, fixture, replicate)
+        run = start(learner, fixture, replicate)
         run = train(*place, run, steps, never_stop=not self.trial.early_stopping)
         loss, metric = lax.cond(
             steps > 0,
@@ -329,9 +361,14 @@ def _untrained(problem: Problem, layout: Layout, fixture: Fixture, replicates: i
     """Returns the mean held-out loss of the starting parameters."""
     learner = Learner(lambda x: x, lambda x: x, lambda x: (), lambda *run: run[:2])
 
-    def one(replicate: jax.Array) -> jax.Array:
+    def score(problem: Problem, fixture: Fixture, replicate: jax.Array) -> jax.Array:
         run = start(learner, fixture, replicate)
         return held_out_score(problem, layout, learner, fixture, replicate, run)[0]
+
+    def one(replicate: jax.Array) -> jax.Array:
+        widths = versions(problem, layout, fixture)
+        branches = [partial(score, *version, replicate) for version in widths]
+        return at_own_width(fixture, replicate, branches)
 
     return float(jnp.mean(jax.jit(lambda r: lax.map(one, r))(jnp.arange(replicates))))
 

@@ -11,6 +11,7 @@ Letters: R learning rates, S replicates.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -22,7 +23,16 @@ from jax import lax
 from metarl.errors import require
 from metarl.problems import Problem
 
-from ..training.inner_training import held_out_score, optax_learner, start, steps_of, train
+from ..training.inner_training import (
+    Fixture,
+    at_own_width,
+    held_out_score,
+    optax_learner,
+    start,
+    steps_of,
+    train,
+    versions,
+)
 from ..training.schedules import scheduled
 from .candidates import Judgement, Trial
 
@@ -44,13 +54,20 @@ def adam_losses(
     fixture = judgement.data[0]
     replicates = jnp.arange(trial.sweep_replicates, trial.replicates)
 
-    def loss(rate: jax.Array, replicate: jax.Array) -> jax.Array:
+    def loss_at(
+        problem: Problem, fixture: Fixture, rate: jax.Array, replicate: jax.Array
+    ) -> jax.Array:
         steps = steps_of(fixture, replicate, trial.full_steps)
         rates = scheduled(rate, 0, (trial.schedule,), steps)
         learner = optax_learner(optax.adam(rates))
         place = (problem, judgement.layout, learner, fixture, replicate)
         run = start(learner, fixture, replicate)
         return held_out_score(*place, train(*place, run, jnp.int32(steps)))[0]
+
+    def loss(rate: jax.Array, replicate: jax.Array) -> jax.Array:
+        widths = versions(problem, judgement.layout, fixture)
+        branches = [partial(loss_at, *version, rate, replicate) for version in widths]
+        return at_own_width(fixture, replicate, branches)
 
     @jax.jit
     def all_losses(rates: jax.Array) -> jax.Array:  # [R] -> [R, S]

@@ -124,6 +124,7 @@ def _spreads(config: SearchConfig) -> str:
         "the number of steps": config.training.random_horizon,
         "the scale of the start": config.training.random_scale,
         "the size of the batches": config.training.random_batch,
+        "the width of the hidden layers": config.training.random_width,
     }
     drawn = [
         f"{what} by up to {most:g} times above or below"

@@ -46,7 +46,7 @@ from ..selecting.funnel import Funnel, stage
 from ..selecting.meta_overfitting import write_points
 from ..settings.compare_config import CompareConfig
 from ..settings.config import SearchConfig, from_dict, to_dict
-from ..training.inner_training import check_start
+from ..training.inner_training import Spread, check_start, check_widths
 
 JOB = "search"
 _RANDOM_RUN = "random-search"
@@ -147,6 +147,11 @@ def check(config: SearchConfig) -> list[Problem]:
             config.reward == "loss" or problem.metric is not None,
             f"Problem {problem.name!r} has no metric, so `--reward accuracy` cannot judge on it. Use `--reward loss`.",
         )
+    if config.training.random_width != 1.0:
+        judges = list({id(problem): problem for problem in (*suite, *judging)}.values())
+        problem_suite.require_widths(judges)
+        for problem in judges:
+            check_widths(problem, Spread(width=config.training.random_width))
     if config.init_from is not None:
         _earlier(config)
     return suite

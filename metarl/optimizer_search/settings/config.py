@@ -38,6 +38,7 @@ Reward = Literal["loss", "accuracy"]
 First = Literal["random", "simplest"]
 
 MOST_SPREAD = 1000.0
+MOST_WIDTH = 16.0
 MULTIPLES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)  # of tuned Adam's learning rate
 
 
@@ -307,6 +308,8 @@ class TrainingConfig:
     """Each replicate starts from parameters times a number of its own, drawn up to this factor below or above 1."""
     random_batch: Annotated[float, Bounds(least=1, most=MOST_SPREAD)] = 1.0
     """Each replicate has batches of a size of its own, one of a few up to this factor below or above the problem's."""
+    random_width: Annotated[float, Bounds(least=1, most=MOST_WIDTH)] = 1.0
+    """Each replicate is trained at one of three widths of hidden layers: the problem's, this factor below, or above."""
     schedule: Schedule = "constant"
     """What becomes of every learning rate in the course of a run, short ones too, and of Adam's beside it."""
 
@@ -467,12 +470,13 @@ class SearchConfig:
 
     def _validate_spreads(self) -> None:
         training = self.training
-        factors = (training.random_horizon, training.random_scale, training.random_batch)
+        names = ("horizon", "scale", "batch", "width")
+        drawn = [name for name in names if getattr(training, f"random_{name}") != 1.0]
         require(
-            set(factors) == {1.0} or self.table is None,
-            "--training.random-horizon, --training.random-scale and --training.random-batch: a table holds runs of "
-            "equal length from the usual starts, on batches of the usual size; leave --evaluator table:NAME out, so "
-            "that rules are trained.",
+            not drawn or self.table is None,
+            f"--training.random-{' and --training.random-'.join(drawn)}: a table holds runs of equal length from the "
+            "usual starts, on batches and by networks of the usual size; leave --evaluator table:NAME out, so that "
+            "rules are trained.",
         )
 
     def _validate_one_rate(self) -> None:

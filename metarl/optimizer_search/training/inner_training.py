@@ -12,6 +12,13 @@ t b ... t b + b - 1 of the replicate's own order, round and round, and the gradi
 these. The loop holds a gradient for each size and branches: nothing is padded or weighted, a loss need not be a mean
 over rows (batch norm), and a run costs what its own size costs. What is compiled grows by a gradient for each size.
 
+Where networks are to differ in width (`Spread.width`), a replicate is trained at one of three widths of the problem's
+hidden layers, 1 / x, 1 and x times the usual, each as likely; its seed draws which. A fixture holds starts of every
+replicate at each width, and a program branches over whole runs (`at_own_width`): in a branch shapes are static, a run
+costs what its own width costs, and the rest, examples, order, length, scale and batches, is the replicate's whatever
+its width. What is compiled grows threefold. Masking units of a wide network would compile once, but weights that no
+gradient moves are still moved by noise and constants, and counted in the norm of a tensor: a rule would be another one.
+
 The loop leaves as soon as a run has diverged; a diverged run has the loss +inf, never NaN.
 
 Letters: S replicates, N steps, P parameters, n training examples, h held-out examples, B examples of a batch.
@@ -31,28 +38,36 @@ import optax
 from jax import lax
 
 from metarl.errors import require
-from metarl.problems import Problem
+from metarl.problems import Problem, at_width
 from metarl.user_code import told
 
 HeldOut = Literal["search", "choice", "test"]
 
 # of the streams of random numbers that factors are drawn from
-_LENGTH, _SCALE, _BATCH = 0x1E46, 0x5CA1, 0xBA7C
+_LENGTH, _SCALE, _BATCH, _WIDTH = 0x1E46, 0x5CA1, 0xBA7C, 0x71D7
 
 # A run has diverged once its loss rises this many times (|first loss| + 1) above its first loss.
 _DIVERGENCE = 10.0
+_ROUNDING = 1e-5  # relative, between two programs that compute the same
 _STEPS_TO_SETTLE = 2  # a first average makes the next one finer
 
 
 class Spread(NamedTuple):
     """How far replicates differ beyond start, split and order: by factors of 1 / x to x, uniform in the logarithm.
 
-    Sizes of batches are shapes: of them there are a few from 1 / x to x, evenly in the logarithm (`batch_sizes`).
+    Sizes of batches and layers are shapes: of them there are a few from 1 / x to x, evenly in the logarithm
+    (`batch_sizes`, `widths`).
     """
 
     horizon: float = 1.0  # x, of the number of steps
     scale: float = 1.0  # x, of the starting parameters
     batch: float = 1.0  # x, of the examples of a batch
+    width: float = 1.0  # x, of the units of hidden layers
+
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """Factors of the units of hidden layers, rising; none where all are alike."""
+        return () if self.width == 1.0 else (1.0 / self.width, 1.0, self.width)
 
 
 ALIKE = Spread()
@@ -62,8 +77,8 @@ class Fixture(NamedTuple):
     """What S replicates start from and are judged on, as arrays that a program reads by offset."""
 
     seeds: jax.Array  # [S] int32
-    params: Any  # leaves [S, ...]
-    model_state: Any  # leaves [S, ...]
+    params: Any  # leaves [S, ...]; a tuple of such trees, one for each width, where replicates differ in it
+    model_state: Any  # leaves [S, ...], likewise
     pool: Any  # leaves [n + h', ...]: the examples of "train" and "search"
     order: jax.Array  # [S (n + B)] int32, places in the pool: batches in order, the first (largest) B again at the end
     held: Any  # examples [h, ...] when all replicates share them, or else places in the pool, int32 [S h]
@@ -73,6 +88,7 @@ class Fixture(NamedTuple):
     sizes: Any = (
         None  # [S] int32, places of their batches' size in the layout's; None where all are alike
     )
+    widths: Any = None  # [S] int32, places of their width in the layout's; None where all are alike
 
 
 class Layout(NamedTuple):
@@ -84,6 +100,7 @@ class Layout(NamedTuple):
     held: int  # h
     shared: bool  # whether all replicates are judged on the same held-out examples
     batches: tuple[int, ...] = ()  # sizes of batches, rising, where replicates differ in it
+    widths: tuple[float, ...] = ()  # factors of the units of hidden layers, rising, likewise
 
     @property
     def row(self) -> int:
@@ -131,8 +148,12 @@ def draw_fixture(
       problem: that is trained.
       held_out: what runs are judged on.
       seeds: one of each replicate.
-      spread: how far lengths of runs, scales of starting parameters and sizes of batches differ. Which of the layout's
-        sizes a replicate has is data, as its length and scale, so that one compiled program serves all replicates.
+      spread: how far lengths of runs, scales of starting parameters, sizes of batches and widths differ. Which of the
+        layout's sizes and widths a replicate has is data, as its length and scale, so that one compiled program serves
+        all replicates.
+
+    Raises:
+      InvalidInput: widths are to differ and the problem has none.
     """
     train, search = problem.examples("train"), problem.examples("search")
     pool = jax.tree.map(lambda *parts: np.concatenate(parts), train, search)
@@ -147,7 +168,11 @@ def draw_fixture(
         rest.append(order[n:])
     shared = held_out != "search"
     held = problem.examples(held_out) if shared else np.concatenate(rest)
-    params, model_state = _starts(problem, seeds)
+    if spread.widths:
+        starts = [_starts(at_width(problem, factor), seeds) for factor in spread.widths]
+        params, model_state = zip(*starts, strict=True)
+    else:
+        params, model_state = _starts(problem, seeds)
     if spread.scale != 1.0:
         params = _scaled(params, factors(seeds, _SCALE, spread.scale))
     lengths = None if spread.horizon == 1.0 else factors(seeds, _LENGTH, spread.horizon)
@@ -159,7 +184,11 @@ def draw_fixture(
         rungs = _rungs(problem.batch_size, spread.batch, n)
         own = [batches.index(rungs[place]) for place in _places(seeds, _BATCH, len(rungs))]
         fixture = fixture._replace(sizes=jnp.asarray(own, jnp.int32))
-    layout = Layout(len(seeds), n, batch, _rows(held) if shared else size - n, shared, batches)
+    if spread.widths:
+        own = _places(seeds, _WIDTH, len(spread.widths))
+        fixture = fixture._replace(widths=jnp.asarray(own, jnp.int32))
+    held_rows = _rows(held) if shared else size - n
+    layout = Layout(len(seeds), n, batch, held_rows, shared, batches, spread.widths)
     return fixture, layout
 
 
@@ -202,6 +231,33 @@ def _places(seeds: Sequence[int], stream: int, count: int) -> list[int]:
 def _uniform(seeds: Sequence[int], stream: int) -> np.ndarray:
     """Returns a number in [-1, 1) for each seed, [S]."""
     return np.array([np.random.default_rng([seed, stream]).uniform(-1.0, 1.0) for seed in seeds])
+
+
+def versions(problem: Problem, layout: Layout, fixture: Fixture) -> list[tuple[Problem, Fixture]]:
+    """Returns the problem and its replicates at each width of a layout; just these where all are alike."""
+    if not layout.widths:
+        return [(problem, fixture)]
+    return [
+        (at_width(problem, factor), fixture._replace(params=params, model_state=model_state))
+        for factor, params, model_state in zip(
+            layout.widths, fixture.params, fixture.model_state, strict=True
+        )
+    ]
+
+
+def at_own_width(
+    fixture: Fixture, replicate: jax.Array, branches: Sequence[Callable[[], Any]]
+) -> Any:
+    """Returns what the branch of a replicate's width gives.
+
+    Args:
+      fixture: of all widths.
+      replicate: which of its replicates, int32 []; not batched, so that one branch alone is computed.
+      branches: one for each of `versions`.
+    """
+    if len(branches) == 1:
+        return branches[0]()
+    return lax.switch(fixture.widths[replicate], branches)
 
 
 def steps_of(fixture: Fixture, replicate: jax.Array, steps: jax.typing.ArrayLike) -> Any:
@@ -428,12 +484,36 @@ def check_start(problem: Problem) -> None:
     Raises:
       InvalidInput: names the problem and the loss.
     """
+    loss = _loss_of_start(problem)
+    require(
+        math.isfinite(loss),
+        f"Problem {problem.name!r}: the loss is {loss} before the first step. Its starting parameters or its "
+        "data must be mended; no optimizer can be judged on it.",
+    )
+
+
+def check_widths(problem: Problem, spread: Spread) -> None:
+    """Refuses a problem that cannot be trained at the widths of a spread, or is another one at a width of 1.
+
+    Such is a problem whose loss was replaced, and its `at_width` was not.
+
+    Raises:
+      InvalidInput: names the problem and the losses.
+    """
+    for factor in spread.widths:
+        check_start(at_width(problem, factor))
+    assert problem.at_width is not None
+    loss, other = _loss_of_start(problem), _loss_of_start(problem.at_width(1.0))
+    require(
+        abs(loss - other) <= _ROUNDING * abs(loss),
+        f"Problem {problem.name!r}: its loss before the first step is {loss:g}, that of its at_width(1) {other:g}; "
+        "they must be one problem. Who replaces init, loss or evaluate replaces at_width too, or sets it to None.",
+    )
+
+
+def _loss_of_start(problem: Problem) -> float:
     params, model_state = problem.init(jax.random.key(0))
     train = problem.examples("train")
     batch = jax.tree.map(lambda x: jnp.asarray(x[: problem.batch_size]), train)
     loss, _ = jax.jit(problem.loss)(params, model_state, batch, jax.random.key(1))
-    require(
-        bool(jnp.isfinite(loss)),
-        f"Problem {problem.name!r}: the loss is {float(loss)} before the first step. Its starting parameters or its "
-        "data must be mended; no optimizer can be judged on it.",
-    )
+    return float(loss)

@@ -314,9 +314,15 @@ def test_a_constant_rate_keeps_the_identity_that_results_had_before_there_were_s
     other = dataclasses.replace(one, recipe=one.recipe._replace(trial=falling))
     assert specification(other, 3)["trial"] == {**found, "schedule": "cosine"}
     spread = dataclasses.replace(one.recipe.trial, random_horizon=2.0, random_scale=4.0)
-    spread = dataclasses.replace(spread, random_batch=8.0)
+    spread = dataclasses.replace(spread, random_batch=8.0, random_width=2.0)
     other = dataclasses.replace(one, recipe=one.recipe._replace(trial=spread))
-    expected = {**found, "random_horizon": 2.0, "random_scale": 4.0, "random_batch": 8.0}
+    expected = {
+        **found,
+        "random_horizon": 2.0,
+        "random_scale": 4.0,
+        "random_batch": 8.0,
+        "random_width": 2.0,
+    }
     assert specification(other, 3)["trial"] == expected
 
 

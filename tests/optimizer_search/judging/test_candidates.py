@@ -13,7 +13,12 @@ import pytest
 from jax import lax
 
 from metarl import problems
-from metarl.optimizer_search.judging.candidates import Candidates, Trial, make_judgement
+from metarl.optimizer_search.judging.candidates import (
+    Candidates,
+    Trial,
+    loss_before_training,
+    make_judgement,
+)
 from metarl.optimizer_search.judging.reference import adam_losses
 from metarl.optimizer_search.training.inner_training import (
     draw_fixture,
@@ -23,6 +28,7 @@ from metarl.optimizer_search.training.inner_training import (
     train,
 )
 from metarl.optimizer_search.training.schedules import scheduled
+from metarl.problems import at_width
 from metarl.update_rules import Grammar, Space, parse, to_optax
 
 SPACE = Space(
@@ -236,6 +242,49 @@ def test_replicates_of_their_own_length_and_scale_are_trained_as_loops_train_the
     np.testing.assert_allclose(found.losses[adam], full, rtol=1e-4)
     reference = adam_losses(toy, judgement, trial, found.rate[adam : adam + 1])[0]
     np.testing.assert_allclose(reference, full, rtol=1e-4)  # the yardstick has the same runs
+
+
+def test_replicates_of_their_own_width_are_those_of_a_problem_of_that_width(perceptron):
+    seeds = [*SEEDS[:2], 7, 17, 19]  # each width among the last three, and each batch
+    trial = dataclasses.replace(TRIAL, random_width=2.0, random_batch=2.0, give_up=1e9)
+    judgement = make_judgement(perceptron, GRAMMAR, trial, "search", seeds)
+    found = run(judgement, candidates(*TEXTS))
+    own = [judgement.layout.widths[place] for place in np.asarray(judgement.data[0].widths)]
+    assert own[2:] == [0.5, 1.0, 2.0] and np.asarray(judgement.data[0].sizes)[2:].tolist() == [
+        0,
+        1,
+        2,
+    ]
+    once = dataclasses.replace(
+        trial, sweep_replicates=0, full_replicates=1, num_rates=1, random_width=1.0
+    )
+    alone, adam, starts = [], TEXTS.index("adam"), []
+    for factor, seed in zip(own, seeds, strict=True):
+        wide = at_width(perceptron, factor)
+        one = make_judgement(wide, GRAMMAR, once, "search", [seed])
+        starts.append(loss_before_training(one))
+        losses = run(one, candidates(*TEXTS)._replace(rates=found.rate[:, None])).losses[:, 0]
+        rate = found.rate[adam : adam + 1]
+        alone.append([*losses, adam_losses(wide, one, once, rate)[0, 0]])
+    expected = np.array(alone[2:]).T
+    np.testing.assert_allclose(found.losses, expected[:-1], rtol=1e-5)
+    assert np.isfinite(expected).any(axis=0).all()
+    reference = adam_losses(perceptron, judgement, trial, found.rate[adam : adam + 1])[0]
+    np.testing.assert_allclose(reference, expected[-1], rtol=1e-5)
+    np.testing.assert_allclose(judgement.baseline, np.mean(starts[:2]), rtol=1e-6)
+
+
+def test_lanes_side_by_side_have_the_same_widths_and_batches(perceptron):
+    trial = dataclasses.replace(TRIAL, random_width=2.0, random_batch=2.0)
+    one, other = (
+        run(
+            make_judgement(perceptron, GRAMMAR, trial, "search", SEEDS, executor),
+            candidates(*TEXTS),
+        )
+        for executor in ("switch", "select")
+    )
+    np.testing.assert_allclose(one.sweep, other.sweep, rtol=1e-4)
+    np.testing.assert_allclose(one.losses, other.losses, rtol=1e-4)
 
 
 def test_replicates_with_batches_of_their_own_size_are_those_of_a_problem_with_that_size(toy):

@@ -224,10 +224,13 @@ def test_fewer_rules_than_a_round_keeps_all_go_through(toy):
 
 
 @pytest.mark.parametrize("spread", [1.0, 3.0])
-def test_a_judgement_on_other_replicates_is_that_made_anew_and_compiles_nothing(toy, spread):
+def test_a_judgement_on_other_replicates_is_that_made_anew_and_compiles_nothing(
+    toy, perceptron, spread
+):
+    toy = toy if spread == 1.0 else perceptron
     grammar = Grammar("sign", 1)
     trial = Trial(4, 4, 0, 2, 1, random_horizon=spread, random_scale=spread)
-    trial = dataclasses.replace(trial, random_batch=spread)
+    trial = dataclasses.replace(trial, random_batch=spread, random_width=spread)
     one = make_judgement(toy, grammar, trial, "choice", [3, 5])
     other = on_replicates(one, [7, 11])
     anew = make_judgement(toy, grammar, trial, "choice", [7, 11])

@@ -59,14 +59,20 @@ def test_a_race_tries_all_rates_where_the_space_has_no_adam_to_go_by(monkeypatch
 
 def test_lengths_a_hurdle_and_what_is_drawn_for_each_seed_stand_in_sentences_of_their_own():
     training = TrainingConfig(
-        horizons=(0.5, 1.0, 4.0), hurdle=0.1, random_horizon=2.0, random_scale=4.0, random_batch=2.0
+        horizons=(0.5, 1.0, 4.0),
+        hurdle=0.1,
+        random_horizon=2.0,
+        random_scale=4.0,
+        random_batch=2.0,
+        random_width=2.0,
     )
     search = told(training=training)[0]
     assert (
         "by the better. That was done at 0.5, 1 and 4 times the steps, at rates of its own each time, and rewards were "
         "averaged; a rule with no more than 0.1 at the shorter ones kept that reward, and was not trained for longer. "
         "Drawn for each seed: the number of steps by up to 2 times above or below, the scale of the start by up to 4 "
-        "times above or below and the size of the batches by up to 2 times above or below. Its reward"
+        "times above or below, the size of the batches by up to 2 times above or below and the width of the hidden "
+        "layers by up to 2 times above or below. Its reward"
     ) in search
     assert ",," not in search
     raced = told(training=TrainingConfig(horizons=(0.5, 1.0)), racing=True)[0]

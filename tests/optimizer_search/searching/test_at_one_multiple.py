@@ -143,11 +143,16 @@ def test_racing_tries_the_three_multiples_that_the_size_of_the_update_predicts(t
     np.testing.assert_allclose(found, [[0.1, 1.0, 10.0], [1e-2, 0.1, 1.0]])
 
 
-@pytest.mark.parametrize("racing", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize(
+    ("racing", "width"),
+    [pytest.param(False, 1.0, marks=pytest.mark.slow), (True, 1.0), (True, 2.0)],
+)
 def test_a_search_that_was_stopped_equals_one_that_was_not_and_finds_all_in_its_journal(
-    toy, tmp_path, racing
+    toy, tmp_path, racing, width
 ):
-    config = dataclasses.replace(TOY, racing=racing, batch_size=4)
+    config = dataclasses.replace(replaced(random_width=width), racing=racing, batch_size=4)
+    if width != 1.0:
+        config = dataclasses.replace(config, problem=("toy_problem:perceptron",))
     first = SearchJob(config)
 
     def another(journal):

@@ -118,13 +118,14 @@ REFUSED = [
     (training(random_horizon=0.5), "training.random_horizon is 0.5; it must be from 1 to 1000."),
     (training(random_scale=float("nan")), "training.random_scale is nan; it must be"),
     (training(random_batch=1001.0), "training.random_batch is 1001.0; it must be from 1 to 1000."),
+    (training(random_width=17.0), "training.random_width is 17.0; it must be from 1 to 16."),
     (
-        {"table": "sign-1", **training(random_batch=2.0)},
-        "--training.random-horizon, --training.random-scale and --training.random-batch: a table holds runs",
+        {"table": "sign-1", **training(random_batch=2.0, random_width=2.0)},
+        "--training.random-batch and --training.random-width: a table holds runs of equal length",
     ),
     (
         {"table": "sign-1", **training(random_scale=2.0)},
-        "--training.random-horizon, --training.random-scale and --training.random-batch: a table holds runs",
+        "--training.random-scale: a table holds runs of equal length",
     ),
     (final(schedules=("constant", "linaer")), "Did you mean 'linear'?"),
     (training(judge_cap=0.0), "training.judge_cap is 0.0; it must be positive, or None."),

@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import toy_problem
 
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.training.inner_training import (
     Spread,
     batch_sizes,
     check_start,
+    check_widths,
     draw_fixture,
     factors,
     held_out_score,
@@ -24,7 +26,9 @@ from metarl.optimizer_search.training.inner_training import (
     settled,
     start,
     train,
+    versions,
 )
+from metarl.problems import at_width
 
 SEEDS = [11, 222, 3333]
 SIZES = {"train": 40, "search": 24, "choice": 24, "test": 32}
@@ -87,9 +91,10 @@ def test_factors_of_replicates_depend_on_their_own_seed_and_fill_their_range_eve
 
 def test_replicates_that_are_all_alike_are_those_of_before(toy, drawn):
     fixture, layout = drawn
-    again, its_layout = draw_fixture(toy, "search", SEEDS, Spread(1.0, 1.0, 1.0))
-    assert again.lengths is None and again.sizes is None and layout == its_layout
-    assert layout.batches == () and layout.batch == BATCH
+    again, its_layout = draw_fixture(toy, "search", SEEDS, Spread(1.0, 1.0, 1.0, 1.0))
+    assert again.lengths is None and again.sizes is None and again.widths is None
+    assert layout == its_layout and layout.batches == layout.widths == ()
+    assert layout.batch == BATCH
     jax.tree.map(np.testing.assert_array_equal, again, fixture)
     other, _ = draw_fixture(toy, "search", SEEDS, Spread(2.0, 1.0))
     jax.tree.map(np.testing.assert_array_equal, other._replace(lengths=None), fixture)
@@ -142,6 +147,38 @@ def test_each_size_of_batches_is_as_likely_and_drawn_from_the_replicates_own_see
     )  # the largest two of nine are all examples
     share = np.mean(np.asarray(capped.sizes) == 6)
     assert abs(share - 2 / 9) < 6 * np.sqrt(2 / 9 * 7 / 9 / 1000)
+
+
+def test_each_width_is_as_likely_and_a_replicate_begins_at_each_as_a_problem_of_that_width(
+    perceptron,
+):
+    seeds = list(range(900))
+    fixture, layout = draw_fixture(perceptron, "search", seeds, Spread(width=2.0))
+    assert layout.widths == (0.5, 1.0, 2.0)
+    # three widths: 300 each, deviation 14.1, six of them
+    counts = np.bincount(fixture.widths, minlength=3)
+    assert len(counts) == 3 and abs(counts - 300).max() < 6 * 14.1
+    for place, factor in enumerate(layout.widths):
+        wide = at_width(perceptron, factor)
+        alone, its_layout = draw_fixture(wide, "search", seeds)
+        assert alone.params["w0"].shape == (900, 2, (2, 4, 8)[place])
+        problem, version = versions(perceptron, layout, fixture)[place]
+        assert problem is wide
+        jax.tree.map(np.testing.assert_array_equal, version._replace(widths=None), alone)
+        assert its_layout == layout._replace(widths=())
+    some, _ = draw_fixture(perceptron, "search", seeds[7:9], Spread(width=2.0))
+    np.testing.assert_array_equal(some.widths, fixture.widths[7:9])
+
+
+def test_a_problem_without_widths_has_no_replicates_of_several(toy):
+    with pytest.raises(InvalidInput, match="'toy' has none that can be widened"):
+        draw_fixture(toy, "search", SEEDS, Spread(width=2.0))
+
+
+def test_a_problem_that_at_a_width_of_one_is_another_is_refused(perceptron):
+    check_widths(perceptron, Spread(width=4.0))
+    with pytest.raises(InvalidInput, match=r"'half-widened': its loss .* they must be one problem"):
+        check_widths(toy_problem.half_widened(), Spread(width=4.0))
 
 
 @pytest.mark.parametrize("rung", range(5))
