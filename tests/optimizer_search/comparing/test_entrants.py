@@ -14,7 +14,7 @@ import pytest
 from metarl import optimizers, problems
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing import comparison
-from metarl.optimizer_search.comparing.comparison import check_comparison
+from metarl.optimizer_search.comparing.comparison import check_comparison, standard_optimizers
 from metarl.optimizer_search.comparing.entrants import (
     BASELINE,
     check_own,
@@ -23,7 +23,9 @@ from metarl.optimizer_search.comparing.entrants import (
     parts,
     references,
 )
+from metarl.optimizer_search.running.pipeline import comparison_config
 from metarl.optimizer_search.settings.compare_config import CompareConfig
+from metarl.optimizer_search.settings.config import FinalistConfig, SearchConfig
 from metarl.update_rules import NAMED_RULES, parse, to_optax
 
 PARAMS = {"w": jnp.array([0.5, -1.0, 2.0])}
@@ -318,6 +320,17 @@ def test_the_text_of_a_rule_is_that_rule_under_the_text_as_typed(text):
     assert found.label == text and found.rule == parse(text)
     expected = three_steps(to_optax(text, 0.05, total_steps=10))
     np.testing.assert_array_equal(three_steps(made(text)), expected)
+
+
+def test_finalists_of_a_search_meet_the_standard_optimizers_that_are_named_and_adam():
+    def met(**final):
+        config = comparison_config(SearchConfig(final=FinalistConfig(**final)))
+        return {one.label for one in standard_optimizers(config.references)}
+
+    named = ("muon", "soap", "nadamw", "schedule-free-adamw")
+    assert met(references=named) == {*named, BASELINE}
+    assert met(references=("classic", "soap")) == {*met(), "soap"}
+    assert met() == met(references=("classic",)) and not met() & set(named)
 
 
 def test_names_of_rules_that_are_no_references_mean_those_rules():
