@@ -30,6 +30,7 @@ _STRATEGIES = {
     "rlhf": "the controller, trained by PPO in a reward model that was fitted to comparisons of rules",
     "imagination": "the controller, trained in a model of the judge, which also chooses what is tried in earnest",
     "decision-transformer": "a causal transformer that is asked for rules better than the best",
+    "trajectory-transformer": "beam search by value in a causal transformer that foresees tokens and returns",
     "alphazero": "a tree search guided by the controller, which learns to choose what the search chose",
     "go-explore": "mutations of the best rules of little visited kinds of behaviour",
     "bayesian": "Bayesian optimisation: a Gaussian process over what rules do, children of the best as candidates",

@@ -109,6 +109,11 @@ GRIDS: Mapping[str, tuple[Changes, ...]] = {
         {"controller": _FASTER},
         {"controller": _FASTER, "decision_transformer": {"asked": 1.0}},
     ),
+    "trajectory-transformer": (
+        AS_IT_COMES,
+        {"controller": _FASTER},
+        {"controller": _FASTER, "trajectory_transformer": {"beams": 16}},
+    ),
     "alphazero": (
         AS_IT_COMES,
         {"controller": _FASTER},
@@ -129,7 +134,10 @@ _FIGURES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "policy gradients": ("reinforce", "ppo", "trpo", "risk-seeking"),
     },
     "others": {
-        "imitation and planning": ("priority-queue", "decision-transformer", "dpo", "alphazero"),
+        "imitation and planning": (
+            *("priority-queue", "decision-transformer", "trajectory-transformer", "dpo"),
+            "alphazero",
+        ),
         "models of the judge, and the simplest first": (
             *("rlhf", "imagination", "bayesian", "enumeration"),
         ),

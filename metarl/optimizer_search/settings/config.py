@@ -247,6 +247,27 @@ class DecisionTransformerConfig:
 
 
 @dataclass(frozen=True)
+class TrajectoryTransformerConfig:
+    """Trajectory transformer (Janner et al. 2021): beam search by value in a model of tokens and returns."""
+
+    beams: Count = 4
+    """Lines that a search goes on with; every rule has a search of its own."""
+    expand: Count = 4
+    """Tokens that each line is continued by, drawn from the model, no two alike."""
+    likelihood: NotNegative = 0.03
+    """Worth of a nat of log-probability beside a return that is drawn, which is 1 for the best rule so far, 0 for the
+    worst."""
+    bins: Annotated[int, Bounds(least=2)] = 16
+    """Returns that are told apart."""
+    steps: Count = 16
+    """Gradient steps a generation."""
+    batch: Count = 64
+    """Rules in a gradient step."""
+    memory: Annotated[int, Bounds(least=2)] = 4096
+    """Rules that it is shown, the last ones."""
+
+
+@dataclass(frozen=True)
 class AlphaZeroConfig:
     """The controller as prior and value of a tree search that it learns from (strategy alphazero)."""
 
@@ -419,6 +440,10 @@ class SearchConfig:
         default_factory=DecisionTransformerConfig
     )
     """Decision transformer."""
+    trajectory_transformer: TrajectoryTransformerConfig = field(
+        default_factory=TrajectoryTransformerConfig
+    )
+    """Trajectory transformer."""
     alphazero: AlphaZeroConfig = field(default_factory=AlphaZeroConfig)
     """AlphaZero."""
     filters: FilterConfig = field(default_factory=FilterConfig)

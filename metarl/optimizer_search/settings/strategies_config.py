@@ -13,7 +13,7 @@ SEARCHES = 200  # of a strategy, and of one that trains a network:
 SEARCHES_OF_CONTROLLERS = 50
 CONTROLLERS = (
     *("reinforce", "ppo", "trpo", "risk-seeking", "priority-queue", "guided-evolution"),
-    *("dpo", "rlhf", "imagination", "decision-transformer", "alphazero"),
+    *("dpo", "rlhf", "imagination", "decision-transformer", "trajectory-transformer", "alphazero"),
 )
 
 

@@ -25,26 +25,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
-from metarl.policy_gradient import global_norm
 from metarl.update_rules import Grammar
 
 from ..settings.config import SearchConfig
 from ..writing.breeding import Met, Renewal
-from ..writing.ranks import log_ranks
-from ..writing.told_rules import ToldRules
+from ..writing.sequence_learning import SequenceLearner, sequence_learning
 from ..writing.writer import as_numbers, asked_writer
 from .contract import Feedback, Proposals, Strategy, as_arrays
 from .random_search import numpy_generator
-
-
-class SequenceLearner(NamedTuple):
-    """The transformer, and what it is shown."""
-
-    params: Any
-    optimizer: optax.OptState
-    told: ToldRules  # M
 
 
 class DecisionTransformerState(NamedTuple):
@@ -67,15 +56,20 @@ def decision_transformer(grammar: Grammar, config: SearchConfig) -> Strategy:
     """
     settings = config.decision_transformer
     rules = asked_writer(grammar, config.controller)
-    optimizer = optax.adam(config.controller.learning_rate)
-
     renewed = Renewal(grammar)
 
+    def loss_of(params: Any, tokens: jax.Array, returns: jax.Array) -> Any:
+        choices = rules.distributions(params, tokens, returns[:, None])
+        loss = -jnp.mean(rules.policy.distribution.log_prob(choices, tokens))
+        entropy = jnp.mean(rules.policy.distribution.entropy(choices))
+        return loss, {"sequence_loss": loss, "entropy": entropy}
+
+    learning = sequence_learning(
+        rules.policy, grammar.length, loss_of, settings, config.controller.learning_rate
+    )
+
     def init(key: jax.Array) -> DecisionTransformerState:
-        params = rules.policy.init(key)
-        told = ToldRules.none(settings.memory, grammar.length)
-        learner = SequenceLearner(params, optimizer.init(params), told)
-        return DecisionTransformerState(learner, Met.nothing())
+        return DecisionTransformerState(learning.init(key), Met.nothing())
 
     def ask(
         key: jax.Array, state: DecisionTransformerState, count: int
@@ -86,40 +80,12 @@ def decision_transformer(grammar: Grammar, config: SearchConfig) -> Strategy:
         tokens, met = renewed(numpy_generator(change_key), np.asarray(written), state.met)
         return state._replace(met=met), Proposals(tokens)
 
-    @jax.jit
-    def learn(key: jax.Array, state: SequenceLearner, tokens: jax.Array, feedback: Feedback):
-        told = state.told.after(tokens, feedback.rewards, ~feedback.repeated)
-        returns = log_ranks(told.rewards, told.present, jnp)  # [M]
-        there = jnp.any(told.present)
-
-        def step(learner: Any, key: jax.Array) -> Any:
-            params, optimizer_state = learner
-            rows = told.rows(key, (settings.batch,))
-            loss_of = jax.value_and_grad(_loss, has_aux=True)
-            (loss, entropy), gradient = loss_of(params, told.tokens[rows], returns[rows])
-            gradient = jax.tree.map(lambda x: jnp.where(there, x, 0.0), gradient)
-            change, optimizer_state = optimizer.update(gradient, optimizer_state, params)
-            metrics = {
-                "sequence_loss": loss,
-                "entropy": entropy,
-                "gradient_norm": global_norm(gradient),
-            }
-            return (optax.apply_updates(params, change), optimizer_state), metrics
-
-        keys = jax.random.split(key, settings.steps)
-        learner, metrics = jax.lax.scan(step, (state.params, state.optimizer), keys)
-        return SequenceLearner(*learner, told), jax.tree.map(lambda x: x[-1], metrics)
-
-    def _loss(params: Any, tokens: jax.Array, returns: jax.Array) -> tuple[jax.Array, jax.Array]:
-        choices = rules.distributions(params, tokens, returns[:, None])
-        entropy = jnp.mean(rules.policy.distribution.entropy(choices))
-        return -jnp.mean(rules.policy.distribution.log_prob(choices, tokens)), entropy
-
     def tell(
         key: jax.Array, state: DecisionTransformerState, proposals: Proposals, feedback: Feedback
     ) -> tuple[DecisionTransformerState, dict[str, float]]:
         tokens = jnp.asarray(proposals.tokens, jnp.int32)
-        learner, metrics = learn(key, state.learner, tokens, as_arrays(feedback))
+        told = as_arrays(feedback)
+        learner, metrics = learning.learn(key, state.learner, tokens, told.rewards, ~told.repeated)
         return state._replace(learner=learner), as_numbers(metrics)
 
     return Strategy(init, ask, tell)

@@ -36,6 +36,9 @@ _ROWS = {
     "decision-transformer": _Row(
         "decision_transformer", "decision_transformer", ("decision_transformer",)
     ),
+    "trajectory-transformer": _Row(
+        "trajectory_transformer", "trajectory_transformer", ("trajectory_transformer",)
+    ),
     "alphazero": _Row("alphazero", "alphazero", ("alphazero",)),
     "go-explore": _Row("go_explore", "go_explore", ("go_explore",)),
     "bayesian": _Row("bayesian", "bayesian_optimisation", ("bayesian",)),

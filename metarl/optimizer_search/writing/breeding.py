@@ -112,6 +112,25 @@ class Renewal:
         found = np.stack([self.child(generator, rule, known) for rule in np.asarray(tokens)])
         return found, met.after(map(self.digest_of, found))
 
+    def first_new(
+        self, generator: np.random.Generator, lines: np.ndarray, there: np.ndarray, met: Met
+    ) -> tuple[np.ndarray, Met]:
+        """Returns of each of K lists the first rule that is new, and the memory with them.
+
+        Where a list has none, its first rule is mutated until it is.
+
+        Args:
+          generator: of the mutations.
+          lines: [K, W, L] int32, W rules each.
+          there: [K, W] bool, which of them there are; the first is.
+          met: what was proposed.
+        """
+        known, found = met.digests(), []
+        for rules, present in zip(lines, there, strict=True):
+            new = (rule for rule in rules[present] if self.digest_of(rule) not in known)
+            found.append(self.child(generator, next(new, rules[0]), known))
+        return np.stack(found), met.after(map(self.digest_of, found))
+
 
 def made_new(
     generator: np.random.Generator,

@@ -30,6 +30,7 @@ from metarl.policy_gradient import Algorithm, Batch, PPOConfig, ReinforceConfig,
 from metarl.update_rules import Grammar
 
 from ..settings.config import ControllerConfig
+from .sequence_learning import transformer_config
 
 Value = Literal["shared", "separate", "none"]
 
@@ -108,14 +109,7 @@ class Writer:
 
 def asked_writer(grammar: Grammar, settings: ControllerConfig) -> Writer:
     """Returns a causal transformer that writes the rules it is asked for with one number, without a value."""
-    config = TokenPolicyConfig(
-        core="transformer",
-        hidden_size=settings.hidden,
-        embedding_size=settings.embedding,
-        value="none",
-        condition_size=1,
-    )
-    return _writer(grammar, config)
+    return _writer(grammar, transformer_config(settings, condition_size=1))
 
 
 def writer(grammar: Grammar, settings: ControllerConfig, value: Value) -> Writer:

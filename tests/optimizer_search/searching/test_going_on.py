@@ -22,6 +22,7 @@ from metarl.optimizer_search.settings.config import (
     JudgeModelConfig,
     PreferenceConfig,
     SearchConfig,
+    TrajectoryTransformerConfig,
 )
 from metarl.optimizer_search.strategies import names
 from metarl.optimizer_search.tables import table_programs
@@ -44,6 +45,9 @@ CONFIG = SearchConfig(
     judge_model=JudgeModelConfig(members=2, hidden=8, steps=2, batch=32, memory=64),
     dream=DreamConfig(dreams=1, rules=16),
     decision_transformer=DecisionTransformerConfig(steps=2, memory=64, batch=16),
+    trajectory_transformer=TrajectoryTransformerConfig(
+        beams=2, expand=2, steps=2, memory=64, batch=16
+    ),
     alphazero=AlphaZeroConfig(simulations=4, steps=2, memory=64, batch=16),
 )
 

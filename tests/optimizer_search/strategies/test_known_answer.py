@@ -30,6 +30,7 @@ from metarl.optimizer_search.settings.config import (
     JudgeModelConfig,
     PreferenceConfig,
     SearchConfig,
+    TrajectoryTransformerConfig,
 )
 from metarl.optimizer_search.strategies import names
 from metarl.optimizer_search.tables import table_programs, truth
@@ -52,6 +53,9 @@ CONFIG = SearchConfig(
     dream=DreamConfig(dreams=1, rules=16),
     imagination=ImaginationConfig(candidates=2),
     decision_transformer=DecisionTransformerConfig(steps=2, memory=128, batch=16),
+    trajectory_transformer=TrajectoryTransformerConfig(
+        beams=2, expand=2, steps=2, memory=128, batch=16
+    ),
     alphazero=AlphaZeroConfig(simulations=4, steps=2, memory=128, batch=16),
 )
 ANY = [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in names()]

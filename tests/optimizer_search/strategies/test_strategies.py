@@ -29,6 +29,7 @@ from metarl.optimizer_search.settings.config import (
     PreferenceConfig,
     PriorityQueueConfig,
     SearchConfig,
+    TrajectoryTransformerConfig,
     TreeSearchConfig,
 )
 from metarl.optimizer_search.strategies import (
@@ -52,7 +53,7 @@ CONTROLLERS = ("ppo", "reinforce", "trpo")
 WRITERS = (
     *CONTROLLERS,
     *("risk-seeking", "priority-queue", "guided-evolution"),
-    *("dpo", "rlhf", "imagination", "decision-transformer", "alphazero"),
+    *("dpo", "rlhf", "imagination", "decision-transformer", "trajectory-transformer", "alphazero"),
 )
 BREEDERS = ("evolution", "guided-evolution", "go-explore", "mcts")
 FUNCTION_LEARNERS = ("bayesian",)  # which propose no function twice, however it is written
@@ -74,11 +75,12 @@ CONFIG = SearchConfig(
     dream=DreamConfig(rules=32),
     imagination=ImaginationConfig(candidates=2),
     decision_transformer=DecisionTransformerConfig(memory=512, batch=32),
+    trajectory_transformer=TrajectoryTransformerConfig(memory=512, batch=32),
     alphazero=AlphaZeroConfig(simulations=8, memory=512, batch=32),
 )
 # generations of a search; enough for each to beat random search by far
 LONG = dict.fromkeys(names(), 24) | dict.fromkeys(("dpo", "rlhf", "imagination"), 12)
-LONG["decision-transformer"] = LONG["alphazero"] = 12
+LONG["decision-transformer"] = LONG["trajectory-transformer"] = LONG["alphazero"] = 12
 LONG["bayesian"] = 8  # soon there are no functions left
 PAGE = Path(__file__).parents[3] / "docs" / "methods" / "optimizer_search.md"
 PLANTED = np.array([3, 5, 1, 2, 4])
