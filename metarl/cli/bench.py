@@ -1,4 +1,4 @@
-"""bench: measure the speed of a search, a table, a training, mazes, adapters, how it scales, strategies, problems."""
+"""bench: measure a search's speed and overhead, a table, a training, mazes, adapters, scaling, strategies, problems."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ _FLAGS = {
     ),
     "strategies": ("table", "strategy", "searches", "budget", "seed", "output", "force"),
     "table": ("table", "strategy", "budget", "seed", "repeats"),
+    "overhead": ("problem", "strategy", "budget", "seed"),
     "problems": ("problem", "seeds", "tuning_seeds", "seed", "output", "force"),
 }
 
@@ -88,14 +89,22 @@ class Arguments:
 
     what: Annotated[
         Literal[
-            "search", "train", "scaling", "maze", "adapters", "strategies", "table", "problems"
+            "search",
+            "train",
+            "scaling",
+            "maze",
+            "adapters",
+            "strategies",
+            "table",
+            "overhead",
+            "problems",
         ],
         tyro.conf.Positional,
     ] = "search"
     """What to measure."""
     problem: tuple[str, ...] = ()
-    """Search: the problem that rules are trained on, digits-mlp if not given. Problems: names, my_module:factory, or
-    search, held-out, all; all if not given."""
+    """Search, overhead: the problem that rules are trained on, digits-mlp if not given. Problems: names,
+    my_module:factory, or search, held-out, all; all if not given."""
     rules: Count = 64
     """Search: random valid rules of depth 2."""
     repeats: Count = 5
@@ -153,11 +162,13 @@ def run(arguments: Arguments) -> dict[str, Any]:
         say(
             f"Measuring the search: {arguments.rules} rules on {problem}, compiled in several ways, then "
             f"{arguments.repeats} rounds; some minutes. Also: metarl bench train, scaling, maze, adapters, strategies, "
-            "table, problems."
+            "table, overhead, problems."
         )
         return measure_search(problem, arguments.rules, arguments.repeats, say)
     if arguments.what == "table":
         return _table(arguments, say)
+    if arguments.what == "overhead":
+        return _overhead(arguments, say)
     if arguments.what == "maze":
         from metarl.environments import measure_mazes
 
@@ -270,10 +281,24 @@ def _table(arguments: Arguments, say: Callable[[str], None]) -> dict[str, Any]:
     return measure_table_search(config, arguments.repeats, say)
 
 
-def _one_problem(names: tuple[str, ...]) -> str:
+def _overhead(arguments: Arguments, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measures searches with the strategies that are named, or with all."""
+    from metarl.optimizer_search import measure_beside_training
+
+    config = arguments.strategies
+    return measure_beside_training(
+        _one_problem(arguments.problem, "overhead"),
+        () if config.strategy == StrategiesConfig.strategy else config.strategy,
+        config.budget,
+        config.seed,
+        say,
+    )
+
+
+def _one_problem(names: tuple[str, ...], what: str = "search") -> str:
     require(
         len(names) <= 1,
-        f"metarl bench search measures one problem; received {', '.join(names)}. Several: metarl bench problems.",
+        f"metarl bench {what} measures one problem; received {', '.join(names)}. Several: metarl bench problems.",
     )
     return names[0] if names else "digits-mlp"
 
@@ -325,6 +350,10 @@ def show(document: dict[str, Any]) -> None:
         from metarl.optimizer_search import table_speed_table
 
         return print_table(table_speed_table(document))
+    if "overhead" in document:
+        from metarl.optimizer_search import overhead_table
+
+        return print_table(overhead_table(document))
     if "measured_problems" in document:
         from metarl.optimizer_search import problems_table
 

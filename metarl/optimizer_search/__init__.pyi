@@ -13,6 +13,8 @@ from .judging.evaluators import Evaluator as Evaluator
 from .judging.evaluators import LocalEvaluator as LocalEvaluator
 from .judging.evaluators import local_evaluator as local_evaluator
 from .measuring.benchmark import measure_search as measure_search
+from .measuring.beside_training import measure_beside_training as measure_beside_training
+from .measuring.beside_training import overhead_table as overhead_table
 from .measuring.strategies import measure_strategies as measure_strategies
 from .measuring.strategies_report import strategies_table as strategies_table
 from .measuring.strategies_report import write_strategies as write_strategies
@@ -106,11 +108,13 @@ __all__ = [
     "from_dict",
     "load_table",
     "local_evaluator",
+    "measure_beside_training",
     "measure_problems",
     "measure_search",
     "measure_strategies",
     "measure_table_search",
     "other_tracks",
+    "overhead_table",
     "preset",
     "problem_table",
     "problems_table",

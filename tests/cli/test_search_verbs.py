@@ -307,6 +307,11 @@ def test_a_comparison_says_first_what_it_does(words, who, capsys, monkeypatch):
     [
         (["search", "-o", "results"], "--output", "scaling, strategies, problems"),
         (["train", "--rules", "3"], "--rules", "search"),
+        (
+            ["overhead", "--repeats", "3"],
+            "--repeats",
+            "search, train, scaling, maze, adapters, table",
+        ),
         (["search", "--devices", "1,2"], "--devices", "scaling"),
         (["maze", "--arms", "3"], "--arms", "train, scaling, adapters"),
         (["scaling", "--inner-values"], "--inner-values", "train"),

@@ -191,12 +191,13 @@ class SearchJob:
 
     def _take_off(self, state: SearchState, proposals: strategies.Proposals) -> SearchState:
         """Sorts the rules of the next generation, and puts it behind those in flight."""
-        sorting = self.programs.sort(
-            np.asarray(proposals.tokens),
-            state.cache,
-            [flight.sorting for flight in state.in_flight],
-            None if self._budget is None else max(0, self._budget - state.begun),
-        )
+        with self.time.part("sorting"):
+            sorting = self.programs.sort(
+                np.asarray(proposals.tokens),
+                state.cache,
+                [flight.sorting for flight in state.in_flight],
+                None if self._budget is None else max(0, self._budget - state.begun),
+            )
         flight = InFlight(state.next_generation, proposals, sorting)
         return replace(state, in_flight=(*state.in_flight, flight))
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from metarl.runs import compilation_seconds
 
-Part = Literal["whole", "strategy", "training"]
+Part = Literal["whole", "strategy", "sorting", "training"]
 
 
 class TimeSpent:
@@ -28,15 +28,21 @@ class TimeSpent:
     def __init__(self, compiling: Callable[[], float] = compilation_seconds):
         """Begins before the first generation."""
         self._compiling = compiling
-        self._generations = -1  # that were counted; the first is not
-        self._seconds: dict[Part, float] = {"whole": 0.0, "strategy": 0.0, "training": 0.0}
+        self._seconds: list[dict[Part, float]] = []
+        self._now = _nothing()
+
+    @property
+    def generations(self) -> tuple[dict[Part, float], ...]:
+        """Seconds of each generation after the first, by part: in all, of the strategy, of sorting, of training."""
+        return tuple(self._seconds[1:])
 
     @contextlib.contextmanager
     def generation(self) -> Iterator[None]:
         """Times a generation."""
+        self._now = _nothing()
         with self.part("whole"):
             yield
-        self._generations += 1
+        self._seconds.append(self._now)
 
     @contextlib.contextmanager
     def part(self, name: Part) -> Iterator[None]:
@@ -44,8 +50,7 @@ class TimeSpent:
         began, compiled = time.perf_counter(), self._compiling()
         yield
         took = time.perf_counter() - began - (self._compiling() - compiled)
-        if self._generations >= 0:
-            self._seconds[name] += max(took, 0.0)
+        self._now[name] += max(took, 0.0)
 
     def to_json(self) -> dict[str, float]:
         """Returns what a generation took of the strategy's time, and which share of the search was not training.
@@ -53,13 +58,20 @@ class TimeSpent:
         Returns:
           "strategy_seconds_a_generation" and "share_outside_training"; {} before there are two generations.
         """
-        if self._generations < 1:
+        if not self.generations:
             return {}
-        whole = self._seconds["whole"]
+        whole, strategy, training = (
+            sum(seconds[part] for seconds in self.generations)
+            for part in ("whole", "strategy", "training")
+        )
         return {
-            "strategy_seconds_a_generation": self._seconds["strategy"] / self._generations,
-            "share_outside_training": 1.0 - self._seconds["training"] / whole if whole else 0.0,
+            "strategy_seconds_a_generation": strategy / len(self.generations),
+            "share_outside_training": 1.0 - training / whole if whole else 0.0,
         }
+
+
+def _nothing() -> dict[Part, float]:
+    return dict.fromkeys(get_args(Part), 0.0)
 
 
 def time_text(spent: dict[str, float]) -> str:

@@ -26,14 +26,14 @@ class StrategiesConfig:
     of them, deterministic-1 if not given."""
     strategy: tuple[str, ...] = ("evolution", "enumeration", "reinforce", "ppo", "trpo")
     """Strategies: names, or my_module:factory of your own; random search is always there beside them. Table: evolution
-    if not given."""
+    if not given. Overhead: all if not given."""
     searches: Annotated[int, Bounds(least=1, most=100_000)] | None = None
     """Strategies: searches of each; 200 if not given, 50 where a network learns; fewer than 8 have no intervals."""
     budget: Budget | None = None
     """Strategies: rules that a search trains, at most those of the table; an eighth of them, and 32, if not given.
-    Table: 1,500, or all of a smaller table."""
+    Table: 1,500, or all of a smaller table. Overhead: 256."""
     seed: Seed = 0
-    """Strategies, table, problems: of everything random."""
+    """Strategies, table, overhead, problems: of everything random."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -66,6 +66,16 @@ def test_what_jax_compiles_is_known():
     assert spent.to_json()["strategy_seconds_a_generation"] < 0.5 * took
 
 
+def test_each_generation_after_the_first_is_told_by_its_parts():
+    spent = TimeSpent()
+    for _ in range(3):
+        spend(spent, 0.02, 0.04, 0.0)
+    for seconds in spent.generations:
+        assert seconds["whole"] >= seconds["strategy"] + seconds["training"] >= 0.06
+        assert seconds["sorting"] == 0.0
+    assert len(spent.generations) == 2
+
+
 def test_what_it_cost_is_said_in_words():
     text = time_text({"strategy_seconds_a_generation": 0.0312, "share_outside_training": 0.047})
     assert text == (
