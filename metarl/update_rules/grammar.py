@@ -42,6 +42,7 @@ MAX_DEPTH = 4
 _LONGEST_SHOWN = 200  # characters of a rule in a message
 _NORMALISER = "rms"
 SLOTS = ("operand 1", "operand 2", "unary 1", "unary 2", "binary")
+_ALL, _KEPT = (0, 1, 2, 3, 4), (0, 2, 4)  # places of a group that its value depends on
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,23 @@ class Grammar:
         """
         return to_text(canonical_expression(self._expression(tokens)))
 
+    def tokens_read(self, tokens: np.ndarray) -> tuple[int, ...]:
+        """Returns tokens with 0 for those that the rule does not depend on, [L]: of groups that nothing uses, say.
+
+        Tokens that are equal so are one rule; others may be one as well. Nothing is checked.
+        """
+        read, groups, used = [0] * self.length, tokens.tolist(), {self.depth - 1}
+        for group in reversed(range(self.depth)):
+            if group not in used:
+                continue
+            start = len(SLOTS) * group
+            places = _KEPT if self.binary_names[groups[start + 4]] == KEEP else _ALL
+            for place in places:
+                read[start + place] = groups[start + place]
+            operands = [groups[start + place] for place in places if place < 2]
+            used |= {operand - len(self.operand_expressions) for operand in operands}
+        return tuple(read)
+
     def to_tokens(self, rule: Rule) -> np.ndarray:
         """Returns tokens that stand for a rule.
 
@@ -230,6 +248,9 @@ class Grammar:
         Returns:
           int32 [n, L].
         """
+        if not self._is_constrained:  # all of a slot's tokens, whatever stands before it
+            draws = rng.random((self.length, n)).T  # slot by slot, as below
+            return np.floor(draws * self.slot_sizes).astype(np.int32, order="C")
         tokens = np.zeros((n, self.length), np.int32)
         for position in range(self.length):
             mask = next_mask(np, tokens, position, self._constraints)  # [n, W]
@@ -316,6 +337,10 @@ class Grammar:
         assert isinstance(self.space, Space)
         return self.space
 
+    @property
+    def _is_constrained(self) -> bool:
+        return self.different_operands or self.no_final_addition or self.reuse_values
+
     @cached_property
     def _vocabulary(self) -> Vocabulary:
         return vocabulary(self._space)
@@ -399,7 +424,7 @@ class Grammar:
         return None
 
     def _broken_constraint(self, tokens: np.ndarray) -> str | None:
-        if not (self.different_operands or self.no_final_addition or self.reuse_values):
+        if not self._is_constrained:
             return None
         for position, token in enumerate(tokens.tolist()):
             if not self.mask(tokens, position)[token]:

@@ -6,6 +6,8 @@ off the templates of the table; it is kept to what matplotlib's mathtext underst
 
 from __future__ import annotations
 
+import functools
+
 from .expression import Binary, Expression, Number, Operand, Unary
 from .primitives import BINARY, OPERANDS, UNARY
 
@@ -73,6 +75,9 @@ def number_text(value: float) -> str:
     return min(plain, scientific, key=len)
 
 
+@functools.lru_cache(
+    maxsize=1 << 10
+)  # a space has few numbers, and a search prints each thousands of times
 def _digits(value: float) -> tuple[str, int]:
     """Returns the significant digits of a number that is not negative, and its decimal exponent."""
     mantissa, exponent = f"{value:.16e}".split("e")

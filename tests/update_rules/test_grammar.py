@@ -202,6 +202,33 @@ def test_the_same_generator_draws_the_same_tokens():
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.parametrize("count", [1, 7])
+def test_samples_without_constraints_are_those_drawn_token_by_token_under_a_mask(count):
+    grammar, rng, other = Grammar("arxiv", 2), *(np.random.default_rng(5) for _ in range(2))
+    expected = np.zeros((count, grammar.length), np.int32)
+    for position in range(grammar.length):
+        for row, draw in enumerate(rng.random(count)):
+            allowed = np.flatnonzero(grammar.mask(expected[row], position))
+            expected[row, position] = allowed[int(draw * len(allowed))]
+    np.testing.assert_array_equal(grammar.sample(other, count), expected, strict=True)
+    assert rng.random() == other.random()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_rule_depends_on_the_tokens_read_alone(depth):
+    grammar = Grammar(TINY, depth)
+    read = {}
+    for tokens in itertools.product(*(range(size) for size in grammar.slot_sizes)):
+        read.setdefault(grammar.tokens_read(np.array(tokens)), []).append(tokens)
+        if len(read) == 300:
+            break
+    for representative, alike in read.items():
+        texts = {str(grammar.to_rule(tokens)) for tokens in alike}
+        assert texts == {str(grammar.to_rule(representative))}
+        assert grammar.tokens_read(np.array(representative)) == representative
+    assert len(read) < sum(map(len, read.values()))
+
+
 def test_tokens_read_group_by_group():
     grammar = Grammar("icml", 2)
     assert grammar.length == 10 and grammar.width == 18

@@ -10,16 +10,15 @@ Letters: N rules kept; K rules added; L tokens; J judges; n probe numbers in B b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 import chex
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from metarl.errors import require
 from metarl.update_rules import Grammar
 
+from ..screening.linear_algebra import on_one_thread
 from ..screening.probes import Profile, profiles
 
 NEAR = 0.99
@@ -144,15 +143,10 @@ def _joined_near(known: np.ndarray, rows: ArchivedRule) -> np.ndarray:
     profile, new = Profile(rows.directions.astype(np.float32), rows.log_sizes), len(known)
     near = np.zeros((len(rows.reward), len(rows.reward)), bool)
     near[:new, :new] = known
-    with _linear_algebra().limit(limits=1):  # on a busy machine threads wait 50 times longer
+    with on_one_thread():
         near[new:] = near_duplicates(profile, new)
     near[:, new:] = near[new:].T
     return near
-
-
-@lru_cache(maxsize=1)
-def _linear_algebra() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
 
 
 def _groups(near: np.ndarray) -> np.ndarray:

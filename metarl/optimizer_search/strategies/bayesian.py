@@ -30,6 +30,7 @@ import numpy as np
 from metarl.update_rules import Grammar
 
 from ..screening import filters
+from ..screening.linear_algebra import on_one_thread
 from ..screening.probes import BLOCKS, COORDINATES, probes_of, profiles
 from ..settings.config import SearchConfig
 from ..writing.breeding import Met, Renewal, crossed, mutated, winner
@@ -87,7 +88,8 @@ def bayesian_optimisation(grammar: Grammar, config: SearchConfig) -> Strategy:
             ]
             expected = _nothing_expected(count)
         else:
-            found, expected = _chosen(generator, tokens, rewards, known, count)
+            with on_one_thread():
+                found, expected = _chosen(generator, tokens, rewards, known, count)
         met = state.met.after(map(renewal.digest_of, found))
         return state._replace(met=met), Proposals(np.stack(found), expected)
 
@@ -96,7 +98,7 @@ def bayesian_optimisation(grammar: Grammar, config: SearchConfig) -> Strategy:
     ) -> tuple[BayesianState, dict[str, float]]:
         del key
         fresh = ~np.asarray(feedback.repeated, bool)
-        told = state.told.after(proposals.tokens, feedback.rewards, jnp.asarray(fresh))
+        told = _after(state.told, proposals.tokens, feedback.rewards, fresh)
         rewards, expected = np.asarray(feedback.rewards), proposals.record
         return state._replace(told=told), {
             "told_rules": float(jnp.sum(told.present)),
@@ -171,6 +173,9 @@ def bayesian_optimisation(grammar: Grammar, config: SearchConfig) -> Strategy:
         return rule
 
     return Strategy(init, ask, tell)
+
+
+_after = jax.jit(ToldRules.after)
 
 
 class _Behaviours:

@@ -69,18 +69,18 @@ def forgotten(state: Any) -> Any:
 class Digests:
     """Numbers for the rules that tokens stand for, whatever way they are written.
 
-    Those of late are at hand: children of one population are often the same, and to bring a rule into its canonical
-    form is most of what evolution costs.
+    Those of late are at hand: children of one population are often the same, or differ in tokens that nothing depends
+    on, and to bring a rule into its canonical form is most of what evolution costs.
     """
 
     def __init__(self, grammar: Grammar):
         """Knows none yet."""
         self._grammar = grammar
-        self._known: dict[bytes, int] = {}
+        self._known: dict[tuple[int, ...], int] = {}
 
     def __call__(self, tokens: np.ndarray) -> int:
         """Returns the digest of a rule, 64 bits."""
-        code = tokens.tobytes()
+        code = self._grammar.tokens_read(tokens)
         if code not in self._known:
             if len(self._known) >= _AT_HAND:
                 self._known.clear()

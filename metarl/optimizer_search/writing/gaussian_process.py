@@ -17,6 +17,7 @@ scale profiled out.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -140,10 +141,14 @@ class GaussianProcess:
 def likeliest(rules: Described, worth: np.ndarray) -> Kernel:
     """Returns the kernel of the grid under which what N rules are worth, [N], is likeliest, setting by setting."""
     kernel, apart = Kernel(), Apart.of(rules, rules)
+
+    @functools.cache  # a half of the kernels are met more than once
+    def log_likelihood(kernel: Kernel) -> float:
+        return GaussianProcess(rules, worth, kernel, apart).log_likelihood
+
     for setting in Kernel._fields * _PASSES:
-        tried = [kernel._replace(**{setting: value}) for value in GRID[setting]]
         kernel = max(
-            tried, key=lambda one: GaussianProcess(rules, worth, one, apart).log_likelihood
+            (kernel._replace(**{setting: value}) for value in GRID[setting]), key=log_likelihood
         )
     return kernel
 

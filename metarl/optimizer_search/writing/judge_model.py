@@ -22,9 +22,9 @@ import numpy as np
 import optax
 
 from metarl.errors import require
-from metarl.update_rules import Grammar, Interpreter
+from metarl.update_rules import Grammar
 
-from ..screening.probes import Probes
+from ..screening.probes import probes_of
 from ..settings.config import JudgeModelConfig
 from . import behaviour
 from .told_rules import ToldRules
@@ -54,7 +54,7 @@ class JudgeModel:
           lesson: (key, rules told) -> rows [N], and the function that makes a loss of one member's scores of them, [N].
         """
         self._grammar, self._settings, self._lesson = grammar, settings, lesson
-        self._probes = Probes(Interpreter(grammar))
+        self._probes = probes_of(grammar)
         self._optimizer = optax.adam(settings.learning_rate)
         self._score = jax.jit(self.scores)
 

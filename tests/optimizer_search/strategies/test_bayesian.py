@@ -6,11 +6,13 @@ import jax
 import numpy as np
 import pytest
 from scipy import stats
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from metarl.optimizer_search.screening import filters
 from metarl.optimizer_search.screening.probes import Probes, profiles
 from metarl.optimizer_search.settings.config import BayesianConfig, SearchConfig
-from metarl.optimizer_search.strategies import Feedback, make
+from metarl.optimizer_search.strategies import Feedback, bayesian, make
+from metarl.optimizer_search.writing import gaussian_process
 from metarl.optimizer_search.writing.gaussian_process import (
     GRID,
     Described,
@@ -200,3 +202,37 @@ def test_the_simplest_functions_come_first_if_so_wished():
         strategy.ask(key, strategy.init(key), 8)[1].tokens for strategy in (simple, enumerated)
     ]
     np.testing.assert_array_equal(*found)
+
+
+def test_linear_algebra_has_no_threads_that_wait_for_each_other(monkeypatch):
+    """On a busy machine they took ten times what they computed, and last bits depended on the number of cores."""
+    threads, likeliest_kernel = [], bayesian.likeliest
+
+    def noting(*known):
+        threads.extend(
+            pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+        )
+        return likeliest_kernel(*known)
+
+    monkeypatch.setattr(bayesian, "likeliest", noting)
+    with threadpool_limits(limits=2, user_api="blas"):
+        strategy = make("bayesian", GRAMMAR, SearchConfig(bayesian=BayesianConfig(start=2)))
+        state = strategy.init(jax.random.key(0))
+        state, proposals = strategy.ask(jax.random.key(1), state, 8)
+        feedback = Feedback(np.arange(8, dtype=np.float32), np.zeros(8, bool))
+        state, _ = strategy.tell(jax.random.key(2), state, proposals, feedback)
+        strategy.ask(jax.random.key(3), state, 8)
+    assert threads and set(threads) == {1}
+
+
+def test_the_likeliest_kernel_is_found_with_each_tried_once(monkeypatch):
+    tried, rules = [], drawn(12)
+
+    def noting(rules, worth, kernel, apart):
+        tried.append(kernel)
+        return GaussianProcess(rules, worth, kernel, apart)
+
+    monkeypatch.setattr(gaussian_process, "GaussianProcess", noting)
+    found = likeliest(rules, np.random.default_rng(4).standard_normal(12))
+    assert found in tried
+    assert len(set(tried)) == len(tried) < 2 * sum(map(len, GRID.values()))
