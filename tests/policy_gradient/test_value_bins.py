@@ -80,7 +80,7 @@ def test_weights_are_those_of_a_loop(bins):
 def test_the_mean_of_hl_gauss_is_the_number_but_near_the_limit(smoothing):
     bins = ValueBins(51, 5.0, smoothing)
     values = np.linspace(-4.2, 4.2, 29, dtype=np.float32)
-    told = bins.told_by(jnp.log(bins.weights(values)))
+    told = bins.told_by(jnp.log(bins.weights(jnp.asarray(values))))
     np.testing.assert_allclose(told, values, atol=0.02 if smoothing < 0.75 else 2e-3)
     weights = np.asarray(bins.weights(jnp.zeros(1)))
     assert (weights[0, 24:27] > 0.1).all() and weights[0, 25] == weights.max()
