@@ -181,7 +181,10 @@ def write(settings: dict[str, Any], runs: Path, output: Path) -> None:
             *(Column(name, name.replace("_", " ")) for name in told),
         ],
         rows,
-        ["Interval: 95 %, normal, over seeds; none below eight.", *sooner(found)],
+        [
+            "Interval: 95 %, normal, over seeds; none below eight.",
+            *(sooner(found) if settings.get("sooner", True) else ()),
+        ],
     )
     write_file(output.with_suffix(".md"), to_markdown(table))
     chart = curve_chart(curves, "CPU-seconds of one thread", "return of a trial in training")
