@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from metarl.cli import main
@@ -55,7 +57,7 @@ class MadeUpJob:
 
 
 def test_medians_are_of_all_generations_but_the_first_and_compiling_is_told_apart(monkeypatch):
-    job = MadeUpJob(monkeypatch)
+    job: Any = MadeUpJob(monkeypatch)
     assert beside_training._searched(job) == {
         "generations": 3,
         "seconds": 1.0,  # of 1, 1 and 2

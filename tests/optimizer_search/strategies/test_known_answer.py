@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from math import comb
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,7 +110,8 @@ def test_a_strategy_hands_over_the_best_function_or_one_of_the_few_that_it_may_m
     job = SearchJob(config, programs=table_programs(table))
     state, _ = driven(job, generations=GENERATIONS)
     trained, best = state.counts.trained, state.archive.best(1)[0]
-    chosen = choose_from_table(job.programs, state.archive.best(config.final.candidates))[0]
+    programs: Any = job.programs
+    chosen = choose_from_table(programs, state.archive.best(config.final.candidates))[0]
     assert chosen.place == table.place_of(best.tokens[None])[0]  # there is no noise
     rank = 1 + order.tolist().index(chosen.place)
     assert trained >= (len(order) if name == "enumeration" else LEAST_TRAINED)
