@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 from metarl.errors import require
@@ -38,16 +38,8 @@ class ValueConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        given = [
-            name
-            for name, default in (
-                ("bins", 51),
-                ("limit", 5.0),
-                ("smoothing", 0.75),
-                ("squashed", False),
-            )
-            if getattr(self, name) != default
-        ]
+        of_bins = [each for each in fields(self) if each.name != "loss"]
+        given = [each.name for each in of_bins if getattr(self, each.name) != each.default]
         require(
             self.loss != "squared" or not given,
             f"{', '.join(f'value.{name}' for name in given)} given with value.loss 'squared', which has no bins; give "

@@ -75,9 +75,8 @@ def number_text(value: float) -> str:
     return min(plain, scientific, key=len)
 
 
-@functools.lru_cache(
-    maxsize=1 << 10
-)  # a space has few numbers, and a search prints each thousands of times
+# a space has few numbers, and a search prints each thousands of times
+@functools.lru_cache(maxsize=1 << 10)
 def _digits(value: float) -> tuple[str, int]:
     """Returns the significant digits of a number that is not negative, and its decimal exponent."""
     mantissa, exponent = f"{value:.16e}".split("e")

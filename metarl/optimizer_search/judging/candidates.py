@@ -273,9 +273,8 @@ class _Lane(NamedTuple):
     layout: Layout
     trial: Trial
     fixture: Fixture
-    learners: Sequence[
-        Callable[..., Learner]
-    ]  # of each width: (rate, total_steps, seed) -> Learner
+    # of each width: (rate, total_steps, seed) -> Learner
+    learners: Sequence[Callable[..., Learner]]
 
     def run(self, rate: jax.Array, replicate: jax.Array, steps: jax.Array):
         """Returns held-out loss, metric and steps executed; (+inf, NaN, 0) at no cost for 0 steps."""

@@ -214,11 +214,11 @@ def other_tracks(run: RunDirectory) -> str | None:
     if words[:2] != ["metarl", "compare"]:
         return None
     here = run.config["compare"]["track"]
+    end = words.index("--") if "--" in words else len(words)  # behind it nothing is a flag
     positional, flags = [], []
-    place: list[str] | None = (
-        positional  # where the next word that is no flag belongs; None: nowhere
-    )
-    for word in words[2:]:
+    # where the next word that is no flag belongs; None: nowhere
+    place: list[str] | None = positional
+    for word in words[2:end]:
         flag, equals, _ = word.partition("=")
         if not word.startswith("-"):
             if place is not None:
@@ -232,8 +232,11 @@ def other_tracks(run: RunDirectory) -> str | None:
         else:
             flags.append(word)
             place = flags
-    begun = shlex.join([*words[:2], *positional, *flags])
-    others = (f"{begun} --track {name}" for name in TRACKS if name != here)
+    others = (
+        shlex.join([*words[:2], *positional, *flags, "--track", name, *words[end:]])
+        for name in TRACKS
+        if name != here
+    )
     return f"On the other tracks: {' or '.join(others)}"
 
 

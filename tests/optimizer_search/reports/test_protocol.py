@@ -134,6 +134,14 @@ def test_a_comparison_names_the_commands_of_the_other_tracks(tmp_path, track, ty
     assert said == f"On the other tracks: {begun} {first} or {begun} {second}"
 
 
+def test_what_stands_behind_two_dashes_stays_there(tmp_path):
+    command = shlex.split("metarl compare g --seeds 9 -- '-g * exp(m)'")
+    config = {"compare": {"track": "tuned"}}
+    said = other_tracks(RunDirectory.create(tmp_path / "run", "compare", config, command))
+    assert said is not None
+    assert "metarl compare g --seeds 9 --track one-rate -- '-g * exp(m)' or " in said
+
+
 def test_a_comparison_that_no_command_began_names_none(tmp_path):
     config = {"compare": {"track": "tuned"}}
     run = RunDirectory.create(tmp_path / "run", "compare", config, ["mine.py"])
