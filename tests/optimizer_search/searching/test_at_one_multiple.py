@@ -145,7 +145,11 @@ def test_racing_tries_the_three_multiples_that_the_size_of_the_update_predicts(t
 
 @pytest.mark.parametrize(
     ("racing", "width"),
-    [pytest.param(False, 1.0, marks=pytest.mark.slow), (True, 1.0), (True, 2.0)],
+    [
+        pytest.param(False, 1.0, marks=pytest.mark.slow),
+        (True, 1.0),
+        pytest.param(True, 2.0, marks=pytest.mark.slow),
+    ],
 )
 def test_a_search_that_was_stopped_equals_one_that_was_not_and_finds_all_in_its_journal(
     toy, tmp_path, racing, width

@@ -87,7 +87,11 @@ def telling(monkeypatch):
 
 @pytest.mark.usefixtures("telling")
 @pytest.mark.parametrize(
-    "taught", [{"warm_start": "thompson"}, {"distil": "decision", "teacher": "thompson"}]
+    "taught",
+    [
+        {"warm_start": "thompson"},
+        pytest.param({"distil": "decision", "teacher": "thompson"}, marks=pytest.mark.slow),
+    ],
 )
 def test_imitation_teaches_the_memory_too(taught):
     imitation = ImitationConfig(env_steps=600, batch_steps=200)

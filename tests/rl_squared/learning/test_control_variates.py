@@ -200,7 +200,11 @@ def test_a_rollout_takes_out_what_a_naive_loop_does_and_leaves_all_else():
     ("environment", "budget"),
     [
         (load("dark-maze", size=3, horizon=20, slip=0.2), {"episodes": 3}),
-        (load("maze", size=3, horizon=20, width=2, height=2, frame_skip=12), {"steps": 37}),
+        pytest.param(
+            load("maze", size=3, horizon=20, width=2, height=2, frame_skip=12),
+            {"steps": 37},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["dark-maze", "maze"],
 )

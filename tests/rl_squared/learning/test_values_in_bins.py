@@ -46,7 +46,13 @@ def trained(job, state):
 
 @pytest.mark.parametrize(
     "config",
-    [TINY, dataclasses.replace(TINY, algorithm="trpo", trpo=TRPOConfig(value_learning_rate=1e-2))],
+    [
+        TINY,
+        pytest.param(
+            dataclasses.replace(TINY, algorithm="trpo", trpo=TRPOConfig(value_learning_rate=1e-2)),
+            marks=pytest.mark.slow,
+        ),
+    ],
     ids=["ppo", "trpo"],
 )
 def test_a_training_goes_on_as_if_never_stopped_and_its_value_comes_to_know(monkeypatch, config):
