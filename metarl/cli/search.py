@@ -184,7 +184,7 @@ def show_table_search(document: dict[str, Any]) -> None:
 
 def _closing_lines(result: Any) -> list[str]:
     """Returns the counts, the winner, what it is worth, and how to take it home."""
-    from metarl.optimizer_search import against_others, selection_lines, verdicts
+    from metarl.optimizer_search import against_others, ranked_by, selection_lines, verdicts
 
     counts = (
         f"{_sampled(result.to_json(), 'trained')}; {result.failed:,} of the trained failed. "
@@ -196,7 +196,7 @@ def _closing_lines(result: Any) -> list[str]:
         counts,
         *selection_lines(result.selection, result.winner),
         "",
-        f"Winner (rank 1 on {_ranked_on(result.winner)}): {result.winner.rule}",
+        f"Winner (rank 1 {ranked_by(result.selection, result.winner)}): {result.winner.rule}",
         *(f"  {line}" for line in [*verdicts(result), *against_others(result)]),
         *_beside(result),
         "",
@@ -216,18 +216,14 @@ def _sampled(document: Mapping[str, Any], done: str) -> str:
     return f"{rules} sampled: {trained:,} {done}, {filtered:,} filtered out, {repeated:,} met before{over}"
 
 
-def _ranked_on(winner: Any) -> str:
-    return "choice data" if winner.larger_score is None else "larger problems"
-
-
 def _beside(result: Any) -> list[str]:
     """Returns what random search found, if it ran."""
     if result.random_best is None:
         return []
-    return [
-        f"Random search at as many rules: {result.random_best.rule}; choice score "
-        f"{result.random_best.choice_score:+.3f}, the winner's {result.winner.choice_score:+.3f}."
-    ]
+    from metarl.optimizer_search import beside_rival
+
+    beside = beside_rival(result.selection, result.winner, result.random_best)
+    return [f"Random search at as many rules: {result.random_best.rule}; {beside}."]
 
 
 def _show_estimate(estimate: dict[str, Any]) -> None:

@@ -31,6 +31,8 @@ from .reports.result import SearchResult as SearchResult
 from .reports.result import finalists_document as finalists_document
 from .reports.score_tables import compared_tables as compared_tables
 from .reports.score_tables import comparison_sentences as comparison_sentences
+from .reports.selection_report import beside_rival as beside_rival
+from .reports.selection_report import ranked_by as ranked_by
 from .reports.selection_report import selection_lines as selection_lines
 from .reports.summary import against_others as against_others
 from .reports.summary import verdicts as verdicts
@@ -98,6 +100,7 @@ __all__ = [
     "begin_comparison",
     "begin_functions",
     "begin_table",
+    "beside_rival",
     "compare",
     "compared_tables",
     "comparison_sentences",
@@ -118,6 +121,7 @@ __all__ = [
     "preset",
     "problem_table",
     "problems_table",
+    "ranked_by",
     "ray_backend",
     "references",
     "reproduce",

@@ -65,6 +65,10 @@ def refusal(words, capsys) -> str:
         (["--training.judge-cap", "-1"], "training.judge_cap is -1.0; it must be positive"),
         (["--final.simplify", "-0.1"], "final.simplify is -0.1; it must not be negative"),
         (
+            ["--final.funnel-order", "worst"],
+            "--final.funnel-order worst orders rules by problems of --final.funnel beside those searched",
+        ),
+        (
             ["--final.funnel", "rosenbrock", "--reward", "accuracy"],
             "Problem 'rosenbrock' has no metric",
         ),

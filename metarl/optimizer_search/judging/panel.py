@@ -1,6 +1,6 @@
 """panel: the judges of one stage after the search, with seeds and tuned Adam of their own.
 
-Choice, larger problems, simplification and the look at meta-overfitting all ask the same of a rule: its reward's
+Choice, further problems, simplification and the look at meta-overfitting all ask the same of a rule: its reward's
 measure on data and seeds that the search has not seen, tuned anew. A panel holds the programs of one such stage,
 compiled once and asked as often as needed; a rule's scores do not depend on what else is asked.
 
@@ -23,7 +23,7 @@ from metarl.update_rules import Grammar
 from ..settings.config import SearchConfig
 from ..training.seeding import Stage
 from .candidates import Judgement, Trial, Verdicts, in_the_ways_of, make_judgement
-from .evaluators import Backend, Evaluator, executor, local_evaluator
+from .evaluators import Backend, Evaluator, begin_compiling, executor, local_evaluator
 from .judges import Judge
 from .reference import Reference, finely_tuned_adam, tuned_adam
 from .rewards import loss_rewards, metric_rewards, metric_scores, run_rewards
@@ -96,6 +96,12 @@ class Panel:
         }
         adam = {} if self._config.reward == "accuracy" else self._adam
         return scored(verdicts, self.judges, self._config, adam)
+
+    def prepare(self) -> None:
+        """Compiles what `scores` will ask for, and trains Adam; nothing of it depends on the rules."""
+        begin_compiling(self._evaluator)
+        if self._config.reward == "loss":
+            _ = self._adam
 
     def close(self) -> None:
         """Frees threads and devices."""

@@ -35,6 +35,13 @@ class Finished(NamedTuple):
         """The problems that rules were searched on; a comparison has them before the held-out ones."""
         return list(self.result.comparison)[: len(set(self.config.problem))]
 
+    @property
+    def ranking(self) -> set[str]:
+        """The further problems that ranked the finalists (`final.funnel`)."""
+        stages = self.result.selection.get("stages", [])
+        judges = [name for s in stages if s["name"] == "larger problems" for name in s["judged_by"]]
+        return {name.split(" x")[0] for name in judges}
+
     def search_charts(self) -> list[Chart]:
         """The charts of the search."""
         return search_charts(self.rows, self.config.strategy, self.random_rows)

@@ -23,6 +23,11 @@ _REWARDS = {
     "Adam, 0.1 is about 10 % less loss.",
     "accuracy": "Its reward is the mean metric; a run that diverged counts as chance.",
 }
+_ORDERS = {
+    "alone": "that order counts",
+    "mean": "the order of the mean over the scores there and on the problems of the search counts",
+    "worst": "the order of the lowest of the scores there and on the problems of the search counts",
+}
 
 
 def protocol(config: SearchConfig, result: SearchResult) -> list[str]:
@@ -163,7 +168,7 @@ def _funnel(config: SearchConfig) -> str:
         lengths = "" if usual else f" at {_times(final.funnel_horizons)} the steps"
         text += (
             f"The first {final.funnel_rules} of them {again} on choice data of {', '.join(final.funnel)}{lengths}, "
-            f"with {_count(final.funnel_seeds, 'fresh seed')}; that order counts. "
+            f"with {_count(final.funnel_seeds, 'fresh seed')}; {_ORDERS[final.funnel_order]}. "
         )
     if final.simplify is not None:
         text += (

@@ -39,7 +39,7 @@ from ..selecting.choice import Choice
 from ..training.schedules import CONSTANT
 from .finished import Finished, read_finished
 from .protocol import export_command, protocol, provenance_facts, repeat_command
-from .selection_report import selection_charts, selection_sections
+from .selection_report import ranked_by, selection_charts, selection_sections
 from .summary import against_others, verdicts
 
 REPORT, FIGURES = "report.html", "figures"
@@ -120,18 +120,26 @@ def _winner_section(finished: Finished) -> Section:
 
 
 def _verdict_blocks(finished: Finished) -> list[Paragraph]:
-    """Returns one sentence a problem, searched and held-out ones apart."""
+    """Returns one sentence a problem: searched ones, such as ranked the finalists, and held-out ones apart."""
     names, sentences = list(finished.result.comparison), verdicts(finished.result)
-    held_out = [name not in finished.searched for name in names]
+    kinds = [_kind(finished, name) for name in names]
     blocks = []
     for group, lead in (
-        (False, "On test data of what it was searched on:"),
-        (True, "On problems that the search never saw:"),
+        ("searched", "On test data of what it was searched on:"),
+        ("ranking", "On test data of further problems by which it was chosen:"),
+        ("held out", "On problems that the search never saw:"),
     ):
-        mine = [text for text, held in zip(sentences, held_out, strict=True) if held is group]
-        mine += against_others(finished.result) if mine and not group else []
+        mine = [text for text, kind in zip(sentences, kinds, strict=True) if kind == group]
+        mine += against_others(finished.result) if mine and group == "searched" else []
         blocks += [Paragraph(text) for text in ([lead, *mine] if mine else [])]
     return blocks
+
+
+def _kind(finished: Finished, name: str) -> str:
+    """Returns what a problem of the comparison was before: searched, ranking the finalists, or held out."""
+    if name in finished.searched:
+        return "searched"
+    return "ranking" if name in finished.ranking else "held out"
 
 
 def _rates_in_words(finished: Finished, winner: Choice) -> str:
@@ -182,7 +190,7 @@ def _finalists_section(finished: Finished) -> list[Section]:
     best, random_best = finished.result.best, finished.result.random_best
     blocks: list[Any] = []
     if best:
-        blocks.append(_finalists_table(best))
+        blocks.append(_finalists_table(best, finished.result.selection))
         blocks += [
             _formula(choice, f"Rank {rank}") for rank, choice in enumerate(best, 1) if rank > 1
         ]
@@ -200,7 +208,7 @@ def _formula(choice: Choice, caption: str) -> Formula:
     return Formula(parse(choice.rule).to_latex(), choice.rule, caption)
 
 
-def _finalists_table(best: list[Choice]) -> Table:
+def _finalists_table(best: list[Choice], selection: Mapping[str, Any]) -> Table:
     columns = [
         Column("rule", "rank: rule"),
         Column("reward", "reward, search data"),
@@ -209,9 +217,10 @@ def _finalists_table(best: list[Choice]) -> Table:
     ]
     if best[0].rate_multiple is not None:
         columns.append(Column("rate_multiple", "of Adam's, on every problem"))
-    larger = best[0].larger_score is not None
-    if larger:
-        columns.append(Column("larger_score", "score, larger problems"))
+    if best[0].larger_score is not None:
+        columns.append(Column("larger_score", "score, further problems"))
+    if best[0].joint_score is not None:
+        columns.append(Column("joint_score", "score that ranks"))
     keep = {column.name for column in columns}
     rows = [
         {name: value for name, value in choice._asdict().items() if name in keep}
@@ -219,8 +228,8 @@ def _finalists_table(best: list[Choice]) -> Table:
         for rank, choice in enumerate(best, 1)
     ]
     note = (
-        f"Ranked by the score on {'larger problems' if larger else 'choice data'}. The reward of the search is the "
-        "best of many draws, and so flatters the rule."
+        f"Ranked {ranked_by(selection, best[0])}. The reward of the search is the best of many draws, and so flatters "
+        "the rule."
     )
     return Table("Rules by rank", columns, rows, [note], [0])
 
@@ -265,7 +274,8 @@ def _problem_section(finished: Finished, name: str) -> Section:
     blocks: list[Any] = [problem_table(name, compared, finished.finalists[:1])]
     figures = [Figure(chart.drawing, chart.caption) for chart in finished.problem_charts(name)]
     folded = Folded("Sensitivity to the learning rate", figures[-1:])
-    heading = name if name in finished.searched else f"{name} (held out)"
+    suffix = {"searched": "", "ranking": " (the choice saw it)", "held out": " (held out)"}
+    heading = name + suffix[_kind(finished, name)]
     return Section(heading, [*blocks, *figures[:-1], folded])
 
 

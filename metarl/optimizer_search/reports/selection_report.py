@@ -27,10 +27,11 @@ from ..selecting.choice import Choice
 from .chart import Chart
 
 _LABELS = {"choice": "choice data", "other_problems": "other problems"}
+_ORDERS = {"mean": "mean score", "worst": "lowest score"}  # of several problems
 _STAGES = {
     "search": "trained by the search",
     "choice": "ranked on choice data",
-    "larger problems": "ranked on larger problems",
+    "larger problems": "ranked on further problems",
     "simplification": "simpler rules judged",
     "comparison": "compared",
 }
@@ -50,8 +51,31 @@ def selection_lines(selection: Mapping[str, Any], winner: Choice | None) -> list
     if winner is not None and len(winner.scores) > 1:
         lines.append(f"The winner's choice score: {_by_judge(winner.scores)}.")
     if winner is not None and winner.larger_score is not None:
-        lines.append(f"The winner on larger problems: {_by_judge(winner.larger_scores)}.")
+        lines.append(f"The winner on further problems: {_by_judge(winner.larger_scores)}.")
     return [*lines, *_simplifications(selection), *_meta_overfitting(selection)]
+
+
+def ranked_by(selection: Mapping[str, Any], winner: Choice) -> str:
+    """Returns by what rules were ranked at last, with the problems where these are not those searched alone.
+
+    Args:
+      selection: the document, see `Funnel.select`.
+      winner: rank 1.
+    """
+    if winner.larger_score is None:
+        return "on choice data"
+    if winner.joint_score is None:
+        return f"on choice data of {', '.join(winner.larger_scores)}"
+    names = ", ".join((*winner.scores, *winner.larger_scores))
+    return f"by the {_order(selection)} on choice data of {names}"
+
+
+def beside_rival(selection: Mapping[str, Any], winner: Choice, rival: Choice) -> str:
+    """Returns the choice score of a rival and the winner's, then the scores that ranked them where these are others."""
+    text = f"choice score {rival.choice_score:+.3f}, the winner's {winner.choice_score:+.3f}"
+    if winner.joint_score is None or rival.joint_score is None:
+        return text
+    return f"{text}; {_order(selection)} {rival.joint_score:+.3f}, the winner's {winner.joint_score:+.3f}"
 
 
 def selection_sections(selection: Mapping[str, Any]) -> list[Section]:
@@ -93,6 +117,14 @@ def selection_charts(selection: Mapping[str, Any]) -> list[Chart]:
         f"over seeds. Where the search's own score rises alone, it overfits its judges.{others}"
     )
     return [Chart("meta-overfitting", drawing, caption)]
+
+
+def _order(selection: Mapping[str, Any]) -> str:
+    return next(
+        _ORDERS[stage["order"]]
+        for stage in selection["stages"]
+        if stage["name"] == "larger problems"
+    )
 
 
 def _stages_table(selection: Mapping[str, Any]) -> Table:

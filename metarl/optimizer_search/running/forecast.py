@@ -22,13 +22,14 @@ from ..comparing.contest import Contest
 from ..comparing.entrants import BASELINE, references
 from ..comparing.settings_of_runs import runs_of
 from ..judging.candidates import Trial
-from ..judging.halving import Rounds, first_trial, rounds_of
+from ..judging.halving import Rounds, first_trial
 from ..judging.judges import Judge, judges_of
 from ..judging.panel import sweeping_trial
 from ..judging.reference import HALF_DECADES, NEAR
 from ..searching.programs import RATES_TRIED, comes_with_its_rate, search_trial, short_length
 from ..searching.racing import SHARE
 from ..searching.search_job import DEFAULT_BUDGET
+from ..selecting.choice import choice_rounds
 from ..selecting.meta_overfitting import MOMENTS
 from ..settings.config import SearchConfig
 from .pipeline import check, comparison_config
@@ -87,7 +88,7 @@ def estimate(config: SearchConfig) -> dict[str, Any]:
 def _selection_seconds(
     config: SearchConfig, judges: list[Judge], speeds: dict[str, float]
 ) -> float:
-    """Returns the seconds of one thread that choice, larger problems, simplification and meta-overfitting take."""
+    """Returns the seconds of one thread that choice, further problems, simplification and meta-overfitting take."""
     final = config.final
 
     def sweeping(seeds: int) -> Callable[[int], Trial]:
@@ -101,7 +102,7 @@ def _selection_seconds(
         (elsewhere, sweeping(final.funnel_seeds), MOMENTS),
         (judges, sweeping(final.choice_seeds), cuts),
     )
-    rounds = rounds_of(final, config.finalists)
+    rounds = choice_rounds(config)
     choosing = _choice_runs(rounds, final.candidates) + _choice_runs(rounds, MOMENTS, again=True)
     own = sum(choosing * judge.steps * speeds[judge.problem.name] * 1e-6 for judge in judges)
     return own + sum(

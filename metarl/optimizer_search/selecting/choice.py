@@ -3,7 +3,7 @@
 The search score is the best of thousands and therefore too good. So the best rules are tuned anew around their rate, on
 fresh seeds, and judged on "choice" data that the search never saw: many on few seeds, then fewer on more (`halving`).
 Those left at the end get a score on seeds that had no part in their ranking. Rank 1 of the list is the winner unless
-larger problems rank the list once more (`funnel`), and the claim is about it alone.
+further problems rank the list once more (`funnel`), and the claim is about it alone.
 
 Letters: K rules, L tokens, J judges.
 """
@@ -19,7 +19,7 @@ from metarl.problems import Problem
 from metarl.update_rules import Grammar
 
 from ..judging.evaluators import Backend, local_evaluator
-from ..judging.halving import HalvingPanel, rounds_of
+from ..judging.halving import HalvingPanel, Rounds, rounds_of
 from ..judging.judges import judges_of
 from ..judging.panel import around
 from ..searching.archive import Archive, ArchivedRule
@@ -35,9 +35,9 @@ class Choice(NamedTuple):
     learning_rate: float  # re-tuned, for the first judge
     scores: dict[str, float] = {}  # noqa: RUF012 (never changed); of choice data, by judge
     larger_score: float | None = (
-        None  # the same measure on larger problems, where the funnel has them
+        None  # the same measure on further problems, where the funnel has them
     )
-    larger_scores: dict[str, float] = {}  # noqa: RUF012 (never changed); of larger problems, by judge
+    larger_scores: dict[str, float] = {}  # noqa: RUF012 (never changed); of further problems, by judge
     simplified_from: str | None = None  # the rule that was found and earned the scores above
     choice_seeds: int = 0  # that the choice score rests on
     first_score: float | None = (
@@ -45,6 +45,9 @@ class Choice(NamedTuple):
     )
     rate_multiple: float | None = (
         None  # of tuned Adam's learning rate, the same for all judges, where a search has one
+    )
+    joint_score: float | None = (
+        None  # of the judges of choice and funnel together, where their mean or the worst of them orders rules
     )
 
 
@@ -78,9 +81,13 @@ def choice_panel(
 ) -> HalvingPanel:
     """Returns the search's judges on choice data, with fresh seeds."""
     judges = judges_of(problems, config.training.steps, config.training.horizons)
+    return HalvingPanel(judges, grammar, config, choice_rounds(config), backend)
+
+
+def choice_rounds(config: SearchConfig) -> Rounds:
+    """Returns the rounds of a search's choice, which leave as many rules as what comes after it asks for."""
     final = config.final
-    left = max(config.finalists, final.funnel_rules if final.funnel else 1)
-    return HalvingPanel(judges, grammar, config, rounds_of(final, left), backend)
+    return rounds_of(final, max(config.finalists, final.funnel_rules if final.funnel else 1))
 
 
 def rank(entries: Sequence[ArchivedRule], panel: HalvingPanel) -> list[Ranked]:

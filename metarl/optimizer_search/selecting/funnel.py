@@ -2,11 +2,13 @@
 
     search           all rules trained, on search data
     choice           the archive's best, on choice data and fresh seeds: many on few, then fewer on more
-    larger problems  the best of these, on problems that cost more (if any are named)
+    larger problems  the best of these, on further problems (if any are named), larger ones or merely others
     simplification   what the finalists do not need is dropped (if a tolerance is given)
     comparison       the finalists, on test data and held-out problems, beside tuned standard optimizers
 
-Every stage has seeds of its own, and ranks by one measure: the reward's (the choice by the search's runs too). How far
+Every stage has seeds of its own, and ranks by one measure: the reward's (the choice by the search's runs too). On
+further problems that is their mean; or, where a winner is to be good on all, the mean over them and those searched or
+the worst of these scores, `final.funnel_order`. How far
 the order of a stage agrees with that of the stage before is said as a rank correlation. Apart from the stages stands
 the look at meta-overfitting: the rules that led during the search, judged again elsewhere; nothing is chosen by it.
 
@@ -31,6 +33,7 @@ from ..judging.evaluators import Backend, local_evaluator
 from ..judging.halving import HalvingPanel
 from ..judging.judges import judges_of
 from ..judging.panel import Panel, sweeping_trial
+from ..judging.rewards import FLOOR
 from ..searching.search_state import SearchState
 from ..settings.config import SearchConfig
 from .choice import Choice, Ranked, choice_panel, rank
@@ -46,8 +49,9 @@ class Selection(NamedTuple):
     The document has "stages", a list of {name, rules, judged_by, seeds, data} with "ranking" (of the rules ranked
     after the search) and "rank_correlation" (with the stage before) where there is one; that of the choice has
     "rounds", {rules, seeds} each, its rows the seeds that a score rests on, and "first_score", of the first round, of
-    which the correlation is; "simplification", one entry a
-    finalist; and "meta_overfitting", see `meta_overfitting.look_again`.
+    which the correlation is; that of larger problems has "order", `final.funnel_order`, and under "mean" and "worst"
+    its rows "joint_score", which orders them; "simplification", one entry a finalist; and "meta_overfitting", see
+    `meta_overfitting.look_again`.
     """
 
     best: list[Choice]
@@ -87,7 +91,7 @@ class Funnel:
         if self._larger is not None and ranked:
             ranked = ranked[: self._config.final.funnel_rules]
             say(f"Ranking {counted(len(ranked), 'rule')} on {', '.join(self._larger.names)}.")
-            ranked = _ranked_again(ranked, self._larger)
+            ranked = _ranked_again(ranked, self._larger, self._config)
             stages.append(self._larger_stage(ranked, self._larger))
         best, simplification = self._simplified(ranked[:finalists], say)
         if simplification:
@@ -107,6 +111,8 @@ class Funnel:
     def prepare(self) -> None:
         """Makes ready what the choice needs and no rule has a part in; before `select`, on any one thread."""
         self._choice.prepare()
+        if self._larger is not None:
+            self._larger.prepare()
 
     def close(self) -> None:
         """Frees threads and devices."""
@@ -165,10 +171,12 @@ class Funnel:
     def _larger_stage(self, ranked: Sequence[Ranked], panel: Panel) -> dict[str, Any]:
         rows = [
             _row(c, c.choice_score, c.larger_score or 0.0, c.larger_scores)
+            | ({} if c.joint_score is None else {"joint_score": c.joint_score})
             for c in (rule.choice for rule in ranked)
         ]
-        seeds = self._config.final.funnel_seeds
-        return stage("larger problems", len(rows), panel.names, seeds, "choice", **_ranking(rows))
+        final = self._config.final
+        about = len(rows), panel.names, final.funnel_seeds, "choice"
+        return stage("larger problems", *about, order=final.funnel_order, **_ranking(rows))
 
     def _simplified(
         self, ranked: Sequence[Ranked], say: Say
@@ -191,8 +199,8 @@ class Funnel:
         return list(best.values()), [new.document() for new in found]
 
 
-def _ranked_again(ranked: Sequence[Ranked], panel: Panel) -> list[Ranked]:
-    """Returns rules in the order of their score by larger problems."""
+def _ranked_again(ranked: Sequence[Ranked], panel: Panel, config: SearchConfig) -> list[Ranked]:
+    """Returns rules in the order that the funnel has by further problems."""
     tokens = np.stack([rule.tokens for rule in ranked])
     scores = panel.scores(tokens, _carried([rule.choice.rate_multiple for rule in ranked], panel))
     again = [
@@ -204,7 +212,28 @@ def _ranked_again(ranked: Sequence[Ranked], panel: Panel) -> list[Ranked]:
         )
         for place, rule in enumerate(ranked)
     ]
-    return [again[place] for place in np.argsort(-scores.total, kind="stable")]
+    if config.final.funnel_order == "alone":
+        return [again[place] for place in np.argsort(-scores.total, kind="stable")]
+    joint = [_joint_score(rule.choice, config) for rule in again]
+    found = [
+        rule._replace(choice=rule.choice._replace(joint_score=score))
+        for rule, score in zip(again, joint, strict=True)
+    ]
+    return [found[place] for place in np.argsort(-np.array(joint), kind="stable")]
+
+
+def _joint_score(choice: Choice, config: SearchConfig) -> float:
+    """Returns the mean score over the judges of choice and funnel, or the worst; the floor where one has that.
+
+    Under the mean a judge counts at most `training.judge_cap`, as everywhere.
+    """
+    scores = [*choice.scores.values(), *choice.larger_scores.values()]
+    if config.final.funnel_order == "worst":
+        return min(scores)
+    if config.reward == "loss" and min(scores) <= FLOOR:
+        return FLOOR
+    cap = config.training.judge_cap
+    return float(np.mean(scores if cap is None else np.minimum(scores, cap)))
 
 
 def _carried(multiples: Sequence[float | None], panel: Panel) -> np.ndarray | None:

@@ -36,6 +36,7 @@ from .compare_config import Schedule, check_schedules
 Preset = Literal["laptop", "demo", "paper", "smoke"]
 Reward = Literal["loss", "accuracy"]
 First = Literal["random", "simplest"]
+FunnelOrder = Literal["alone", "mean", "worst"]
 
 MOST_SPREAD = 1000.0
 MOST_WIDTH = 16.0
@@ -344,13 +345,17 @@ class FinalistConfig:
     choice_seeds: Seeds = 48
     """Fresh seeds that report what the last eighth of them is worth; a sixth of these is a portion of the ranking's."""
     funnel: tuple[str, ...] = ()
-    """Larger problems that rank the best of the choice again; without any there is no such stage."""
+    """Further problems, larger ones or merely others, that rank the best of the choice again; without any there is no
+    such stage."""
     funnel_horizons: tuple[Horizon, ...] = (1.0,)
-    """Multiples of the larger problems' steps; each is a judge of its own."""
+    """Multiples of the further problems' steps; each is a judge of its own."""
     funnel_rules: Count = 12
-    """Rules that reach the larger problems."""
+    """Rules that reach the further problems."""
     funnel_seeds: Seeds = 12
-    """Fresh seeds of the ranking on larger problems."""
+    """Fresh seeds of the ranking on further problems."""
+    funnel_order: FunnelOrder = "alone"
+    """What orders rules there: alone: the mean score on the further problems; mean: that on them and on those searched,
+    each counted once; worst: the lowest of these scores."""
     simplify: NotNegative | None = None
     """Drop what a finalist does not need: parts that, by a 95 % interval, cost at most this much score (try 0.02)."""
     meta_overfitting: tuple[str, ...] = ()
@@ -487,11 +492,25 @@ class SearchConfig:
             f"bayesian.start is {self.bayesian.start} and bayesian.memory {self.bayesian.memory}: that many are never "
             "remembered, and nothing would be learnt; choose a start of at most the memory.",
         )
+        self._validate_funnel()
         self._validate_one_rate()
         self._validate_spreads()
         _validate_horizons("training.horizons", self.training.horizons)
         _validate_horizons("final.funnel_horizons", self.final.funnel_horizons)
         return self
+
+    def _validate_funnel(self) -> None:
+        final = self.final
+        require(
+            final.funnel_order == "alone" or len(final.funnel) > 0,
+            f"--final.funnel-order {final.funnel_order} orders rules by problems of --final.funnel beside those "
+            "searched, and there are none; name some, or leave it out.",
+        )
+        require(
+            final.funnel_order != "worst" or self.reward == "loss",
+            "--final.funnel-order worst compares scores of different problems, which only losses over Adam's allow; it "
+            "goes with --reward loss, not with accuracy.",
+        )
 
     def _validate_spreads(self) -> None:
         training = self.training

@@ -89,10 +89,19 @@ def test_nothing_is_tuned_on_larger_problems_where_rules_come_with_one_multiple(
     assert (
         f"The first 12 of them {how} on choice data of wine-mlp at 0.5 and 1 times the steps, with 1 fresh seed; "
     ) in found[1]
+    assert found[1].count("that order counts. ") == 1
     assert ("at rates of its own each time" in found[0]) is not one_rate
     assert (
         "of tuned Adam's learning rate, the same for all problems, on one" in found[0]
     ) is one_rate
+
+
+def test_it_is_told_when_the_lowest_score_of_all_problems_ranks():
+    final = FinalistConfig(funnel=("wine-mlp",), funnel_order="worst")
+    assert (
+        "on choice data of wine-mlp, with 12 fresh seeds; the order of the lowest of the scores there and on the "
+        "problems of the search counts. "
+    ) in told(final=final)[1]
 
 
 @pytest.mark.parametrize(

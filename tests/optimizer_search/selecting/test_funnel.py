@@ -11,15 +11,18 @@ import pytest
 
 from metarl.optimizer_search.judging.evaluators import local_evaluator
 from metarl.optimizer_search.judging.panel import sweeping_trial
+from metarl.optimizer_search.judging.rewards import FLOOR
 from metarl.optimizer_search.reports.selection_report import (
+    beside_rival,
+    ranked_by,
     selection_charts,
     selection_lines,
     selection_sections,
 )
 from metarl.optimizer_search.running.pipeline import comparison_config
 from metarl.optimizer_search.searching.search_job import SearchJob
-from metarl.optimizer_search.selecting.choice import choose
-from metarl.optimizer_search.selecting.funnel import Funnel
+from metarl.optimizer_search.selecting.choice import Choice, choose
+from metarl.optimizer_search.selecting.funnel import Funnel, _joint_score
 from metarl.optimizer_search.selecting.meta_overfitting import META_OVERFITTING, write_points
 from metarl.optimizer_search.selecting.simplification import _panel
 from metarl.optimizer_search.settings.config import (
@@ -150,6 +153,49 @@ def test_finalists_are_distinct_simplified_and_in_the_order_of_the_larger_proble
         assert choice.larger_scores == {"without-metric x2": choice.larger_score}
 
 
+@pytest.mark.parametrize(("order", "of"), [("mean", np.mean), ("worst", np.min)])
+def test_a_winner_may_be_ranked_by_all_problems_together(order, of, selected, searched):
+    """The scores are those of the order by further problems alone; only what is made of them differs."""
+    job, state = searched
+    final = dataclasses.replace(
+        CONFIG.final, funnel_order=order, simplify=None, meta_overfitting=()
+    )
+    config = dataclasses.replace(CONFIG, final=final)
+    funnel = Funnel(job.grammar, job.problems, config)
+    funnel.prepare()
+    best, document = funnel.select(state, 4)
+    funnel.close()
+    stage, alone = document["stages"][2], selected[1]["stages"][2]
+    assert (stage["order"], alone["order"]) == (order, "alone")
+    scores = {row["rule"]: row["by_judge"] for row in alone["ranking"]}
+    assert {row["rule"]: row["by_judge"] for row in stage["ranking"]} == scores
+    joint = [row["joint_score"] for row in stage["ranking"]]
+    assert joint == sorted(joint, reverse=True) and len(set(joint)) > 2
+    for choice, row in zip(best, stage["ranking"], strict=True):
+        every = [*choice.scores.values(), *choice.larger_scores.values()]
+        assert len(every) == 3 and choice.rule == row["rule"]
+        assert choice.joint_score == row["joint_score"] == pytest.approx(of(every), abs=1e-6)
+    name = {"mean": "mean score", "worst": "lowest score"}[order]
+    by = f"by the {name} on choice data of toy, toy x2, without-metric x2"
+    assert ranked_by(json.loads(to_json(document)), best[0]) == by
+    assert f"; {name} {joint[1]:+.3f}, the winner's {joint[0]:+.3f}" in beside_rival(
+        document, *best[:2]
+    )
+
+
+def test_under_the_mean_a_judge_counts_at_most_its_cap_and_divergence_is_the_floor():
+    scores = Choice("g", 0.1, 0.2, 0.1, {"a": 0.2}, larger_score=0.6, larger_scores={"b": 0.8})
+    diverged = scores._replace(larger_scores={"b": FLOOR})
+    final = FinalistConfig(funnel=("b",), funnel_order="mean")
+    plain = SearchConfig(final=final)
+    capped = SearchConfig(final=final, training=TrainingConfig(judge_cap=0.3))
+    worst = SearchConfig(final=dataclasses.replace(final, funnel_order="worst"))
+    assert _joint_score(scores, plain) == pytest.approx(0.5)
+    assert _joint_score(scores, capped) == pytest.approx(0.25)
+    assert _joint_score(scores, worst) == 0.2
+    assert {_joint_score(diverged, config) for config in (plain, capped, worst)} == {FLOOR}
+
+
 def test_the_leaders_are_judged_again_elsewhere(selected, searched, tmp_path):
     _, state = searched
     found = selected[1]["meta_overfitting"]
@@ -210,7 +256,8 @@ def test_terminal_and_page_say_what_the_document_says(selected):
     stored = json.loads(to_json(document))
     text = "\n".join(selection_lines(stored, best[0]))
     assert f"{CONFIG.budget} trained by the search" in text
-    assert "ranked on larger problems" in text and "rank correlation" in text
+    assert "ranked on further problems" in text and "rank correlation" in text
+    assert ranked_by(stored, best[0]) == "on choice data of without-metric x2"
     assert "The winner's choice score: toy " in text
     page = html_page("Selection", selection_sections(stored))
     assert "How the finalists were chosen" in page and "without-metric x2" in page

@@ -139,6 +139,15 @@ REFUSED = [
         "an item of final.funnel_horizons is 0.0; it must be above 0 and at most 1000.",
     ),
     (final(funnel_rules=0), "final.funnel_rules is 0; it must be at least 1."),
+    (
+        final(funnel_order="mean"),
+        "--final.funnel-order mean orders rules by problems of --final.funnel beside those searched, and",
+    ),
+    (
+        {"reward": "accuracy", **final(funnel=("digits-conv",), funnel_order="worst")},
+        "--final.funnel-order worst compares scores of different problems",
+    ),
+    (final(funnel_order="best"), "final.funnel_order"),
     (final(funnel_seeds=0), "final.funnel_seeds is 0; it must be from 1 to 100000."),
     (final(simplify=-0.01), "final.simplify is -0.01; it must not be negative, or None."),
     (final(simplify=float("inf")), "final.simplify is inf; it must be a finite number, or None."),
