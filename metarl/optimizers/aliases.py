@@ -15,7 +15,7 @@ import jax
 import optax
 
 from metarl.errors import require, unknown_name
-from metarl.update_rules import NAMED_RULES, Found, NamedRule, to_optax
+from metarl.update_rules import NAMED_RULES, Found, NamedRule, Roles, to_optax
 
 Settings = ParamSpec("Settings")
 Optimizer = optax.GradientTransformationExtraArgs
@@ -37,6 +37,7 @@ def named(
     slow_b: jax.typing.ArrayLike = 0.9999,
     lion_b1: jax.typing.ArrayLike = 0.9,
     lion_b2: jax.typing.ArrayLike = 0.99,
+    roles: Roles = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Returns any named rule as a transform, those found by searches of this project among them.
 
@@ -55,6 +56,9 @@ def named(
       slow_b: rate of the slow average s, which rises to it as t / (t + 1).
       lion_b1: share of the average in the interpolation c, as b1 of `optax.lion`.
       lion_b2: rate of that average, as b2 of `optax.lion`.
+      roles: what each leaf is to its network, a tree of texts or a function that gives one, such as
+        `metarl.problems.roles_of_leaves`: `ortho`, `rownorm` and `colnorm` then take matrices and convolutions alone
+        for matrices; None lets shapes decide, see `metarl.update_rules.to_optax`.
 
     Returns:
       The transform.
@@ -84,6 +88,7 @@ def named(
         slow_b=slow_b,
         lion_b1=lion_b1,
         lion_b2=lion_b2,
+        roles=roles,
     )
 
 

@@ -140,7 +140,8 @@ def by_name(
       total_steps: T, for those that know how far the run is: AdEMAMix and rules with decays.
       weight_dimension_numbers: for Muon and SOAP, which leaves are matrices and how, a tree or a function from
         parameters to one; None takes all leaves of two axes. A function is asked by optax at every step, of matrices
-        alone: it must decide leaf by leaf. Rules see the shapes themselves.
+        alone: it must decide leaf by leaf. Rules see the shapes themselves, unless
+        `roles` is among the settings.
       seed: of `drop` and noise in a rule: an integer or a typed random key.
       **settings: others of that optimizer, such as `b2`; of rules those of `metarl.update_rules.to_optax`.
 

@@ -1,13 +1,8 @@
 """Roles of leaves: what a tensor of parameters is to its network, for optimizers that treat them differently.
 
-    matrix        weights [inputs, outputs] between hidden units
-    convolution   weights [..., channels in, channels out]
-    embedding     a table whose rows are looked up
-    output        weights of the last layer
-    vector        biases, scales, points: all else
-
-Muon and SOAP multiply by matrices: they act on matrices and convolutions, and leave the rest to Adam. A card names the
-roles by patterns of paths, {"blocks/*/conv*": "convolution"}; the first pattern that fits counts. A leaf that none fits
+The roles are those of `metarl.update_rules.LEAF_ROLES`: matrix, convolution, embedding, output, vector. Muon and SOAP
+multiply by matrices: they act on matrices and convolutions, and leave the rest to Adam; so do rules with `ortho` where
+they go by roles, but for what they leave. A card names the roles by patterns of paths, {"blocks/*/conv*": "convolution"}; the first pattern that fits counts. A leaf that none fits
 has its role guessed from its name and shape.
 
 Reference: Jordan et al. (2024), Muon, https://kellerjordan.github.io/posts/muon, for who gets Adam.
@@ -18,14 +13,11 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 from metarl.errors import require, unknown_name
+from metarl.update_rules import LEAF_ROLES, LeafRole, require_axes
 
-LeafRole = Literal["matrix", "convolution", "embedding", "output", "vector"]
-LEAF_ROLES: tuple[LeafRole, ...] = get_args(LeafRole)
-
-_AXES = {"matrix": (2, 2), "convolution": (3, None)}  # fewest and most axes of a role
 _LOOKED_UP = re.compile(r"embed|emb\b|table|lookup|\bwte\b|\bwpe\b|tokens?\b")
 _LAST = re.compile(r"\bhead|logits|lm_head|classifier|readout|\boutput")
 
@@ -76,7 +68,7 @@ def roles_of_leaves(
         _given(path, given) or guess for path, guess in zip(paths, guesses, strict=True)
     ]
     for path, role, leaf in zip(paths, roles, leaves, strict=True):
-        _check_axes(path, role, leaf.shape, about)
+        require_axes(f"leaf {path!r}", role, leaf.shape, about)
     return jax.tree.unflatten(structure, roles)
 
 
@@ -126,12 +118,3 @@ def _guessed(paths: Sequence[str], axes: Sequence[int]) -> list[LeafRole]:
 def _in_order(path: str) -> list[tuple[int, str]]:
     """Returns a key that sorts w2 before w10."""
     return [(int(x), "") if x.isdigit() else (-1, x) for x in re.split(r"(\d+)", path)]
-
-
-def _check_axes(path: str, role: str, shape: tuple[int, ...], about: str) -> None:
-    fewest, most = _AXES.get(role, (0, None))
-    wanted = f"{fewest} axes" if fewest == most else f"at least {fewest} axes"
-    require(
-        fewest <= len(shape) and (most is None or len(shape) <= most),
-        f"{about}leaf {path!r} of shape {list(shape)} cannot have the role {role}, which needs {wanted}.",
-    )

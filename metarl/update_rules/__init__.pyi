@@ -23,6 +23,12 @@ from .expression import evaluate as evaluate
 from .grammar import Grammar as Grammar
 from .interpreter import Interpreter as Interpreter
 from .interpreter import Moments as Moments
+from .leaf_roles import LEAF_ROLES as LEAF_ROLES
+from .leaf_roles import MATRIX_ROLES as MATRIX_ROLES
+from .leaf_roles import LeafRole as LeafRole
+from .leaf_roles import Roles as Roles
+from .leaf_roles import leaves_taken_for_matrices as leaves_taken_for_matrices
+from .leaf_roles import require_axes as require_axes
 from .many_rules import exact_updates as exact_updates
 from .named_rules import NAMED_RULES as NAMED_RULES
 from .named_rules import Found as Found
@@ -54,6 +60,8 @@ __all__ = [
     "IDENTITY",
     "KEEP",
     "LANGUAGE",
+    "LEAF_ROLES",
+    "MATRIX_ROLES",
     "NAMED_RULES",
     "OPERANDS",
     "PRIMITIVES",
@@ -64,12 +72,14 @@ __all__ = [
     "Found",
     "Grammar",
     "Interpreter",
+    "LeafRole",
     "Moments",
     "NamedRule",
     "Number",
     "Operand",
     "Primitive",
     "Provenance",
+    "Roles",
     "Rule",
     "RuleSyntaxError",
     "ScaleByRuleState",
@@ -86,8 +96,10 @@ __all__ = [
     "evaluate",
     "exact_updates",
     "known_number",
+    "leaves_taken_for_matrices",
     "parse",
     "reference_update",
+    "require_axes",
     "resolve",
     "scale_by_rule",
     "simpler",

@@ -20,6 +20,7 @@ import optax
 from metarl.errors import InvalidInput, require
 
 from .expression import Expression, Operand, draws, evaluate, needs, walk
+from .leaf_roles import Roles, leaves_taken_for_matrices
 from .leaf_scope import LeafScope
 from .named_rules import resolve
 from .primitives import MOST_STEPS, OPERANDS
@@ -61,6 +62,7 @@ def to_optax(
     slow_b: jax.typing.ArrayLike = 0.9999,
     lion_b1: jax.typing.ArrayLike = 0.9,
     lion_b2: jax.typing.ArrayLike = 0.99,
+    roles: Roles = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Returns the optimizer w ← w - learning_rate · (update + weight_decay · w).
 
@@ -86,19 +88,23 @@ def to_optax(
       slow_b: rate of the slow average s, which rises to it as t / (t + 1).
       lion_b1: share of the average in the interpolation c, as b1 of `optax.lion`.
       lion_b2: rate of that average, as b2 of `optax.lion`.
+      roles: what each leaf is to its network, for `ortho`, `rownorm` and `colnorm`, which then take matrices and
+        convolutions alone for matrices, as Muon does: a tree of texts like the parameters' or a prefix of it, or a
+        function from parameters to one, such as `metarl.problems.roles_of_leaves`. None lets the shapes decide.
 
     Functions of whole tensors (`ortho` ...) take each leaf by itself, as `metarl.update_rules.tensor_functions` says: a
-    leaf of two axes as a matrix, one of more as a convolution's kernel. Under `vmap` a leaf is that of one lane, under
+    leaf of two axes as a matrix, one of more as a convolution's kernel, unless `roles` says otherwise. Under `vmap` a leaf is that of one lane, under
     `jit` with sharded arrays the whole array, under `jax.shard_map` the shard alone.
 
     Returns:
-      A transform that works wherever optax's own do. Inside `optax.inject_hyperparams`, name `mu_dtype` and `mask`
-      among its `static_args` when you set them. With parameters that are all bfloat16 it rounds every number to
+      A transform that works wherever optax's own do. Inside `optax.inject_hyperparams`, name `mu_dtype`, `mask`
+      and `roles` among its `static_args` when you set them. With parameters that are all bfloat16 it rounds every number to
       bfloat16, where 0.999 is 1, and `optax.adam` then gives NaN; here 0.996, the largest number below 1, takes the
       place of a rate that became 1, and `hyperparam_dtype=jnp.float32` keeps 0.999.
 
     Raises:
-      InvalidInput: the rule cannot be read, a number is out of range, or the rule needs `total_steps`.
+      InvalidInput: the rule cannot be read, a number is out of range, or the rule needs `total_steps`; from `init` and
+        `update`, roles that are of another tree, unknown, or do not fit the shape of a leaf.
 
     Example:
       >>> import jax.numpy as jnp, optax
@@ -122,6 +128,7 @@ def to_optax(
         slow_b=slow_b,
         lion_b1=lion_b1,
         lion_b2=lion_b2,
+        roles=roles,
     )
     return descend(direction, learning_rate, weight_decay=weight_decay, mask=mask)
 
@@ -169,6 +176,7 @@ def scale_by_rule(
     slow_b: jax.typing.ArrayLike = 0.9999,
     lion_b1: jax.typing.ArrayLike = 0.9,
     lion_b2: jax.typing.ArrayLike = 0.99,
+    roles: Roles = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Returns the transform from gradients to a rule's updates, learning rate and sign not yet applied.
 
@@ -191,6 +199,7 @@ def scale_by_rule(
 
     def init(params: optax.Params) -> ScaleByRuleState:
         _require_real("parameters", params)
+        leaves_taken_for_matrices(roles, _as_arrays(params))
         return ScaleByRuleState(
             count=jnp.zeros([], jnp.int32),
             mu=optax.tree.zeros_like(params, dtype=mu_dtype) if "m" in needed else None,
@@ -224,10 +233,11 @@ def scale_by_rule(
         t = jnp.asarray(state.count, jnp.int32)
 
         def update_leaf(
-            g: Any, m: Any, v: Any, y: Any, s: Any, c: Any, w: Any, key: Any
+            g: Any, m: Any, v: Any, y: Any, s: Any, c: Any, w: Any, key: Any, may_be_matrix: bool
         ) -> jax.Array:
             # A weakly typed array: eps adapts to the leaf's type, and a number divided by zero is infinite.
-            scope = LeafScope(g, m, v, y, s, c, w, t, total_steps, jnp.asarray(eps), key, drawn)
+            run = (t, total_steps, jnp.asarray(eps))
+            scope = LeafScope(g, m, v, y, s, c, w, *run, key, drawn, may_be_matrix)
             return jnp.broadcast_to(evaluate(expression, scope), g.shape).astype(g.dtype)
 
         leaves, structure = jax.tree.flatten(updates)
@@ -236,7 +246,8 @@ def scale_by_rule(
             for tree in (m, v, y, s, c, _as_arrays(params) if "w" in needed else None)
         ]
         keys = [None] * len(leaves) if draw is None else jax.random.split(draw, len(leaves))
-        new = [update_leaf(*row) for row in zip(leaves, *columns, keys, strict=True)]
+        flags = leaves_taken_for_matrices(roles, updates)
+        new = [update_leaf(*row) for row in zip(leaves, *columns, keys, flags, strict=True)]
         after = ScaleByRuleState(count, mu, nu, xi, state.key, slow, lion)
         return jax.tree.unflatten(structure, new), after
 

@@ -182,6 +182,15 @@ def _arguments(writer: SourceWriter) -> list[tuple[str, str]]:
         ("weight_decay: float | None = None", "strength of decoupled weight decay, as in AdamW.")
     )
     rows.append(("mask: Any = None", "which parameters decay, as in `optax.adamw`."))
+    if "may_be_matrix" in writer.used:
+        rows.append(
+            (
+                "roles: Any = None",
+                "what each leaf is to its network: a tree like the parameters' or a prefix of it, or a function from "
+                "parameters to one, of texts: matrix, convolution, embedding, output, vector. The first two alone may "
+                "be matrices then; None: all leaves of two axes or more are.",
+            )
+        )
     if writer.used & {"m", "s", "c"}:
         rows.append(("mu_dtype: Any = None", "type of the average of g; None: the parameters'."))
     if "key" in writer.used:
@@ -284,7 +293,7 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
             "keys = optax.tree.split_key_like(draw, gradients)",
         ]
     lines += ["", *_leaf_function(writer, value), ""]
-    trees = {"w": "params", "key": "keys"}
+    trees = {"w": "params", "key": "keys", "may_be_matrix": "_matrices(roles, gradients)"}
     columns = ", ".join(
         ["gradients", *(trees.get(name, name) for name in _leaf_arguments(writer)[1:])]
     )
@@ -310,7 +319,8 @@ def _update(state: str, writer: SourceWriter, value: Code) -> list[str]:
 
 
 def _leaf_arguments(writer: SourceWriter) -> list[str]:
-    return ["g", *(name for name in ("m", "v", "y", "s", "c", "w", "key") if name in writer.used)]
+    names = ("m", "v", "y", "s", "c", "w", "key", "may_be_matrix")
+    return ["g", *(name for name in names if name in writer.used)]
 
 
 def _leaf_function(writer: SourceWriter, value: Code) -> list[str]:

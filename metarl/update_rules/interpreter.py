@@ -25,6 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from metarl.errors import require
+
 from .expression import Draw, Expression, evaluate
 from .grammar import Grammar
 from .primitives import BINARY, UNARY, share_of_run
@@ -73,6 +75,10 @@ class Interpreter:
       slow_b: rate of the slow average.
       lion_b1: share of the average in Lion's interpolation.
       lion_b2: rate of that average.
+      matrices: whether each of those leaves may be a matrix, see `leaf_roles`; None lets the shapes decide.
+
+    Raises:
+      InvalidInput: there are not as many flags as shapes.
     """
 
     grammar: Grammar
@@ -84,6 +90,15 @@ class Interpreter:
     slow_b: float = 0.9999
     lion_b1: float = 0.9
     lion_b2: float = 0.99
+    matrices: tuple[bool, ...] | None = None
+
+    def __post_init__(self):
+        """Refuses flags of other leaves than those whose shapes are known."""
+        flags, leaves = self.matrices, self.shapes or ()
+        require(
+            flags is None or len(flags) == len(leaves),
+            f"matrices says of {len(flags or ())} leaves whether they may be matrices, and there are {len(leaves)}.",
+        )
 
     def randomness(self, num_parameters: int, seed: int = 0) -> Randomness:
         """Returns the tables that random primitives read, the same for the same arguments."""
@@ -233,8 +248,8 @@ def _scope(
     drawn = {"normal": draw.normal, "keep": draw.keep}
 
     def of_tensors(name: str, x: jax.Array) -> jax.Array:
-        shapes = interpreter.shapes or ()
-        return of_flat_leaves(jnp, name, x, g, shapes, interpreter.epsilon, _rolled)
+        shapes, flags = interpreter.shapes or (), interpreter.matrices
+        return of_flat_leaves(jnp, name, x, g, shapes, interpreter.epsilon, _rolled, flags)
 
     drawn["of_tensors"] = of_tensors
     return Scope(g=g, w=w, epsilon=interpreter.epsilon, **steps, **library, **drawn)

@@ -34,6 +34,7 @@ class LeafScope:
     epsilon: jax.Array  # []
     key: jax.Array  # consumed by folding in the number of each draw
     draws: list[Draw]  # of the rule, numbered from 1
+    may_be_matrix: bool = True  # see `leaf_roles`
 
     xp = jnp
     scalar = jnp
@@ -52,7 +53,8 @@ class LeafScope:
     def of_tensors(self, name: str, x: Any) -> jax.Array:
         is_whole = isinstance(x, jax.Array) and x.shape == self.g.shape
         x = x if is_whole else jnp.full_like(self.g, x)
-        return of_leaf(jnp, name, x, self.g, self.g.shape, self.epsilon)
+        shape, may_be = self.g.shape, self.may_be_matrix
+        return of_leaf(jnp, name, x, self.g, shape, self.epsilon, may_be_matrix=may_be)
 
     def power(self, x: Any, y: Any) -> jax.Array:
         whole = isinstance(y, int | float) and float(y).is_integer()

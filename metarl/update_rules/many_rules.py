@@ -27,6 +27,7 @@ def exact_updates(
     grammar: Grammar,
     tokens: np.ndarray,
     shapes: tuple[Shape, ...] | None = None,
+    matrices: tuple[bool, ...] | None = None,
     **states: Any,
 ) -> np.ndarray:
     """Returns the updates of many rules in given states.
@@ -35,6 +36,7 @@ def exact_updates(
       grammar: of the tokens.
       tokens: int32 [K, L].
       shapes: of the leaves that a state joins, C entries together; needed by functions of whole tensors alone.
+      matrices: whether each of those leaves may be a matrix, see `leaf_roles`; if None, all may.
       **states: g, m, v, y, w, and s and c where rules use them, float64 [B, C]; t, whole numbers, [B, 1]; total_steps;
         epsilon.
 
@@ -45,7 +47,8 @@ def exact_updates(
       InvalidInput: the grammar has functions of whole tensors, and the shapes are not given.
     """
     grammar.require_shapes(shapes, states["g"].shape[-1])
-    scope = NumpyScope(drawn=_Named(states["g"].shape), shapes=shapes, **states)
+    drawn: Any = _Named(states["g"].shape)
+    scope = NumpyScope(drawn=drawn, shapes=shapes, matrices=matrices, **states)
     with np.errstate(all="ignore"):  # overflow and 0 / 0 are how a rule fails
         operands = np.stack(
             [

@@ -20,6 +20,7 @@ import numpy as np
 from metarl.errors import require
 
 from .expression import Draw, draws
+from .leaf_roles import LeafRole, taken_for_matrix
 from .primitives import share_of_run
 from .rule import Rule
 from .tensor_functions import Shape, of_flat_leaves, of_leaf
@@ -41,6 +42,7 @@ def reference_update(
     total_steps: int | None = None,
     epsilon: float = 1e-8,
     rng: np.random.Generator | None = None,
+    role: LeafRole | None = None,
 ) -> np.ndarray:
     """Computes the update of a rule in the precision of g.
 
@@ -57,12 +59,13 @@ def reference_update(
       total_steps: T, steps of the whole run.
       epsilon: see `Scope.epsilon`.
       rng: draws `noise` and `drop`.
+      role: of the leaf, see `leaf_roles`; None lets its shape decide.
 
     Returns:
       The update, [P]; not finite where the rule fails.
 
     Raises:
-      InvalidInput: if the rule needs something that was not given.
+      InvalidInput: if the rule needs something that was not given, or the role is none or does not fit.
     """
     rule = Rule.parse(rule) if isinstance(rule, str) else rule
     arrays = {"m": m, "v": v, "y": y, "s": s, "c": c, "w": w}
@@ -74,7 +77,9 @@ def reference_update(
     require(np.issubdtype(g.dtype, np.floating), f"g holds {g.dtype}; give floating numbers.")
     arrays = {name: _cast(array, g.dtype) for name, array in arrays.items()}
     drawn = {draw: _draw(draw, g, rng) for draw in draws(rule.expression)}
-    scope = NumpyScope(g=g, t=t, total_steps=total_steps, epsilon=epsilon, drawn=drawn, **arrays)
+    matrices = (taken_for_matrix(role, g.shape),)
+    run = {"t": t, "total_steps": total_steps, "epsilon": epsilon}
+    scope = NumpyScope(g=g, drawn=drawn, matrices=matrices, **run, **arrays)
     with np.errstate(all="ignore"):  # overflow and 0 / 0 are how a rule fails
         return np.broadcast_to(np.asarray(rule.evaluate(scope), g.dtype), g.shape)
 
@@ -96,6 +101,8 @@ class NumpyScope:
     c: Any = None
     # of the leaves that the last axis joins; if None, the whole array is one leaf
     shapes: tuple[Shape, ...] | None = None
+    # whether each of them may be a matrix, see `leaf_roles`; if None, all may
+    matrices: tuple[bool, ...] | None = None
 
     @property
     def xp(self) -> _Library:
@@ -127,8 +134,11 @@ class NumpyScope:
         g = self.g
         x = np.broadcast_to(_cast(x, g.dtype), np.broadcast_shapes(np.shape(x), g.shape))
         if self.shapes is None:
-            return of_leaf(np, name, x, g, g.shape, self.epsilon)
-        return of_flat_leaves(np, name, x, g, self.shapes, self.epsilon)
+            may_be = self.matrices is None or self.matrices[0]
+            return of_leaf(np, name, x, g, g.shape, self.epsilon, may_be_matrix=may_be)
+        return of_flat_leaves(
+            np, name, x, g, self.shapes, self.epsilon, matrices=self.matrices
+        )
 
     def power(self, x: Any, y: Any) -> np.ndarray:
         """Returns x ^ y, and x itself where y is 1."""

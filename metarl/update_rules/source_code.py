@@ -17,6 +17,7 @@ from typing import Any
 from .expression import Draw, Expression, Operand, draws, evaluate, walk
 from .primitives import OPERANDS, share_of_run
 from .printer import number_text
+from .tensor_functions import OF_MATRICES
 
 CONSTANT, SCALAR, ARRAY = range(3)  # a Python number, an array [], an array [P]
 
@@ -174,12 +175,14 @@ class SourceWriter:
     def of_tensors(self, name: str, x: Any) -> Code:
         """Writes the call of a function of whole tensors, which the program defines for one leaf."""
         self.of_tensors_used.add(name)
-        second = self.g if name == "cautious" else self.epsilon
+        others = [self.g if name == "cautious" else self.epsilon]
+        if name in OF_MATRICES:
+            others.append(self._value("may_be_matrix", CONSTANT))
 
         def text(*codes: Code) -> str:
             return f"_{name}({', '.join(code.text for code in codes)})"
 
-        return self._fitting([self.whole(self.code(x)), second], text, _ATOM)
+        return self._fitting([self.whole(self.code(x)), *others], text, _ATOM)
 
     def whole(self, code: Code) -> Code:
         """Returns the code of a value in the shape of the gradient."""

@@ -6,8 +6,12 @@ jax, for one leaf or a batch of them: axes in front of the leaf's own are batch.
 A leaf is a matrix if it has two axes, [inputs, outputs], or more: it is a convolution's kernel then, [height,
 width, inputs, outputs] say, which is the matrix from its patches to its outputs, [height width inputs,
 outputs]. A row holds the weights from one input, a column those into one output. On a leaf that is no matrix
-`ortho`, `rownorm` and `colnorm` are `rms`. The shape alone decides: embeddings and output layers of two axes
-are matrices too, as a transform knows no roles.
+`ortho`, `rownorm` and `colnorm`, the functions of matrices, are `rms`. The shape alone decides, so that embeddings
+and output layers of two axes are matrices too, unless the roles of leaves are given (`leaf_roles`): then a leaf of
+another role than matrix or convolution is no matrix, to all three. `rms` and `cautious` know no roles.
+
+Why `rownorm` too, of whose rows an embedding has one a token: a rule is then one function of the leaves that are
+matrices and another of the rest, in which `ortho(rownorm(x))` is a vector's, and not a mixture of both.
 
 Why that is the size that matches: the entries of `ortho` have a root mean square of about 1 / sqrt(I)
 whatever the shape of the matrix, and a bias is the weights from one input, which is always 1.
@@ -28,6 +32,7 @@ from typing import Any
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of x, x x' x and x x' x x' x
 ITERATIONS = 5
 LEAST_SHARE = 1e-3  # of the entries of a leaf that `cautious` takes to be kept
+OF_MATRICES = ("ortho", "rownorm", "colnorm")  # those that know matrices from the rest
 
 _NORMALISED = {"rownorm": (-1,), "colnorm": (-2,)}  # the axes along which means are taken
 
@@ -35,7 +40,7 @@ Shape = tuple[int, ...]
 
 
 def matrix_shape(shape: Sequence[int]) -> tuple[int, int] | None:
-    """Returns [I, O] of a leaf that is a matrix, or None: the one place that knows which leaves are."""
+    """Returns [I, O] of a leaf whose shape is a matrix's, or None: the one place that knows which shapes are."""
     if len(shape) < 2 or 0 in shape:
         return None
     return math.prod(shape[:-1]), shape[-1]
@@ -59,6 +64,7 @@ def of_leaf(
     shape: Sequence[int],
     epsilon: Any,
     repeat: Repeat = unrolled,
+    may_be_matrix: bool = True,
 ) -> Any:
     """Returns a function of one leaf.
 
@@ -70,6 +76,7 @@ def of_leaf(
       shape: of the leaf.
       epsilon: see `Scope.epsilon`.
       repeat: how iterations are written.
+      may_be_matrix: whether it is a matrix if its shape is one's; see `leaf_roles`.
 
     Returns:
       The value, [B..., shape].
@@ -77,7 +84,7 @@ def of_leaf(
     whole = tuple(range(-len(shape), 0))
     if name == "cautious":
         return _cautious(xp, x, g, whole)
-    matrix = None if name == "rms" else matrix_shape(shape)
+    matrix = matrix_shape(shape) if name in OF_MATRICES and may_be_matrix else None
     if matrix is None:
         return _rms(xp, x, epsilon, whole)
     rows_and_columns = x.reshape((*x.shape[: x.ndim - len(shape)], *matrix))
@@ -96,13 +103,17 @@ def of_flat_leaves(
     shapes: Sequence[Shape],
     epsilon: Any,
     repeat: Repeat = unrolled,
+    matrices: Sequence[bool] | None = None,
 ) -> Any:
-    """Returns a function of each of the leaves that the last axis joins, [B..., P], for x [B..., P]; see `of_leaf`."""
+    """Returns a function of each of the leaves that the last axis joins, [B..., P], for x [B..., P]; see `of_leaf`.
+
+    `matrices` says of each leaf whether it may be one; if None, all may.
+    """
     parts, first = [], 0
-    for shape in shapes:
+    for shape, may_be in zip(shapes, matrices or [True] * len(shapes), strict=True):
         leaf = slice(first, first := first + math.prod(shape))
         whole, gradient = (y[..., leaf].reshape((*y.shape[:-1], *shape)) for y in (x, g))
-        value = of_leaf(xp, name, whole, gradient, shape, epsilon, repeat)
+        value = of_leaf(xp, name, whole, gradient, shape, epsilon, repeat, may_be)
         parts.append(value.reshape(x[..., leaf].shape))
     return xp.concatenate(parts, axis=-1)
 

@@ -1,17 +1,17 @@
 """Functions of whole tensors as source code for exported files; what they mean stands in `tensor_functions`.
 
-A file defines those that its rule calls, each for one leaf. Linear layers of torch hold their weights as
+A file defines those that its rule calls, each for one leaf, and where some know matrices from the rest, what roles say. Linear layers of torch hold their weights as
 [outputs, inputs], and convolutions as [outputs, inputs, height, width]: there a row of `tensor_functions` is
 a column.
 """
 
 from __future__ import annotations
 
+from .leaf_roles import LEAF_ROLES, MATRIX_ROLES
 from .source_code import SourceWriter
-from .tensor_functions import COEFFICIENTS, ITERATIONS, LEAST_SHARE
+from .tensor_functions import COEFFICIENTS, ITERATIONS, LEAST_SHARE, OF_MATRICES
 
 _A, _B, _C = COEFFICIENTS
-_ON_MATRICES = {"ortho", "rownorm", "colnorm"}
 
 
 def of_tensors_in_jax(writer: SourceWriter) -> list[str]:
@@ -26,19 +26,42 @@ def of_tensors_in_torch(writer: SourceWriter) -> list[str]:
 
 def _definitions(writer: SourceWriter, sources: dict[str, tuple[str, ...]]) -> list[str]:
     names = set(writer.of_tensors_used)
-    if names & _ON_MATRICES:
-        names |= {"matrix", "rms"}
+    if names & set(OF_MATRICES):
+        names |= {"roles", "matrix", "rms"}
     return [line for name in sources if name in names for line in ("", "", *sources[name])]
 
 
+_NAMES = ", ".join(f'"{role}"' for role in LEAF_ROLES)
+_OF_MATRICES = ", ".join(f'"{role}"' for role in MATRIX_ROLES)
+_ROLES = (
+    f"_ROLES = ({_NAMES})",
+    f"_MATRIX_ROLES = ({_OF_MATRICES})",
+)
+
 _JAX = {
+    "roles": (
+        *_ROLES,
+        "",
+        "",
+        "def _matrices(roles, tree):",
+        '    """Returns a tree that says of each leaf whether it may be a matrix."""',
+        "    if roles is None:",
+        "        return jax.tree.map(lambda leaf: True, tree)",
+        "",
+        "    def of_part(role, part):",
+        "        if role not in _ROLES:",
+        "            raise ValueError(f\"a role is one of {', '.join(_ROLES)}; got {role!r}\")",
+        "        return jax.tree.map(lambda leaf: role in _MATRIX_ROLES, part)",
+        "",
+        "    return jax.tree.map(of_part, roles(tree) if callable(roles) else roles, tree)",
+    ),
     "matrix": (
-        "def _matrix(x):",
+        "def _matrix(x, may_be_matrix):",
         '    """Returns a tensor as [inputs, outputs]; None if it is no matrix.',
         "",
         "    A kernel of a convolution, [..., inputs, outputs], is one too.",
         '    """',
-        "    if x.ndim < 2 or x.size == 0:",
+        "    if not may_be_matrix or x.ndim < 2 or x.size == 0:",
         "        return None",
         "    return x.reshape(-1, x.shape[-1])",
     ),
@@ -48,9 +71,9 @@ _JAX = {
         "    return x / (jnp.sqrt(jnp.mean(x * x, axis=axis, keepdims=True)) + eps)",
     ),
     "ortho": (
-        "def _ortho(x, eps):",
+        "def _ortho(x, eps, may_be_matrix):",
         '    """Returns a matrix made orthogonal by Newton-Schulz, as `optax.contrib.muon` does."""',
-        "    matrix = _matrix(x)",
+        "    matrix = _matrix(x, may_be_matrix)",
         "    if matrix is None:",
         "        return _rms(x, eps)",
         "    inputs, outputs = matrix.shape",
@@ -64,15 +87,15 @@ _JAX = {
         "    return (max(1.0, outputs / inputs) ** 0.5 * matrix).reshape(x.shape)",
     ),
     "rownorm": (
-        "def _rownorm(x, eps):",
+        "def _rownorm(x, eps, may_be_matrix):",
         '    """Returns a matrix, each row divided by its root mean square."""',
-        "    matrix = _matrix(x)",
+        "    matrix = _matrix(x, may_be_matrix)",
         "    return _rms(x, eps) if matrix is None else _rms(matrix, eps, 1).reshape(x.shape)",
     ),
     "colnorm": (
-        "def _colnorm(x, eps):",
+        "def _colnorm(x, eps, may_be_matrix):",
         '    """Returns a matrix, each column divided by its root mean square."""',
-        "    matrix = _matrix(x)",
+        "    matrix = _matrix(x, may_be_matrix)",
         "    return _rms(x, eps) if matrix is None else _rms(matrix, eps, 0).reshape(x.shape)",
     ),
     "cautious": (
@@ -84,13 +107,23 @@ _JAX = {
 }
 
 _TORCH = {
+    "roles": (
+        *_ROLES,
+        "",
+        "",
+        "def _may_be_matrix(role):",
+        '    """Returns whether parameters of a role may be matrices; None: by shape."""',
+        "    if role is not None and role not in _ROLES:",
+        "        raise ValueError(f\"role is one of {', '.join(_ROLES)} or None; got {role!r}\")",
+        "    return role is None or role in _MATRIX_ROLES",
+    ),
     "matrix": (
-        "def _matrix(x):",
+        "def _matrix(x, may_be_matrix):",
         '    """Returns a tensor as [outputs, inputs]; None if it is no matrix.',
         "",
         "    A kernel of a convolution, [outputs, inputs, ...], is one too.",
         '    """',
-        "    if x.ndim < 2 or x.numel() == 0:",
+        "    if not may_be_matrix or x.ndim < 2 or x.numel() == 0:",
         "        return None",
         "    return x.reshape(x.shape[0], -1)",
     ),
@@ -102,9 +135,9 @@ _TORCH = {
         "    return x / (mean.sqrt() + eps)",
     ),
     "ortho": (
-        "def _ortho(x, eps):",
+        "def _ortho(x, eps, may_be_matrix):",
         '    """Returns a matrix made orthogonal by Newton-Schulz, as `optax.contrib.muon` does."""',
-        "    matrix = _matrix(x)",
+        "    matrix = _matrix(x, may_be_matrix)",
         "    if matrix is None:",
         "        return _rms(x, eps)",
         "    outputs, inputs = matrix.shape",
@@ -118,15 +151,15 @@ _TORCH = {
         "    return (max(1.0, outputs / inputs) ** 0.5 * matrix).reshape(x.shape)",
     ),
     "rownorm": (
-        "def _rownorm(x, eps):",
+        "def _rownorm(x, eps, may_be_matrix):",
         '    """Returns a matrix, the weights from each input divided by their root mean square."""',
-        "    matrix = _matrix(x)",
+        "    matrix = _matrix(x, may_be_matrix)",
         "    return _rms(x, eps) if matrix is None else _rms(matrix, eps, 0).reshape(x.shape)",
     ),
     "colnorm": (
-        "def _colnorm(x, eps):",
+        "def _colnorm(x, eps, may_be_matrix):",
         '    """Returns a matrix, the weights into each output divided by their root mean square."""',
-        "    matrix = _matrix(x)",
+        "    matrix = _matrix(x, may_be_matrix)",
         "    return _rms(x, eps) if matrix is None else _rms(matrix, eps, 1).reshape(x.shape)",
     ),
     "cautious": (

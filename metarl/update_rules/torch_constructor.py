@@ -39,12 +39,20 @@ def _arguments(writer: SourceWriter) -> list[tuple[str, str, str, str]]:
     ]
     if "eps" in writer.used:
         rows.append(("eps", ": float = 1e-8", "0.0 <= eps", "keeps divisors away from zero."))
+    if "may_be_matrix" in writer.used:
+        rows.append(("role", ": str | None = None", "", _ROLE))
     meaning = "decoupled weight decay, as in AdamW."
     rows.append(("weight_decay", ": float = 0.0", "0.0 <= weight_decay", meaning))
     # functions of whole tensors take parameters one by one, so there is nothing to choose
     left_out = {"foreach"} if writer.of_tensors_used else set()
     return [*rows, *(row for row in _FLAGS if row[0] not in left_out)]
 
+
+_ROLE = (
+    "what the parameters of a group are to the network: matrix, convolution,\n"
+    "        embedding, output or vector. The first two alone may be matrices\n"
+    "        then; None: all of two axes or more are."
+)
 
 _FLAGS = (
     ("maximize", ": bool = False", "", "climb instead of descending."),

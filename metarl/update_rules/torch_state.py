@@ -10,20 +10,26 @@ from .torch_writer import averages_of, keeps_averages
 def checkpoints(writer: SourceWriter) -> list[list[str]]:
     """Returns the methods that add parameters, and save and restore the state."""
     methods = [_set_state(writer)]
-    if "t" in writer.used:
-        methods.insert(0, list(_ADD_PARAM_GROUP))
+    if writer.used & {"t", "may_be_matrix"}:
+        methods.insert(0, _add_param_group(writer))
     if "generator" in writer.used:
         methods += [list(method) for method in _GENERATOR]
     return methods
 
 
-_ADD_PARAM_GROUP = (
-    "def add_param_group(self, param_group):",
-    '    """Adds parameters; they are as far in the run as those that are there."""',
-    "    super().add_param_group(param_group)",
-    '    steps = self.param_groups[0].get("steps", 0.0)',
-    '    param_group["steps"] = _counter(steps, param_group)',
-)
+def _add_param_group(writer: SourceWriter) -> list[str]:
+    lines = ["def add_param_group(self, param_group):"]
+    caption = "Adds parameters; they are as far in the run as those that are there."
+    lines.append(f'    """{caption if "t" in writer.used else "Adds parameters."}"""')
+    if "may_be_matrix" in writer.used:
+        lines.append('    _may_be_matrix(param_group.get("role", self.defaults["role"]))')
+    lines.append("    super().add_param_group(param_group)")
+    if "t" in writer.used:
+        lines += [
+            '    steps = self.param_groups[0].get("steps", 0.0)',
+            '    param_group["steps"] = _counter(steps, param_group)',
+        ]
+    return lines
 
 
 def _set_state(writer: SourceWriter) -> list[str]:

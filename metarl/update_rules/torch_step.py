@@ -130,6 +130,7 @@ def _update(writer: SourceWriter) -> list[str]:
         "t": 'group["steps"].double()',
         "total_steps": 'group["total_steps"]',
         "eps": 'group["eps"]',
+        "may_be_matrix": '_may_be_matrix(group["role"])',
         "generator": "self.generator",
     }
     arguments = [given.get(name, name) for name in formula_arguments(writer)]
@@ -152,7 +153,7 @@ def _broken(arguments: list[str]) -> list[str]:
 
 
 def formula_arguments(writer: SourceWriter) -> list[str]:
-    names = ("m", "v", "y", "s", "c", "w", "t", "total_steps", "eps", "generator")
+    names = ("m", "v", "y", "s", "c", "w", "t", "total_steps", "eps", "generator", "may_be_matrix")
     return ["g", *(name for name in names if name in writer.used)]
 
 
