@@ -54,6 +54,7 @@ from .spaces import UnaryFunction as UnaryFunction
 from .spaces import applied as applied
 from .spaces import space_named as space_named
 from .spaces import space_names as space_names
+from .tensor_functions import OF_MATRICES as OF_MATRICES
 
 __all__ = [
     "BINARY",
@@ -63,6 +64,7 @@ __all__ = [
     "LEAF_ROLES",
     "MATRIX_ROLES",
     "NAMED_RULES",
+    "OF_MATRICES",
     "OPERANDS",
     "PRIMITIVES",
     "SPACES",

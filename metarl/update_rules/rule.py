@@ -24,6 +24,7 @@ from .expression import Binary, Expression, Number, Operand, Unary, children, ev
 from .parser import MAX_DEPTH, MAX_NODES, parse_expression
 from .primitives import BINARY, OPERANDS, UNARY, Need, Scope
 from .printer import to_latex, to_text
+from .tensor_functions import OF_MATRICES
 
 _FORMAT = "metarl.rule"
 _VERSION = 1
@@ -96,6 +97,12 @@ class Rule:
     def needs(self) -> frozenset[Need]:
         """What the update depends on beside g: moments, w, progress, the step count, chance."""
         return needs(self.expression)
+
+    @property
+    def of_matrices(self) -> bool:
+        """Whether functions of matrices are in it, to which roles of leaves matter; see `leaf_roles`."""
+        parts = walk(self.expression)
+        return any(isinstance(part, Unary) and part.name in OF_MATRICES for part in parts)
 
     @property
     def size(self) -> int:

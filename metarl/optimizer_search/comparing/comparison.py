@@ -42,7 +42,7 @@ from .comparison_document import entry_json, problem_document
 from .contest import Contest, Crew
 from .control import control_entrant
 from .default_rates import default_rates
-from .entrants import BASELINE, Entrant, check_own, decayed_once, references
+from .entrants import BASELINE, Entrant, check_own, decayed_once, entered, references
 from .measurements import AdamRuns, Choices, Measured, Record
 from .one_rate import followed, one_rate_multiples
 from .problem_names import file_stem, require_different_names, suite_names
@@ -145,7 +145,7 @@ def check_comparison(
       InvalidInput: says what is wrong.
     """
     config.validate()
-    field = _field(entrants, config.references)
+    field = _field(entered(entrants, config.tensor_functions), config.references)
     suite = [problem_suite.load(name) for name in suite_names(config.problem)]
     require_different_names(suite)
     own = [one for one in field if one.is_own]

@@ -87,6 +87,7 @@ class Contest:
         named = zip(problem_suite.leaf_paths(shapes), jax.tree.leaves(roles), strict=True)
         self.guessed_roles = {path: role for path, role in named if path in paths}
         self._dimension_numbers, self._shapes = weight_dimension_numbers(shapes, roles), shapes
+        self._roles = roles
         self.devices = list(devices or jax.local_devices())
         placed = dict.fromkeys(self.devices)
         self._fixtures = {device: jax.device_put(fixture, device) for device in placed}
@@ -187,7 +188,8 @@ class Contest:
         """Returns the optimizer's state that grows with the parameters, in bytes a parameter."""
         params = jax.tree.map(lambda x: x[0], self._fixtures[self.devices[0]].params)
         shapes = {leaf.shape for leaf in jax.tree.leaves(params)}
-        made = entrant.make(1e-3, self.steps, jax.random.key(0), self._matrices)
+        told = self._told(entrant)
+        made = entrant.make(1e-3, self.steps, jax.random.key(0), told)
         state = jax.eval_shape(parts(made)[0].init, params)
         held = [
             leaf
@@ -274,13 +276,18 @@ class Contest:
             names = tuple(map(without_decay, names))
         rate = scheduled(run.rates, run.schedules, names, self.steps)
         extra = entrant.extras.at(run.extras, self.axes.extra_points)
-        transform, evaluation = parts(entrant.make(rate, self.steps, key, self._matrices, **extra))
+        made = entrant.make(rate, self.steps, key, self._told(entrant), **extra)
+        transform, evaluation = parts(made)
         if not any(self.axes.weight_decays):
             return optax_learner(transform, evaluation)
         transform = with_weight_decay(transform, rate, run.weight_decays)
         if evaluation is None:
             return optax_learner(transform)
         return optax_learner(transform, lambda state, params: evaluation(state[0], params))
+
+    def _told(self, entrant: Entrant) -> Callable[[Any], Any]:
+        """Returns what an optimizer is told of the leaves: their roles if it asks for them, else `_matrices`."""
+        return (lambda params: self._roles) if entrant.by_roles else self._matrices
 
     def _matrices(self, params: Any) -> Any:
         """Returns which leaves are matrices and how: the same of the whole tree and of a masked one."""

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import optax
 
 from metarl.errors import InvalidInput, require
-from metarl.update_rules import NAMED_RULES, Rule, resolve, to_optax
+from metarl.update_rules import NAMED_RULES, OF_MATRICES, Rule, resolve, to_optax
 from metarl.user_code import find_own, told
 
 from ..training.inner_training import require_steady, settled
@@ -30,6 +30,7 @@ from .extras import NO_EXTRAS, Extras, extras, of_rule
 from .standard import STANDARD, Evaluation, Made, Make
 
 BASELINE = "adam"
+BY_ROLES = "roles"  # of `CompareConfig.tensor_functions`
 RANDOM_PREFIX = "random search: "  # of the label of what random search found
 ADAMS_RATE = 1e-3
 _SMALL = 1e-3  # weights
@@ -44,7 +45,7 @@ class Entrant(NamedTuple):
       make: (learning rate or schedule, total steps, random key, matrices, extra settings by name) -> optax transform,
         or a pair of one and of a function from state and parameters to the parameters that are judged; matrices,
         which may be left out, says of parameters which leaves are matrices and how (see
-        `metarl.optimizers.weight_dimension_numbers`).
+        `metarl.optimizers.weight_dimension_numbers`), or, to a rule by roles, what their roles are.
       rule: its rule, when it is one.
       learning_rate_multiple: its one learning rate for all problems in multiples of Adam's 1e-3; None where that is to
         be found on the search problems.
@@ -56,6 +57,7 @@ class Entrant(NamedTuple):
       uses_matrices: whether it treats matrices and convolutions in a way of their own.
       other_seeds: whether it is tuned on other seeds than the rest.
       extras: what it may be tuned by beside its learning rate.
+      by_roles: whether it is a rule whose functions of matrices go by the roles of leaves.
     """
 
     label: str
@@ -70,6 +72,7 @@ class Entrant(NamedTuple):
     uses_matrices: bool = False
     other_seeds: bool = False
     extras: Extras = NO_EXTRAS
+    by_roles: bool = False
 
 
 def references() -> tuple[Entrant, ...]:
@@ -100,6 +103,47 @@ def rule_entrant(label: str, rule: Rule) -> Entrant:
         return to_optax(rule, learning_rate, total_steps=total_steps, seed=key, **extra)
 
     return Entrant(label, make, rule, extras=of_rule(rule.needs))
+
+
+def entered(entrants: Sequence[Entrant], ways: Sequence[str]) -> list[Entrant]:
+    """Returns who takes part: rules with functions of matrices once a way to tell matrices, all others once.
+
+    Args:
+      entrants: who was named.
+      ways: of `CompareConfig.tensor_functions`.
+
+    Raises:
+      InvalidInput: "roles" is among the ways, and nobody has functions of matrices.
+    """
+    concerned = [one.label for one in entrants if one.rule is not None and one.rule.of_matrices]
+    require(
+        BY_ROLES not in ways or len(concerned) > 0,
+        f"tensor_functions is {', '.join(ways)}, and {', '.join(e.label for e in entrants) or 'nobody'} has "
+        f"{', '.join(OF_MATRICES)}, to which alone roles matter: name a rule with one of them, such as "
+        "'rms-ortho-cautious', or leave tensor_functions out.",
+    )
+    return [
+        _by_roles(one) if way == BY_ROLES and one.label in concerned else one
+        for one in entrants
+        for way in (ways if one.label in concerned else ways[:1])
+    ]
+
+
+def _by_roles(one: Entrant) -> Entrant:
+    """Returns a rule that is told the roles of leaves; what was found of it by shapes does not hold of it."""
+    rule = one.rule
+    assert rule is not None
+
+    def make(
+        learning_rate: Any, total_steps: int, key: jax.Array, matrices: Any = None, **extra: Any
+    ) -> Made:
+        run = {"total_steps": total_steps, "seed": key, "roles": matrices}
+        return to_optax(rule, learning_rate, **run, **extra)
+
+    label = f"{one.label} by roles"
+    return one._replace(
+        label=label, make=make, learning_rate_multiple=None, uses_matrices=True, by_roles=True
+    )
 
 
 def is_own(text: str) -> bool:

@@ -239,6 +239,7 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
         *_speed(protocol, document["details"]),
         *_null_rivals(protocol, document["scores"]),
         *_tuning_noise(protocol),
+        *_by_roles(protocol),
         "Won, lost: problems on which the 95 % interval of that ratio, IQM of logarithms over seeds, excludes 1. "
         f"{INTERVALS} Seeds are drawn anew within each problem; where problems are too, the interval speaks of others "
         "like these, and takes eight of them.",
@@ -313,6 +314,15 @@ def _tuning_noise(protocol: Mapping[str, Any]) -> list[str]:
     return [
         "Ratios are averaged over the settings that tuning takes where its seeds are drawn anew, and their intervals "
         "hold what is uncertain in that; those of speed-ups do not."
+    ]
+
+
+def _by_roles(protocol: Mapping[str, Any]) -> list[str]:
+    if "roles" not in protocol.get("tensor_functions", ()):
+        return []
+    return [
+        'Rules "by roles": ortho, rownorm and colnorm act on what Muon and SOAP act on, matrices and convolutions, and '
+        "are rms elsewhere; in other rules they act on all of two axes or more."
     ]
 
 

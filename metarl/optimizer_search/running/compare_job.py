@@ -43,7 +43,7 @@ from metarl.update_rules import LANGUAGE, parse
 from ..comparing.comparison import Comparison, check_comparison, compare
 from ..comparing.control import CONTROL
 from ..comparing.diagnostics import diagnose, diagnostic_problems
-from ..comparing.entrants import Entrant, entrant, is_own, rule_entrant
+from ..comparing.entrants import Entrant, entered, entrant, is_own, rule_entrant
 from ..comparing.scores import score
 from ..comparing.tables import finalists_table
 from ..reports.comparison_report import write_comparison_report
@@ -243,8 +243,9 @@ def _document(
     comparison: Comparison,
     findings: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    labels = [entrant.label for entrant in entrants]
-    trained = {entrant.label: entrant.rules_trained for entrant in entrants}
+    field = entered(entrants, config.tensor_functions)
+    labels = [entrant.label for entrant in field]
+    trained = {entrant.label: entrant.rules_trained for entrant in field}
     trained[CONTROL] = None if config.control is None else int(config.control)
     roles = {card.name: card.role for card in problem_suite.cards()}
     return {

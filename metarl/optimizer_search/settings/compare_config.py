@@ -31,9 +31,11 @@ from metarl.reading import (
 PROTOCOL_VERSION = 6
 
 Track = Literal["tuned", "one-rate", "default"]
+TensorFunctions = Literal["shapes", "roles"]
 Schedule = Literal["constant", "warm-up", "linear", "cosine", "linear-cosine"]
 
 TRACKS: tuple[str, ...] = get_args(Track)
+TENSOR_FUNCTIONS: tuple[str, ...] = get_args(TensorFunctions)
 SCHEDULE_NAMES: tuple[str, ...] = get_args(Schedule)
 GROUPS: tuple[str, ...] = ("search", "held-out", "all")
 ALL_REFERENCES = "all"
@@ -60,6 +62,8 @@ class CompareConfig:
     """Strengths of decoupled weight decay that everybody tries; other than 0, in place of a standard one's own."""
     extra_points: Annotated[int, Bounds(least=0, most=5)] = 0
     """Changes of its own settings (b2, momentum ...) that each tries too, at three rates; who has none: more rates."""
+    tensor_functions: tuple[TensorFunctions, ...] = ("shapes",)
+    """What ortho, rownorm, colnorm of rules take for matrices: shapes: two axes; roles: what Muon does; each apart."""
     references: tuple[str, ...] = (ALL_REFERENCES,)
     """Standard optimizers beside Adam, by name, or classic or all; all of them if not given."""
     horizons: tuple[Horizon, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -79,6 +83,9 @@ class CompareConfig:
         """
         require(len(self.problem) > 0, "A comparison needs at least one problem.")
         check_schedules(self.schedules)
+        for name in self.tensor_functions:
+            if name not in TENSOR_FUNCTIONS:
+                raise unknown_name("way of tensor_functions", name, TENSOR_FUNCTIONS)
         check_fields(self)
         self._validate_axes()
         require(
@@ -89,7 +96,7 @@ class CompareConfig:
         return self
 
     def _validate_axes(self) -> None:
-        for name in ("schedules", "weight_decays"):
+        for name in ("schedules", "weight_decays", "tensor_functions"):
             values = getattr(self, name)
             require(
                 len(values) > 0 and len(set(values)) == len(values),
