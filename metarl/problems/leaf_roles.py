@@ -2,8 +2,8 @@
 
 The roles are those of `metarl.update_rules.LEAF_ROLES`: matrix, convolution, embedding, output, vector. Muon and SOAP
 multiply by matrices: they act on matrices and convolutions, and leave the rest to Adam; so do rules with `ortho` where
-they go by roles, but for what they leave. A card names the roles by patterns of paths, {"blocks/*/conv*": "convolution"}; the first pattern that fits counts. A leaf that none fits
-has its role guessed from its name and shape.
+they go by roles, but for what they leave. A card names the roles by patterns of paths, {"blocks/*/conv*":
+"convolution"}; the first pattern that fits counts. A leaf that none fits has its role guessed from its name and shape.
 
 Reference: Jordan et al. (2024), Muon, https://kellerjordan.github.io/posts/muon, for who gets Adam.
 """

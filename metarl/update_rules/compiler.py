@@ -93,14 +93,14 @@ def to_optax(
         function from parameters to one, such as `metarl.problems.roles_of_leaves`. None lets the shapes decide.
 
     Functions of whole tensors (`ortho` ...) take each leaf by itself, as `metarl.update_rules.tensor_functions` says: a
-    leaf of two axes as a matrix, one of more as a convolution's kernel, unless `roles` says otherwise. Under `vmap` a leaf is that of one lane, under
-    `jit` with sharded arrays the whole array, under `jax.shard_map` the shard alone.
+    leaf of two axes as a matrix, one of more as a convolution's kernel, unless `roles` says otherwise. Under `vmap` a
+    leaf is that of one lane, under `jit` with sharded arrays the whole array, under `jax.shard_map` the shard alone.
 
     Returns:
       A transform that works wherever optax's own do. Inside `optax.inject_hyperparams`, name `mu_dtype`, `mask`
-      and `roles` among its `static_args` when you set them. With parameters that are all bfloat16 it rounds every number to
-      bfloat16, where 0.999 is 1, and `optax.adam` then gives NaN; here 0.996, the largest number below 1, takes the
-      place of a rate that became 1, and `hyperparam_dtype=jnp.float32` keeps 0.999.
+      and `roles` among its `static_args` when you set them. With parameters that are all bfloat16 it rounds every
+      number to bfloat16, where 0.999 is 1, and `optax.adam` then gives NaN; here 0.996, the largest number below 1,
+      takes the place of a rate that became 1, and `hyperparam_dtype=jnp.float32` keeps 0.999.
 
     Raises:
       InvalidInput: the rule cannot be read, a number is out of range, or the rule needs `total_steps`; from `init` and

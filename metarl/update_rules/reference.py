@@ -136,9 +136,7 @@ class NumpyScope:
         if self.shapes is None:
             may_be = self.matrices is None or self.matrices[0]
             return of_leaf(np, name, x, g, g.shape, self.epsilon, may_be_matrix=may_be)
-        return of_flat_leaves(
-            np, name, x, g, self.shapes, self.epsilon, matrices=self.matrices
-        )
+        return of_flat_leaves(np, name, x, g, self.shapes, self.epsilon, matrices=self.matrices)
 
     def power(self, x: Any, y: Any) -> np.ndarray:
         """Returns x ^ y, and x itself where y is 1."""

@@ -1,8 +1,8 @@
 """Functions of whole tensors as source code for exported files; what they mean stands in `tensor_functions`.
 
-A file defines those that its rule calls, each for one leaf, and where some know matrices from the rest, what roles say. Linear layers of torch hold their weights as
-[outputs, inputs], and convolutions as [outputs, inputs, height, width]: there a row of `tensor_functions` is
-a column.
+A file defines those that its rule calls, each for one leaf, and where some know matrices from the rest, what roles
+say. Linear layers of torch hold their weights as [outputs, inputs], and convolutions as [outputs, inputs, height,
+width]: there a row of `tensor_functions` is a column.
 """
 
 from __future__ import annotations

@@ -118,8 +118,8 @@ def entered(entrants: Sequence[Entrant], ways: Sequence[str]) -> list[Entrant]:
     concerned = [one.label for one in entrants if one.rule is not None and one.rule.of_matrices]
     require(
         BY_ROLES not in ways or len(concerned) > 0,
-        f"tensor_functions is {', '.join(ways)}, and {', '.join(e.label for e in entrants) or 'nobody'} has "
-        f"{', '.join(OF_MATRICES)}, to which alone roles matter: name a rule with one of them, such as "
+        f"tensor_functions is {', '.join(ways)}: roles matter to rules with {', '.join(OF_MATRICES)} alone, and of "
+        f"those named ({', '.join(e.label for e in entrants) or 'none'}) none has one. Name a rule that has, such as "
         "'rms-ortho-cautious', or leave tensor_functions out.",
     )
     return [

@@ -14,7 +14,7 @@ import pytest
 from metarl.errors import InvalidInput
 from metarl.optimizer_search.comparing.comparison import _tell_guessed
 from metarl.optimizer_search.comparing.contest import Contest
-from metarl.optimizer_search.comparing.entrants import entrant
+from metarl.optimizer_search.comparing.entrants import entered, entrant
 from metarl.optimizer_search.comparing.settings_of_runs import Axes, Setting, runs_at, runs_of
 from metarl.optimizer_search.training.inner_training import draw_fixture, start, train
 from metarl.optimizer_search.training.inner_training import optax_learner as learner_of
@@ -87,6 +87,23 @@ def test_muon_and_soap_act_on_what_the_problem_calls_matrices(layered):
     assert expected != pytest.approx(by_hand(layered, soap(RATE)), rel=1e-2)
 
 
+def test_a_rule_by_roles_takes_for_matrices_what_the_problem_calls_so(layered):
+    whole = {**ROLES, "table": "embedding"}  # what is not given is guessed
+    field = entered([entrant("ortho(m)")], ("shapes", "roles"))
+    contest = Contest(layered, STEPS, [1], [SEED], points=2)
+    found = [
+        contest.measure(
+            one, runs_of(Setting(RATE), contest.axes, contest.report), jax.local_devices()[0]
+        ).losses[0, -1]
+        for one in field
+    ]
+    expected = [
+        by_hand(layered, to_optax("ortho(m)", RATE, roles=roles)) for roles in (None, whole)
+    ]
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert found[0] != pytest.approx(found[1], rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("label", "extra", "transform"),
     [
@@ -115,13 +132,18 @@ def test_it_is_said_which_roles_are_guessed(layered, toy):
     def said(problem: Problem, *labels: str) -> list[str]:
         lines: list[str] = []
         contest = Contest(problem, STEPS, [1], [SEED])
-        _tell_guessed(contest, [entrant(label) for label in labels], lines.append)
+        _tell_guessed(contest, [told.get(x) or entrant(x) for x in labels], lines.append)
         return lines
+
+    told = {one.label: one for one in entered([entrant("ortho(m)")], ("roles",))}
 
     assert said(layered, "adam", "soap", "muon") == [
         "layered: guessed for soap and muon by names and shapes is leaf_roles={'table': 'embedding'}; the problem may "
         "say it itself."
     ]
+    assert said(layered, "ortho(m) by roles", "ortho(m)")[0].startswith(
+        "layered: guessed for ortho(m) by roles by names and shapes is leaf_roles={'table': 'embedding'}"
+    )
     assert said(layered, "adam") == said(load("digits-mlp"), "soap") == []
 
 

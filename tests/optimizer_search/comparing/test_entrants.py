@@ -19,6 +19,7 @@ from metarl.optimizer_search.comparing.entrants import (
     BASELINE,
     check_own,
     decayed_once,
+    entered,
     entrant,
     parts,
     references,
@@ -107,6 +108,43 @@ def test_every_reference_takes_every_problem(problem):
         state = jax.eval_shape(transform.init, params)
         moved, _ = jax.eval_shape(transform.update, params, state, params)
         assert jax.tree.map(jnp.shape, moved) == jax.tree.map(jnp.shape, params), one.label
+
+
+def test_rules_with_functions_of_matrices_enter_once_a_way_and_all_others_once():
+    named = [entrant(text) for text in ("rms-ortho-cautious", "powersign", "muon", "rms(m)")]
+    others = ["powersign", "muon", "rms(m)"]
+    known = named[0].learning_rate_multiple
+    for ways, expected in (
+        (("shapes",), ["rms-ortho-cautious"]),
+        (("roles",), ["rms-ortho-cautious by roles"]),
+        (("roles", "shapes"), ["rms-ortho-cautious by roles", "rms-ortho-cautious"]),
+    ):
+        field = entered(named, ways)
+        assert [one.label for one in field] == [*expected, *others]
+        multiples = {one.label: one.learning_rate_multiple for one in field[: len(ways)]}
+        # the rate that was found for it by shapes is not its rate by roles
+        assert multiples == {x: None if "by roles" in x else known for x in expected}
+    field, _ = check_comparison(
+        named[:1], CompareConfig(problem=("beale",), references=(), tensor_functions=("roles",))
+    )
+    assert [one.label for one in field] == ["rms-ortho-cautious by roles", BASELINE]
+
+
+def test_roles_are_refused_where_they_matter_to_nobody():
+    config = CompareConfig(problem=("beale",), tensor_functions=("shapes", "roles"))
+    says = (
+        r"tensor_functions is shapes, roles: roles matter to rules with ortho, rownorm, colnorm alone, and of those "
+        r"named \(adam, rms\(m\)\) none has one\. Name a rule that has"
+    )
+    with pytest.raises(InvalidInput, match=says):
+        check_comparison([entrant("adam"), entrant("rms(m)")], config)
+    for ways, says in (
+        (("role",), "Unknown way of tensor_functions 'role'. Did you mean 'roles'"),
+        (("roles", "roles"), "tensor_functions must be one or more different values, not roles, "),
+        ((), "tensor_functions must be one or more different values, not none"),
+    ):
+        with pytest.raises(InvalidInput, match=says):
+            CompareConfig(tensor_functions=ways).validate()
 
 
 def test_ademamix_has_the_schedules_of_its_paper():

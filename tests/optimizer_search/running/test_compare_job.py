@@ -125,6 +125,23 @@ def test_a_page_and_tables_hold_everybody(finished):
     assert comparison_sentences(finished[1])[0].startswith("sign: over 2 problems ")
 
 
+def test_a_rule_by_roles_is_told_from_the_same_by_shapes_wherever_numbers_stand(tmp_path):
+    config = dataclasses.replace(
+        CONFIG, problem=PROBLEMS[:1], horizons=(), tensor_functions=("shapes", "roles")
+    )
+    run = begin_comparison([entrant("ortho(g)")], config, tmp_path / "both")
+    assert json.loads((run.path / "config.json").read_text())["compare"]["tensor_functions"] == [
+        "shapes",
+        "roles",
+    ]
+    document = resume_comparison(run.path, own=PROBLEMS, progress=Silent())
+    assert list(document["problems"]["toy"]) == ["ortho(g)", "ortho(g) by roles"]
+    assert set(document["scores"]) == {"ortho(g)", "ortho(g) by roles", "adam"}
+    says = 'Rules "by roles": ortho, rownorm and colnorm act on what Muon and SOAP act on'
+    assert any(note.startswith(says) for note in compared_tables(document)[1].notes)
+    assert says in (run.path / "report.html").read_text(encoding="utf-8").replace("&quot;", '"')
+
+
 def test_the_page_can_be_written_anew_from_the_result_alone(finished, tmp_path):
     written = (finished[0] / "report.html").read_text(encoding="utf-8")
     apart = shutil.ignore_patterns("report.html", "measurements", "*.csv", "*.npz")
