@@ -7,7 +7,7 @@
     difference        to tuned Adam, paired by seed, IQM over pairs
                       (both averaged over the settings that tuning may have chosen, see tuning_noise.py)
     verdict           better or worse than Adam where the 95 % interval of the relative loss excludes 1
-    speed-up          Adam-equivalent steps over the steps taken, see speed_up.py
+    speed-up          Adam-equivalent steps over the steps taken, averaged in the same way, see speed_up.py
 
 Losses below zero have no logarithm. A problem on which a run ends there (a log-likelihood of one's own) has no relative
 losses and no speed-ups; its verdicts are those of the differences.
@@ -27,8 +27,14 @@ from metarl.statistics import Interval, bootstrap_interval, iqm, paired_differen
 
 from .entrants import BASELINE
 from .measurements import Measured, Record
-from .speed_up import falls_with_length, speed_up_interval, speed_up_rows
-from .tuning_noise import Finals, certain, smoothed
+from .speed_up import (
+    Doubt,
+    falls_with_length,
+    log_ratios,
+    speed_up_interval,
+    speed_up_rows,
+)
+from .tuning_noise import Finals, certain, deviation_by_choice, smoothed
 
 WORST = 10.0  # the factor to which a loss relative to Adam's is clipped
 _TARGET_SEEDS = 20
@@ -234,26 +240,50 @@ def _entry(measured: Measured, label: str, target: float) -> EntrantResult:
     )
 
 
-def rows_of_speed_up(measured: Measured, label: str) -> np.ndarray | None:
-    """Returns what the speed-up of one optimizer is computed from, [S, 2 + H]; None where there is none.
+class SpeedUpRuns(NamedTuple):
+    """What the speed-up of one optimizer on one problem is computed from."""
+
+    rows: np.ndarray  # [S, 1 + H], see `speed_up_rows`
+    horizons: np.ndarray  # [H]
+    doubt: Doubt
+
+
+def speed_up_runs(measured: Measured, label: str, place: int = 0) -> SpeedUpRuns | None:
+    """Returns what the speed-up of one optimizer is computed from; None where there is none.
 
     There is none where Adam was not run at other lengths, and where its loss does not fall with them.
+
+    Args:
+      measured: on the problem.
+      label: whose.
+      place: of the problem among others, as in `smoothed`.
     """
     if measured.adam is None:
         return None
-    final, horizons = final_losses(measured), measured.adam.horizons
-    rows = speed_up_rows(final[label], final[BASELINE], measured.adam.losses)
-    falls = have_ratios([*final.values(), measured.adam.losses]) and falls_with_length(
-        rows, horizons
-    )
-    return rows if falls else None
+    final, (horizons, lengths) = final_losses(measured), measured.adam
+    if not have_ratios([*final.values(), lengths]):
+        return None
+    ours, adams = (_near(finals_of(measured.records[one])) for one in (label, BASELINE))
+    differences, error = smoothed(log_ratios, ours, adams, place)
+    rows = speed_up_rows(differences, lengths)
+    if not falls_with_length(rows, horizons):
+        return None
+    doubt = Doubt(error, deviation_by_choice(np.log(adams.losses), adams, place))
+    return SpeedUpRuns(rows, horizons, doubt)
+
+
+def _near(finals: Finals) -> Finals:
+    """Returns the same with losses at other settings within a factor of ten of that at the chosen one, by seed.
+
+    A run that diverges at a setting that tuning may have chosen counts as no more, as in a relative loss.
+    """
+    losses = np.clip(finals.losses, _TINY, _HUGE)
+    return finals._replace(losses=np.clip(losses, losses[0] / WORST, losses[0] * WORST))
 
 
 def _speed_up(measured: Measured, label: str) -> Interval | None:
-    rows = rows_of_speed_up(measured, label)
-    if rows is None or measured.adam is None:
-        return None
-    return speed_up_interval(rows, measured.adam.horizons)
+    runs = speed_up_runs(measured, label)
+    return None if runs is None else speed_up_interval(*runs)
 
 
 def _metric_interval(measured: Measured, record: Record) -> Interval | None:

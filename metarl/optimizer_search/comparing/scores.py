@@ -9,8 +9,8 @@
 Problems with losses below zero, which have no ratios, are won and lost by differences and enter nothing else.
 
 Intervals are 95 %, by a bootstrap of seeds within each problem: the problems are the ones that were chosen, the seeds a
-sample. Those of losses hold the noise of tuning too (tuning_noise.py), those of speed-ups do not. `problems_redrawn` is
-the relative loss where problems are drawn anew too; it takes eight of them.
+sample. They hold the noise of tuning too (tuning_noise.py). `problems_redrawn` is the relative loss where problems are
+drawn anew too; it takes eight of them.
 
 Letters: S seeds, H horizons, P problems, F factors.
 
@@ -43,9 +43,9 @@ from .problem_results import (
     finals_of,
     have_ratios,
     log_relative_losses,
-    rows_of_speed_up,
+    speed_up_runs,
 )
-from .speed_up import speed_up_interval, speed_ups
+from .speed_up import error_by_tuning, speed_up_interval, speed_ups
 from .tuning_noise import Finals, smoothed
 
 _TINY = 1e-12
@@ -181,19 +181,23 @@ def speed_up_over(label: str, results: Sequence[ProblemResult]) -> Interval | No
 
     Of several problems each is clipped to the lengths that were run, and so is the interval.
     """
-    strata, horizons = [], np.zeros(0)
-    for result in results:
-        rows = rows_of_speed_up(result.measured, label)
-        if rows is not None and result.measured.adam is not None:
-            strata.append(rows)
-            horizons = result.measured.adam.horizons
-    if not strata:
+    measured = [r.measured for r in results if r.entries[label].speed_up is not None]
+    runs = [speed_up_runs(one, label, place) for place, one in enumerate(measured)]
+    found = [one for one in runs if one is not None]
+    if not found:
         return None
-    if len(strata) == 1:
-        return speed_up_interval(strata[0], horizons)
+    if len(found) == 1:
+        return speed_up_interval(*found[0])
+    horizons = found[0].horizons
+    shortest, longest = np.log(horizons[[0, -1]])
 
     def within(rows: np.ndarray, axis: int) -> np.ndarray:
-        return speed_ups(rows, horizons, axis)
+        return np.log(speed_ups(rows, horizons, axis))
 
-    found = stratified_bootstrap(strata, within, geometric_mean)
-    return found._replace(low=max(found.low, 0.0))
+    def across(logarithms: np.ndarray, axis: int) -> np.ndarray:
+        return np.clip(logarithms, shortest, longest).mean(axis)
+
+    errors = [error_by_tuning(*one) for one in found]
+    return exponential(
+        stratified_bootstrap([one.rows for one in found], within, across, errors=errors)
+    )

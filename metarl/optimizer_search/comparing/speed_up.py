@@ -5,10 +5,20 @@ the length, seed by seed, and the fit is asked at which length it gains or loses
 
     d = log(its loss / Adam's on the same seed)        b x + c x² = d        speed-up = exp(x)
 
+d is averaged over the settings that tuning may have chosen for either (tuning_noise.py).
+
 b and c are the fit's slope and curvature at Adam's own length, x = 0. Of seeds the interquartile means count. For
 every x, d - b x - c x² is one number per seed, so whether x can be the answer is a test of that number against zero:
 Student's, with the Winsorized variance of a trimmed mean. The interval holds every x that passes; where the fit is so
 uncertain that all do on one side, it has no end there. A copy of Adam reads 1, however noisy the runs are.
+
+What tuning leaves uncertain widens that test. Another choice would have moved d, and Adam's logarithmic loss at each
+length, where it was tuned anew; with the weights u_h and v_h by which the fit makes b and c of the H losses,
+
+    error²(x) = error² of d by tuning + deviation² Σ_h (u_h x + v_h x²)²
+
+Both are known at Adam's own length alone, where alternative settings were run. The deviation of Adam's loss is taken to
+be the same at every length, and that of one length independent of that of others.
 
 A loss that does not fall with length (b < 0 by the same test, wrong once in 1,000 times) says nothing about steps, and
 such a problem has no speed-up. Beyond the lengths that were run, and beyond the length at which the fit stops falling,
@@ -25,6 +35,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from metarl.statistics import Interval, fewest_runs, iqm
@@ -35,6 +46,21 @@ _CONFIDENCE = 0.95
 _TINY, _HUGE = 1e-12, 1e300  # losses beyond are those, as everywhere in a comparison
 
 
+class Doubt(NamedTuple):
+    """What the choice of settings leaves uncertain, in logarithms of losses.
+
+    Attributes:
+      difference: standard error of d.
+      length: standard deviation of Adam's loss at one length.
+    """
+
+    difference: float = 0.0
+    length: float = 0.0
+
+
+NO_DOUBT = Doubt()
+
+
 class _Terms(NamedTuple):
     """Of every seed."""
 
@@ -43,22 +69,31 @@ class _Terms(NamedTuple):
     curvature: np.ndarray  # c [..., S]
 
 
-def speed_up_rows(losses: np.ndarray, adams: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Returns what a speed-up is computed from, paired by seed, [S, 2 + H].
+def log_ratios(losses: ArrayLike, adams: ArrayLike) -> np.ndarray:
+    """Returns the logarithms of loss / Adam's loss, finite for any losses of at least 0.
 
     Args:
-      losses: final losses of an optimizer, [S].
-      adams: of tuned Adam, [S].
-      lengths: of Adam in runs of other lengths, [S, H].
+      losses: final losses of an optimizer, +inf for a diverged run, [..., S].
+      adams: of tuned Adam on the same seeds, [..., S].
     """
-    return np.concatenate([losses[:, None], adams[:, None], lengths], axis=1)
+    return _logarithms(losses) - _logarithms(adams)
+
+
+def speed_up_rows(differences: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Returns what a speed-up is computed from, paired by seed, [S, 1 + H].
+
+    Args:
+      differences: d, see `log_ratios`, [S].
+      lengths: final losses of tuned Adam in runs of other lengths, [S, H].
+    """
+    return np.concatenate([differences[:, None], _logarithms(lengths)], axis=1)
 
 
 def falls_with_length(rows: np.ndarray, horizons: np.ndarray) -> bool:
     """Tells whether Adam's loss falls with the length of the run, beyond doubt.
 
     Args:
-      rows: see `speed_up_rows`, [S, 2 + H]; of any optimizer.
+      rows: see `speed_up_rows`, [S, 1 + H]; of any optimizer.
       horizons: [H] multiples of the steps, rising.
     """
     if len(horizons) < 2 or len(rows) < 2:
@@ -71,7 +106,7 @@ def speed_ups(rows: np.ndarray, horizons: np.ndarray, axis: int) -> np.ndarray:
     """Returns Adam-equivalent steps over steps.
 
     Args:
-      rows: see `speed_up_rows`, [..., S, 2 + H] with the seeds at `axis`.
+      rows: see `speed_up_rows`, [..., S, 1 + H] with the seeds at `axis`.
       horizons: [H] multiples of the steps, rising.
       axis: of the seeds.
     """
@@ -80,30 +115,65 @@ def speed_ups(rows: np.ndarray, horizons: np.ndarray, axis: int) -> np.ndarray:
     return np.exp(_root(d, b, c, horizons))
 
 
-def speed_up_interval(rows: np.ndarray, horizons: np.ndarray) -> Interval | None:
+def error_by_tuning(rows: np.ndarray, horizons: np.ndarray, doubt: Doubt) -> float:
+    """Returns the standard error of the logarithm of a speed-up that the choice of settings adds.
+
+    It is half of what the logarithm moves by where d moves by its error at that speed-up either way.
+
+    Args:
+      rows: see `speed_up_rows`, [S, 1 + H].
+      horizons: [H] multiples of the steps, rising.
+      doubt: of the choice.
+    """
+    d, b, c = (iqm(term) for term in _terms(rows, horizons))
+    error = np.sqrt(_variance(_root(d, b, c, horizons), horizons, doubt))
+    fewest, most = _root(d + np.array([error, -error]), b, c, horizons)
+    return float(most - fewest) / 2.0
+
+
+def speed_up_interval(
+    rows: np.ndarray, horizons: np.ndarray, doubt: Doubt = NO_DOUBT
+) -> Interval | None:
     """Returns the speed-up on one problem with its 95 % interval; None where Adam's loss does not fall with length.
 
     Args:
-      rows: see `speed_up_rows`, [S, 2 + H].
+      rows: see `speed_up_rows`, [S, 1 + H].
       horizons: [H] multiples of the steps, rising.
+      doubt: of the choice of settings.
     """
     if not falls_with_length(rows, horizons):
         return None
     estimate = float(speed_ups(rows, horizons, 0))
     if len(rows) < fewest_runs():
         return Interval(estimate, 0.0, np.inf)
-    low, high = _accepted(_terms(rows, horizons), horizons, np.log(estimate))
+    low, high = _accepted(_terms(rows, horizons), horizons, np.log(estimate), doubt)
     return Interval(estimate, float(np.exp(low)), float(np.exp(high)))
 
 
 def _terms(rows: np.ndarray, horizons: np.ndarray) -> _Terms:
-    logs = np.log(np.clip(np.asarray(rows, float), _TINY, _HUGE))  # [..., S, 2 + H]
+    slope, curvature = _weights(horizons)
+    return _Terms(rows[..., 0], rows[..., 1:] @ slope, rows[..., 1:] @ curvature)
+
+
+def _weights(horizons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns by which weights of the logarithmic losses the fit makes its slope and its curvature, [H] each."""
     lengths = np.log(horizons)
     degree = min(2, len(lengths) - 1)
     powers = lengths[:, None] ** np.arange(degree + 1)  # [H, 1 + degree]
-    coefficients = logs[..., 2:] @ np.linalg.pinv(powers)[1:].T  # [..., S, degree]
-    curvature = coefficients[..., 1] if degree == 2 else np.zeros_like(coefficients[..., 0])
-    return _Terms(logs[..., 0] - logs[..., 1], coefficients[..., 0], curvature)
+    slope, *curvature = np.linalg.pinv(powers)[1:]
+    return slope, curvature[0] if curvature else np.zeros_like(slope)
+
+
+def _variance(x: ArrayLike, horizons: np.ndarray, doubt: Doubt) -> np.ndarray:
+    """Returns the variance of d - b x - c x² by the choice of settings, [...]."""
+    slope, curvature = _weights(horizons)
+    place = np.asarray(x, float)[..., None]
+    moved = place * slope + place**2 * curvature  # [..., H]
+    return doubt.difference**2 + doubt.length**2 * (moved**2).sum(axis=-1)
+
+
+def _logarithms(losses: ArrayLike) -> np.ndarray:
+    return np.log(np.clip(np.asarray(losses, float), _TINY, _HUGE))
 
 
 def _root(d: np.ndarray, b: np.ndarray, c: np.ndarray, horizons: np.ndarray) -> np.ndarray:
@@ -119,7 +189,9 @@ def _root(d: np.ndarray, b: np.ndarray, c: np.ndarray, horizons: np.ndarray) -> 
     return np.clip(found, shortest, longest)
 
 
-def _accepted(terms: _Terms, horizons: np.ndarray, estimate: float) -> tuple[float, float]:
+def _accepted(
+    terms: _Terms, horizons: np.ndarray, estimate: float, doubt: Doubt
+) -> tuple[float, float]:
     """Returns the least and the largest x that pass the test; infinite where those at the end do."""
     shortest, longest = np.log(horizons[[0, -1]])
     sides = [np.linspace(0.0, end, _GRID + 1) for end in (min(shortest, 0.0), max(longest, 0.0))]
@@ -129,7 +201,8 @@ def _accepted(terms: _Terms, horizons: np.ndarray, estimate: float) -> tuple[flo
     values = (
         terms.difference[:, None] - np.outer(terms.slope, grid) - np.outer(terms.curvature, grid**2)
     )
-    mean, error, freedom = _trimmed(values.T)  # [G]
+    mean, of_seeds, freedom = _trimmed(values.T)  # [G]
+    error = np.sqrt(of_seeds**2 + _variance(grid, horizons, doubt))
     excess = np.abs(mean) - stats.t.ppf((1.0 + _CONFIDENCE) / 2.0, freedom) * error
     passed = np.flatnonzero(excess <= 0)
     if not passed.size:  # beyond an end, or without any noise

@@ -12,6 +12,9 @@ number of times n_bq that it holds tuning seed q,
 
     error² = Σ_q cov_b(n_bq, t_b)²      less what the report's own noise and the finite number of redraws add to it
 
+A number of one entrant at the one point that was chosen varies more than such an average: by as much as from redraw to
+redraw (`deviation_by_choice`).
+
 Letters: J points of a tuning, K of them in the report, M pairs, Q tuning seeds, S seeds of the report, B redraws.
 
 Reference: Efron (2014), Estimation and Accuracy after Model Selection, JASA 109, theorem 1 and remark J.
@@ -20,6 +23,7 @@ Reference: Efron (2014), Estimation and Accuracy after Model Selection, JASA 109
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +100,24 @@ def smoothed(
     return Smoothed(shares @ rows, _error(rows, taken, held))
 
 
+def deviation_by_choice(values: np.ndarray, finals: Finals, place: int = 0) -> float:
+    """Returns the standard deviation, by the choice of tuning, of the IQM of one entrant's runs at the point chosen.
+
+    Args:
+      values: what counts of each run, finite, [K, S].
+      finals: whose.
+      place: of the problem among others; each has redraws of its own.
+    """
+    if len(values) == 1:
+        return 0.0
+    taken, _ = _redrawn(finals, place)
+    shares = np.bincount(taken, minlength=len(values)) / REDRAWS
+    apart = values - shares @ values  # [K, S], paired by seed
+    middles = iqm(apart)  # [K]
+    noise = apart.var(axis=-1, ddof=1) / apart.shape[-1]  # of the report
+    return float(np.sqrt(max(shares @ ((middles - shares @ middles) ** 2 - noise), 0.0)))
+
+
 def lowest(losses: np.ndarray) -> np.ndarray:
     """Returns the place of the fewest divergences and then the lowest mean loss, of equal ones the first, [...].
 
@@ -132,10 +154,19 @@ def _redrawn(finals: Finals, place: int) -> tuple[np.ndarray, np.ndarray]:
     seeds = finals.tuning.shape[-1]
     if len(finals.tuning) == 1 and not seeds:
         return np.zeros(REDRAWS, int), np.zeros((REDRAWS, 0))
-    rng = np.random.default_rng([place, int(finals.other_seeds)])
+    drawn, held = _redraws(place, finals.other_seeds, seeds)
+    return lowest(np.moveaxis(finals.tuning[:, drawn], 0, 1)), held
+
+
+@lru_cache(maxsize=16)
+def _redraws(place: int, other_seeds: bool, seeds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the seeds of each redraw, and how often it holds each, [B, Q]; everybody's, so nobody may write there."""
+    rng = np.random.default_rng([place, int(other_seeds)])
     drawn = rng.integers(0, seeds, size=(REDRAWS, seeds))
     held = (drawn[:, :, None] == np.arange(seeds)).sum(axis=1)
-    return lowest(np.moveaxis(finals.tuning[:, drawn], 0, 1)), held
+    for array in (drawn, held):
+        array.flags.writeable = False
+    return drawn, held
 
 
 def _error(rows: np.ndarray, taken: np.ndarray, held: np.ndarray) -> float:

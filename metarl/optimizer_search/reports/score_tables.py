@@ -22,6 +22,7 @@ from ..comparing.tuning import FINER_POINTS
 
 _SOUND_SPEED_UP = 4  # the protocol whose speed-ups are those of a fit
 _TUNING_NOISE = 5  # the first protocol with finer points and the noise of tuning in intervals
+_SPEED_UP_NOISE = 7  # the first whose speed-ups have it in theirs too
 _SCHEDULE_TEXTS = {
     "constant": "constant",
     "warm-up": "constant after a warm-up of 5 %",
@@ -131,7 +132,7 @@ def by_problem_table(document: Mapping[str, Any], shown: Sequence[str] = ()) -> 
 def comparison_sentences(document: Mapping[str, Any]) -> list[str]:
     """Returns what the comparison says of each optimizer that was asked about, and what Adam beside Adam warns of."""
     first, scores = next(iter(document["problems"].values())), document["scores"]
-    return [*(_sentence(label, scores[label]) for label in first), *_warning(scores)]
+    return [*(_sentence(label, scores[label]) for label in first), *_warning(document)]
 
 
 def compared_tables(document: Mapping[str, Any]) -> list[Table]:
@@ -161,8 +162,9 @@ def _sentence(label: str, score: Mapping[str, Any]) -> str:
     )
 
 
-def _warning(scores: Mapping[str, Any]) -> list[str]:
+def _warning(document: Mapping[str, Any]) -> list[str]:
     """Returns how large the noise of tuning is, where a null rival reads as somebody else than Adam."""
+    scores, version = document["scores"], document["protocol"]["version"]
     readings, is_fast = [], False
     for label in (name for name in NULL_RIVALS if name in scores):
         ratio = interval_from_json(scores[label]["relative_loss"])
@@ -174,7 +176,8 @@ def _warning(scores: Mapping[str, Any]) -> list[str]:
             readings.append(f"{label}, which is Adam, reads {' and '.join(read)} to Adam's 1")
     if not readings:
         return []
-    held = " Intervals of speed-ups do not hold that noise." if is_fast else ""
+    is_bare = is_fast and version < _SPEED_UP_NOISE
+    held = " Intervals of speed-ups do not hold that noise." if is_bare else ""
     return [f"{'; '.join(readings)}: read differences of this size as noise of tuning.{held}"]
 
 
@@ -311,9 +314,12 @@ def _null_rivals(protocol: Mapping[str, Any], scores: Mapping[str, Any]) -> list
 def _tuning_noise(protocol: Mapping[str, Any]) -> list[str]:
     if protocol["version"] < _TUNING_NOISE or protocol["track"] == "default":
         return []
+    what, rest = "Ratios", "; those of speed-ups do not"
+    if protocol["version"] >= _SPEED_UP_NOISE:
+        what, rest = "Ratios and speed-ups", ""
     return [
-        "Ratios are averaged over the settings that tuning takes where its seeds are drawn anew, and their intervals "
-        "hold what is uncertain in that; those of speed-ups do not."
+        f"{what} are averaged over the settings that tuning takes where its seeds are drawn anew, and their intervals "
+        f"hold what is uncertain in that{rest}."
     ]
 
 

@@ -49,7 +49,7 @@ from ..comparing.tables import finalists_table
 from ..reports.comparison_report import write_comparison_report
 from ..reports.result import SearchResult, finalists_document
 from ..reports.score_tables import raw_table, score_table
-from ..settings.compare_config import PROTOCOL_VERSION, CompareConfig
+from ..settings.compare_config import MEASURED_ALIKE, PROTOCOL_VERSION, CompareConfig
 from ..settings.config import from_dict, to_dict
 from ..settings.language import require_same_language
 
@@ -181,7 +181,7 @@ def _stored(run: RunDirectory, own: Sequence[str]) -> tuple[list[Entrant], Compa
     """Returns who is compared and how, from the configuration of a run."""
     where = str(run.path / "config.json")
     require(
-        run.config.get("protocol") == PROTOCOL_VERSION,
+        run.config.get("protocol") in MEASURED_ALIKE,
         f"{where}: it follows version {run.config.get('protocol')} of the protocol, this metarl {PROTOCOL_VERSION}; "
         "their numbers do not stand in one table. Begin a new comparison.",
     )

@@ -28,7 +28,9 @@ from metarl.reading import (
 # schedule unless a constant one is asked for. 5: eighths of a decade around the best rate; ratios averaged over the
 # settings that tuning may have chosen, the noise of tuning in their intervals. 6: `adan` is that of its paper, where it
 # was optax's; beside weight decays whoever decays weights himself is refused, and the control is searched for without.
-PROTOCOL_VERSION = 6
+# 7: speed-ups are averaged as ratios are, and their intervals hold the noise of tuning; nothing else.
+PROTOCOL_VERSION = 7
+MEASURED_ALIKE = (6, 7)  # whose measurements are the same: what is said of them is that of today
 
 Track = Literal["tuned", "one-rate", "default"]
 TensorFunctions = Literal["shapes", "roles"]

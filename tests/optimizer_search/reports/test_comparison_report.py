@@ -57,9 +57,13 @@ def test_adam_that_reads_as_somebody_else_says_how_large_the_noise_is(shifted, a
         "adam-again": score(*again),
     }
     document = {"problems": {"digits-mlp": {"muon": {}}}, "scores": scores}
-    sentences = comparison_sentences(document)
+    sentences = comparison_sentences({**document, "protocol": {"version": 6}})
     assert sentences[0].startswith("muon: over 0 problems better than Adam")
     assert sentences[1:] == said
+    today = comparison_sentences({**document, "protocol": {"version": 7}})[1:]
+    assert today == [
+        text.replace(" Intervals of speed-ups do not hold that noise.", "") for text in said
+    ]
 
 
 def test_who_stands_alone_is_beside_nobody():

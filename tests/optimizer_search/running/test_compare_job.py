@@ -235,6 +235,19 @@ def test_an_interruption_says_how_to_go_on(tmp_path, monkeypatch):
     ]
 
 
+def test_a_run_of_the_protocol_that_measures_the_same_goes_on_and_is_of_today(finished, tmp_path):
+    """Version 6 differs in what it says of speed-ups alone."""
+    old = shutil.copytree(finished[0], tmp_path / finished[0].name)
+    path = old / "config.json"
+    path.write_text(path.read_text().replace(f'"protocol": {PROTOCOL_VERSION}', '"protocol": 6'))
+    (old / "result.json").unlink()
+    document = resume_comparison(old, own=(OWN, *PROBLEMS), progress=Silent())
+    assert document["protocol"]["version"] == PROTOCOL_VERSION
+    assert timeless(json.loads(json.dumps({**document, "run_dir": ""}))) == timeless(
+        json.loads(json.dumps({**finished[1], "run_dir": ""}))
+    )
+
+
 def test_another_protocol_is_refused(tmp_path):
     run = begin_comparison([], CompareConfig(problem=("beale",)), tmp_path / "old")
     path = run.path / "config.json"
