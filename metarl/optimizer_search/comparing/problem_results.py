@@ -277,7 +277,7 @@ def _near(finals: Finals) -> Finals:
 
     A run that diverges at a setting that tuning may have chosen counts as no more, as in a relative loss.
     """
-    losses = np.clip(finals.losses, _TINY, _HUGE)
+    losses = np.clip(np.asarray(finals.losses, float), _TINY, _HUGE)  # single precision ends before
     return finals._replace(losses=np.clip(losses, losses[0] / WORST, losses[0] * WORST))
 
 
