@@ -117,7 +117,7 @@ def test_a_speed_up_over_problems_is_the_geometric_mean(problems):
     """Each tuned to one setting; redraws of tuning are others on each problem."""
     for result in problems.values():
         result.measured.records["rule"] = result.measured.records["rule"]._replace(choices=None)
-    problems = {name: analyse(result.measured) for name, result in problems.items()}
+    problems: Any = {name: analyse(result.measured) for name, result in problems.items()}
     found: dict[str, Any] = score(problems)
     for label in ("momentum", "rule"):
         own = [result.entries[label].speed_up.estimate for result in problems.values()]
