@@ -37,7 +37,7 @@ SHAPES = {  # in jax's order
     "table": (7, 4),
     "w": (4, 4),
 }
-ROLES = {
+ROLES: dict[str, Any] = {
     "bias": "vector",
     "head": "output",
     "kernel": "convolution",
@@ -108,7 +108,7 @@ def test_functions_of_the_whole_tensor_know_no_roles(name):
 
 
 def test_ortho_of_m_by_roles_is_muon_with_the_same_leaves_and_the_rest_has_its_size():
-    numbers = {
+    numbers: Any = {
         name: optax.contrib.MuonDimensionNumbers(tuple(range(len(shape) - 1)), len(shape) - 1)
         if ROLES[name] in MATRIX_ROLES
         else None
