@@ -266,10 +266,9 @@ def speed_up_runs(measured: Measured, label: str, place: int = 0) -> SpeedUpRuns
     ours, adams = (_near(finals_of(measured.records[one])) for one in (label, BASELINE))
     differences, error = smoothed(log_ratios, ours, adams, place)
     rows = speed_up_rows(differences, lengths)
-    if not falls_with_length(rows, horizons):
-        return None
     doubt = Doubt(error, deviation_by_choice(np.log(adams.losses), adams, place))
-    return SpeedUpRuns(rows, horizons, doubt)
+    found = SpeedUpRuns(rows, horizons, doubt)
+    return found if falls_with_length(*found) else None
 
 
 def _near(finals: Finals) -> Finals:

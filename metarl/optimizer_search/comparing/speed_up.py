@@ -20,9 +20,9 @@ length, where it was tuned anew; with the weights u_h and v_h by which the fit m
 Both are known at Adam's own length alone, where alternative settings were run. The deviation of Adam's loss is taken to
 be the same at every length, and that of one length independent of that of others.
 
-A loss that does not fall with length (b < 0 by the same test, wrong once in 1,000 times) says nothing about steps, and
-such a problem has no speed-up. Beyond the lengths that were run, and beyond the length at which the fit stops falling,
-the last length stands, with an interval that is open there.
+A loss that does not fall with length (b < 0 by the same test, wrong once in 1,000 times where tuning leaves no doubt)
+says nothing about steps, and such a problem has no speed-up. Beyond the lengths that were run, and beyond the length at
+which the fit stops falling, the last length stands, with an interval that is open there.
 
 Letters: S seeds, H horizons, G points of a grid of x.
 
@@ -89,16 +89,19 @@ def speed_up_rows(differences: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([differences[:, None], _logarithms(lengths)], axis=1)
 
 
-def falls_with_length(rows: np.ndarray, horizons: np.ndarray) -> bool:
+def falls_with_length(rows: np.ndarray, horizons: np.ndarray, doubt: Doubt = NO_DOUBT) -> bool:
     """Tells whether Adam's loss falls with the length of the run, beyond doubt.
 
     Args:
       rows: see `speed_up_rows`, [S, 1 + H]; of any optimizer.
       horizons: [H] multiples of the steps, rising.
+      doubt: of the choice of settings; of Adam's at each length counts.
     """
     if len(horizons) < 2 or len(rows) < 2:
         return False
-    mean, error, freedom = _trimmed(_terms(rows, horizons).slope)
+    mean, of_seeds, freedom = _trimmed(_terms(rows, horizons).slope)
+    slope, _ = _weights(horizons)
+    error = np.sqrt(of_seeds**2 + (doubt.length * slope) @ (doubt.length * slope))
     return bool(-mean > stats.t.ppf(1.0 - _DOUBT, freedom) * error)
 
 
@@ -141,7 +144,7 @@ def speed_up_interval(
       horizons: [H] multiples of the steps, rising.
       doubt: of the choice of settings.
     """
-    if not falls_with_length(rows, horizons):
+    if not falls_with_length(rows, horizons, doubt):
         return None
     estimate = float(speed_ups(rows, horizons, 0))
     if len(rows) < fewest_runs():
