@@ -65,7 +65,7 @@ class CompareConfig:
     extra_points: Annotated[int, Bounds(least=0, most=5)] = 0
     """Changes of its own settings (b2, momentum ...) that each tries too, at three rates; who has none: more rates."""
     tensor_functions: tuple[TensorFunctions, ...] = ("shapes",)
-    """What ortho, rownorm, colnorm of rules take for matrices: shapes: two axes; roles: what Muon does; each apart."""
+    """How ortho, rownorm, colnorm in rules tell matrices: by shapes, by roles as Muon does, or both, each apart."""
     references: tuple[str, ...] = (ALL_REFERENCES,)
     """Standard optimizers beside Adam, by name, or classic or all; all of them if not given."""
     horizons: tuple[Horizon, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
