@@ -117,10 +117,10 @@ def test_a_speed_up_over_problems_is_the_geometric_mean(problems):
     """Each tuned to one setting; redraws of tuning are others on each problem."""
     for result in problems.values():
         result.measured.records["rule"] = result.measured.records["rule"]._replace(choices=None)
-    problems: Any = {name: analyse(result.measured) for name, result in problems.items()}
-    found: dict[str, Any] = score(problems)
+    results: Any = {name: analyse(result.measured) for name, result in problems.items()}
+    found: dict[str, Any] = score(results)
     for label in ("momentum", "rule"):
-        own = [result.entries[label].speed_up.estimate for result in problems.values()]
+        own = [result.entries[label].speed_up.estimate for result in results.values()]
         assert found[label].speed_up.estimate == pytest.approx(np.prod(own) ** (1 / 3), rel=1e-9)
         assert found[label].speed_up.low <= found[label].speed_up.estimate
     assert (
