@@ -130,7 +130,15 @@ def test_at_play_agents_earn_what_enumeration_says(text):
     assert abs(totals.mean() - expected_return(text, trial)) < 4 * error
 
 
-@pytest.mark.parametrize("text", ["optimistic-thompson", "gittins", "bayes-optimal", "oracle"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("optimistic-thompson", marks=pytest.mark.slow),
+        "gittins",
+        "bayes-optimal",
+        "oracle",
+    ],
+)
 def test_a_batch_of_tasks_is_the_loop_over_them(text):
     trial = trial_of(3, 6)
     agent, tasks = make(text, trial), trial.environment.sample_tasks(jax.random.key(1), 2)

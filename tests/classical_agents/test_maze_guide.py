@@ -54,7 +54,12 @@ def test_the_ways_are_those_of_a_search_through_all_cells(size):
 
 
 @pytest.mark.parametrize(
-    ("size", "frame_skip"), [(3, 4), pytest.param(5, 4, marks=pytest.mark.slow), (5, 1)]
+    ("size", "frame_skip"),
+    [
+        (3, 4),
+        pytest.param(5, 4, marks=pytest.mark.slow),
+        pytest.param(5, 1, marks=pytest.mark.slow),
+    ],
 )
 def test_the_guide_takes_about_what_turning_and_walking_take(size, frame_skip):
     horizon = 4000 // frame_skip

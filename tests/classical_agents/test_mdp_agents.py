@@ -38,8 +38,8 @@ def test_every_agent_of_the_issue_is_there():
     } <= set(names("mdp"))  # fmt: skip
 
 
-# These plan as others do, with other bonuses; the tree of mcts is that of bayes-adaptive.
-ALIKE = ("epsilon-greedy", "opsrl", "beb", "ucrl2", "mcts")
+# These plan as others do, with other bonuses; the trees have quick tests of their own.
+ALIKE = ("epsilon-greedy", "opsrl", "beb", "ucrl2", "ucbvi", "mcts", "bayes-adaptive")
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_the_gradient_of_the_loss_is_that_of_the_surrogate_and_its_value_the_sho
     )
 
 
+@pytest.mark.slow
 def test_the_policy_gradient_agrees_with_finite_differences_of_the_loss(problem):
     """A loss of draws cannot be differentiated in one run, so both sides are averages over many episodes."""
     params, model_state = jax.jit(problem.init)(jax.random.key(0))

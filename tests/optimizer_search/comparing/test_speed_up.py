@@ -234,7 +234,7 @@ def with_and_without(worlds: list[Measured]) -> list[list[Interval | None]]:
     return [list(column) for column in zip(*found, strict=True)]
 
 
-@pytest.mark.parametrize("speed", [1.0, 3.0])
+@pytest.mark.parametrize("speed", [pytest.param(1.0, marks=pytest.mark.slow), 3.0])
 def test_intervals_hold_the_noise_of_tuning(speed):
     """Of 100 intervals that cover in 93 %, 78 or fewer do once in 300,000 times; those of seeds alone are too short."""
     rng = np.random.default_rng(round(100 * speed))

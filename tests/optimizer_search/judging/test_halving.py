@@ -223,7 +223,7 @@ def test_fewer_rules_than_a_round_keeps_all_go_through(toy):
     ]
 
 
-@pytest.mark.parametrize("spread", [1.0, 3.0])
+@pytest.mark.parametrize("spread", [1.0, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_a_judgement_on_other_replicates_is_that_made_anew_and_compiles_nothing(
     toy, perceptron, spread
 ):

@@ -153,7 +153,10 @@ def test_finalists_are_distinct_simplified_and_in_the_order_of_the_larger_proble
         assert choice.larger_scores == {"without-metric x2": choice.larger_score}
 
 
-@pytest.mark.parametrize(("order", "of"), [("mean", np.mean), ("worst", np.min)])
+@pytest.mark.parametrize(
+    ("order", "of"),
+    [pytest.param("mean", np.mean, marks=pytest.mark.slow), ("worst", np.min)],
+)
 def test_a_winner_may_be_ranked_by_all_problems_together(order, of, selected, searched):
     """The scores are those of the order by further problems alone; only what is made of them differs."""
     job, state = searched

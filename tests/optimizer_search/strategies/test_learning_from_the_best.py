@@ -235,7 +235,14 @@ def test_rules_that_were_met_are_renewed_and_others_stay():
 
 
 @pytest.mark.parametrize(
-    "name", ["evolution", "guided-evolution", "bayesian", "mcts", "trajectory-transformer"]
+    "name",
+    [
+        "evolution",
+        "guided-evolution",
+        "bayesian",
+        "mcts",
+        pytest.param("trajectory-transformer", marks=pytest.mark.slow),
+    ],
 )
 def test_a_space_of_one_rule_is_searched_by_repeating_it(name):
     one = Grammar(Space("one", ("g",), ("x",), ("keep",), ""), depth=1)

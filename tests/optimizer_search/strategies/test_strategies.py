@@ -152,7 +152,13 @@ def test_proposals_are_rules_of_the_grammar_under_all_its_constraints(name):
         assert len(np.unique(tokens, axis=0)) > K // 2
 
 
-@pytest.mark.parametrize("name", names())
+# What these share with others has quick tests there: ppo, dpo, decision-transformer.
+ALIKE = ("trpo", "rlhf", "trajectory-transformer")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in ALIKE else []) for n in names()]
+)
 def test_the_same_key_gives_the_same_bits_and_so_does_a_search_that_was_stopped(made, name):
     strategy, _, history = made[name]
     seen, tokens = set(), [tokens for tokens, *_ in history]

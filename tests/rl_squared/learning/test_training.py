@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_agent_and_another_does_not(tmp_path, tiny)
 @pytest.mark.parametrize(
     ("teacher", "stop_after", "average_weights"),
     [
-        (None, 1, None),
+        pytest.param(None, 1, None, marks=pytest.mark.slow),
         (None, 1, 0.9),
         pytest.param("thompson", 1, 0.9, marks=pytest.mark.slow),
         pytest.param("thompson", 3, None, marks=pytest.mark.slow),
