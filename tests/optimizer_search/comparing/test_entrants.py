@@ -138,11 +138,12 @@ def test_roles_are_refused_where_they_matter_to_nobody():
     )
     with pytest.raises(InvalidInput, match=says):
         check_comparison([entrant("adam"), entrant("rms(m)")], config)
-    for ways, says in (
+    refused: Any = (
         (("role",), "Unknown way of tensor_functions 'role'. Did you mean 'roles'"),
         (("roles", "roles"), "tensor_functions must be one or more different values, not roles, "),
         ((), "tensor_functions must be one or more different values, not none"),
-    ):
+    )
+    for ways, says in refused:
         with pytest.raises(InvalidInput, match=says):
             CompareConfig(tensor_functions=ways).validate()
 
