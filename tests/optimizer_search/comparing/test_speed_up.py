@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up_measurements import measured
+from tuned_losses import DECADES, draw
 
 from metarl.optimizer_search.comparing.measurements import AdamRuns, Choices, Measured, Record
 from metarl.optimizer_search.comparing.problem_results import speed_up_runs
@@ -178,8 +179,6 @@ def test_in_every_world_speeds_are_unbiased_and_intervals_cover(world, speed):
     assert 0.911 < covered < 0.983
 
 
-# Half-decades, quarters and eighths around the best.
-DECADES = np.array([-0.5, -0.25, -0.125, 0.0, 0.125, 0.25, 0.5])
 TUNED = 10
 
 
@@ -188,23 +187,12 @@ def tuned(
 ) -> Measured:
     """Returns Adam, tuned at each length, and a rival, tuned too: seven rates on ten seeds.
 
-    Each has its best rate somewhere between two eighths of a decade, at each length another. A run's loss depends on
-    its seed, on how well the rate suits the seed, and on chance.
+    Each has its best rate somewhere between two eighths of a decade, at each length another.
     """
     levels = [rng.normal(0, 0.3, count) for count in (seeds, TUNED)]
 
     def entrant(level: float) -> Choices:
-        away = DECADES - rng.uniform(-1 / 16, 1 / 16)
-        report, tuning = (
-            np.exp(
-                level
-                + curvature * away[:, None] ** 2
-                + common
-                + np.outer(4 * away, rng.normal(0, noise, len(common)))
-                + rng.normal(0, noise, (len(away), len(common)))
-            )
-            for common in levels
-        )
+        report, tuning = draw(rng, level, curvature, noise, levels)
         places = likely_choices(tuning)
         settings = tuple(Setting(float(10.0 ** DECADES[i])) for i in places)
         return Choices(settings, tuning[places], report[places])

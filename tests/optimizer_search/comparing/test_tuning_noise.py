@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from tuned_losses import draw
 
 from metarl.optimizer_search.comparing.problem_results import (
     exponential,
@@ -98,30 +99,14 @@ def test_the_report_runs_the_chosen_point_first_and_no_point_that_is_clearly_wor
     assert len(likely_choices(rng.normal(0, 1, (9, 10)))) == 4
 
 
-# Half-decades, quarters and eighths around the best; curvature of the logarithmic loss by decade squared.
-DECADES = np.array([-0.5, -0.25, -0.125, 0.0, 0.125, 0.25, 0.5])
 CASES = tuple(itertools.product((0.5, 2.0), (0.06, 0.2), (20, 60)))
 
 
 def intervals(rng, curvature, noise, seeds, ratio, tuned=10):
-    """Returns the interval of one optimizer's loss over another's, both tuned, with and without the noise of tuning.
-
-    Each has its best rate somewhere between two eighths of a decade; a run's loss depends on its seed, on how well the
-    rate suits the seed, and on chance.
-    """
+    """Returns the interval of one optimizer's loss over another's, both tuned, with and without the noise of tuning."""
     sides, levels = [], (rng.normal(0, 0.3, seeds), rng.normal(0, 0.3, tuned))
     for level in (np.log(ratio), 0.0):
-        away = DECADES - rng.uniform(-1 / 16, 1 / 16)
-        report, tuning = (
-            np.exp(
-                level
-                + curvature * away[:, None] ** 2
-                + common
-                + np.outer(4 * away, rng.normal(0, noise, len(common)))
-                + rng.normal(0, noise, (len(away), len(common)))
-            )
-            for common in levels
-        )
+        report, tuning = draw(rng, level, curvature, noise, levels)
         places = likely_choices(tuning)
         sides.append(Finals(report[places], tuning[places]))
     values, error = smoothed(log_relative_losses, *sides)
